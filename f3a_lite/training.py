@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['make_batch', 'run_generator', 'clip_for_lessons', 'TrainConfig', 'Trainer', 'evaluate', 'print_results', 'train',
-           'f3a_train']
+           'describe_people', 'f3a_train']
 
-# %% ../nbs/16_training.ipynb #a950cd5d
+# %% ../nbs/16_training.ipynb #3dd5b3b0
 import dataclasses, json, os, sys, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from .generator import Generator, GeneratorConfig, save_generator
 from .losses import PatchDiscriminator, weighted_pixel_loss, perceptual_loss, critic_loss, adversarial_loss, feature_weights, LAMBDA_4, LAMBDA_5
 from .metrics import picture_metrics
 
-# %% ../nbs/16_training.ipynb #fe0a4696
+# %% ../nbs/16_training.ipynb #7a443584
 def make_batch(
     clips:list, # prepared clips
     pairs:np.ndarray, # (B,3) clip, source frame, target frame
@@ -48,7 +48,7 @@ def run_generator(generator, batch):
     "Call a generator with the parts of a batch that it takes."
     return generator(batch["source"], batch["flow"], batch["warped"], batch["mask"])
 
-# %% ../nbs/16_training.ipynb #4a1f7838
+# %% ../nbs/16_training.ipynb #06df9266
 def clip_for_lessons(
     frames:int=60, # how many
 )->PreparedClip:
@@ -58,7 +58,7 @@ def clip_for_lessons(
     video = data_path("woman_laughing.mp4")
     return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out) else load_clip(out)
 
-# %% ../nbs/16_training.ipynb #845a7e3d
+# %% ../nbs/16_training.ipynb #3fdf5189
 @dataclass
 class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -83,7 +83,7 @@ class TrainConfig:
         g = kw.pop("generator", GeneratorConfig.paper())
         return cls(generator=g, **{**dict(steps=40 * 91000 // 64, batch=64, low_batch=64, lr=1e-4, low_share=.3, adv_share=1., critic_lr=1e-4), **kw})
 
-# %% ../nbs/16_training.ipynb #f62f4cf3
+# %% ../nbs/16_training.ipynb #ef39e00c
 class Trainer:
     "Holds everything of a run; `step` does one, `save`/`load` make it resumable."
     def __init__(self, cfg, clips, splits=None, device=None, face_model=None):
@@ -105,7 +105,7 @@ class Trainer:
         p = step / max(1, self.cfg.steps)
         return self.cfg.lr * min(1, (step + 1) / 20) * (.05 + .95 * .5 * (1 + np.cos(np.pi * p)))
 
-# %% ../nbs/16_training.ipynb #a10233ee
+# %% ../nbs/16_training.ipynb #e35004ee
 def _step(self):
     "One generator step, with critic steps where they are due."
     cfg, k, t0 = self.cfg, self.done, time.time()
@@ -138,7 +138,7 @@ def _step(self):
 
 Trainer.step = _step
 
-# %% ../nbs/16_training.ipynb #aafea6b5
+# %% ../nbs/16_training.ipynb #a6ac48c6
 def _averaged(self):
     "A generator with the moving average of the weights, for use."
     g = Generator(self.cfg.generator).to(self.device); g.load_state_dict(self.average)
@@ -160,7 +160,7 @@ def _load_checkpoint(self, path):
 
 Trainer.averaged, Trainer.save, Trainer.load = _averaged, _save_checkpoint, _load_checkpoint
 
-# %% ../nbs/16_training.ipynb #f63ce2c5
+# %% ../nbs/16_training.ipynb #fde03da2
 def evaluate(
     generator, # a generator, or None for the baselines only
     clips:list, # prepared clips
@@ -200,7 +200,7 @@ def print_results(results):
         print(title)
         for name, m in results[which].items(): print(f"  {name:<10} MAE {m['mae']:.4f}   MSE {m['mse']:.4f}   PSNR {m['psnr']:5.2f}   SSIM {m['ssim']:.3f}")
 
-# %% ../nbs/16_training.ipynb #07943990
+# %% ../nbs/16_training.ipynb #a03ce486
 def train(
     cfg:TrainConfig, # what to do
     clips:list, # prepared clips
@@ -226,13 +226,28 @@ def train(
     if t.done < cfg.steps: print(f"stopped after {minutes:g} minutes at step {t.done} of {cfg.steps}; the same command goes on."); 
     G = t.averaged(); results = evaluate(G, clips, t.splits, size=cfg.size, shuffle=True)
     info = {**run_info(command, cfg.seed), "seconds": round(t.seconds), "steps": t.done, "clips": [c.meta["source"] for c in clips], "sha256": [c.meta["sha256"] for c in clips]}
-    save_generator(G, out / "weights.safetensors", train=asdict(cfg), **info)
+    save_generator(G, out / "weights.safetensors", train=asdict(cfg), people=describe_people(clips), results=results, **info)
     save_json(dict(name=cfg.generator.name, results=results, info=info), out / "metrics.json")
     save_json([r for r in t.log if r["step"] % 10 == 0], out / "log.json")
     print_results(results)
     return results
 
-# %% ../nbs/16_training.ipynb #9fb1b4f3
+# %% ../nbs/16_training.ipynb #87394c9b
+def describe_people(
+    clips:list, # prepared clips
+    n:int=9, # frames a clip
+)->list: # one embedding (128 numbers) a clip
+    "Mean identity embedding of each clip."
+    from f3a_lite.landmarks import face_embedding
+    from f3a_lite.projection import to_pixels
+    out = []
+    for c in clips:
+        size = c.frames.shape[1]; idx = np.flatnonzero(c.found)[np.linspace(0, c.found.sum() - 1, min(n, int(c.found.sum()))).astype(int)]
+        px = to_pixels(F.pad(c.landmarks[idx], (0, 1)), size, size)[..., :2].numpy()
+        out.append([round(float(v), 4) for v in np.mean([face_embedding(np.asarray(c.frames[i]), p) for i, p in zip(idx, px)], 0)])
+    return out
+
+# %% ../nbs/16_training.ipynb #8fb4232e
 @call_parse
 def f3a_train(
     clips:Param("prepared clips (folders written by f3a_prepare)", nargs="*"),
