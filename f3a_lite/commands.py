@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['f3a_demo', 'f3a_prepare', 'f3a_train', 'f3a_animate']
 
-# %% ../nbs/24_commands.ipynb #211a441e
+# %% ../nbs/24_commands.ipynb #74e2d60a
 import importlib, os
 
-# %% ../nbs/24_commands.ipynb #b7cd7e9a
+# %% ../nbs/24_commands.ipynb #e61c6a02
 def _run(module, name="main"):
     "Set the thread policy, then import and run a command."
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return getattr(importlib.import_module(f"f3a_lite.{module}"), name)()
+    return getattr(importlib.import_module(f"f3a_lite.{module}"), name).cli()
 
 def f3a_demo(): return _run("demo")
 def f3a_prepare(): return _run("clips", "f3a_prepare")
