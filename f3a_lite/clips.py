@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'BLOCKS', 'PreparedClip', 'load_clip', 'prepare_clip', 'needs_preparing', 'f3a_prepare', 'split_frames',
            'sample_pairs']
 
-# %% ../nbs/10_prepared_clips.ipynb #3a64a620
+# %% ../nbs/10_prepared_clips.ipynb #d3ffe5a8
 import json, os, shutil, sys, tempfile, time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from .projection import from_pixels
 from .landmarks import iter_frames, video_info, track_frames, head_crop, to_crop, crop_square, resize_square, read_pts, Track
 from .fitting import fit_landmarks, landmark_error, FitConfig
 
-# %% ../nbs/10_prepared_clips.ipynb #3e332ee6
+# %% ../nbs/10_prepared_clips.ipynb #86ab6816
 FORMAT = 1 # of the prepared clip; raised when the files change their meaning
 
 @dataclass
@@ -36,7 +36,7 @@ class PreparedClip:
         "Frames as a tensor (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
-# %% ../nbs/10_prepared_clips.ipynb #44e1264e
+# %% ../nbs/10_prepared_clips.ipynb #8bcc9b1c
 def load_clip(
     path, # folder written by f3a_prepare
 )->PreparedClip:
@@ -56,7 +56,7 @@ def load_clip(
     if not np.isfinite(marks).all(): raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers; prepare it again.")
     return PreparedClip(path, frames, torch.from_numpy(marks).float(), found, params, meta)
 
-# %% ../nbs/10_prepared_clips.ipynb #6c54370e
+# %% ../nbs/10_prepared_clips.ipynb #dcf9f92e
 def prepare_clip(
     video, # a video file
     out, # folder of the prepared clip
@@ -91,7 +91,7 @@ def prepare_clip(
     clip.seconds = dict(tracking=t1 - t0, rest=time.time() - t1)
     return clip
 
-# %% ../nbs/10_prepared_clips.ipynb #8a670a52
+# %% ../nbs/10_prepared_clips.ipynb #553cdf3d
 class _atomic_folder:
     "A folder that is there completely or not at all."
     def __init__(self, path): self.path = Path(path)
@@ -120,7 +120,7 @@ def _given_landmarks(source, times):
     ok = np.ones(len(times), bool)
     return Track(marks.astype(np.float64), ok, ok, np.array(times))
 
-# %% ../nbs/10_prepared_clips.ipynb #82e75afd
+# %% ../nbs/10_prepared_clips.ipynb #b176feb8
 def needs_preparing(
     video, # the video file
     out, # folder of its prepared clip
@@ -129,7 +129,7 @@ def needs_preparing(
     try: return load_clip(out).meta["sha256"] != sha256(video)
     except (F3AError, OSError): return True
 
-# %% ../nbs/10_prepared_clips.ipynb #c06477dd
+# %% ../nbs/10_prepared_clips.ipynb #bb3d0db2
 @command
 def f3a_prepare(
     paths:Param("VIDEO... OUT: videos, then the output folder", nargs="*"),
@@ -158,7 +158,7 @@ def f3a_prepare(
             print(f"{v.name}: {clip.meta['tracking']}; fit error {clip.meta['fit_error']:.2%} of the outer-eye distance -> {target}")
         if failed and len(failed) == len(videos): raise F3AError("None of the videos could be prepared; the lines above say why.")
 
-# %% ../nbs/10_prepared_clips.ipynb #a03eef28
+# %% ../nbs/10_prepared_clips.ipynb #f151d9cb
 BLOCKS = ((.5, .6), (.9, 1.))  # contiguous shares of each clip that training never sees
 
 def split_frames(
@@ -176,7 +176,7 @@ def split_frames(
     held = np.sort(np.random.default_rng(seed).permutation(rest)[:int(len(rest) * random_share)])
     return dict(train=np.setdiff1d(rest, held), random=held, blocks=np.flatnonzero(block & ok))
 
-# %% ../nbs/10_prepared_clips.ipynb #d4b60751
+# %% ../nbs/10_prepared_clips.ipynb #f9d5b6a8
 def sample_pairs(
     splits:list, # one `split_frames` dict a clip
     which:str, # 'train', 'random' or 'blocks': where targets come from; sources are always training frames

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['f3a_demo', 'f3a_prepare', 'f3a_train', 'f3a_animate']
 
-# %% ../nbs/24_commands.ipynb #74e2d60a
+# %% ../nbs/24_commands.ipynb #f85568d9
 import importlib, os
 
-# %% ../nbs/24_commands.ipynb #e61c6a02
+# %% ../nbs/24_commands.ipynb #018102b0
 def _run(module, name="main"):
     "Set the thread policy, then import and run a command."
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

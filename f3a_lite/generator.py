@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['GeneratorConfig', 'UpBlock', 'Generator', 'save_generator', 'load_generator']
 
-# %% ../nbs/13_fade_in_decoding.ipynb #f9da0e41
+# %% ../nbs/13_fade_in_decoding.ipynb #3880c3e8
 from dataclasses import dataclass, asdict, field
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from .core import F3AError, atomic_path
 from .flow import FLOW_SCALE
 from .spade import Encoder, SPADE, act, fuse
 
-# %% ../nbs/13_fade_in_decoding.ipynb #3e0b87d9
+# %% ../nbs/13_fade_in_decoding.ipynb #956d9d78
 @dataclass
 class GeneratorConfig:
     "What a generator is; a variant is the base with one field changed."
@@ -35,7 +35,7 @@ class GeneratorConfig:
     @property
     def name(self): return "T_warp" if self.warp else "F3A-GAN"
 
-# %% ../nbs/13_fade_in_decoding.ipynb #5014a1e8
+# %% ../nbs/13_fade_in_decoding.ipynb #49b585ad
 class UpBlock(nn.Module):
     "Double the resolution: strided deconvolution, instance normalisation, PReLU."
     def __init__(self, cin, cout, kind="prelu"):
@@ -44,7 +44,7 @@ class UpBlock(nn.Module):
     def forward(self, x): # (B,cin,H,W)
         return self.act(self.norm(self.deconv(x)))  # (B,cout,2H,2W)
 
-# %% ../nbs/13_fade_in_decoding.ipynb #ad94da0e
+# %% ../nbs/13_fade_in_decoding.ipynb #3895c01e
 class Generator(nn.Module):
     "The two-stream generator T: (I_s, f) → I_t of section III-B; with `cfg.warp`, T_warp."
     def __init__(self, cfg:GeneratorConfig=GeneratorConfig()):
@@ -69,7 +69,7 @@ class Generator(nn.Module):
         a = torch.sigmoid(out[:, 3:])  # (B,1,H,W)
         return dict(image=a * painted + (1 - a) * warped, paint=a, painted=painted)
 
-# %% ../nbs/13_fade_in_decoding.ipynb #fe6c69b8
+# %% ../nbs/13_fade_in_decoding.ipynb #4780b192
 def _features(self, image):
     "T_enc's features of a picture, for the perceptual loss (Eq. 12); T_warp sees it as source and as perfect warp."
     x = torch.cat([image, image, torch.ones_like(image[:, :1])], 1) if self.cfg.warp else image
@@ -77,7 +77,7 @@ def _features(self, image):
 
 Generator.features = _features
 
-# %% ../nbs/13_fade_in_decoding.ipynb #1c5e1ddc
+# %% ../nbs/13_fade_in_decoding.ipynb #cd372af8
 def save_generator(
     model:Generator, # on any device
     path, # .safetensors

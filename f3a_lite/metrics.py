@@ -6,14 +6,14 @@
 __all__ = ['METRICS', 'BETTER', 'mae', 'mse', 'psnr', 'ssim', 'picture_metrics', 'eye_opening', 'mouth_opening',
            'laplacian_variance', 'track_pictures', 'liveliness']
 
-# %% ../nbs/15_metrics.ipynb #d09a2569
+# %% ../nbs/15_metrics.ipynb #778302a5
 import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import F3AError, to_image
 from .landmarks import Tracker, place_landmarks
 
-# %% ../nbs/15_metrics.ipynb #1cf05986
+# %% ../nbs/15_metrics.ipynb #8befcce3
 def _pair(a, b):
     if a.shape != b.shape or a.ndim != 4: raise F3AError(f"Two batches of pictures (B,3,H,W) of the same shape are needed, not {tuple(a.shape)} and {tuple(b.shape)}.")
     return a.float(), b.float()
@@ -30,7 +30,7 @@ def psnr(a, b): # (B,3,H,W) in [0,1]
     "Peak signal-to-noise ratio of each picture (B,), decibel; 100 for equal pictures."
     return -10 * mse(a, b).clamp(min=1e-10).log10()
 
-# %% ../nbs/15_metrics.ipynb #d742f56f
+# %% ../nbs/15_metrics.ipynb #d392e084
 def ssim(a, b): # (B,3,H,W) in [0,1]
     "Structural similarity of each picture (B,): 11×11 Gaussian window, sigma 1.5, mean over channels, borders left out."
     a, b = _pair(a, b)
@@ -43,7 +43,7 @@ def ssim(a, b): # (B,3,H,W) in [0,1]
     s = (2 * ma * mb + 1e-4) * (2 * cov + 9e-4) / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4))
     return s.mean((1, 2, 3))
 
-# %% ../nbs/15_metrics.ipynb #26e88022
+# %% ../nbs/15_metrics.ipynb #e3395584
 METRICS = dict(mae=mae, mse=mse, psnr=psnr, ssim=ssim)
 BETTER = dict(mae="lower", mse="lower", psnr="higher", ssim="higher")
 
@@ -54,7 +54,7 @@ def picture_metrics(
     "MAE, MSE, PSNR and SSIM of each picture."
     return {n: f(fake, real) for n, f in METRICS.items()}
 
-# %% ../nbs/15_metrics.ipynb #d5f3097d
+# %% ../nbs/15_metrics.ipynb #b5d357ef
 def eye_opening(marks): # (T,68,2) in any unit
     "Mean lid distance over the outer-eye distance (T,)."
     m = np.asarray(marks, float); d = lambda a, b: np.linalg.norm(m[:, a] - m[:, b], axis=-1)
@@ -74,7 +74,7 @@ def laplacian_variance(images, marks): # (T,3,H,W) in [0,1], (T,68,2) pixels
     for l, (x0, y0), (x1, y1) in zip(lap, lo, hi): out.append(l[max(1, y0):min(H - 1, y1 + 1), max(1, x0):min(W - 1, x1 + 1)].var())
     return torch.stack(out)
 
-# %% ../nbs/15_metrics.ipynb #f93834bb
+# %% ../nbs/15_metrics.ipynb #2d220599
 def track_pictures(
     images:torch.Tensor, # (T,3,H,W) in [0,1]; consecutive or not
     zoom:int=3, # enlarge first: the detector needs faces of 80 pixels

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['act', 'DownBlock', 'Encoder', 'SPADE', 'fuse']
 
-# %% ../nbs/12_spade_fusion.ipynb #ad8f24bd
+# %% ../nbs/12_spade_fusion.ipynb #f09113d9
 import torch
 from torch import nn
 import torch.nn.functional as F
 
-# %% ../nbs/12_spade_fusion.ipynb #c7e70655
+# %% ../nbs/12_spade_fusion.ipynb #b5f44366
 def act(
     channels:int, # of the features
     kind:str="prelu", # 'prelu' (the paper) or 'relu'
@@ -26,7 +26,7 @@ class DownBlock(nn.Module):
     def forward(self, x): # (B,cin,H,W)
         return self.act(self.norm(self.conv(x)))  # (B,cout,H/2,W/2)
 
-# %% ../nbs/12_spade_fusion.ipynb #67a65ead
+# %% ../nbs/12_spade_fusion.ipynb #c2a78910
 class Encoder(nn.Module):
     "T_enc or T_flow: features at every scale, the finest first."
     def __init__(self,
@@ -42,7 +42,7 @@ class Encoder(nn.Module):
         for d in self.down: h.append(d(h[-1]))  # (B,Cl,H/2^l,W/2^l)
         return h
 
-# %% ../nbs/12_spade_fusion.ipynb #e4440f12
+# %% ../nbs/12_spade_fusion.ipynb #2619b0ae
 class SPADE(nn.Module):
     "The bracket of Eq. 4: normalise h_enc, then scale and shift it by maps made from h_flow."
     def __init__(self, channels, flow_channels):

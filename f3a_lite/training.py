@@ -6,7 +6,7 @@
 __all__ = ['make_batch', 'run_generator', 'clip_for_lessons', 'TrainConfig', 'Trainer', 'evaluate', 'print_results', 'train',
            'describe_people', 'f3a_train']
 
-# %% ../nbs/16_training.ipynb #d97ef431
+# %% ../nbs/16_training.ipynb #9c1add2b
 import dataclasses, json, os, sys, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from .generator import Generator, GeneratorConfig, save_generator
 from .losses import PatchDiscriminator, weighted_pixel_loss, perceptual_loss, critic_loss, adversarial_loss, feature_weights, LAMBDA_4, LAMBDA_5
 from .metrics import picture_metrics
 
-# %% ../nbs/16_training.ipynb #3410cff6
+# %% ../nbs/16_training.ipynb #2bcaacbd
 def make_batch(
     clips:list, # prepared clips
     pairs:np.ndarray, # (B,3) clip, source frame, target frame
@@ -48,7 +48,7 @@ def run_generator(generator, batch):
     "Call a generator with the parts of a batch that it takes."
     return generator(batch["source"], batch["flow"], batch["warped"], batch["mask"])
 
-# %% ../nbs/16_training.ipynb #5603ce43
+# %% ../nbs/16_training.ipynb #c09b62ee
 def clip_for_lessons(
     frames:int=60, # how many
 )->PreparedClip:
@@ -58,7 +58,7 @@ def clip_for_lessons(
     video = data_path("woman_laughing.mp4")
     return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out) else load_clip(out)
 
-# %% ../nbs/16_training.ipynb #c91392f8
+# %% ../nbs/16_training.ipynb #5adf31b8
 @dataclass
 class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -83,7 +83,7 @@ class TrainConfig:
         g = kw.pop("generator", GeneratorConfig.paper())
         return cls(generator=g, **{**dict(steps=40 * 91000 // 64, batch=64, low_batch=64, lr=1e-4, low_share=.3, adv_share=1., critic_lr=1e-4), **kw})
 
-# %% ../nbs/16_training.ipynb #f620b971
+# %% ../nbs/16_training.ipynb #6e692f58
 class Trainer:
     "Holds everything of a run; `step` does one, `save`/`load` make it resumable."
     def __init__(self, cfg, clips, splits=None, device=None, face_model=None):
@@ -103,9 +103,9 @@ class Trainer:
     def lr_at(self, step):
         "A short warm-up, then a cosine to a twentieth."
         p = step / max(1, self.cfg.steps)
-        return self.cfg.lr * min(1, (step + 1) / 20) * (.05 + .95 * .5 * (1 + np.cos(np.pi * p)))
+        return float(self.cfg.lr * min(1, (step + 1) / 20) * (.05 + .95 * .5 * (1 + np.cos(np.pi * p))))
 
-# %% ../nbs/16_training.ipynb #2c34b59a
+# %% ../nbs/16_training.ipynb #66157d8d
 def _step(self):
     "One generator step, with critic steps where they are due."
     cfg, k, t0 = self.cfg, self.done, time.time()
@@ -138,7 +138,7 @@ def _step(self):
 
 Trainer.step = _step
 
-# %% ../nbs/16_training.ipynb #b6d59d56
+# %% ../nbs/16_training.ipynb #30be76a9
 def _averaged(self):
     "A generator with the moving average of the weights, for use."
     g = Generator(self.cfg.generator).to(self.device); g.load_state_dict(self.average)
@@ -160,7 +160,7 @@ def _load_checkpoint(self, path):
 
 Trainer.averaged, Trainer.save, Trainer.load = _averaged, _save_checkpoint, _load_checkpoint
 
-# %% ../nbs/16_training.ipynb #12831064
+# %% ../nbs/16_training.ipynb #858fae34
 def evaluate(
     generator, # a generator, or None for the baselines only
     clips:list, # prepared clips
@@ -200,7 +200,7 @@ def print_results(results):
         print(title)
         for name, m in results[which].items(): print(f"  {name:<10} MAE {m['mae']:.4f}   MSE {m['mse']:.4f}   PSNR {m['psnr']:5.2f}   SSIM {m['ssim']:.3f}")
 
-# %% ../nbs/16_training.ipynb #7e451e41
+# %% ../nbs/16_training.ipynb #b524dedf
 def train(
     cfg:TrainConfig, # what to do
     clips:list, # prepared clips
@@ -232,7 +232,7 @@ def train(
     print_results(results)
     return results
 
-# %% ../nbs/16_training.ipynb #fe24d3cb
+# %% ../nbs/16_training.ipynb #96e0a1af
 def describe_people(
     clips:list, # prepared clips
     n:int=9, # frames a clip
@@ -247,7 +247,7 @@ def describe_people(
         out.append([round(float(v), 4) for v in np.mean([face_embedding(np.asarray(c.frames[i]), p) for i, p in zip(idx, px)], 0)])
     return out
 
-# %% ../nbs/16_training.ipynb #2af17ad3
+# %% ../nbs/16_training.ipynb #9091b5e3
 @command
 def f3a_train(
     clips:Param("prepared clips (folders written by f3a_prepare)", nargs="*"),
