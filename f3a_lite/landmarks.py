@@ -7,7 +7,7 @@ __all__ = ['CROP_FACTOR', 'KNOWN_DISTANCE', 'read_image', 'write_image', 'VideoI
            'detect_faces', 'place_landmarks', 'crop_square', 'Track', 'Tracker', 'track_frames', 'head_crop',
            'resize_square', 'to_crop', 'face_embedding', 'read_pts']
 
-# %% ../nbs/05_landmarks.ipynb #2b714499
+# %% ../nbs/05_landmarks.ipynb #be9e5170
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from .core import F3AError, atomic_path, third_party_model
 
-# %% ../nbs/05_landmarks.ipynb #d7c8d107
+# %% ../nbs/05_landmarks.ipynb #32b9fbf5
 def read_image(
     path, # a photo: anything Pillow reads; HEIC too where pillow-heif is installed
 )->np.ndarray: # (H,W,3) uint8
@@ -34,7 +34,7 @@ def read_image(
             return np.asarray(im.convert("RGB"))
     except Exception as e: raise F3AError(f"'{path.name}' is not a photo that can be read: give a JPEG, PNG or similar file.") from e
 
-# %% ../nbs/05_landmarks.ipynb #467a972a
+# %% ../nbs/05_landmarks.ipynb #415d03a9
 def write_image(
     image, # (H,W,3) uint8
     path, # .png, .jpg, …
@@ -43,7 +43,7 @@ def write_image(
     with atomic_path(path) as tmp: Image.fromarray(np.asarray(image)).save(tmp)
     return Path(path)
 
-# %% ../nbs/05_landmarks.ipynb #ccb5c617
+# %% ../nbs/05_landmarks.ipynb #f3919242
 @dataclass
 class VideoInfo:
     "What a video says about itself."
@@ -54,7 +54,7 @@ class VideoInfo:
     frames:int # as stated by the file; 0 where it does not say
     has_audio:bool
 
-# %% ../nbs/05_landmarks.ipynb #cec43d05
+# %% ../nbs/05_landmarks.ipynb #1220269f
 def _open_video(path):
     "An open container with a video stream, or one sentence."
     import av
@@ -68,27 +68,34 @@ def _open_video(path):
     c.streams.video[0].thread_type = "AUTO"
     return c
 
-# %% ../nbs/05_landmarks.ipynb #41b0c477
+# %% ../nbs/05_landmarks.ipynb #fe209ede
 def iter_frames(
     path, # a video
-    fps:float=None, # pick frames at this steady rate; None: every frame
+    fps:float=None, # the nearest frame for every tick of this rate; None: every frame as it comes
     max_frames:int=None, # stop after so many
 ): # yields (seconds, frame (H,W,3) uint8)
     "Go through a video frame by frame, upright and in 8-bit RGB. Raises `F3AError` where nothing can be decoded."
+    n, clock, last = 0, None, None
+    for t, f in _decoded(path):
+        if not fps: yield t, f; n += 1
+        else:  # the frame before this one is the nearest for all ticks up to the middle between the two
+            if last is None: clock = t
+            while last is not None and clock <= (last[0] + t) / 2:
+                yield clock, last[1]; n += 1; clock += 1 / fps
+                if max_frames and n >= max_frames: return
+            last = t, f
+        if max_frames and n >= max_frames: return
+    while last is not None and clock <= last[0] + .5 / fps: yield clock, last[1]; clock += 1 / fps
+
+def _decoded(path):
+    "All frames with their times, as they are stored."
     import av
-    n, clock = 0, None
+    n = 0
     with _open_video(path) as c:
         stream = c.streams.video[0]; rate = float(stream.average_rate or 25)
         try:
             for k, f in enumerate(c.decode(stream)):
-                t = float(f.time) if f.time is not None else k / rate
-                if clock is None: clock = t
-                if fps:
-                    if t < clock - .5 / fps: continue
-                    clock = max(clock + 1 / fps, t - .5 / fps)
-                yield t, upright(f.to_ndarray(format="rgb24"), getattr(f, "rotation", 0))
-                n += 1
-                if max_frames and n >= max_frames: return
+                yield (float(f.time) if f.time is not None else k / rate), upright(f.to_ndarray(format="rgb24"), getattr(f, "rotation", 0)); n += 1
         except av.error.FFmpegError as e:
             if n == 0: raise F3AError(f"'{Path(path).name}' is damaged: no frame can be decoded; copy or record it again.") from e
     if n == 0: raise F3AError(f"'{Path(path).name}' holds no frame that can be decoded; copy or record it again.")
@@ -97,7 +104,7 @@ def upright(frame, rotation):
     "Turn a frame by the file's display rotation (degrees, counter-clockwise, in steps of 90)."
     return np.ascontiguousarray(np.rot90(frame, round(rotation / 90) % 4))
 
-# %% ../nbs/05_landmarks.ipynb #f37c4095
+# %% ../nbs/05_landmarks.ipynb #921521ff
 def video_info(
     path, # a video
 )->VideoInfo:
@@ -108,14 +115,14 @@ def video_info(
     t, f = next(iter_frames(path, max_frames=1))
     return VideoInfo(Path(path), fps, f.shape[1], f.shape[0], frames, audio)
 
-# %% ../nbs/05_landmarks.ipynb #0d64cf3b
+# %% ../nbs/05_landmarks.ipynb #1f522b95
 @functools.lru_cache(None)
 def _tools():
     "Detector and predictor, loaded once and only when used."
     import dlib
     return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(third_party_model("shape_predictor_68_face_landmarks.dat")))
 
-# %% ../nbs/05_landmarks.ipynb #4ae29410
+# %% ../nbs/05_landmarks.ipynb #ed18b7f9
 def detect_faces(
     image, # (H,W,3) uint8
     thorough:bool=True, # try the full and the doubled size where the reduced one shows no face
@@ -136,7 +143,7 @@ def _detect(image, zoom, origin=(0, 0), threshold=0.):
     rects, _, _ = _tools()[0].run(z, 0, threshold)
     return [tuple(v / zoom + origin[i % 2] for i, v in enumerate((r.left(), r.top(), r.right(), r.bottom()))) for r in rects]
 
-# %% ../nbs/05_landmarks.ipynb #312406d9
+# %% ../nbs/05_landmarks.ipynb #c3cdeaf8
 def place_landmarks(
     image, # (H,W,3) uint8
     box, # (left, top, right, bottom)
@@ -153,7 +160,7 @@ def place_landmarks(
     s = _tools()[1](patch, rect)
     return (np.array([[p.x, p.y] for p in s.parts()], np.float64) + .5) / z + [x0, y0] - .5
 
-# %% ../nbs/05_landmarks.ipynb #fd733c81
+# %% ../nbs/05_landmarks.ipynb #ca3f03dd
 def crop_square(
     image, # (H,W,3) uint8
     box, # (left, top, right, bottom), whole pixels, may leave the picture
@@ -164,7 +171,7 @@ def crop_square(
     rows, cols = np.arange(y0, y1).clip(0, h - 1), np.arange(x0, x1).clip(0, w - 1)
     return image[rows[:, None], cols[None]]
 
-# %% ../nbs/05_landmarks.ipynb #88ebb6af
+# %% ../nbs/05_landmarks.ipynb #a91e0566
 @dataclass
 class Track:
     "Landmarks of a clip and how they were found."
@@ -180,7 +187,7 @@ class Track:
         if lost: s += f", no face in {lost} (first at frame {int(np.argmin(self.found))})"
         return s + (f"; more than one face in {self.others} frames, the largest was taken" if self.others else "")
 
-# %% ../nbs/05_landmarks.ipynb #2aae0cc5
+# %% ../nbs/05_landmarks.ipynb #623e19d1
 class Tracker:
     "Follows the largest face from frame to frame."
     def __init__(self, patience=12): self.box, self.patience, self.lost, self.others, self.k = None, patience, 0, 0, 0
@@ -223,7 +230,7 @@ def _plausible(points, box):
     size = (points.max(0) - points.min(0)) / (box[2] - box[0])
     return bool((size > .5).all() and (size < 1.8).all())
 
-# %% ../nbs/05_landmarks.ipynb #6827c32d
+# %% ../nbs/05_landmarks.ipynb #293891e2
 def track_frames(
     frames, # iterable of (seconds, frame)
     name:str="the clip", # how to call it in messages
@@ -240,7 +247,7 @@ def track_frames(
     good = np.flatnonzero(found); marks = np.stack([points[good[np.abs(good - k).argmin()]] for k in range(len(found))])
     return Track(marks, found, np.array(seen), np.array(times), tracker.others)
 
-# %% ../nbs/05_landmarks.ipynb #996eae34
+# %% ../nbs/05_landmarks.ipynb #f590e979
 CROP_FACTOR = 2.1  # side of the crop over the median extent of the landmarks
 
 def head_crop(
@@ -270,7 +277,7 @@ def to_crop(
     "Move landmarks into the crop."
     return (np.asarray(points) + .5 - np.asarray(box[:2])) * (size / (box[2] - box[0])) - .5
 
-# %% ../nbs/05_landmarks.ipynb #8722f9bd
+# %% ../nbs/05_landmarks.ipynb #b930457b
 KNOWN_DISTANCE = .6 # dlib's threshold between the same and another person
 
 @functools.lru_cache(None)
@@ -291,7 +298,7 @@ def face_embedding(
     shape = dlib.full_object_detection(dlib.rectangle(*(int(v) for v in (*lo, *hi))), [dlib.point(int(round(x)), int(round(y))) for x, y in q])
     return np.array(_recogniser().compute_face_descriptor(im, shape))
 
-# %% ../nbs/05_landmarks.ipynb #efe41923
+# %% ../nbs/05_landmarks.ipynb #a27cdf19
 def read_pts(
     path, # a 300-W .pts file: 68 points, counted from 1
 )->np.ndarray: # (68,2) counted from 0

@@ -268,7 +268,7 @@ def f3a_train(
     with friendly_errors():
         set_threads(threads)
         if preset not in ("lite", "paper"): raise F3AError(f"There is no preset '{preset}': choose 'lite' or 'paper'.")
-        if size % 32 or size < 32: raise F3AError(f"The size must be a multiple of 32, not {size}.")
+        if size % 32 or size < 64: raise F3AError(f"The size must be a multiple of 32 and at least 64, not {size}.")
         if not clips:
             video, c = data_path("woman_laughing.mp4"), Path("runs/clips/woman_laughing")
             if needs_preparing(video, c): prepare_clip(video, c)

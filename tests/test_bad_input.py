@@ -92,7 +92,7 @@ def test_wrong_shapes():
 
 
 def test_checkpoint_of_another_run(clip, tmp_path, capsys):
-    a = [clip.path, "--out", tmp_path / "run", "--size", "32", "--steps", "2", "--batch", "2"]
+    a = [clip.path, "--out", tmp_path / "run", "--size", "64", "--steps", "2", "--batch", "2"]
     assert run_command(f3a_train, *a, "--minutes", "0.0001") == 0
     capsys.readouterr(); assert run_command(f3a_train, *a, "--seed", "5") == 2 and "other settings" in capsys.readouterr().err
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"junk"); assert run_command(f3a_train, *a) == 2

@@ -10,7 +10,7 @@ from f3a_lite.training import TrainConfig, Trainer, f3a_train, make_batch
 
 @pytest.mark.parametrize("warp", [False, True])
 def test_train_command_writes_weights_and_figures_of_one_run(clip, tmp_path, warp):
-    args = [clip.path, "--out", tmp_path / "r", "--size", "32", "--steps", "3", "--batch", "2"] + ["--warp"] * warp
+    args = [clip.path, "--out", tmp_path / "r", "--size", "64", "--steps", "3", "--batch", "2"] + ["--warp"] * warp
     assert run_command(f3a_train, *args) == 0
     g, m = load_generator(tmp_path / "r" / "weights.safetensors"), json.loads((tmp_path / "r" / "metrics.json").read_text())
     assert g.cfg.warp == warp and g.info["steps"] == 3 and len(g.info["people"][0]) == 128
@@ -18,7 +18,7 @@ def test_train_command_writes_weights_and_figures_of_one_run(clip, tmp_path, war
 
 
 def test_interrupted_and_resumed_is_the_same_run(clip, tmp_path):
-    base = [clip.path, "--size", "32", "--steps", "4", "--batch", "2"]
+    base = [clip.path, "--size", "64", "--steps", "4", "--batch", "2"]
     assert run_command(f3a_train, *base, "--out", tmp_path / "a") == 0
     assert run_command(f3a_train, *base, "--out", tmp_path / "b", "--minutes", "0.00001") == 0
     assert run_command(f3a_train, *base, "--out", tmp_path / "b") == 0
@@ -35,7 +35,7 @@ def test_same_seed_same_weights_other_seed_other_weights(clip):
 
 def test_paper_preset_builds_and_runs_small(clip):
     cfg = TrainConfig.paper(); assert cfg.batch == 64 and cfg.lr == 1e-4 and cfg.generator.channels[-1] == 512
-    t = Trainer(TrainConfig(generator=cfg.generator, size=32, steps=1, batch=1, low_batch=1, adv_share=1.), [clip], device=torch.device("cpu"))
+    t = Trainer(TrainConfig(generator=cfg.generator, size=64, steps=1, batch=1, low_batch=1, adv_share=1.), [clip], device=torch.device("cpu"))
     assert np.isfinite(t.step())
 
 
