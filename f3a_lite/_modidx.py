@@ -270,4 +270,5 @@ d = { 'settings': { 'branch': 'main',
                                    'f3a_lite.training.make_batch': ('training.html#make_batch', 'f3a_lite/training.py'),
                                    'f3a_lite.training.print_results': ('training.html#print_results', 'f3a_lite/training.py'),
                                    'f3a_lite.training.run_generator': ('training.html#run_generator', 'f3a_lite/training.py'),
+                                   'f3a_lite.training.start_from': ('training.html#start_from', 'f3a_lite/training.py'),
                                    'f3a_lite.training.train': ('training.html#train', 'f3a_lite/training.py')}}}

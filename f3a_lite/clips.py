@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'BLOCKS', 'PreparedClip', 'load_clip', 'prepare_clip', 'needs_preparing', 'f3a_prepare', 'split_frames',
            'sample_pairs']
 
-# %% ../nbs/10_prepared_clips.ipynb #150c4cb8
+# %% ../nbs/10_prepared_clips.ipynb #4e80f66f
 import json, os, shutil, sys, tempfile, time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from .projection import from_pixels
 from .landmarks import iter_frames, video_info, track_frames, head_crop, to_crop, crop_square, resize_square, read_pts, Track
 from .fitting import fit_landmarks, landmark_error, FitConfig
 
-# %% ../nbs/10_prepared_clips.ipynb #4140c2b1
+# %% ../nbs/10_prepared_clips.ipynb #cff70560
 FORMAT = 1 # of the prepared clip; raised when the files change their meaning
 
 @dataclass
@@ -36,7 +36,7 @@ class PreparedClip:
         "Frames as a tensor (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
-# %% ../nbs/10_prepared_clips.ipynb #e9978ae3
+# %% ../nbs/10_prepared_clips.ipynb #edca4ed8
 def load_clip(
     path, # folder written by f3a_prepare
 )->PreparedClip:
@@ -56,7 +56,7 @@ def load_clip(
     if not np.isfinite(marks).all(): raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers; prepare it again.")
     return PreparedClip(path, frames, torch.from_numpy(marks).float(), found, params, meta)
 
-# %% ../nbs/10_prepared_clips.ipynb #7b2cfe47
+# %% ../nbs/10_prepared_clips.ipynb #a35e6fed
 def prepare_clip(
     video, # a video file
     out, # folder of the prepared clip
@@ -91,7 +91,7 @@ def prepare_clip(
     clip.seconds = dict(tracking=t1 - t0, rest=time.time() - t1)
     return clip
 
-# %% ../nbs/10_prepared_clips.ipynb #2e17f775
+# %% ../nbs/10_prepared_clips.ipynb #d2e1127e
 class _atomic_folder:
     "A folder that is there completely or not at all."
     def __init__(self, path): self.path = Path(path)
@@ -120,7 +120,7 @@ def _given_landmarks(source, times):
     ok = np.ones(len(times), bool)
     return Track(marks.astype(np.float64), ok, ok, np.array(times))
 
-# %% ../nbs/10_prepared_clips.ipynb #e00a6cec
+# %% ../nbs/10_prepared_clips.ipynb #dac6375a
 def needs_preparing(
     video, # the video file
     out, # folder of its prepared clip
@@ -129,7 +129,7 @@ def needs_preparing(
     try: return load_clip(out).meta["sha256"] != sha256(video)
     except (F3AError, OSError): return True
 
-# %% ../nbs/10_prepared_clips.ipynb #5b1ecfa8
+# %% ../nbs/10_prepared_clips.ipynb #b587ae10
 @command
 def f3a_prepare(
     paths:Param("VIDEO... OUT: videos, then the output folder", nargs="*"),
@@ -158,7 +158,7 @@ def f3a_prepare(
             print(f"{v.name}: {clip.meta['tracking']}; fit error {clip.meta['fit_error']:.2%} of the outer-eye distance -> {target}")
         if failed and len(failed) == len(videos): raise F3AError("None of the videos could be prepared; the lines above say why.")
 
-# %% ../nbs/10_prepared_clips.ipynb #246e2dce
+# %% ../nbs/10_prepared_clips.ipynb #71a50973
 BLOCKS = ((.5, .6), (.9, 1.))  # contiguous shares of each clip that training never sees
 
 def split_frames(
@@ -176,7 +176,7 @@ def split_frames(
     held = np.sort(np.random.default_rng(seed).permutation(rest)[:int(len(rest) * random_share)])
     return dict(train=np.setdiff1d(rest, held), random=held, blocks=np.flatnonzero(block & ok))
 
-# %% ../nbs/10_prepared_clips.ipynb #3a9fa97e
+# %% ../nbs/10_prepared_clips.ipynb #0aca72ef
 def sample_pairs(
     splits:list, # one `split_frames` dict a clip
     which:str, # 'train', 'random' or 'blocks': where targets come from; sources are always training frames

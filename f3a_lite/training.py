@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['make_batch', 'run_generator', 'clip_for_lessons', 'TrainConfig', 'Trainer', 'evaluate', 'print_results', 'train',
-           'describe_people', 'f3a_train']
+           'start_from', 'describe_people', 'f3a_train']
 
-# %% ../nbs/16_training.ipynb #9c1add2b
+# %% ../nbs/16_training.ipynb #e910c510
 import dataclasses, json, os, sys, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from .generator import Generator, GeneratorConfig, save_generator
 from .losses import PatchDiscriminator, weighted_pixel_loss, perceptual_loss, critic_loss, adversarial_loss, feature_weights, LAMBDA_4, LAMBDA_5
 from .metrics import picture_metrics
 
-# %% ../nbs/16_training.ipynb #2bcaacbd
+# %% ../nbs/16_training.ipynb #d553064b
 def make_batch(
     clips:list, # prepared clips
     pairs:np.ndarray, # (B,3) clip, source frame, target frame
@@ -48,7 +48,7 @@ def run_generator(generator, batch):
     "Call a generator with the parts of a batch that it takes."
     return generator(batch["source"], batch["flow"], batch["warped"], batch["mask"])
 
-# %% ../nbs/16_training.ipynb #c09b62ee
+# %% ../nbs/16_training.ipynb #7d2031d4
 def clip_for_lessons(
     frames:int=60, # how many
 )->PreparedClip:
@@ -58,7 +58,7 @@ def clip_for_lessons(
     video = data_path("woman_laughing.mp4")
     return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out) else load_clip(out)
 
-# %% ../nbs/16_training.ipynb #5adf31b8
+# %% ../nbs/16_training.ipynb #ff522195
 @dataclass
 class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -83,7 +83,7 @@ class TrainConfig:
         g = kw.pop("generator", GeneratorConfig.paper())
         return cls(generator=g, **{**dict(steps=40 * 91000 // 64, batch=64, low_batch=64, lr=1e-4, low_share=.3, adv_share=1., critic_lr=1e-4), **kw})
 
-# %% ../nbs/16_training.ipynb #6e692f58
+# %% ../nbs/16_training.ipynb #14d37291
 class Trainer:
     "Holds everything of a run; `step` does one, `save`/`load` make it resumable."
     def __init__(self, cfg, clips, splits=None, device=None, face_model=None):
@@ -105,7 +105,7 @@ class Trainer:
         p = step / max(1, self.cfg.steps)
         return float(self.cfg.lr * min(1, (step + 1) / 20) * (.05 + .95 * .5 * (1 + np.cos(np.pi * p))))
 
-# %% ../nbs/16_training.ipynb #66157d8d
+# %% ../nbs/16_training.ipynb #50259ae1
 def _step(self):
     "One generator step, with critic steps where they are due."
     cfg, k, t0 = self.cfg, self.done, time.time()
@@ -138,7 +138,7 @@ def _step(self):
 
 Trainer.step = _step
 
-# %% ../nbs/16_training.ipynb #30be76a9
+# %% ../nbs/16_training.ipynb #53daf286
 def _averaged(self):
     "A generator with the moving average of the weights, for use."
     g = Generator(self.cfg.generator).to(self.device); g.load_state_dict(self.average)
@@ -160,7 +160,7 @@ def _load_checkpoint(self, path):
 
 Trainer.averaged, Trainer.save, Trainer.load = _averaged, _save_checkpoint, _load_checkpoint
 
-# %% ../nbs/16_training.ipynb #858fae34
+# %% ../nbs/16_training.ipynb #2a929f5e
 def evaluate(
     generator, # a generator, or None for the baselines only
     clips:list, # prepared clips
@@ -200,7 +200,7 @@ def print_results(results):
         print(title)
         for name, m in results[which].items(): print(f"  {name:<10} MAE {m['mae']:.4f}   MSE {m['mse']:.4f}   PSNR {m['psnr']:5.2f}   SSIM {m['ssim']:.3f}")
 
-# %% ../nbs/16_training.ipynb #b524dedf
+# %% ../nbs/16_training.ipynb #e730b8b8
 def train(
     cfg:TrainConfig, # what to do
     clips:list, # prepared clips
@@ -209,10 +209,12 @@ def train(
     device=None, # None: the best there is
     save_every:float=60., # seconds between checkpoints
     command:str=None, # recorded with the weights
+    init=None, # weight file to start from, for a second leg
 )->dict: # evaluate's answer
     "Train with progress bar, checkpoints and resume; write weights and figures that belong together."
     from tqdm.auto import tqdm
     out = make_folder(out); t = Trainer(cfg, clips, device=device); ck = out / "checkpoint.pt"
+    before = start_from(t, init) if init else None
     if ck.exists(): t.load(ck); print(f"going on from step {t.done}")
     start, last = time.time(), time.time()
     with tqdm(total=cfg.steps, initial=t.done, desc=cfg.generator.name, mininterval=2) as bar:
@@ -226,13 +228,25 @@ def train(
     if t.done < cfg.steps: print(f"stopped after {minutes:g} minutes at step {t.done} of {cfg.steps}; the same command goes on."); 
     G = t.averaged(); results = evaluate(G, clips, t.splits, size=cfg.size, shuffle=True)
     info = {**run_info(command, cfg.seed), "seconds": round(t.seconds), "steps": t.done, "clips": [c.meta["source"] for c in clips], "sha256": [c.meta["sha256"] for c in clips]}
+    if before: info = {**info, "command": f"{before['command']}, then {info['command']}", "seconds": info["seconds"] + before["seconds"], "steps": info["steps"] + before["steps"]}
     save_generator(G, out / "weights.safetensors", train=asdict(cfg), people=describe_people(clips), results=results, **info)
     save_json(dict(name=cfg.generator.name, results=results, info=info), out / "metrics.json")
     save_json([r for r in t.log if r["step"] % 10 == 0], out / "log.json")
     print_results(results)
     return results
 
-# %% ../nbs/16_training.ipynb #96e0a1af
+def start_from(
+    trainer, # a new Trainer
+    path, # weights of the same architecture
+)->dict: # run facts of those weights
+    "Start a second leg from earlier weights. Raises `F3AError` where they do not fit."
+    from f3a_lite.generator import load_generator
+    old = load_generator(path)
+    if asdict(old.cfg) != asdict(trainer.cfg.generator): raise F3AError(f"'{path}' holds a {old.cfg.name} of another shape: start from weights of the same generator.")
+    trainer.G.load_state_dict(old.state_dict()); trainer.average = {k: v.detach().clone() for k, v in trainer.G.state_dict().items()}
+    return old.info
+
+# %% ../nbs/16_training.ipynb #611dcd59
 def describe_people(
     clips:list, # prepared clips
     n:int=9, # frames a clip
@@ -247,7 +261,7 @@ def describe_people(
         out.append([round(float(v), 4) for v in np.mean([face_embedding(np.asarray(c.frames[i]), p) for i, p in zip(idx, px)], 0)])
     return out
 
-# %% ../nbs/16_training.ipynb #9091b5e3
+# %% ../nbs/16_training.ipynb #a539953a
 @command
 def f3a_train(
     clips:Param("prepared clips (folders written by f3a_prepare)", nargs="*"),
@@ -258,6 +272,9 @@ def f3a_train(
     size:Param("pixels", int)=128,
     batch:Param("pairs a step at full size", int)=None,
     lr:Param("learning rate", float)=None,
+    low_share:Param("share of the steps at half resolution", float)=None,
+    adv_share:Param("share of the steps, at the end, with critic and perceptual loss", float)=None,
+    init:Param("weight file to start from, for a second leg", str)=None,
     anchor:Param("where the flow stores a motion: 'target' or 'source'", str)="target",
     minutes:Param("stop after so many minutes; the same command goes on", float)=None,
     seed:Param("seed", int)=0,
@@ -274,7 +291,7 @@ def f3a_train(
             if needs_preparing(video, c): prepare_clip(video, c)
             clips = [c]
         make = getattr(GeneratorConfig, preset)
-        opts = {k: v for k, v in dict(steps=steps, batch=batch, lr=lr).items() if v is not None}
+        opts = {k: v for k, v in dict(steps=steps, batch=batch, lr=lr, low_share=low_share, adv_share=adv_share).items() if v is not None}
         cfg = getattr(TrainConfig, preset)(generator=make(warp=warp, anchor=anchor), size=size, seed=seed, **opts)
-        train(cfg, [load_clip(c) for c in clips], out, minutes, get_device(device))
+        train(cfg, [load_clip(c) for c in clips], out, minutes, get_device(device), init=init)
         print(f"wrote {Path(out) / 'weights.safetensors'} and metrics.json")

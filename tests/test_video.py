@@ -42,6 +42,16 @@ def test_rotation_is_undone():
     assert upright(f, 90).shape == (4, 2, 3) and np.array_equal(upright(f, -90), np.rot90(f, 3)) and np.array_equal(upright(f, 180), f[::-1, ::-1])
 
 
+def test_portrait_phone_video_is_turned_upright(tmp_path, shots):
+    "Phones store portrait video on its side and write a turn by 90 degrees clockwise into the track header."
+    p = write_movie(tmp_path / "v.mp4", shots); plain = [f for _, f in iter_frames(p)][0]
+    data = bytearray(p.read_bytes()); at = data.index(b"tkhd") + 4 + 40  # version 0: the matrix follows 40 bytes of times, layer and volume
+    data[at:at + 36] = b"".join(v.to_bytes(4, "big", signed=True) for v in (0, 1 << 16, 0, -(1 << 16), 0, 0, 270 << 16, 0, 1 << 30)); (tmp_path / "turned.mp4").write_bytes(data)
+    turned = [f for _, f in iter_frames(tmp_path / "turned.mp4")][0]
+    assert turned.shape == (480, 270, 3) and np.array_equal(turned, np.rot90(plain, -1))
+    assert (video_info(tmp_path / "turned.mp4").width, video_info(tmp_path / "turned.mp4").height) == (270, 480)
+
+
 def test_heic_without_the_reader_or_with_it(tmp_path, shots):
     heif = pytest.importorskip("pillow_heif", reason="pillow-heif is optional")
     heif.register_heif_opener(); Image.fromarray(shots[0]).save(tmp_path / "p.heic")
