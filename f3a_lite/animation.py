@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['VIDEO_ENDINGS', 'BUNDLED', 'GESTURES', 'SYNTHETIC', 'BUNDLED_FRAME', 'Face', 'read_face', 'face_of_clip',
-           'default_weights', 'knows', 'animate', 'scripted', 'driven', 'write_video', 'write_gif', 'contact_sheet',
-           'side_by_side', 'plan_motion', 'f3a_animate']
+           'default_weights', 'knows', 'animate', 'scripted', 'driven', 'write_video', 'even_size', 'open_sound',
+           'copy_sound', 'write_gif', 'contact_sheet', 'plan_motion', 'f3a_animate']
 
-# %% ../nbs/17_animation.ipynb #03811e40
+# %% ../nbs/17_animation.ipynb #5946aeac
 import dataclasses, sys, time
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,10 +21,10 @@ from .projection import render_mesh, from_pixels
 from .flow import facial_flow, extend_flow, warp_by_flow, interpolate_params, reenact
 from .landmarks import read_image, write_image, track_frames, iter_frames, video_info, head_crop, crop_square, resize_square, to_crop, face_embedding, KNOWN_DISTANCE
 from .fitting import fit_landmarks
-from .clips import PreparedClip, load_clip, prepare_clip, needs_preparing
+from .clips import PreparedClip, load_clip, prepare_clip, needs_preparing, check_face_size
 from .generator import Generator, load_generator
 
-# %% ../nbs/17_animation.ipynb #32870549
+# %% ../nbs/17_animation.ipynb #591e129a
 @dataclass
 class Face:
     "One photo, ready to be animated."
@@ -32,6 +32,7 @@ class Face:
     params:FaceParams # one face
     embedding:np.ndarray # (128,) identity
 
+# %% ../nbs/17_animation.ipynb #e5bac48d
 def read_face(
     path, # a photo, a video (its first clear frame is taken) or a prepared clip
     size:int=128, # pixels
@@ -47,12 +48,13 @@ def read_face(
     else: image = read_image(path)
     track = track_frames([(0., image)], path.name)
     if track.others: print(f"'{path.name}' shows more than one face; the largest is animated.", file=sys.stderr)
-    eye = np.linalg.norm(track.landmarks[0, 36] - track.landmarks[0, 45])
-    if eye < 12: raise F3AError(f"The face in '{path.name}' is too small (about {eye * 2.2:.0f} pixels wide): give a picture with a face of at least 60 pixels.")
+    check_face_size(track, path.name)
     box = head_crop(track.landmarks)
     marks = from_pixels(torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32), size, size)
     return Face(to_tensor(resize_square(crop_square(image, box), size))[None], fit_landmarks(model, marks), face_embedding(image, track.landmarks[0]))
 
+
+# %% ../nbs/17_animation.ipynb #9c2592b1
 VIDEO_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif", ".mpg", ".mpeg")
 
 def face_of_clip(clip, frame):
@@ -61,7 +63,7 @@ def face_of_clip(clip, frame):
     one = dataclasses.replace(clip, frames=clip.frames[frame:frame + 1], landmarks=clip.landmarks[frame:frame + 1], found=np.array([True]))
     return Face(clip.images(frame), clip.params[frame], np.array(describe_people([one], 1)[0]))
 
-# %% ../nbs/17_animation.ipynb #0f578bf7
+# %% ../nbs/17_animation.ipynb #47ed5f89
 BUNDLED = ("t_warp.safetensors", "f3a_gan.safetensors")
 
 def default_weights()->Path:
@@ -77,7 +79,7 @@ def knows(
     people = np.array(getattr(generator, "info", {}).get("people", []))
     return len(people) > 0 and (len(people) > 20 or np.linalg.norm(people - face.embedding, axis=1).min() < KNOWN_DISTANCE)
 
-# %% ../nbs/17_animation.ipynb #21bff562
+# %% ../nbs/17_animation.ipynb #47b8240a
 def animate(
     generator:Generator, # None: warping only
     face:Face, # the source
@@ -102,11 +104,12 @@ def animate(
         parts["output"].append(out.float().cpu())
     return {k: torch.cat(v) for k, v in parts.items()}
 
-# %% ../nbs/17_animation.ipynb #89fbd9e6
+# %% ../nbs/17_animation.ipynb #ffd01df8
 GESTURES = dict(smile=dict(mouthSmile=.9, cheekSquint=.4), blink=dict(eyeBlink=1.), wink=dict(eyeBlinkLeft=1., cheekSquintLeft=.5), open=dict(jawOpen=.8), surprise=dict(browInnerUp=1., browOuterUp=.8, eyeWide=.8, jawOpen=.4),
                 frown=dict(browDown=1., mouthFrown=.8), pout=dict(mouthPucker=.9), look=dict(eyeLookOutLeft=.8, eyeLookInRight=.8),
                 turn=(0., 22., 0.), turn_back=(0., -22., 0.), nod=(-14., 0., 0.), tilt=(0., 0., 14.))
 
+# %% ../nbs/17_animation.ipynb #6f15b52b
 def scripted(
     start:FaceParams, # one face
     script:str="smile,blink,turn", # words of GESTURES, separated by commas
@@ -128,7 +131,7 @@ def scripted(
     if len(parts) == 1: raise F3AError("The script is empty: give words such as smile,blink,turn.")
     return FaceParams.stack(parts)
 
-# %% ../nbs/17_animation.ipynb #e6ed9351
+# %% ../nbs/17_animation.ipynb #72a60992
 def driven(
     source:FaceParams, # one face
     driving:FaceParams, # T faces
@@ -137,7 +140,7 @@ def driven(
     "Motion of a driving clip for this source."
     return reenact(source, driving, relative=not same_person)
 
-# %% ../nbs/17_animation.ipynb #3f671e2c
+# %% ../nbs/17_animation.ipynb #c8a7153b
 SYNTHETIC = "Synthetic video: generated by f3a_lite from a still picture and a motion. Not a recording of a real event."
 
 def write_video(
@@ -148,34 +151,43 @@ def write_video(
 )->Path:
     "Write an H.264 MP4 that says in its metadata that it is synthetic. Raises `F3AError` where the system refuses."
     import av
-    path = Path(path)
+    path, ims = Path(path), [even_size(to_image(f)) for f in frames]
     if path.suffix.lower() != ".mp4": raise F3AError(f"'{path.name}': videos are written as .mp4.")
-    ims = [to_image(f) for f in frames]
     if not ims: raise F3AError("There are no frames to write.")
-    h, w = (v + v % 2 for v in ims[0].shape[:2])
-    with atomic_path(path) as tmp:
-        with av.open(str(tmp), "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}) as out:
-            for k in ("comment", "description"): out.metadata[k] = SYNTHETIC
-            out.metadata["synthetic"] = "true"
-            rate = Fraction(fps).limit_denominator(1001); st = out.add_stream("libx264", rate=rate)
-            st.width, st.height, st.pix_fmt, st.options = w, h, "yuv420p", {"crf": "18", "preset": "medium"}
-            st.time_base = 1 / rate
-            sound = None
-            if audio_from is not None and video_info(audio_from).has_audio:
-                src = av.open(str(audio_from)); sound = (src, src.streams.audio[0], out.add_stream_from_template(src.streams.audio[0]))
-            for k, im in enumerate(ims):
-                im = np.pad(im, ((0, h - im.shape[0]), (0, w - im.shape[1]), (0, 0)), "edge")
-                f = av.VideoFrame.from_ndarray(np.ascontiguousarray(im), format="rgb24"); f.pts = k; f.time_base = 1 / rate
-                for p in st.encode(f): out.mux(p)
-            for p in st.encode(): out.mux(p)
-            if sound:
-                for p in sound[0].demux(sound[1]):
-                    if p.dts is None or p.pts * p.time_base > len(ims) / rate: continue
-                    p.stream = sound[2]; out.mux(p)
-                sound[0].close()
+    rate = Fraction(fps).limit_denominator(1001)
+    with atomic_path(path) as tmp, av.open(str(tmp), "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}) as out:
+        out.metadata.update(comment=SYNTHETIC, description=SYNTHETIC, synthetic="true")
+        st = out.add_stream("libx264", rate=rate)
+        st.height, st.width, st.pix_fmt, st.options = *ims[0].shape[:2], "yuv420p", {"crf": "18", "preset": "medium"}
+        sound = open_sound(audio_from, out)
+        for k, im in enumerate(ims):
+            f = av.VideoFrame.from_ndarray(np.ascontiguousarray(im), format="rgb24"); f.pts, f.time_base = k, 1 / rate
+            out.mux(st.encode(f))
+        out.mux(st.encode())
+        if sound: copy_sound(*sound, out, len(ims) / rate)
     return path
 
-# %% ../nbs/17_animation.ipynb #0e10b1bc
+# %% ../nbs/17_animation.ipynb #a870c911
+def even_size(im): # (H,W,3)
+    "Repeat the last row or column where a size is odd."
+    h, w = im.shape[:2]
+    return np.pad(im, ((0, h % 2), (0, w % 2), (0, 0)), "edge")
+
+def open_sound(path, out):
+    "The source container and an audio stream like its own in `out`; None where there is no sound."
+    import av
+    if path is None or not video_info(path).has_audio: return None
+    src = av.open(str(path))
+    return src, out.add_stream_from_template(src.streams.audio[0])
+
+def copy_sound(src, stream, out, seconds):
+    "Copy packets up to the end of the pictures."
+    with src:
+        for p in src.demux(src.streams.audio[0]):
+            if p.dts is None or p.pts * p.time_base > seconds: continue
+            p.stream = stream; out.mux(p)
+
+# %% ../nbs/17_animation.ipynb #5c6b53a7
 def write_gif(
     frames, # (T,3,H,W) in [0,1], or a list of (H,W,3) uint8
     path, # .gif
@@ -187,6 +199,7 @@ def write_gif(
     with atomic_path(path) as tmp: ims[0].save(tmp, save_all=True, append_images=ims[1:], duration=round(1000 / fps), loop=0, comment=SYNTHETIC.encode(), optimize=False)
     return Path(path)
 
+# %% ../nbs/17_animation.ipynb #52208e9b
 def contact_sheet(
     face:Face, # the source
     made:dict, # from animate
@@ -199,13 +212,7 @@ def contact_sheet(
     rows = [[face.image[0]] * len(idx)] + ([[driving[i] for i in idx]] if driving is not None else []) + [[made["mesh"][i] for i in idx], [flow_to_rgb(made["flow"][i], scale) for i in idx], [made["output"][i] for i in idx]]
     return tile_images([x for r in rows for x in r], ncols=len(idx))
 
-def side_by_side(face, made, driving=None):
-    "Frames (T,H,5W,3): source, driving, mesh, flow, output."
-    T = len(made["output"]); scale = float(made["flow"].abs().amax().clamp(min=.05)) * .6
-    cols = lambda i: [face.image[0]] + ([driving[i]] if driving is not None else []) + [made["mesh"][i], flow_to_rgb(made["flow"][i], scale), made["output"][i]]
-    return [tile_images(cols(i), ncols=5, pad=2) for i in range(T)]
-
-# %% ../nbs/17_animation.ipynb #b24ea6a9
+# %% ../nbs/17_animation.ipynb #cb43ad87
 def plan_motion(face, source, driving=None, to=None, script=None, model=None, fps=25., work=None, frame=None):
     "Targets, driving frames, fps and sound for one of the three kinds of motion."
     model = model or open_model()
@@ -226,7 +233,7 @@ def plan_motion(face, source, driving=None, to=None, script=None, model=None, fp
         return interpolate_params(face.params, end, theta), None, fps, None
     return scripted(face.params, script or "smile,blink,turn", fps, model), None, fps, None
 
-# %% ../nbs/17_animation.ipynb #42b48916
+# %% ../nbs/17_animation.ipynb #31c51806
 @command
 def f3a_animate(
     source:Param("photo, video or prepared clip with the face to animate; default: the bundled clip", nargs="?", opt=False)=None,

@@ -7,7 +7,7 @@ __all__ = ['CROP_FACTOR', 'KNOWN_DISTANCE', 'read_image', 'write_image', 'VideoI
            'detect_faces', 'place_landmarks', 'crop_square', 'Track', 'Tracker', 'track_frames', 'head_crop',
            'resize_square', 'to_crop', 'face_embedding', 'read_pts']
 
-# %% ../nbs/05_landmarks.ipynb #26aaa208
+# %% ../nbs/05_landmarks.ipynb #13dde72f
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from .core import F3AError, atomic_path, third_party_model
 
-# %% ../nbs/05_landmarks.ipynb #a1e8505f
+# %% ../nbs/05_landmarks.ipynb #c61571f0
 def read_image(
     path, # a photo: anything Pillow reads; HEIC too where pillow-heif is installed
 )->np.ndarray: # (H,W,3) uint8
@@ -34,7 +34,7 @@ def read_image(
             return np.asarray(im.convert("RGB"))
     except Exception as e: raise F3AError(f"'{path.name}' is not a photo that can be read: give a JPEG, PNG or similar file.") from e
 
-# %% ../nbs/05_landmarks.ipynb #6fbf7987
+# %% ../nbs/05_landmarks.ipynb #616f6a96
 def write_image(
     image, # (H,W,3) uint8
     path, # .png, .jpg, …
@@ -43,7 +43,7 @@ def write_image(
     with atomic_path(path) as tmp: Image.fromarray(np.asarray(image)).save(tmp)
     return Path(path)
 
-# %% ../nbs/05_landmarks.ipynb #822f479f
+# %% ../nbs/05_landmarks.ipynb #fa65ab67
 @dataclass
 class VideoInfo:
     "What a video says about itself."
@@ -54,7 +54,7 @@ class VideoInfo:
     frames:int # as stated by the file; 0 where it does not say
     has_audio:bool
 
-# %% ../nbs/05_landmarks.ipynb #b6babf43
+# %% ../nbs/05_landmarks.ipynb #6d425cfe
 def _open_video(path):
     "An open container with a video stream, or one sentence."
     import av
@@ -68,7 +68,7 @@ def _open_video(path):
     c.streams.video[0].thread_type = "AUTO"
     return c
 
-# %% ../nbs/05_landmarks.ipynb #153a81de
+# %% ../nbs/05_landmarks.ipynb #ffb63b36
 def iter_frames(
     path, # a video
     fps:float=None, # the nearest frame for every tick of this rate; None: every frame as it comes
@@ -104,7 +104,7 @@ def upright(frame, rotation):
     "Turn a frame by the file's display rotation (degrees, counter-clockwise, in steps of 90)."
     return np.ascontiguousarray(np.rot90(frame, round(rotation / 90) % 4))
 
-# %% ../nbs/05_landmarks.ipynb #7bf5c1ed
+# %% ../nbs/05_landmarks.ipynb #7c7baa32
 def video_info(
     path, # a video
 )->VideoInfo:
@@ -115,14 +115,14 @@ def video_info(
     t, f = next(iter_frames(path, max_frames=1))
     return VideoInfo(Path(path), fps, f.shape[1], f.shape[0], frames, audio)
 
-# %% ../nbs/05_landmarks.ipynb #2367741b
+# %% ../nbs/05_landmarks.ipynb #d91d6e0a
 @functools.lru_cache(None)
 def _tools():
     "Detector and predictor, loaded once and only when used."
     import dlib
     return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(third_party_model("shape_predictor_68_face_landmarks.dat")))
 
-# %% ../nbs/05_landmarks.ipynb #07dc54e3
+# %% ../nbs/05_landmarks.ipynb #372310c4
 def detect_faces(
     image, # (H,W,3) uint8
     thorough:bool=True, # try the full and the doubled size where the reduced one shows no face
@@ -143,7 +143,7 @@ def _detect(image, zoom, origin=(0, 0), threshold=0.):
     rects, _, _ = _tools()[0].run(z, 0, threshold)
     return [tuple(v / zoom + origin[i % 2] for i, v in enumerate((r.left(), r.top(), r.right(), r.bottom()))) for r in rects]
 
-# %% ../nbs/05_landmarks.ipynb #f1de79d6
+# %% ../nbs/05_landmarks.ipynb #eb87f050
 def place_landmarks(
     image, # (H,W,3) uint8
     box, # (left, top, right, bottom)
@@ -160,7 +160,7 @@ def place_landmarks(
     s = _tools()[1](patch, rect)
     return (np.array([[p.x, p.y] for p in s.parts()], np.float64) + .5) / z + [x0, y0] - .5
 
-# %% ../nbs/05_landmarks.ipynb #ce0948be
+# %% ../nbs/05_landmarks.ipynb #e21ba993
 def crop_square(
     image, # (H,W,3) uint8
     box, # (left, top, right, bottom), whole pixels, may leave the picture
@@ -171,7 +171,7 @@ def crop_square(
     rows, cols = np.arange(y0, y1).clip(0, h - 1), np.arange(x0, x1).clip(0, w - 1)
     return image[rows[:, None], cols[None]]
 
-# %% ../nbs/05_landmarks.ipynb #9d252bbc
+# %% ../nbs/05_landmarks.ipynb #d5a5d2d2
 @dataclass
 class Track:
     "Landmarks of a clip and how they were found."
@@ -187,7 +187,7 @@ class Track:
         if lost: s += f", no face in {lost} (first at frame {int(np.argmin(self.found))})"
         return s + (f"; more than one face in {self.others} frames, the largest was taken" if self.others else "")
 
-# %% ../nbs/05_landmarks.ipynb #c0f175a1
+# %% ../nbs/05_landmarks.ipynb #c6ee93d8
 class Tracker:
     "Follows the largest face from frame to frame."
     def __init__(self, patience=12): self.box, self.patience, self.lost, self.others, self.k = None, patience, 0, 0, 0
@@ -230,7 +230,7 @@ def _plausible(points, box):
     size = (points.max(0) - points.min(0)) / (box[2] - box[0])
     return bool((size > .5).all() and (size < 1.8).all())
 
-# %% ../nbs/05_landmarks.ipynb #968b16af
+# %% ../nbs/05_landmarks.ipynb #5432aaa0
 def track_frames(
     frames, # iterable of (seconds, frame)
     name:str="the clip", # how to call it in messages
@@ -247,7 +247,7 @@ def track_frames(
     good = np.flatnonzero(found); marks = np.stack([points[good[np.abs(good - k).argmin()]] for k in range(len(found))])
     return Track(marks, found, np.array(seen), np.array(times), tracker.others)
 
-# %% ../nbs/05_landmarks.ipynb #8ce83136
+# %% ../nbs/05_landmarks.ipynb #59d7f15a
 CROP_FACTOR = 2.1  # side of the crop over the median extent of the landmarks
 
 def head_crop(
@@ -277,7 +277,7 @@ def to_crop(
     "Move landmarks into the crop."
     return (np.asarray(points) + .5 - np.asarray(box[:2])) * (size / (box[2] - box[0])) - .5
 
-# %% ../nbs/05_landmarks.ipynb #e899ac26
+# %% ../nbs/05_landmarks.ipynb #4e696f19
 KNOWN_DISTANCE = .6 # dlib's threshold between the same and another person
 
 @functools.lru_cache(None)
@@ -298,7 +298,7 @@ def face_embedding(
     shape = dlib.full_object_detection(dlib.rectangle(*(int(v) for v in (*lo, *hi))), [dlib.point(int(round(x)), int(round(y))) for x, y in q])
     return np.array(_recogniser().compute_face_descriptor(im, shape))
 
-# %% ../nbs/05_landmarks.ipynb #1a0ddf8f
+# %% ../nbs/05_landmarks.ipynb #0177d2ad
 def read_pts(
     path, # a 300-W .pts file: 68 points, counted from 1
 )->np.ndarray: # (68,2) counted from 0

@@ -6,7 +6,7 @@
 __all__ = ['PARAM_NAMES', 'REGIONS', 'FaceParams', 'MorphableModel', 'load_model', 'open_model', 'load_basel_3ddfa',
            'load_deep3d', 'read_numpy_pickle', 'load_3ddfa_v2', 'view_mesh']
 
-# %% ../nbs/02_morphable_model.ipynb #94bc983e
+# %% ../nbs/02_morphable_model.ipynb #57c473f6
 import dataclasses, functools, io, json, pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from .core import F3AError, atomic_path, data_path
 
-# %% ../nbs/02_morphable_model.ipynb #c043b5ad
+# %% ../nbs/02_morphable_model.ipynb #2cb5b62f
 @dataclass
 class FaceParams:
     "The paper's P for a batch of faces."
@@ -38,7 +38,7 @@ class FaceParams:
 
 PARAM_NAMES = ("id_coeff", "exp_coeff", "rotation", "translation", "scale")
 
-# %% ../nbs/02_morphable_model.ipynb #1ba0aea3
+# %% ../nbs/02_morphable_model.ipynb #35b63c13
 def _getitem(self, i):
     "Select faces; an integer keeps the batch dimension."
     if isinstance(i, (int, np.integer)): i = slice(i, i + 1 or None)
@@ -73,7 +73,7 @@ def _save(self, path):
 FaceParams.__getitem__, FaceParams.to, FaceParams.replace, FaceParams.lerp = _getitem, _to, _replace, _lerp
 FaceParams.check, FaceParams.save = _check, _save
 
-# %% ../nbs/02_morphable_model.ipynb #d977575b
+# %% ../nbs/02_morphable_model.ipynb #064738d6
 def _load(path):
     "Read what `save` wrote. Raises `F3AError` for anything else."
     try:
@@ -92,7 +92,7 @@ def _neutral(n=1, K=80, L=52, scale=.55, device="cpu"):
 
 FaceParams.load, FaceParams.stack, FaceParams.neutral = staticmethod(_load), staticmethod(_stack), staticmethod(_neutral)
 
-# %% ../nbs/02_morphable_model.ipynb #518b074a
+# %% ../nbs/02_morphable_model.ipynb #678218c8
 REGIONS = ("skin", "eyes", "brows", "nose", "lips", "ears", "neck", "scalp", "eyeballs", "mouth_interior")
 
 @dataclass
@@ -117,7 +117,7 @@ class MorphableModel:
     def L(self): return len(self.exp_basis)
     def __repr__(self): return f"MorphableModel('{self.name}': {len(self.mean_shape)} vertices, {len(self.triangles)} triangles, K={self.K}, L={self.L})"
 
-# %% ../nbs/02_morphable_model.ipynb #ddb37d22
+# %% ../nbs/02_morphable_model.ipynb #98affe64
 def _shape(self, id_coeff, exp_coeff):
     "Eq. 1's bracket: the unposed shape (B,N,3) in dm."
     K, L = id_coeff.shape[-1], exp_coeff.shape[-1]
@@ -141,7 +141,7 @@ def _unit(self, name):
 
 MorphableModel.shape, MorphableModel.expression, MorphableModel.unit = _shape, _expression, _unit
 
-# %% ../nbs/02_morphable_model.ipynb #f84480b0
+# %% ../nbs/02_morphable_model.ipynb #40529e2b
 def _model_to(self, device):
     "Move all tensors to a device."
     return dataclasses.replace(self, **{f.name: getattr(self, f.name).to(device) for f in dataclasses.fields(self) if isinstance(getattr(self, f.name), torch.Tensor)})
@@ -155,7 +155,7 @@ def _model_save(self, path):
 
 MorphableModel.to, MorphableModel.save = _model_to, _model_save
 
-# %% ../nbs/02_morphable_model.ipynb #c1e53659
+# %% ../nbs/02_morphable_model.ipynb #f9736b44
 def load_model(
     path=None, # a file written by MorphableModel.save; None: the bundled open model
     device="cpu", # where it shall live
@@ -176,7 +176,7 @@ def open_model():
     "The bundled open model on the CPU, loaded once."
     return load_model()
 
-# %% ../nbs/02_morphable_model.ipynb #dac929e9
+# %% ../nbs/02_morphable_model.ipynb #bd2bc346
 def _landmarks(self, vertices, yaw=None):
     "Landmarks (B,68,3) of vertices (B,N,3); `yaw` (B,) in radian moves the jaw points along the outline."
     out = vertices[:, self.landmark_vertices]
@@ -189,7 +189,7 @@ def _landmarks(self, vertices, yaw=None):
 
 MorphableModel.landmarks = _landmarks
 
-# %% ../nbs/02_morphable_model.ipynb #9e9a9673
+# %% ../nbs/02_morphable_model.ipynb #87527120
 def _read_mat(path):
     "A MATLAB file as a dict, or one sentence."
     from scipy.io import loadmat
@@ -217,7 +217,7 @@ def _outward(mean, tri):
     a, b, c = (mean[tri[:, k]] for k in range(3))
     return tri if np.cross(b - a, c - a)[:, 2].sum() >= 0 else tri[:, [0, 2, 1]].copy()
 
-# %% ../nbs/02_morphable_model.ipynb #8792073b
+# %% ../nbs/02_morphable_model.ipynb #e48310bf
 def load_basel_3ddfa(
     shape_file, # 'Model_Shape.mat' of 3DDFA, or face3d's 'BFM.mat', which holds everything
     exp_file=None, # 'Model_Exp.mat' / 'Model_Expression.mat' of 3DDFA
@@ -238,7 +238,7 @@ def load_basel_3ddfa(
     return _from_arrays("Basel 2009 (3DDFA)", "BFM 2009 licence, University of Basel; research only", mu.reshape(-1) + mu_exp.reshape(-1), w, w_exp,
                         tri.astype(np.int64) - 1, kp.astype(np.int64) - 1, ev, ev_exp, 1e-5, 199, 29, 53215)
 
-# %% ../nbs/02_morphable_model.ipynb #4851c285
+# %% ../nbs/02_morphable_model.ipynb #13efec4a
 def load_deep3d(
     path, # 'BFM_model_front.mat'
 )->MorphableModel: # 35,709 vertices, K = 80, L = 64
@@ -249,7 +249,7 @@ def load_deep3d(
     return _from_arrays("Basel 2009 (Deep3DFace)", "BFM 2009 licence, University of Basel; research only", m["meanshape"], m["idBase"], m["exBase"],
                         m["tri"].astype(np.int64) - 1, m["keypoints"].astype(np.int64) - 1, np.ones(80), np.ones(64), 1., 80, 64, 35709)
 
-# %% ../nbs/02_morphable_model.ipynb #886d7042
+# %% ../nbs/02_morphable_model.ipynb #ecd61769
 _PICKLE_ALLOWED = {(m, n) for m in ("numpy.core.multiarray", "numpy._core.multiarray") for n in ("_reconstruct", "scalar")} | {
     ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"), ("numpy.core.numeric", "_frombuffer"), ("numpy._core.numeric", "_frombuffer")}
 
@@ -269,7 +269,7 @@ def read_numpy_pickle(
     except F3AError: raise
     except Exception as e: raise F3AError(f"'{path}' is not a pickle that can be read.") from e
 
-# %% ../nbs/02_morphable_model.ipynb #5e0b6bf1
+# %% ../nbs/02_morphable_model.ipynb #cd0ce104
 def load_3ddfa_v2(
     path, # 'bfm_noneck_v3.pkl'
     tri_path=None, # 'tri.pkl', which 3DDFA_V2 keeps beside it; None: in the same folder, or in the model file itself
@@ -284,7 +284,7 @@ def load_3ddfa_v2(
     return _from_arrays("Basel 2009 (3DDFA_V2)", "BFM 2009 licence, University of Basel; academic use", m["u"], np.asarray(m["w_shp"]), np.asarray(m["w_exp"]),
                         tri, kp, np.ones(40), np.ones(10), 1e-5, 40, 10, 38365)
 
-# %% ../nbs/02_morphable_model.ipynb #637d4d87
+# %% ../nbs/02_morphable_model.ipynb #8a9d4af9
 def view_mesh(
     vertices, # (N,3)
     triangles, # (T,3)

@@ -6,13 +6,13 @@
 __all__ = ['SUBPIXEL', 'splat_points', 'rasterize_loop', 'interpolate', 'rasterize', 'rasterize_map', 'rasterize_torch',
            'vertex_normals', 'lambert']
 
-# %% ../nbs/01_rasterizer.ipynb #c023e4f3
+# %% ../nbs/01_rasterizer.ipynb #0d125f59
 import functools
 import numpy as np
 import torch
 from .core import F3AError
 
-# %% ../nbs/01_rasterizer.ipynb #852f2c63
+# %% ../nbs/01_rasterizer.ipynb #0ab1af82
 def splat_points(
     vertices:np.ndarray, # (N,3) pixels, larger z is nearer
     attributes:np.ndarray, # (N,C) numbers to store
@@ -28,7 +28,7 @@ def splat_points(
         if 0 <= i < height and 0 <= j < width and z > depth[i, j]: depth[i, j], out[i, j] = z, a
     return out
 
-# %% ../nbs/01_rasterizer.ipynb #4063077a
+# %% ../nbs/01_rasterizer.ipynb #ec000817
 SUBPIXEL = 256  # vertices are snapped to 1/256 pixel, as graphics hardware does
 _LIMIT = 1 << 21  # snapped coordinates beyond this (8192 pixels) are clamped
 
@@ -38,7 +38,7 @@ def _snap(vertices):
     xy = np.where(finite[..., None], vertices[..., :2], 0)
     return np.clip(np.floor(xy * SUBPIXEL + .5), -_LIMIT, _LIMIT).astype(np.int64), finite
 
-# %% ../nbs/01_rasterizer.ipynb #599336b5
+# %% ../nbs/01_rasterizer.ipynb #8f141d94
 def rasterize_loop(
     vertices:np.ndarray, # (N,3) pixels, larger z is nearer
     triangles:np.ndarray, # (T,3) indices
@@ -70,7 +70,7 @@ def rasterize_loop(
 def _edge(p, q, x, y): return (q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0])
 def _top_left(p, q): return q[1] < p[1] or (q[1] == p[1] and q[0] > p[0])
 
-# %% ../nbs/01_rasterizer.ipynb #79a7d9f2
+# %% ../nbs/01_rasterizer.ipynb #c3400403
 def interpolate(
     ids:torch.Tensor, # (B,H,W) triangle seen by each pixel, −1 where empty
     weights:torch.Tensor, # (B,H,W,3) barycentric coordinates
@@ -85,100 +85,109 @@ def interpolate(
     out = (value * weights[..., None].to(value.dtype)).sum(3)  # (B,H,W,C)
     return (out * (ids >= 0)[..., None]).permute(0, 3, 1, 2)  # (B,C,H,W)
 
-# %% ../nbs/01_rasterizer.ipynb #dd4300d7
+# %% ../nbs/01_rasterizer.ipynb #9be17fc3
+def _snap_all(verts, xs, ys):
+    "Snapped positions of one mesh; vertices that are not finite land out of reach."
+    for n in range(verts.shape[0]):
+        x, y, z = verts[n, 0], verts[n, 1], verts[n, 2]
+        if x - x == 0 and y - y == 0 and z - z == 0:  # finite
+            xs[n] = max(-_LIMIT, min(_LIMIT, np.floor(x * SUBPIXEL + .5))); ys[n] = max(-_LIMIT, min(_LIMIT, np.floor(y * SUBPIXEL + .5)))
+        else: xs[n] = _LIMIT * 4
+
+# %% ../nbs/01_rasterizer.ipynb #a2c5b3d4
+def _fill_triangle(ax, ay, az, bx, by, bz, cx, cy, cz, area, x0, x1, y0, y1, t, ids, depth):
+    "Walk the box of one counter-clockwise triangle; keep the nearest."
+    S = SUBPIXEL
+    d0x, d0y = np.int64(by - cy) * S, np.int64(cx - bx) * S  # change of edge 0 with a step right / down
+    d1x, d1y = np.int64(cy - ay) * S, np.int64(ax - cx) * S
+    d2x, d2y = np.int64(ay - by) * S, np.int64(bx - ax) * S
+    px, py = x0 * S, y0 * S
+    r0 = np.int64(cx - bx) * (py - by) - np.int64(cy - by) * (px - bx)  # value at the first pixel
+    r1 = np.int64(ax - cx) * (py - cy) - np.int64(ay - cy) * (px - cx)
+    r2 = np.int64(bx - ax) * (py - ay) - np.int64(by - ay) * (px - ax)
+    k0 = 0 if (cy < by or (cy == by and cx > bx)) else 1  # on an edge, only top and left ones count
+    k1 = 0 if (ay < cy or (ay == cy and ax > cx)) else 1
+    k2 = 0 if (by < ay or (by == ay and bx > ax)) else 1
+    inv, y = np.float32(1) / np.float32(area), y0
+    while y <= y1:
+        e0, e1, e2, x = r0, r1, r2, x0
+        while x <= x1:
+            if e0 >= k0 and e1 >= k1 and e2 >= k2:
+                z = (np.float32(e0) * az + np.float32(e1) * bz + np.float32(e2) * cz) * inv
+                if z > depth[y, x]: depth[y, x] = z; ids[y, x] = t
+            e0 += d0x; e1 += d1x; e2 += d2x; x += 1
+        r0 += d0y; r1 += d1y; r2 += d2y; y += 1
+
+# %% ../nbs/01_rasterizer.ipynb #953a1105
+def _draw(verts, tris, xs, ys, ids, depth, cull):
+    "First pass: the nearest triangle of each pixel."
+    _snap_all(verts, xs, ys)
+    H, W = ids.shape
+    for t in range(tris.shape[0]):
+        ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
+        ax, bx, cx = xs[ia], xs[ib], xs[ic]
+        x1 = min(W - 1, max(ax, bx, cx) >> 8); x0 = max(0, (min(ax, bx, cx) + 255) >> 8)
+        if x0 > x1: continue
+        ay, by, cy = ys[ia], ys[ib], ys[ic]
+        y1 = min(H - 1, max(ay, by, cy) >> 8); y0 = max(0, (min(ay, by, cy) + 255) >> 8)
+        if y0 > y1 or max(ax, bx, cx) > _LIMIT: continue
+        area = np.int64(bx - ax) * np.int64(cy - ay) - np.int64(by - ay) * np.int64(cx - ax)
+        if area == 0 or (cull and area > 0): continue
+        az, bz, cz = verts[ia, 2], verts[ib, 2], verts[ic, 2]
+        if area > 0: _fill_triangle(ax, ay, az, bx, by, bz, cx, cy, cz, area, x0, x1, y0, y1, t, ids, depth)
+        else: _fill_triangle(ax, ay, az, cx, cy, cz, bx, by, bz, -area, x0, x1, y0, y1, t, ids, depth)
+
+# %% ../nbs/01_rasterizer.ipynb #bbc7247b
+def _corner_weights(xs, ys, tris, t, x, y):
+    "Barycentric weights of triangle t at a pixel."
+    ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
+    ax, ay, bx, by, cx, cy = xs[ia], ys[ia], xs[ib], ys[ib], xs[ic], ys[ic]
+    px, py = x * SUBPIXEL, y * SUBPIXEL
+    area = np.int64(bx - ax) * np.int64(cy - ay) - np.int64(by - ay) * np.int64(cx - ax)
+    inv = np.float32(1) / np.float32(area)
+    w0 = np.float32(np.int64(cx - bx) * (py - by) - np.int64(cy - by) * (px - bx)) * inv
+    w1 = np.float32(np.int64(ax - cx) * (py - cy) - np.int64(ay - cy) * (px - cx)) * inv
+    return w0, w1, np.float32(np.int64(bx - ax) * (py - ay) - np.int64(by - ay) * (px - ax)) * inv
+
+# %% ../nbs/01_rasterizer.ipynb #b786f640
+def _one_weights(verts, tris, ids, depth, weights, cull):
+    "Ids and weights of one mesh."
+    xs, ys = np.empty(len(verts), np.int32), np.empty(len(verts), np.int32)
+    _draw(verts, tris, xs, ys, ids, depth, cull)
+    for y in range(ids.shape[0]):
+        for x in range(ids.shape[1]):
+            if ids[y, x] >= 0: weights[y, x, 0], weights[y, x, 1], weights[y, x, 2] = _corner_weights(xs, ys, tris, ids[y, x], x, y)
+
+def _one_map(verts, tris, attrs, ids, depth, out, cull):
+    "Attribute map of one mesh."
+    xs, ys = np.empty(len(verts), np.int32), np.empty(len(verts), np.int32)
+    _draw(verts, tris, xs, ys, ids, depth, cull)
+    for y in range(ids.shape[0]):
+        for x in range(ids.shape[1]):
+            t = ids[y, x]
+            if t >= 0:
+                w0, w1, w2 = _corner_weights(xs, ys, tris, t, x, y)
+                ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
+                for c in range(attrs.shape[1]): out[c, y, x] = w0 * attrs[ia, c] + w1 * attrs[ib, c] + w2 * attrs[ic, c]
+
+# %% ../nbs/01_rasterizer.ipynb #714fc8ba
+def _batch_weights(verts, tris, ids, depth, weights, cull):
+    for b in numba.prange(len(verts)): _one_weights(verts[b], tris, ids[b], depth[b], weights[b], cull)
+
+def _batch_map(verts, tris, attrs, ids, depth, out, cull):
+    for b in numba.prange(len(verts)): _one_map(verts[b], tris, attrs[b], ids[b], depth[b], out[b], cull)
+
 @functools.lru_cache(None)
 def _kernels():
-    "Compile on first use; importing this module must not import numba."
+    "Compile on first use: each function replaces its plain version, innermost first."
+    global numba
     import numba
-    numba.config.SLP_VECTORIZE = 1
-    jit = functools.partial(numba.njit, cache=True, boundscheck=False, error_model="numpy")
-    S = SUBPIXEL
+    numba.config.SLP_VECTORIZE, here = 1, globals()
+    for name in ("_snap_all", "_fill_triangle", "_draw", "_corner_weights", "_one_weights", "_one_map"):
+        here[name] = numba.njit(here[name], cache=True, error_model="numpy", nogil=True)
+    return [numba.njit(f, cache=True, error_model="numpy", parallel=True) for f in (_batch_weights, _batch_map)]
 
-    @jit(nogil=True)
-    def draw(verts, tris, xs, ys, ids, depth, cull):
-        N, T, (H, W) = verts.shape[0], tris.shape[0], ids.shape
-        for n in range(N):
-            x, y, z = verts[n, 0], verts[n, 1], verts[n, 2]
-            if x - x == 0 and y - y == 0 and z - z == 0:  # finite
-                xs[n] = max(-_LIMIT, min(_LIMIT, np.floor(x * S + .5))); ys[n] = max(-_LIMIT, min(_LIMIT, np.floor(y * S + .5)))
-            else: xs[n] = _LIMIT * 4
-        for t in range(T):
-            ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
-            ax, bx, cx = xs[ia], xs[ib], xs[ic]
-            x1 = min(W - 1, max(ax, bx, cx) >> 8); x0 = max(0, (min(ax, bx, cx) + (S - 1)) >> 8)
-            if x0 > x1: continue
-            ay, by, cy = ys[ia], ys[ib], ys[ic]
-            y1 = min(H - 1, max(ay, by, cy) >> 8); y0 = max(0, (min(ay, by, cy) + (S - 1)) >> 8)
-            if y0 > y1 or max(ax, bx, cx) > _LIMIT: continue
-            area = np.int64(bx - ax) * np.int64(cy - ay) - np.int64(by - ay) * np.int64(cx - ax)
-            if area == 0 or (cull and area > 0): continue
-            az, bz, cz = verts[ia, 2], verts[ib, 2], verts[ic, 2]
-            if area < 0: bx, cx, by, cy, bz, cz, area = cx, bx, cy, by, cz, bz, -area
-            # how each edge function changes with a step right / down, and its value at the first pixel
-            d0x, d0y = np.int64(by - cy) * S, np.int64(cx - bx) * S
-            d1x, d1y = np.int64(cy - ay) * S, np.int64(ax - cx) * S
-            d2x, d2y = np.int64(ay - by) * S, np.int64(bx - ax) * S
-            px, py = x0 * S, y0 * S
-            r0 = np.int64(cx - bx) * (py - by) - np.int64(cy - by) * (px - bx)
-            r1 = np.int64(ax - cx) * (py - cy) - np.int64(ay - cy) * (px - cx)
-            r2 = np.int64(bx - ax) * (py - ay) - np.int64(by - ay) * (px - ax)
-            # a pixel exactly on an edge counts only if that edge is a top or left one
-            k0 = 0 if (cy < by or (cy == by and cx > bx)) else 1
-            k1 = 0 if (ay < cy or (ay == cy and ax > cx)) else 1
-            k2 = 0 if (by < ay or (by == ay and bx > ax)) else 1
-            inv = np.float32(1) / np.float32(area)
-            y = y0
-            while y <= y1:
-                e0, e1, e2, x = r0, r1, r2, x0
-                while x <= x1:
-                    if e0 >= k0 and e1 >= k1 and e2 >= k2:
-                        z = (np.float32(e0) * az + np.float32(e1) * bz + np.float32(e2) * cz) * inv
-                        if z > depth[y, x]: depth[y, x] = z; ids[y, x] = t
-                    e0 += d0x; e1 += d1x; e2 += d2x; x += 1
-                r0 += d0y; r1 += d1y; r2 += d2y; y += 1
-
-    @jit(nogil=True)
-    def corner_weights(xs, ys, tris, t, x, y):
-        ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
-        ax, ay, bx, by, cx, cy = xs[ia], ys[ia], xs[ib], ys[ib], xs[ic], ys[ic]
-        px, py = x * S, y * S
-        area = np.int64(bx - ax) * np.int64(cy - ay) - np.int64(by - ay) * np.int64(cx - ax)
-        inv = np.float32(1) / np.float32(area)
-        w0 = np.float32(np.int64(cx - bx) * (py - by) - np.int64(cy - by) * (px - bx)) * inv
-        w1 = np.float32(np.int64(ax - cx) * (py - cy) - np.int64(ay - cy) * (px - cx)) * inv
-        w2 = np.float32(np.int64(bx - ax) * (py - ay) - np.int64(by - ay) * (px - ax)) * inv
-        return w0, w1, w2
-
-    @jit(nogil=True)
-    def one_weights(verts, tris, ids, depth, weights, cull):
-        xs, ys = np.empty(len(verts), np.int32), np.empty(len(verts), np.int32)
-        draw(verts, tris, xs, ys, ids, depth, cull)
-        for y in range(ids.shape[0]):
-            for x in range(ids.shape[1]):
-                if ids[y, x] >= 0: weights[y, x, 0], weights[y, x, 1], weights[y, x, 2] = corner_weights(xs, ys, tris, ids[y, x], x, y)
-
-    @jit(nogil=True)
-    def one_map(verts, tris, attrs, ids, depth, out, cull):
-        xs, ys = np.empty(len(verts), np.int32), np.empty(len(verts), np.int32)
-        draw(verts, tris, xs, ys, ids, depth, cull)
-        for y in range(ids.shape[0]):
-            for x in range(ids.shape[1]):
-                t = ids[y, x]
-                if t >= 0:
-                    w0, w1, w2 = corner_weights(xs, ys, tris, t, x, y)
-                    ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
-                    for c in range(attrs.shape[1]): out[c, y, x] = w0 * attrs[ia, c] + w1 * attrs[ib, c] + w2 * attrs[ic, c]
-
-    @jit(parallel=True)
-    def batch_weights(verts, tris, ids, depth, weights, cull):
-        for b in numba.prange(len(verts)): one_weights(verts[b], tris, ids[b], depth[b], weights[b], cull)
-
-    @jit(parallel=True)
-    def batch_map(verts, tris, attrs, ids, depth, out, cull):
-        for b in numba.prange(len(verts)): one_map(verts[b], tris, attrs[b], ids[b], depth[b], out[b], cull)
-    return batch_weights, batch_map
-
-# %% ../nbs/01_rasterizer.ipynb #90e0b47f
+# %% ../nbs/01_rasterizer.ipynb #35fa90b8
 def _prepare(vertices, triangles):
     "Arrays as the kernels want them, or one sentence about what is wrong."
     v = np.ascontiguousarray(vertices.detach().cpu().numpy() if isinstance(vertices, torch.Tensor) else vertices, np.float32)
@@ -188,7 +197,7 @@ def _prepare(vertices, triangles):
     if len(t) and (t.min() < 0 or t.max() >= v.shape[1]): raise F3AError(f"triangles name vertex {int(t.max())}, but there are only {v.shape[1]}.")
     return v, t.astype(np.uint32, copy=False)
 
-# %% ../nbs/01_rasterizer.ipynb #9d41f4f1
+# %% ../nbs/01_rasterizer.ipynb #00588947
 def rasterize(
     vertices, # (B,N,3) pixels, larger z is nearer; tensor or array
     triangles, # (T,3) indices
@@ -204,7 +213,7 @@ def rasterize(
     _kernels()[0](v, t, ids, depth, weights, cull)
     return torch.from_numpy(ids).long(), torch.from_numpy(weights)
 
-# %% ../nbs/01_rasterizer.ipynb #b0ad330d
+# %% ../nbs/01_rasterizer.ipynb #fc5dc148
 def rasterize_map(
     vertices, # (B,N,3) pixels
     triangles, # (T,3) indices
@@ -221,7 +230,7 @@ def rasterize_map(
     _kernels()[1](v, t, a, ids, np.full(ids.shape, -np.inf, np.float32), out, cull)
     return torch.from_numpy(out), torch.from_numpy(ids >= 0)[:, None]
 
-# %% ../nbs/01_rasterizer.ipynb #0263e920
+# %% ../nbs/01_rasterizer.ipynb #21ca72d8
 def rasterize_torch(
     vertices:torch.Tensor, # (B,N,3) pixels, on any device
     triangles:torch.Tensor, # (T,3) indices
@@ -257,7 +266,7 @@ def rasterize_torch(
     ids = torch.where(best < len(tri), best, -1)
     return ids.view(B, height, width), weights.view(B, height, width, 3)
 
-# %% ../nbs/01_rasterizer.ipynb #ef5606bb
+# %% ../nbs/01_rasterizer.ipynb #2dfab40a
 def _edge_torch(a, b, c): return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
 
 def _cover(p, z, area, lo, hi, pick, k, height, width):
@@ -281,7 +290,7 @@ def _cover(p, z, area, lo, hi, pick, k, height, width):
     pixel = (b[:, None] * height + px[..., 1]) * width + px[..., 0]
     return pixel[inside], zz[inside], t[:, None].expand_as(inside)[inside], w[inside]
 
-# %% ../nbs/01_rasterizer.ipynb #4e5f2144
+# %% ../nbs/01_rasterizer.ipynb #2aecb4d4
 def vertex_normals(
     vertices:torch.Tensor, # (B,N,3), x right, y up, z to the viewer
     triangles:torch.Tensor, # (T,3) counter-clockwise seen from outside
@@ -293,7 +302,7 @@ def vertex_normals(
     for k in range(3): out.index_add_(1, triangles[:, k].long(), face)
     return torch.nn.functional.normalize(out, dim=-1)
 
-# %% ../nbs/01_rasterizer.ipynb #914fff98
+# %% ../nbs/01_rasterizer.ipynb #0119fbea
 def lambert(
     normals:torch.Tensor, # (B,N,3) unit vectors
     light=(.3, .5, 1.), # direction to the lamp: x right, y up, z to the viewer
