@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['HEADER', 'film_parts', 'film_frames', 'run_demo', 'format_table', 'main']
 
-# %% ../nbs/23_demo.ipynb #f87fc93a
+# %% ../nbs/23_demo.ipynb #3907099a
 import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
 import time
@@ -22,7 +22,7 @@ from .generator import load_generator
 from .training import evaluate
 from .animation import animate, face_of_clip, scripted, write_video, write_gif, BUNDLED, BUNDLED_FRAME
 
-# %% ../nbs/23_demo.ipynb #4d277188
+# %% ../nbs/23_demo.ipynb #678686b2
 def film_parts(
     clip, # the whole bundled clip, prepared
     source:int=BUNDLED_FRAME, # frame to start from
@@ -39,7 +39,7 @@ def film_parts(
     parts["script: smile, blink, turn"] = (scripted(p[source], "smile,blink,turn", fps=12), None)
     return parts
 
-# %% ../nbs/23_demo.ipynb #2358c43e
+# %% ../nbs/23_demo.ipynb #d2d28ca7
 HEADER = ("source", "driving", "mesh", "facial flow", "warp only", "F3A-GAN", "T_warp")
 
 def _label(texts, width, pad=2, height=14):
@@ -61,7 +61,7 @@ def film_frames(clip, face, generators, targets, driven):
         frames.append(np.concatenate([_label(HEADER[:len(row)], size), tile_images(row, ncols=len(row))]))
     return frames, made
 
-# %% ../nbs/23_demo.ipynb #5dcb15d5
+# %% ../nbs/23_demo.ipynb #746ded2f
 def run_demo(
     out="out", # output folder
     n:int=48, # pairs a split in the table
@@ -89,7 +89,7 @@ def format_table(table):
     line = lambda n, r: f"{n:<18}" + "   ".join(f"{r[s]['mae']:8.4f}{r[s]['mse']:9.4f}{r[s]['psnr']:9.2f}{r[s]['ssim']:8.3f}  " for s in ("random", "blocks"))
     return "\n".join([head] + [line(n, r) for n, r in rows.items()])
 
-# %% ../nbs/23_demo.ipynb #caf14b87
+# %% ../nbs/23_demo.ipynb #bdf1ae46
 @command
 def main(
     out:Param("output folder", str)="out",
@@ -98,6 +98,6 @@ def main(
     "Track, fit, flow and animate the bundled clip: writes demo.mp4, demo.gif and demo.png, and prints a table."
     with friendly_errors(): set_threads(threads); run_demo(out)
 
-# %% ../nbs/23_demo.ipynb #f3aed9d2
+# %% ../nbs/23_demo.ipynb #c861c38a
 #| eval: false
 if __name__ == "__main__": main.cli()

@@ -6,7 +6,7 @@
 __all__ = ['make_batch', 'run_generator', 'clip_for_lessons', 'TrainConfig', 'Trainer', 'shuffle_flows', 'evaluate',
            'print_results', 'train', 'write_run', 'start_from', 'describe_people', 'f3a_train']
 
-# %% ../nbs/16_training.ipynb #52afcbe2
+# %% ../nbs/16_training.ipynb #8986e332
 import dataclasses, json, os, sys, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from .generator import Generator, GeneratorConfig, save_generator
 from .losses import PatchDiscriminator, weighted_pixel_loss, perceptual_loss, critic_loss, adversarial_loss, feature_weights, LAMBDA_4, LAMBDA_5
 from .metrics import picture_metrics
 
-# %% ../nbs/16_training.ipynb #2d391602
+# %% ../nbs/16_training.ipynb #0f668ca3
 def make_batch(
     clips:list, # prepared clips
     pairs:np.ndarray, # (B,3) clip, source frame, target frame
@@ -49,7 +49,7 @@ def run_generator(generator, batch):
     "Call a generator with the parts of a batch that it takes."
     return generator(batch["source"], batch["flow"], batch["warped"], batch["mask"])
 
-# %% ../nbs/16_training.ipynb #21c2f839
+# %% ../nbs/16_training.ipynb #9c55d9ef
 def clip_for_lessons(
     frames:int=60, # how many
 )->PreparedClip:
@@ -59,7 +59,7 @@ def clip_for_lessons(
     video = data_path("woman_laughing.mp4")
     return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out) else load_clip(out)
 
-# %% ../nbs/16_training.ipynb #21d37b4e
+# %% ../nbs/16_training.ipynb #374508c0
 @dataclass
 class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -84,7 +84,7 @@ class TrainConfig:
         g = kw.pop("generator", GeneratorConfig.paper())
         return cls(generator=g, **{**dict(steps=40 * 91000 // 64, batch=64, low_batch=64, lr=1e-4, low_share=.3, adv_share=1., critic_lr=1e-4), **kw})
 
-# %% ../nbs/16_training.ipynb #53f522c1
+# %% ../nbs/16_training.ipynb #afce5b72
 class Trainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, clips, splits=None, device=None, face_model=None):
@@ -97,7 +97,7 @@ class Trainer:
         self.opt_D = torch.optim.Adam(self.D.parameters(), lr=cfg.critic_lr, betas=cfg.betas)
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/16_training.ipynb #3f0be297
+# %% ../nbs/16_training.ipynb #e4413aaf
 @patch
 def stage(self:Trainer, step):
     "Resolution and batch of a step."
@@ -115,7 +115,7 @@ def adversarial(self:Trainer, step):
     "Whether critic and perceptual loss take part."
     return step >= (1 - self.cfg.adv_share) * self.cfg.steps
 
-# %% ../nbs/16_training.ipynb #aec57c0a
+# %% ../nbs/16_training.ipynb #b624c7cc
 @patch
 def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
     "The discriminator's optimisation steps of one generator step (Eq. 11)."
@@ -123,7 +123,7 @@ def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
         loss = critic_loss(self.D(real), self.D(fake.detach()))
         self.opt_D.zero_grad(); loss.backward(); self.opt_D.step()
 
-# %% ../nbs/16_training.ipynb #cb436b1e
+# %% ../nbs/16_training.ipynb #8d9ffc6d
 @patch
 def generator_loss(self:Trainer, out, b, adversarial):
     "Eq. 13, and the penalty on T_warp's mask."
@@ -136,7 +136,7 @@ def generator_loss(self:Trainer, out, b, adversarial):
     if "paint" in out: loss = loss + LAMBDA_4 * self.cfg.mask_penalty * (out["paint"] * b["mask"]).mean()
     return loss
 
-# %% ../nbs/16_training.ipynb #eb963341
+# %% ../nbs/16_training.ipynb #00cc4938
 @patch
 def update_average(self:Trainer):
     "Move the averaged weights a little towards the current ones; faster at the start."
@@ -144,7 +144,7 @@ def update_average(self:Trainer):
     with torch.no_grad():
         for name, v in self.G.state_dict().items(): self.average[name].lerp_(v, 1 - decay)
 
-# %% ../nbs/16_training.ipynb #60594fe0
+# %% ../nbs/16_training.ipynb #9f27eeb7
 @patch
 def step(self:Trainer):
     "One generator step, with critic steps where they are due; gives the mean absolute error."
@@ -161,7 +161,7 @@ def step(self:Trainer):
     self.log.append(dict(step=k, size=size, l1=round(l1, 5), seconds=round(self.seconds, 1)))
     return l1
 
-# %% ../nbs/16_training.ipynb #ef9ba059
+# %% ../nbs/16_training.ipynb #216928c2
 @patch
 def averaged(self:Trainer):
     "A generator with the moving average of the weights, for use."
@@ -175,7 +175,7 @@ def save(self:Trainer, path):
     state |= dict(average=self.average, done=self.done, seconds=self.seconds, config=json.dumps(asdict(self.cfg)), log=json.dumps(self.log))
     with atomic_path(path) as tmp: torch.save(state, tmp)
 
-# %% ../nbs/16_training.ipynb #07c5d298
+# %% ../nbs/16_training.ipynb #06a30944
 @patch
 def load(self:Trainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
@@ -185,14 +185,14 @@ def load(self:Trainer, path):
     for n in ("G", "D", "opt_G", "opt_D"): getattr(self, n).load_state_dict(s[n])
     self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/16_training.ipynb #0ce2afc3
+# %% ../nbs/16_training.ipynb #944b078e
 def shuffle_flows(generator, b):
     "What the generator makes when each source gets the flow of another pair."
     r = {**b, **{k: b[k].roll(1, 0) for k in ("flow", "mask")}}
     if generator.cfg.warp: r["warped"] = warp_by_flow(b["source"], extend_flow(r["flow"], r["mask"] > 0))
     return run_generator(generator, r)["image"]
 
-# %% ../nbs/16_training.ipynb #dc5c7512
+# %% ../nbs/16_training.ipynb #ca93b9f0
 def evaluate(
     generator, # a generator, or None for the baselines only
     clips:list, # prepared clips
@@ -220,7 +220,7 @@ def evaluate(
         out[which] = {name: {k: float(torch.cat(v).mean()) for k, v in m.items()} for name, m in rows.items()}
     return out
 
-# %% ../nbs/16_training.ipynb #25600cd3
+# %% ../nbs/16_training.ipynb #61ec4967
 def print_results(results):
     "A table of `evaluate`'s answer."
     for which, title in (("random", "random held-out frames (as the paper; near-copies of training frames)"), ("blocks", "contiguous held-out blocks (never seen)")):
@@ -228,7 +228,7 @@ def print_results(results):
         print(title)
         for name, m in results[which].items(): print(f"  {name:<10} MAE {m['mae']:.4f}   MSE {m['mse']:.4f}   PSNR {m['psnr']:5.2f}   SSIM {m['ssim']:.3f}")
 
-# %% ../nbs/16_training.ipynb #f34a027e
+# %% ../nbs/16_training.ipynb #e971c60e
 def train(
     cfg:TrainConfig, # what to do
     clips:list, # prepared clips
@@ -256,7 +256,7 @@ def train(
     if t.done < cfg.steps: print(f"stopped after {minutes:g} minutes at step {t.done} of {cfg.steps}; the same command goes on.")
     return write_run(t, out, command, before)
 
-# %% ../nbs/16_training.ipynb #57acef7e
+# %% ../nbs/16_training.ipynb #ce6a6276
 def write_run(t, out, command=None, before=None):
     "Evaluate, and write weights, figures and log of a Trainer; `before` are the facts of an earlier leg."
     cfg, clips = t.cfg, t.clips
@@ -269,7 +269,7 @@ def write_run(t, out, command=None, before=None):
     print_results(results)
     return results
 
-# %% ../nbs/16_training.ipynb #36a06616
+# %% ../nbs/16_training.ipynb #3c3d6661
 def start_from(
     trainer, # a new Trainer
     path, # weights of the same architecture
@@ -281,7 +281,7 @@ def start_from(
     trainer.G.load_state_dict(old.state_dict()); trainer.average = {k: v.detach().clone() for k, v in trainer.G.state_dict().items()}
     return old.info
 
-# %% ../nbs/16_training.ipynb #02f935fc
+# %% ../nbs/16_training.ipynb #bc4f1b1d
 def describe_people(
     clips:list, # prepared clips
     n:int=9, # frames a clip
@@ -296,7 +296,7 @@ def describe_people(
         out.append([round(float(v), 4) for v in np.mean([face_embedding(np.asarray(c.frames[i]), p) for i, p in zip(idx, px)], 0)])
     return out
 
-# %% ../nbs/16_training.ipynb #95e62c9f
+# %% ../nbs/16_training.ipynb #01b051c1
 @command
 def f3a_train(
     clips:Param("prepared clips (folders written by f3a_prepare)", nargs="*"),
