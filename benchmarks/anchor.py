@@ -1,4 +1,4 @@
-"""Where should a flow store its motion, at the source's place or the target's? Two short trainings, same seed, steps and pairs.
+"""Where should a flow store its motion, and should T_flow normalise it? Short trainings, same seed, steps and pairs.
 
 python benchmarks/anchor.py [--steps 420]
 """
@@ -15,10 +15,10 @@ if __name__ == "__main__":
     args = ap.parse_args(); set_threads(); t0 = time.time()
     video, folder = data_path("woman_laughing.mp4"), Path("runs/clips/woman_laughing")
     clip, rows = prepare_clip(video, folder) if needs_preparing(video, folder) else load_clip(folder), []
-    for anchor in ("source", "target"):
-        t = Trainer(TrainConfig(generator=GeneratorConfig(anchor=anchor), size=64, steps=args.steps, batch=16, low_share=0., adv_share=0.), [clip])
+    for anchor, norm in (("source", True), ("target", True), ("target", False)):
+        t = Trainer(TrainConfig(generator=GeneratorConfig(anchor=anchor, flow_norm=norm), size=64, steps=args.steps, batch=16, low_share=0., adv_share=0.), [clip])
         while t.done < args.steps: t.step()
         r = evaluate(t.averaged(), [clip], t.splits, size=64)
-        rows.append(dict(name=f"F3A-GAN, flow at the {anchor}'s place", anchor=anchor, psnr=r["random"]["model"]["psnr"], mae=r["random"]["model"]["mae"], blocks_psnr=r["blocks"]["model"]["psnr"], seconds=round(t.seconds)))
+        rows.append(dict(name=f"F3A-GAN, flow at the {anchor}'s place" + ("" if norm else ", no normalisation in T_flow"), anchor=anchor, flow_norm=norm, psnr=r["random"]["model"]["psnr"], mae=r["random"]["model"]["mae"], blocks_psnr=r["blocks"]["model"]["psnr"], seconds=round(t.seconds)))
         print(rows[-1], flush=True)
     save_json(dict(rows=rows, copy=r["random"]["copy"], warp=r["random"]["warp"], info=run_info(f"python benchmarks/anchor.py --steps {args.steps}", 0, t0)), args.out)

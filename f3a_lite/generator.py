@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['GeneratorConfig', 'UpBlock', 'Generator', 'save_generator', 'load_generator']
 
-# %% ../nbs/13_fade_in_decoding.ipynb #3880c3e8
+# %% ../nbs/13_fade_in_decoding.ipynb #86a171c8
 from dataclasses import dataclass, asdict, field
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from .core import F3AError, atomic_path
 from .flow import FLOW_SCALE
 from .spade import Encoder, SPADE, act, fuse
 
-# %% ../nbs/13_fade_in_decoding.ipynb #956d9d78
+# %% ../nbs/13_fade_in_decoding.ipynb #ea57d1f9
 @dataclass
 class GeneratorConfig:
     "What a generator is; a variant is the base with one field changed."
@@ -26,6 +26,7 @@ class GeneratorConfig:
     warp:bool = False # T_warp: see the warped photo, paint over it
     condition_channels:int = 3 # a facial flow has x, y and z
     activation:str = "prelu" # 'prelu' (the paper) or 'relu'
+    flow_norm:bool = True # instance normalisation in T_flow, as the paper; it hides how far a face moves
     anchor:str = "target" # where the flow stores a motion
     flow_scale:float = FLOW_SCALE # the network sees flow × flow_scale
     @classmethod
@@ -35,7 +36,7 @@ class GeneratorConfig:
     @property
     def name(self): return "T_warp" if self.warp else "F3A-GAN"
 
-# %% ../nbs/13_fade_in_decoding.ipynb #49b585ad
+# %% ../nbs/13_fade_in_decoding.ipynb #fa62ae1e
 class UpBlock(nn.Module):
     "Double the resolution: strided deconvolution, instance normalisation, PReLU."
     def __init__(self, cin, cout, kind="prelu"):
@@ -44,14 +45,14 @@ class UpBlock(nn.Module):
     def forward(self, x): # (B,cin,H,W)
         return self.act(self.norm(self.deconv(x)))  # (B,cout,2H,2W)
 
-# %% ../nbs/13_fade_in_decoding.ipynb #3895c01e
+# %% ../nbs/13_fade_in_decoding.ipynb #ac1532b3
 class Generator(nn.Module):
     "The two-stream generator T: (I_s, f) → I_t of section III-B; with `cfg.warp`, T_warp."
     def __init__(self, cfg:GeneratorConfig=GeneratorConfig()):
         super().__init__()
         self.cfg, c, cf = cfg, cfg.channels, cfg.flow_channels
         self.T_enc = Encoder(7 if cfg.warp else 3, c, cfg.activation)
-        self.T_flow = Encoder(cfg.condition_channels, cf, cfg.activation)
+        self.T_flow = Encoder(cfg.condition_channels, cf, cfg.activation, cfg.flow_norm)
         self.spade = nn.ModuleList([SPADE(a, b) for a, b in zip(c, cf)])
         self.T_dec = nn.ModuleList([UpBlock(c[l + 1], c[l], cfg.activation) for l in range(len(c) - 1)])
         self.to_rgb = nn.Sequential(nn.Conv2d(c[0], c[0], 3, 1, 1), act(c[0], cfg.activation), nn.Conv2d(c[0], 4 if cfg.warp else 3, 3, 1, 1))
@@ -69,7 +70,7 @@ class Generator(nn.Module):
         a = torch.sigmoid(out[:, 3:])  # (B,1,H,W)
         return dict(image=a * painted + (1 - a) * warped, paint=a, painted=painted)
 
-# %% ../nbs/13_fade_in_decoding.ipynb #4780b192
+# %% ../nbs/13_fade_in_decoding.ipynb #5d1fe4ba
 def _features(self, image):
     "T_enc's features of a picture, for the perceptual loss (Eq. 12); T_warp sees it as source and as perfect warp."
     x = torch.cat([image, image, torch.ones_like(image[:, :1])], 1) if self.cfg.warp else image
@@ -77,7 +78,7 @@ def _features(self, image):
 
 Generator.features = _features
 
-# %% ../nbs/13_fade_in_decoding.ipynb #cd372af8
+# %% ../nbs/13_fade_in_decoding.ipynb #d938641e
 def save_generator(
     model:Generator, # on any device
     path, # .safetensors

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['act', 'DownBlock', 'Encoder', 'SPADE', 'fuse']
 
-# %% ../nbs/12_spade_fusion.ipynb #f09113d9
+# %% ../nbs/12_spade_fusion.ipynb #8812ca58
 import torch
 from torch import nn
 import torch.nn.functional as F
 
-# %% ../nbs/12_spade_fusion.ipynb #b5f44366
+# %% ../nbs/12_spade_fusion.ipynb #9e5a9ff6
 def act(
     channels:int, # of the features
     kind:str="prelu", # 'prelu' (the paper) or 'relu'
@@ -20,29 +20,31 @@ def act(
 
 class DownBlock(nn.Module):
     "Halve the resolution: strided convolution, instance normalisation, PReLU."
-    def __init__(self, cin, cout, kind="prelu"):
+    def __init__(self, cin, cout, kind="prelu", norm=True):
         super().__init__()
-        self.conv, self.norm, self.act = nn.Conv2d(cin, cout, 4, 2, 1, bias=False), nn.InstanceNorm2d(cout, affine=True), act(cout, kind)
+        self.conv, self.norm, self.act = nn.Conv2d(cin, cout, 4, 2, 1, bias=not norm), nn.InstanceNorm2d(cout, affine=True) if norm else nn.Identity(), act(cout, kind)
     def forward(self, x): # (B,cin,H,W)
         return self.act(self.norm(self.conv(x)))  # (B,cout,H/2,W/2)
 
-# %% ../nbs/12_spade_fusion.ipynb #c2a78910
+# %% ../nbs/12_spade_fusion.ipynb #e6bb9e52
 class Encoder(nn.Module):
     "T_enc or T_flow: features at every scale, the finest first."
     def __init__(self,
         cin:int, # channels of the input
         channels=(24, 48, 96, 128, 128), # features at full, half, … resolution
         kind:str="prelu", # activation
+        norm:bool=True, # instance normalisation; without it the size of a flow is not lost
     ):
         super().__init__()
-        self.first = nn.Sequential(nn.Conv2d(cin, channels[0], 5, 1, 2, bias=False), nn.InstanceNorm2d(channels[0], affine=True), act(channels[0], kind))
-        self.down = nn.ModuleList([DownBlock(a, b, kind) for a, b in zip(channels, channels[1:])])
+        first_norm = nn.InstanceNorm2d(channels[0], affine=True) if norm else nn.Identity()
+        self.first = nn.Sequential(nn.Conv2d(cin, channels[0], 5, 1, 2, bias=not norm), first_norm, act(channels[0], kind))
+        self.down = nn.ModuleList([DownBlock(a, b, kind, norm) for a, b in zip(channels, channels[1:])])
     def forward(self, x): # (B,cin,H,W)
         h = [self.first(x)]  # (B,C0,H,W)
         for d in self.down: h.append(d(h[-1]))  # (B,Cl,H/2^l,W/2^l)
         return h
 
-# %% ../nbs/12_spade_fusion.ipynb #2619b0ae
+# %% ../nbs/12_spade_fusion.ipynb #fb2d32dd
 class SPADE(nn.Module):
     "The bracket of Eq. 4: normalise h_enc, then scale and shift it by maps made from h_flow."
     def __init__(self, channels, flow_channels):

@@ -10,7 +10,7 @@ NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook(path):
     t = time.time()
-    r = subprocess.run([sys.executable, "-c", "from nbdev.test import nbdev_test; nbdev_test()", "--path", str(path), "--n_workers", "0", "--do_print"],
-                       cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "agg"})
+    code = f"from nbdev.test import nbdev_test; nbdev_test(path={str(path)!r}, n_workers=0, do_print=True)"
+    r = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "agg"})
     assert r.returncode == 0 and "Success" in r.stdout + r.stderr, (r.stdout + r.stderr)[-4000:]
     assert time.time() - t < 240, "a notebook must run in under a minute on two idle cores"
