@@ -17,7 +17,7 @@ def lines(name):
 extras = {name: lines(f"{name}_requirements") for name in ("eval", "view", "dev", "build", "heif")}
 extras["all"] = [r for name in ("eval", "view", "dev") for r in extras[name]]
 commands = {
-    name: f"commands:{name}" for name in ("f3a_demo", "f3a_prepare", "f3a_train", "f3a_animate")
+    name: f"commands:{name}" for name in ("f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate")
 }
 
 setup(

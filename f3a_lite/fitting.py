@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['landmark_model', 'FitConfig', 'landmark_weights', 'initial_pose', 'fit_landmarks', 'landmark_error']
 
-# %% ../nbs/06_fitting.ipynb #34630bb9
+# %% ../nbs/06_fitting.ipynb #3b58a7f5
 import dataclasses
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from .core import F3AError
 from .morphable import FaceParams, MorphableModel
 from .projection import euler_to_matrix, from_pixels, posed_landmarks
 
-# %% ../nbs/06_fitting.ipynb #677c1520
+# %% ../nbs/06_fitting.ipynb #77eff80c
 def landmark_model(
     model:MorphableModel, # any morphable model
 )->MorphableModel: # the same with landmark vertices only
@@ -22,7 +22,7 @@ def landmark_model(
     return dataclasses.replace(model, mean_shape=model.mean_shape[used], id_basis=model.id_basis[:, used].contiguous(), exp_basis=model.exp_basis[:, used].contiguous(),
                                triangles=torch.zeros(0, 3, dtype=torch.long), landmark_vertices=inv[:68], contour_vertices=inv[68:].view_as(model.contour_vertices), regions=model.regions[used])
 
-# %% ../nbs/06_fitting.ipynb #77355ee9
+# %% ../nbs/06_fitting.ipynb #916520fc
 @dataclasses.dataclass
 class FitConfig:
     "Weights of the fit; distances are in units of the outer-eye distance."
@@ -42,7 +42,7 @@ def landmark_weights(cfg):
     w = torch.ones(68); w[:17], w[36:48], w[48:] = cfg.jaw, cfg.eyes, cfg.mouth
     return w
 
-# %% ../nbs/06_fitting.ipynb #38c4fcc9
+# %% ../nbs/06_fitting.ipynb #dd7dab4e
 def initial_pose(
     model:MorphableModel, # any
     marks:torch.Tensor, # (T,68,2) on the image plane
@@ -62,13 +62,14 @@ def initial_pose(
     t = b.mean(1) - scale[:, None] * (euler_to_matrix(torch.stack([0 * yaw, 0 * yaw, roll], 1)) @ model.landmarks(model.mean_shape[None])[0][pick].mean(0))[:, :2]
     return rot, torch.cat([t, torch.zeros(len(t), 1)], 1), scale / yaw.cos().clamp(min=.6)
 
-# %% ../nbs/06_fitting.ipynb #ef775266
+# %% ../nbs/06_fitting.ipynb #c1b02e67
 def fit_landmarks(
     model:MorphableModel, # any morphable model
     marks:torch.Tensor, # (T,68,2) on the image plane
     found:torch.Tensor=None, # (T,) which frames have landmarks at all; None: all
     cfg:FitConfig=FitConfig(),
     identity:torch.Tensor=None, # (1,K) known identity; None: one is found for the clip
+    start:FaceParams=None, # where to begin; None: from the landmarks alone
     progress:bool=False, # show a progress bar
 )->FaceParams: # T faces with one shared identity
     "Fit a clip: shared identity, per-frame expression and pose, all frames at once. Raises `F3AError` for unusable landmarks."
@@ -81,7 +82,7 @@ def fit_landmarks(
     eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1)
     unit = eye[ok > 0].median() if ok.any() else eye.median()
     if not unit > 1e-4: raise F3AError("The landmarks of the eyes fall together: this is no face.")
-    rot, trans, scale = initial_pose(m, marks)
+    rot, trans, scale = initial_pose(m, marks) if start is None else (start.rotation.clone(), start.translation, start.scale)
     idc = torch.zeros(1, m.K) if identity is None else identity.clone()
     u = dict(id=idc / m.id_std, exp=torch.full((T, m.L), .02), rot=rot, trans=trans[:, :2].clone(), log=scale.clamp(min=1e-3).log())
     for k, v in u.items(): v.requires_grad_(k != "id" or identity is None)
@@ -108,7 +109,7 @@ def _params(u, m, T):
     "Named parameters from the optimiser's variables."
     return FaceParams((u["id"] * m.id_std).expand(T, -1), u["exp"], u["rot"], torch.cat([u["trans"], torch.zeros(T, 1)], 1), u["log"].exp())
 
-# %% ../nbs/06_fitting.ipynb #ebe283d2
+# %% ../nbs/06_fitting.ipynb #ded34d90
 def landmark_error(
     model:MorphableModel, # the model that was fitted
     params:FaceParams, # T faces

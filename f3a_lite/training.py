@@ -6,7 +6,7 @@
 __all__ = ['make_batch', 'run_generator', 'clip_for_lessons', 'TrainConfig', 'Trainer', 'shuffle_flows', 'evaluate',
            'print_results', 'train', 'write_run', 'start_from', 'describe_people', 'f3a_train']
 
-# %% ../nbs/16_training.ipynb #89f455c5
+# %% ../nbs/16_training.ipynb #3c8e03b7
 import dataclasses, json, os, sys, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -19,12 +19,12 @@ from .core import command, F3AError, friendly_errors, get_device, set_threads, s
 from .morphable import FaceParams, MorphableModel, open_model
 from .projection import posed_landmarks
 from .flow import facial_flow, extend_flow, warp_by_flow
-from .clips import PreparedClip, load_clip, prepare_clip, needs_preparing, split_frames, sample_pairs
+from .clips import PreparedClip, expand_clips, load_clip, prepare_clip, needs_preparing, split_frames, sample_pairs
 from .generator import Generator, GeneratorConfig, save_generator
 from .losses import PatchDiscriminator, weighted_pixel_loss, perceptual_loss, critic_loss, adversarial_loss, feature_weights, total_loss, LAMBDA_4
 from .metrics import picture_metrics
 
-# %% ../nbs/16_training.ipynb #64ae467c
+# %% ../nbs/16_training.ipynb #e326816d
 def make_batch(
     clips:list, # prepared clips
     pairs:np.ndarray, # (B,3) clip, source frame, target frame
@@ -49,7 +49,7 @@ def run_generator(generator, batch):
     "Call a generator with the parts of a batch that it takes."
     return generator(batch["source"], batch["flow"], batch["warped"], batch["mask"])
 
-# %% ../nbs/16_training.ipynb #af8865ab
+# %% ../nbs/16_training.ipynb #b1892c37
 def clip_for_lessons(
     frames:int=60, # how many
 )->PreparedClip:
@@ -59,7 +59,7 @@ def clip_for_lessons(
     video = data_path("woman_laughing.mp4")
     return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out) else load_clip(out)
 
-# %% ../nbs/16_training.ipynb #b0b47413
+# %% ../nbs/16_training.ipynb #c7e9fb40
 @dataclass
 class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -84,7 +84,7 @@ class TrainConfig:
         g = kw.pop("generator", GeneratorConfig.paper())
         return cls(generator=g, **{**dict(steps=40 * 91000 // 64, batch=64, low_batch=64, lr=1e-4, low_share=.3, adv_share=1., critic_lr=1e-4), **kw})
 
-# %% ../nbs/16_training.ipynb #75807662
+# %% ../nbs/16_training.ipynb #2fa5545a
 class Trainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, clips, splits=None, device=None, face_model=None):
@@ -97,7 +97,7 @@ class Trainer:
         self.opt_D = torch.optim.Adam(self.D.parameters(), lr=cfg.critic_lr, betas=cfg.betas)
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/16_training.ipynb #fdc9bf48
+# %% ../nbs/16_training.ipynb #b487efd4
 @patch
 def stage(self:Trainer, step):
     "Resolution and batch of a step."
@@ -115,7 +115,7 @@ def adversarial(self:Trainer, step):
     "Whether critic and perceptual loss take part."
     return step >= (1 - self.cfg.adv_share) * self.cfg.steps
 
-# %% ../nbs/16_training.ipynb #1ef5c5e2
+# %% ../nbs/16_training.ipynb #92cc68c8
 @patch
 def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
     "The discriminator's optimisation steps of one generator step (Eq. 11)."
@@ -123,7 +123,7 @@ def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
         loss = critic_loss(self.D(real), self.D(fake.detach()))
         self.opt_D.zero_grad(); loss.backward(); self.opt_D.step()
 
-# %% ../nbs/16_training.ipynb #9cf9423b
+# %% ../nbs/16_training.ipynb #1ee9d570
 @patch
 def generator_loss(self:Trainer, out, b, adversarial):
     "Eq. 13, and the penalty on T_warp's mask."
@@ -137,7 +137,7 @@ def generator_loss(self:Trainer, out, b, adversarial):
     if "paint" in out: loss = loss + LAMBDA_4 * self.cfg.mask_penalty * (out["paint"] * b["mask"]).mean()
     return loss
 
-# %% ../nbs/16_training.ipynb #82da93b4
+# %% ../nbs/16_training.ipynb #a5b4059b
 @patch
 def update_average(self:Trainer):
     "Move the averaged weights a little towards the current ones; faster at the start."
@@ -145,7 +145,7 @@ def update_average(self:Trainer):
     with torch.no_grad():
         for name, v in self.G.state_dict().items(): self.average[name].lerp_(v, 1 - decay)
 
-# %% ../nbs/16_training.ipynb #8e918f2d
+# %% ../nbs/16_training.ipynb #0f2681cf
 @patch
 def step(self:Trainer):
     "One generator step, with critic steps where they are due; gives the mean absolute error."
@@ -162,7 +162,7 @@ def step(self:Trainer):
     self.log.append(dict(step=k, size=size, l1=round(l1, 5), seconds=round(self.seconds, 1)))
     return l1
 
-# %% ../nbs/16_training.ipynb #3376347d
+# %% ../nbs/16_training.ipynb #9f9a2c81
 @patch
 def averaged(self:Trainer):
     "A generator with the moving average of the weights, for use."
@@ -176,7 +176,7 @@ def save(self:Trainer, path):
     state |= dict(average=self.average, done=self.done, seconds=self.seconds, config=json.dumps(asdict(self.cfg)), log=json.dumps(self.log))
     with atomic_path(path) as tmp: torch.save(state, tmp)
 
-# %% ../nbs/16_training.ipynb #f2fe5e9f
+# %% ../nbs/16_training.ipynb #0c1da17d
 @patch
 def load(self:Trainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
@@ -186,14 +186,14 @@ def load(self:Trainer, path):
     for n in ("G", "D", "opt_G", "opt_D"): getattr(self, n).load_state_dict(s[n])
     self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/16_training.ipynb #8a66af3f
+# %% ../nbs/16_training.ipynb #ac8df70b
 def shuffle_flows(generator, b):
     "What the generator makes when each source gets the flow of another pair."
     r = {**b, **{k: b[k].roll(1, 0) for k in ("flow", "mask")}}
     if generator.cfg.warp: r["warped"] = warp_by_flow(b["source"], extend_flow(r["flow"], r["mask"] > 0))
     return run_generator(generator, r)["image"]
 
-# %% ../nbs/16_training.ipynb #b9019de9
+# %% ../nbs/16_training.ipynb #7a0d10d4
 def evaluate(
     generator, # a generator, or None for the baselines only
     clips:list, # prepared clips
@@ -221,7 +221,7 @@ def evaluate(
         out[which] = {name: {k: float(torch.cat(v).mean()) for k, v in m.items()} for name, m in rows.items()}
     return out
 
-# %% ../nbs/16_training.ipynb #5708c750
+# %% ../nbs/16_training.ipynb #7fa3f57c
 def print_results(results):
     "A table of `evaluate`'s answer."
     for which, title in (("random", "random held-out frames (as the paper; near-copies of training frames)"), ("blocks", "contiguous held-out blocks (never seen)")):
@@ -229,7 +229,7 @@ def print_results(results):
         print(title)
         for name, m in results[which].items(): print(f"  {name:<10} MAE {m['mae']:.4f}   MSE {m['mse']:.4f}   PSNR {m['psnr']:5.2f}   SSIM {m['ssim']:.3f}")
 
-# %% ../nbs/16_training.ipynb #2f20b035
+# %% ../nbs/16_training.ipynb #06d6ed88
 def train(
     cfg:TrainConfig, # what to do
     clips:list, # prepared clips
@@ -257,7 +257,7 @@ def train(
     if t.done < cfg.steps: print(f"stopped after {minutes:g} minutes at step {t.done} of {cfg.steps}; the same command goes on.")
     return write_run(t, out, command, before)
 
-# %% ../nbs/16_training.ipynb #03ac651b
+# %% ../nbs/16_training.ipynb #36e933ca
 def write_run(t, out, command=None, before=None):
     "Evaluate, and write weights, figures and log of a Trainer; `before` are the facts of an earlier leg."
     cfg, clips = t.cfg, t.clips
@@ -270,7 +270,7 @@ def write_run(t, out, command=None, before=None):
     print_results(results)
     return results
 
-# %% ../nbs/16_training.ipynb #b61126d2
+# %% ../nbs/16_training.ipynb #6855ab1f
 def start_from(
     trainer, # a new Trainer
     path, # weights of the same architecture
@@ -282,7 +282,7 @@ def start_from(
     trainer.G.load_state_dict(old.state_dict()); trainer.average = {k: v.detach().clone() for k, v in trainer.G.state_dict().items()}
     return old.info
 
-# %% ../nbs/16_training.ipynb #d84ddef1
+# %% ../nbs/16_training.ipynb #2086852a
 def describe_people(
     clips:list, # prepared clips
     n:int=9, # frames a clip
@@ -297,10 +297,10 @@ def describe_people(
         out.append([round(float(v), 4) for v in np.mean([face_embedding(np.asarray(c.frames[i]), p) for i, p in zip(idx, px)], 0)])
     return out
 
-# %% ../nbs/16_training.ipynb #3502075f
+# %% ../nbs/16_training.ipynb #bbc96120
 @command
 def f3a_train(
-    clips:Param("prepared clips (folders written by f3a_prepare)", nargs="*"),
+    clips:Param("prepared clips, or data sets (folders written by f3a_prepare)", nargs="*"),
     out:Param("output folder", str)="runs/train",
     warp:Param("train T_warp instead of the paper's generator", action="store_true")=False,
     preset:Param("'lite' or 'paper'", str)="lite",
@@ -312,6 +312,7 @@ def f3a_train(
     adv_share:Param("share of the steps, at the end, with critic and perceptual loss", float)=None,
     init:Param("weight file to start from, for a second leg", str)=None,
     anchor:Param("where the flow stores a motion: 'target' or 'source'", str)="target",
+    no_flow_norm:Param("no instance normalisation in T_flow", action="store_true")=False,
     minutes:Param("stop after so many minutes; the same command goes on", float)=None,
     seed:Param("seed", int)=0,
     device:Param("'cuda', 'mps' or 'cpu'", str)=None,
@@ -328,6 +329,6 @@ def f3a_train(
             clips = [c]
         make = getattr(GeneratorConfig, preset)
         opts = {k: v for k, v in dict(steps=steps, batch=batch, lr=lr, low_share=low_share, adv_share=adv_share).items() if v is not None}
-        cfg = getattr(TrainConfig, preset)(generator=make(warp=warp, anchor=anchor), size=size, seed=seed, **opts)
-        train(cfg, [load_clip(c) for c in clips], out, minutes, get_device(device), init=init)
+        cfg = getattr(TrainConfig, preset)(generator=make(warp=warp, anchor=anchor, flow_norm=not no_flow_norm), size=size, seed=seed, **opts)
+        train(cfg, [load_clip(c) for c in expand_clips(clips, "train")], out, minutes, get_device(device), init=init)
         print(f"wrote {Path(out) / 'weights.safetensors'} and metrics.json")

