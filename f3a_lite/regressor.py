@@ -9,7 +9,7 @@ __all__ = ['HEADS', 'LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'poin
            'point_error', 'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'one_rotation',
            'pose_error_between_models', 'variance_share', 'train_regressor', 'f3a_train_regressor']
 
-# %% ../nbs/09_regressor.ipynb #58b2b920
+# %% ../nbs/09_regressor.ipynb #def3f803
 import json, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from .projection import euler_to_matrix, matrix_to_euler, pose, posed_landmarks,
 from .fitting import landmark_error, landmark_model
 from .rendered import RenderedSet, render_set, rendered_face
 
-# %% ../nbs/09_regressor.ipynb #7770fab1
+# %% ../nbs/09_regressor.ipynb #6cd5c1c8
 class ResBlock(nn.Module):
     "PRNet's residual block: 1×1 down, 4×4 with stride, 1×1 up, and a shortcut."
     def __init__(self, cin, cout, stride):
@@ -43,13 +43,13 @@ class ResBlock(nn.Module):
         h = F.relu(self.n2(self.look(F.pad(h, self.pad))))  # (B,cout/2,H/stride,W/stride)
         return F.relu(self.n3(self.up(h) + self.skip(x)))  # (B,cout,H/stride,W/stride)
 
-# %% ../nbs/09_regressor.ipynb #bb668c9d
+# %% ../nbs/09_regressor.ipynb #d7c44ef8
 @dataclass
 class RegressorConfig:
     "What a regressor is."
     base:int = 12 # channels of the first convolution; PRNet has 16
-    stem_stride:int = 2 # 2: the first convolution halves the picture, and the first block does not
-    hidden:int = 192 # width of the first fully connected layer
+    stem_stride:int = 2 # of the first convolution; PRNet has 1
+    hidden:int = 256 # width of the first fully connected layer
     size:int = 128 # pixels of the picture
     K:int = 80 # identity coefficients
     L:int = 52 # expression coefficients
@@ -66,19 +66,19 @@ class Regressor(nn.Module):
         super().__init__()
         self.cfg, b = cfg, cfg.base
         self.sizes = [cfg.K, cfg.L, 3, 2, 1]
-        self.stem = nn.Sequential(nn.Conv2d(3, b, 4, cfg.stem_stride, 1 if cfg.stem_stride == 2 else "same", bias=False), nn.BatchNorm2d(b), nn.ReLU())
-        steps = [(2, 3 - cfg.stem_stride), (2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), (16, 1), (32, 2), (32, 1)]; c, blocks = b, []
+        self.stem = nn.Sequential(nn.ZeroPad2d((1, 3 - cfg.stem_stride, 1, 3 - cfg.stem_stride)), nn.Conv2d(3, b, 4, cfg.stem_stride, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+        steps = [(2, 2), (2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), (16, 1), (32, 2), (32, 1)]; c, blocks = b, []
         for m, s in steps: blocks.append(ResBlock(c, b * m, s)); c = b * m
         self.blocks = nn.Sequential(*blocks)
-        self.fc1, self.fc2 = nn.Linear(c * (cfg.size // 32) ** 2, cfg.hidden), nn.Linear(cfg.hidden, sum(self.sizes))
+        self.fc1, self.fc2 = nn.Linear(c * (cfg.size // 32 // cfg.stem_stride) ** 2, cfg.hidden), nn.Linear(cfg.hidden, sum(self.sizes))
         nn.init.normal_(self.fc2.weight, std=.01); nn.init.zeros_(self.fc2.bias)
     def forward(self, x): # (B,3,H,W) in [0,1]
-        h = self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/32,W/32)
+        h = self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
         h = F.relu(self.fc1(h.flatten(1)))  # (B,hidden)
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
-# %% ../nbs/09_regressor.ipynb #5bfb9b2f
+# %% ../nbs/09_regressor.ipynb #dfc3a200
 def point_weights(
     mouth:float=10., # the paper's factors
     eyes:float=5.,
@@ -99,7 +99,7 @@ def landmark_loss(
     if known is None: return d.abs().mean()
     return (d.abs() * known[..., None]).sum() / (known.sum() * 2).clamp(min=1)
 
-# %% ../nbs/09_regressor.ipynb #fa19a0be
+# %% ../nbs/09_regressor.ipynb #d8cae397
 def shape_loss(model, params, truth):
     "Eq. 6: mean absolute difference of the unposed vertices, dm."
     K, L = params.id_coeff.shape[1], params.exp_coeff.shape[1]
@@ -114,7 +114,7 @@ def coefficient_loss(params, model):
     "L_reg: the L1 norm of identity (in standard deviations) and expression, summed over coefficients, mean over faces."
     return (params.id_coeff / model.id_std[:params.id_coeff.shape[1]]).abs().sum(1).mean() + params.exp_coeff.abs().sum(1).mean()
 
-# %% ../nbs/09_regressor.ipynb #a98b5cd8
+# %% ../nbs/09_regressor.ipynb #b61d3b1b
 LAMBDAS = (10., 1., 1e-3)  # λ1, λ2, λ3 of the supplement
 
 def warm_loss(
@@ -140,7 +140,7 @@ def sub_loss(
     terms = dict(lm=landmark_loss(posed_landmarks(landmark_model(model), params)[..., :2], marks, known=known), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #09fa9134
+# %% ../nbs/09_regressor.ipynb #59f9d77a
 def move_in_plane(
     images, # (B,3,H,W)
     params, # FaceParams, or landmarks (B,68,2)
@@ -160,7 +160,7 @@ def move_in_plane(
     t = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))
     return out, params.replace(rotation=matrix_to_euler(Q @ euler_to_matrix(params.rotation)), translation=t, scale=params.scale * zoom)
 
-# %% ../nbs/09_regressor.ipynb #b47f5ea6
+# %% ../nbs/09_regressor.ipynb #02025aab
 def augment(
     images, # (B,3,H,W)
     params, # FaceParams or landmarks
@@ -178,7 +178,7 @@ def augment(
         x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev)
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
-# %% ../nbs/09_regressor.ipynb #f0ab4c2c
+# %% ../nbs/09_regressor.ipynb #2fb00437
 @patch
 def predict(self:Regressor, images, batch:int=64, named:bool=True):
     "FaceParams of pictures (T,3,H,W); `named`: clip the expression units to 0 to 1."
@@ -211,7 +211,7 @@ def load_regressor(
     net.info = json.loads(meta["info"])
     return net.to(device).eval()
 
-# %% ../nbs/09_regressor.ipynb #33313ed2
+# %% ../nbs/09_regressor.ipynb #cfb6c03b
 @dataclass
 class RegressorTraining:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -231,7 +231,7 @@ class RegressorTraining:
         n = kw.pop("net", RegressorConfig.paper())
         return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., ema=0.), **kw})
 
-# %% ../nbs/09_regressor.ipynb #7fb4bdaf
+# %% ../nbs/09_regressor.ipynb #b11368f5
 class RegressorTrainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, faces=None, clips=(), device=None, face_model=None):
@@ -278,7 +278,7 @@ def step(self:RegressorTrainer):
     self.log.append(dict(step=k, **row))
     return row
 
-# %% ../nbs/09_regressor.ipynb #d652f717
+# %% ../nbs/09_regressor.ipynb #e0de19de
 @patch
 def averaged(self:RegressorTrainer):
     "A regressor with the moving average of the weights."
@@ -299,7 +299,7 @@ def load(self:RegressorTrainer, path):
     if s["config"] != json.dumps(asdict(self.cfg)): raise F3AError(f"'{path}' belongs to a run with other settings: give another output folder, or delete it to start anew.")
     self.net.load_state_dict(s["net"]); self.opt.load_state_dict(s["opt"]); self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/09_regressor.ipynb #98619c74
+# %% ../nbs/09_regressor.ipynb #0136f51c
 def loss_shares(log, steps=(0, 1000)):
     "Share of the total of each term of L_warm at some steps (mean over 20)."
     rows = {}
@@ -308,7 +308,7 @@ def loss_shares(log, steps=(0, 1000)):
         if part: rows[k] = {n: float(np.mean([r[n] / r["total"] for r in part])) for n in ("shp", "lm", "tr", "reg")}
     return rows
 
-# %% ../nbs/09_regressor.ipynb #4ea323dc
+# %% ../nbs/09_regressor.ipynb #e97a09dc
 def pose_error(params, truth):
     "Mean absolute error of pitch, yaw and roll in degrees, angle by angle (3,)."
     d = params.rotation - truth.rotation
@@ -336,7 +336,7 @@ def evaluate_rendered(
     axes = pose_error(p, t)
     return dict(pose=float(axes.mean()), pitch=float(axes[0]), yaw=float(axes[1]), roll=float(axes[2]), points=float(e.mean()), points_median=float(e.median()), points_frontal=float(e[near].mean()), pictures=len(idx))
 
-# %% ../nbs/09_regressor.ipynb #0feae664
+# %% ../nbs/09_regressor.ipynb #11009c62
 def finetune(
     net:Regressor, # stays as it is
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -375,7 +375,7 @@ def jitter(marks):
     eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1).median()
     return float((marks[2:] - 2 * marks[1:-1] + marks[:-2]).norm(dim=-1).mean() / eye)
 
-# %% ../nbs/09_regressor.ipynb #7808a890
+# %% ../nbs/09_regressor.ipynb #ba6b86af
 def one_rotation(A, B):
     "The rotation C (3,3) for which A·C comes closest to B, both (n,3,3)."
     U, _, V = torch.linalg.svd((A.transpose(1, 2) @ B).sum(0))
@@ -393,13 +393,13 @@ def pose_error_between_models(
         out.append((torch.remainder(d + np.pi, 2 * np.pi) - np.pi).abs() * 180 / np.pi)
     return torch.stack(out)
 
-# %% ../nbs/09_regressor.ipynb #edd43667
+# %% ../nbs/09_regressor.ipynb #bf6e0c26
 def variance_share(params, truth):
     "Variance of predicted coefficients over that of the true ones: identity, expression, rotation; 0 is mode collapse."
     v = lambda x: float(x.var(0).sum())
     return {n: v(getattr(params, n)) / v(getattr(truth, n)) for n in ("id_coeff", "exp_coeff", "rotation")}
 
-# %% ../nbs/09_regressor.ipynb #77b0e7a2
+# %% ../nbs/09_regressor.ipynb #ca17c1e5
 def train_regressor(
     cfg:RegressorTraining, # what to do
     out, # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
@@ -433,7 +433,7 @@ def train_regressor(
     if results: print(f"unseen rendered people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
     return results
 
-# %% ../nbs/09_regressor.ipynb #5e4f3df3
+# %% ../nbs/09_regressor.ipynb #dce6f6ff
 @command
 def f3a_train_regressor(
     clips:Param("prepared clips for the second phase (folders written by f3a_prepare)", nargs="*"),
