@@ -7,7 +7,7 @@ __all__ = ['VIDEO_ENDINGS', 'BUNDLED', 'GESTURES', 'SYNTHETIC', 'BUNDLED_FRAME',
            'default_weights', 'knows', 'animate', 'scripted', 'driven', 'write_video', 'even_size', 'open_sound',
            'copy_sound', 'write_gif', 'contact_sheet', 'plan_motion', 'f3a_animate']
 
-# %% ../nbs/17_animation.ipynb #7e1d9e39
+# %% ../nbs/17_animation.ipynb #eba7405d
 import dataclasses, sys, time
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,10 +21,10 @@ from .projection import render_mesh, from_pixels
 from .flow import facial_flow, extend_flow, warp_by_flow, interpolate_params, reenact
 from .landmarks import read_image, write_image, track_frames, iter_frames, video_info, head_crop, crop_square, resize_square, to_crop, face_embedding, KNOWN_DISTANCE
 from .fitting import fit_landmarks
-from .clips import PreparedClip, load_clip, prepare_clip, needs_preparing, check_face_size
+from .clips import PreparedClip, load_clip, prepare_clip, needs_preparing, check_face_size, PARAMS, PARAM_SOURCES, estimate_params
 from .generator import Generator, load_generator
 
-# %% ../nbs/17_animation.ipynb #58bd6cb8
+# %% ../nbs/17_animation.ipynb #91b1babc
 @dataclass
 class Face:
     "One photo, ready to be animated."
@@ -32,12 +32,13 @@ class Face:
     params:FaceParams # one face
     embedding:np.ndarray # (128,) identity
 
-# %% ../nbs/17_animation.ipynb #65433f6f
+# %% ../nbs/17_animation.ipynb #3081c9d1
 def read_face(
     path, # a photo, a video (its first clear frame is taken) or a prepared clip
     size:int=128, # pixels
     frame:int=None, # which frame of a video or clip
     model:MorphableModel=None, # None: the open model
+    params:str=PARAMS, # where the parameters come from: 'fit', 'regressor' or 'tuned'
 )->Face:
     "Find, crop and fit the largest face. Raises `F3AError` in one sentence where there is none."
     path, model = Path(path), model or open_model()
@@ -51,10 +52,11 @@ def read_face(
     check_face_size(track, path.name)
     box = head_crop(track.landmarks)
     marks = from_pixels(torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32), size, size)
-    return Face(to_tensor(resize_square(crop_square(image, box), size))[None], fit_landmarks(model, marks), face_embedding(image, track.landmarks[0]))
+    crop = resize_square(crop_square(image, box), size)
+    return Face(to_tensor(crop)[None], estimate_params(params, model, marks, track.found, crop[None]), face_embedding(image, track.landmarks[0]))
 
 
-# %% ../nbs/17_animation.ipynb #db6dada6
+# %% ../nbs/17_animation.ipynb #fdaa6ee9
 VIDEO_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif", ".mpg", ".mpeg")
 
 def face_of_clip(clip, frame):
@@ -63,7 +65,7 @@ def face_of_clip(clip, frame):
     one = dataclasses.replace(clip, frames=clip.frames[frame:frame + 1], landmarks=clip.landmarks[frame:frame + 1], found=np.array([True]))
     return Face(clip.images(frame), clip.params[frame], np.array(describe_people([one], 1)[0]))
 
-# %% ../nbs/17_animation.ipynb #0ce87190
+# %% ../nbs/17_animation.ipynb #51097867
 BUNDLED = ("t_warp.safetensors", "f3a_gan.safetensors")
 
 def default_weights()->Path:
@@ -79,7 +81,7 @@ def knows(
     people = np.array(getattr(generator, "info", {}).get("people", []))
     return len(people) > 0 and (len(people) > 20 or np.linalg.norm(people - face.embedding, axis=1).min() < KNOWN_DISTANCE)
 
-# %% ../nbs/17_animation.ipynb #4db08c13
+# %% ../nbs/17_animation.ipynb #a51c241d
 def animate(
     generator:Generator, # None: warping only
     face:Face, # the source
@@ -104,12 +106,12 @@ def animate(
         parts["output"].append(out.float().cpu())
     return {k: torch.cat(v) for k, v in parts.items()}
 
-# %% ../nbs/17_animation.ipynb #4173482f
+# %% ../nbs/17_animation.ipynb #6033f4e9
 GESTURES = dict(smile=dict(mouthSmile=.9, cheekSquint=.4), blink=dict(eyeBlink=1.), wink=dict(eyeBlinkLeft=1., cheekSquintLeft=.5), open=dict(jawOpen=.8), surprise=dict(browInnerUp=1., browOuterUp=.8, eyeWide=.8, jawOpen=.4),
                 frown=dict(browDown=1., mouthFrown=.8), pout=dict(mouthPucker=.9), look=dict(eyeLookOutLeft=.8, eyeLookInRight=.8),
                 turn=(0., 22., 0.), turn_back=(0., -22., 0.), nod=(-14., 0., 0.), tilt=(0., 0., 14.))
 
-# %% ../nbs/17_animation.ipynb #39a6c29f
+# %% ../nbs/17_animation.ipynb #f651884a
 def scripted(
     start:FaceParams, # one face
     script:str="smile,blink,turn", # words of GESTURES, separated by commas
@@ -131,7 +133,7 @@ def scripted(
     if len(parts) == 1: raise F3AError("The script is empty: give words such as smile,blink,turn.")
     return FaceParams.stack(parts)
 
-# %% ../nbs/17_animation.ipynb #3f317553
+# %% ../nbs/17_animation.ipynb #19227ec4
 def driven(
     source:FaceParams, # one face
     driving:FaceParams, # T faces
@@ -140,7 +142,7 @@ def driven(
     "Motion of a driving clip for this source."
     return reenact(source, driving, relative=not same_person)
 
-# %% ../nbs/17_animation.ipynb #3abfc30e
+# %% ../nbs/17_animation.ipynb #a41c555e
 SYNTHETIC = "Synthetic video: generated by f3a_lite from a still picture and a motion. Not a recording of a real event."
 
 def write_video(
@@ -167,7 +169,7 @@ def write_video(
         if sound: copy_sound(*sound, out, len(ims) / rate)
     return path
 
-# %% ../nbs/17_animation.ipynb #ed43508c
+# %% ../nbs/17_animation.ipynb #d1c17b6a
 def even_size(im): # (H,W,3)
     "Repeat the last row or column where a size is odd."
     h, w = im.shape[:2]
@@ -187,7 +189,7 @@ def copy_sound(src, stream, out, seconds):
             if p.dts is None or p.pts * p.time_base > seconds: continue
             p.stream = stream; out.mux(p)
 
-# %% ../nbs/17_animation.ipynb #966ff41d
+# %% ../nbs/17_animation.ipynb #1dfc8f5b
 def write_gif(
     frames, # (T,3,H,W) in [0,1], or a list of (H,W,3) uint8
     path, # .gif
@@ -199,7 +201,7 @@ def write_gif(
     with atomic_path(path) as tmp: ims[0].save(tmp, save_all=True, append_images=ims[1:], duration=round(1000 / fps), loop=0, comment=SYNTHETIC.encode(), optimize=False)
     return Path(path)
 
-# %% ../nbs/17_animation.ipynb #db6049aa
+# %% ../nbs/17_animation.ipynb #d7e8b7af
 def contact_sheet(
     face:Face, # the source
     made:dict, # from animate
@@ -212,8 +214,8 @@ def contact_sheet(
     rows = [[face.image[0]] * len(idx)] + ([[driving[i] for i in idx]] if driving is not None else []) + [[made["mesh"][i] for i in idx], [flow_to_rgb(made["flow"][i], scale) for i in idx], [made["output"][i] for i in idx]]
     return tile_images([x for r in rows for x in r], ncols=len(idx))
 
-# %% ../nbs/17_animation.ipynb #e33b91b0
-def plan_motion(face, source, driving=None, to=None, script=None, model=None, fps=25., work=None, frame=None):
+# %% ../nbs/17_animation.ipynb #1245d7c6
+def plan_motion(face, source, driving=None, to=None, script=None, model=None, fps=25., work=None, frame=None, params=PARAMS):
     "Targets, driving frames, fps and sound for one of the three kinds of motion."
     model = model or open_model()
     if sum(x is not None for x in (driving, to, script)) > 1: raise F3AError("Choose one of --driving, --to and --script.")
@@ -222,18 +224,18 @@ def plan_motion(face, source, driving=None, to=None, script=None, model=None, fp
         if driving.is_dir(): clip, sound = load_clip(driving), None
         else:
             out = make_folder(work or "runs/clips") / driving.stem
-            clip, sound = (prepare_clip(driving, out, model=model) if needs_preparing(driving, out) else load_clip(out)), driving
+            clip, sound = (prepare_clip(driving, out, model=model, params=params) if needs_preparing(driving, out, params=params) else load_clip(out)), driving
         one = face_of_clip(clip, len(clip) // 2)
         same = np.linalg.norm(one.embedding - face.embedding) < KNOWN_DISTANCE and Path(source).resolve() in (driving.resolve(), clip.path.resolve())
         return driven(face.params, clip.params, same), clip.images(range(len(clip))), clip.meta["fps"], sound
     if to is not None:
-        other = read_face(to, face.image.shape[-1], model=model)
+        other = read_face(to, face.image.shape[-1], model=model, params=params)
         theta = torch.cat([torch.linspace(1, 0, round(fps)), torch.zeros(round(fps * .4))])
         end = reenact(face.params, other.params, translation=False)
         return interpolate_params(face.params, end, theta), None, fps, None
     return scripted(face.params, script or "smile,blink,turn", fps, model), None, fps, None
 
-# %% ../nbs/17_animation.ipynb #3a16b61f
+# %% ../nbs/17_animation.ipynb #efa7b427
 @command
 def f3a_animate(
     source:Param("photo, video or prepared clip with the face to animate; default: the bundled clip", nargs="?", opt=False)=None,
@@ -242,6 +244,7 @@ def f3a_animate(
     script:Param("words such as smile,blink,turn", str)=None,
     weights:Param("weight file written by f3a_train; default: the better of the bundled ones", str)=None,
     frame:Param("which frame of a video source", int)=None,
+    params:Param("where the parameters come from: 'fit', 'regressor' or 'tuned'", str)=PARAMS,
     out:Param("output folder", str)="out",
     name:Param("name of the output files", str)="animation",
     paint:Param("use the generator even for a face it does not know", action="store_true")=False,
@@ -251,12 +254,13 @@ def f3a_animate(
     "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, output)."
     with friendly_errors():
         set_threads(threads); out = make_folder(out)
+        if params not in PARAM_SOURCES: raise F3AError(f"Parameters can come from {' or '.join(PARAM_SOURCES)}, not from '{params}'.")
         G = load_generator(weights or default_weights(), get_device(device))
         bundled = source is None
         source = Path(source) if source else data_path("woman_laughing.mp4")
         if not source.exists(): raise F3AError(f"The source '{source}' does not exist: check the name.")
-        face = read_face(source, frame=frame if frame is not None else (BUNDLED_FRAME if bundled else 0))
-        targets, frames, fps, sound = plan_motion(face, source, driving, to, script)
+        face = read_face(source, frame=frame if frame is not None else (BUNDLED_FRAME if bundled else 0), params=params)
+        targets, frames, fps, sound = plan_motion(face, source, driving, to, script, params=params)
         if not knows(G, face) and not paint:
             print("These weights were not trained on this face: the photo is warped by the flow, nothing is painted (--paint tries all the same).")
             G = None

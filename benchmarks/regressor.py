@@ -1,0 +1,57 @@
+"""The bundled regressor on unseen rendered people, on real clips and on AFLW2000 images: results/regressor.json.
+
+python benchmarks/regressor.py FACES [--clips N]
+FACES holds clips/*.mp4 and aflw2000/*.{jpg,mat}; what is missing is left out of the result.
+"""
+import argparse, json, time
+from pathlib import Path
+import numpy as np
+import torch
+from f3a_lite.clips import load_clip, needs_preparing, prepare_clip
+from f3a_lite.core import data_path, run_info, save_json, set_threads
+from f3a_lite.datasets import fixed_contour, read_annotation, read_labelled
+from f3a_lite.fitting import landmark_model
+from f3a_lite.morphable import open_model
+from f3a_lite.projection import posed_landmarks
+from f3a_lite.regressor import evaluate_rendered, finetune, jitter, load_regressor, point_error, pose_error_between_models, regress_clip
+from f3a_lite.rendered import render_set
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def on_clips(net, clips):
+    "Errors and jitter of the shipped weights, after fine-tuning, and of the fitter, over clips."
+    m, rows = landmark_model(open_model()), {}
+    for c in clips:
+        ok = torch.as_tensor(c.found); x = c.images(range(len(c)))
+        unit = (c.landmarks[ok][:, 36] - c.landmarks[ok][:, 45]).norm(dim=-1).median()
+        for name, p in (("as shipped", regress_clip(net, x, c.found)), ("after fine-tuning", regress_clip(finetune(net, x, c.landmarks, c.found), x, c.found)), ("the fitter", c.params)):
+            e = point_error(m, p[ok], c.landmarks[ok], unit); rows.setdefault(name, []).append((c.path.name, float(e.mean()), jitter(posed_landmarks(m, p)[..., :2])))
+        print(c.path.name, {k: f"{v[-1][1]:.2%}" for k, v in rows.items()}, flush=True)
+    return {k: dict(points=float(np.mean([e for _, e, _ in v])), worst=float(max(e for _, e, _ in v)), jitter=float(np.mean([j for *_, j in v])), clips={n: [round(e, 4), round(j, 5)] for n, e, j in v}) for k, v in rows.items()}
+
+
+def on_aflw(net, folder):
+    "Pose on annotated photos: the regressor needs no tracker, only the crop."
+    ann = torch.tensor(np.stack([read_annotation(p).rotation for p in sorted(folder.glob("*.mat"))]), dtype=torch.float32); rows = [r for r in read_labelled(folder) if len(r) == 4]
+    pred = net.predict(torch.from_numpy(np.stack([r[1] for r in rows])).movedim(-1, 1).float() / 255)
+    e = pose_error_between_models(pred.rotation, ann); fit = pose_error_between_models(torch.cat([r[2].rotation for r in rows]), ann)
+    return dict(images=len(ann), pose=float(e.mean()), pitch=float(e[:, 0].mean()), yaw=float(e[:, 1].mean()), roll=float(e[:, 2].mean()), yaw_range=[float(ann[:, 1].min() * 180 / np.pi), float(ann[:, 1].max() * 180 / np.pi)],
+                each={r[0]: [round(float(v), 2) for v in k] for r, k in zip(rows, e)}, fitted_to_the_annotated_points=float(fit.mean()))
+
+
+if __name__ == "__main__":
+    ap = argparse.ArgumentParser(description=__doc__); ap.add_argument("faces", nargs="?"); ap.add_argument("--clips", type=int, default=0, help="only every n-th clip")
+    args = ap.parse_args(); set_threads(); t0 = time.time(); net = load_regressor(); faces = Path(args.faces) if args.faces else None
+    out = dict(loss_shares=net.info.get("loss_shares", {}), training={k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")})
+    out["rendered"] = evaluate_rendered(net, render_set(ROOT / "runs" / "rendered" / "test", 1000, (4000, 4200), 1, workers=2)); print(out["rendered"], flush=True)
+    x = torch.rand(128, 3, 128, 128); net.predict(x); t = time.perf_counter(); [net.predict(x) for _ in range(3)]; out["faces_a_second"] = 3 * 128 / (time.perf_counter() - t); print("faces a second", out["faces_a_second"])
+    if faces and (faces / "aflw2000").is_dir(): out["aflw2000"] = on_aflw(net, faces / "aflw2000"); print(out["aflw2000"], flush=True)
+    if faces and (faces / "clips").is_dir():
+        clips = []
+        for v in sorted((faces / "clips").glob("*.mp4"))[::max(1, args.clips)]:
+            if v.stem == "pf_pexels": continue  # the bundled clip
+            f = ROOT / "runs" / "real" / v.stem; clips.append(prepare_clip(v, f) if needs_preparing(v, f) else load_clip(f))
+        out["clips"] = on_clips(net, clips)
+        for k, v in out["clips"].items(): print(f"{k}: {v['points']:.2%}, worst {v['worst']:.2%}, jitter {v['jitter']:.3%}")
+    save_json(dict(out, info=run_info("python benchmarks/regressor.py FACES" + (f" --clips {args.clips}" if args.clips else ""), 0, t0)), ROOT / "results" / "regressor.json")
