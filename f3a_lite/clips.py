@@ -8,7 +8,7 @@ __all__ = ['FORMAT', 'PARAM_SOURCES', 'PARAMS', 'BLOCKS', 'PreparedClip', 'load_
            'split_paths', 'prepare_one', 'prepare_rendered', 'prepare_item', 'prepare_dataset', 'read_shard',
            'write_manifest', 'prepare_labelled', 'expand_clips', 'f3a_prepare', 'split_frames', 'sample_pairs']
 
-# %% ../nbs/10_prepared_clips.ipynb #a7c3396f
+# %% ../nbs/10_prepared_clips.ipynb #8b938ddf
 import hashlib, json, os, shutil, sys, tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from .fitting import fit_landmarks, landmark_error, FitConfig
 from .rendered import render_clip
 from .datasets import DATASETS, PRESETS, VIDEOS, choose_identities, clip_quality, drop_reason, list_items, read_annotated_frames, read_labelled
 
-# %% ../nbs/10_prepared_clips.ipynb #bff91e8c
+# %% ../nbs/10_prepared_clips.ipynb #f39ac9d6
 FORMAT = 1 # of the prepared clip; raised when the files change their meaning
 
 @dataclass
@@ -40,7 +40,7 @@ class PreparedClip:
         "Frames as a tensor (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
-# %% ../nbs/10_prepared_clips.ipynb #71c8f4d3
+# %% ../nbs/10_prepared_clips.ipynb #67f6c503
 def load_clip(
     path, # folder written by f3a_prepare
 )->PreparedClip:
@@ -60,7 +60,7 @@ def load_clip(
     if not np.isfinite(marks).all(): raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers; prepare it again.")
     return PreparedClip(path, frames, torch.from_numpy(marks).float(), found, params, meta)
 
-# %% ../nbs/10_prepared_clips.ipynb #c745aee8
+# %% ../nbs/10_prepared_clips.ipynb #334e2289
 PARAM_SOURCES = ("fit", "regressor", "tuned")
 PARAMS = "fit" # the default: see the comparison below
 
@@ -81,7 +81,7 @@ def estimate_params(
     if source == "tuned": net = finetune(net, x, marks, found, progress=progress)
     return regress_clip(net, x, found)
 
-# %% ../nbs/10_prepared_clips.ipynb #89cb0f47
+# %% ../nbs/10_prepared_clips.ipynb #b6cf9eb3
 def prepare_clip(
     video, # a video file, or a folder with one picture a frame
     out, # folder of the prepared clip
@@ -117,7 +117,7 @@ def write_clip(folder, params, marks, found, meta, model=None):
     np.save(folder / "landmarks.npy", np.asarray(marks, np.float32)); np.save(folder / "found.npy", np.asarray(found, bool)); params.save(folder / "params.safetensors")
     save_json(dict(meta, fit_error=round(float(error.mean()), 5), fit_error_p95=round(float(error.quantile(.95)), 5)), folder / "meta.json")
 
-# %% ../nbs/10_prepared_clips.ipynb #e3190e85
+# %% ../nbs/10_prepared_clips.ipynb #93619900
 def check_face_size(track, name):
     "Raise `F3AError` where the eyes are fewer than 12 pixels apart."
     eye = np.median(np.linalg.norm(track.landmarks[:, 36] - track.landmarks[:, 45], axis=-1))
@@ -129,7 +129,7 @@ def cut_frames(video, fps, box, size, T, path):
     for k, (_, f) in enumerate(iter_frames(video, fps, T)): frames[k] = resize_square(crop_square(f, box), size)
     frames.flush()
 
-# %% ../nbs/10_prepared_clips.ipynb #3297b7b9
+# %% ../nbs/10_prepared_clips.ipynb #f372bf0c
 class _atomic_folder:
     "A folder that is there completely or not at all."
     def __init__(self, path): self.path = Path(path)
@@ -147,7 +147,7 @@ class _atomic_folder:
         return False
 
 
-# %% ../nbs/10_prepared_clips.ipynb #aded6f6b
+# %% ../nbs/10_prepared_clips.ipynb #bf149334
 def given_landmarks(source, times):
     "The user's own landmarks as a Track."
     source = Path(source)
@@ -162,7 +162,7 @@ def given_landmarks(source, times):
     ok = np.ones(len(times), bool)
     return Track(marks.astype(np.float64), ok, ok, np.array(times))
 
-# %% ../nbs/10_prepared_clips.ipynb #9e046b6d
+# %% ../nbs/10_prepared_clips.ipynb #665be796
 def needs_preparing(
     video, # the video file
     out, # folder of its prepared clip
@@ -180,7 +180,7 @@ def fingerprint(path):
     if Path(path).is_file(): return sha256(path)
     return hashlib.sha256("".join(f"{p.name} {sha256(p)}\n" for p in frame_files(path)).encode()).hexdigest()
 
-# %% ../nbs/10_prepared_clips.ipynb #64adf8c7
+# %% ../nbs/10_prepared_clips.ipynb #2c9aff52
 def split_paths(paths, landmarks=None):
     "VIDEO... OUT as (videos, out); raises `F3AError` where one of the two is missing."
     paths = paths or [data_path("woman_laughing.mp4"), Path("runs/clips")]
@@ -200,7 +200,7 @@ def prepare_one(video, target, alone, **kw):
     print(f"{video.name}: {clip.meta['tracking']}; fit error {clip.meta['fit_error']:.2%} of the outer-eye distance -> {target}")
     return True
 
-# %% ../nbs/10_prepared_clips.ipynb #faf63f89
+# %% ../nbs/10_prepared_clips.ipynb #5c38a992
 def prepare_rendered(
     number:int, # the person
     out, # folder of the prepared clip
@@ -215,7 +215,7 @@ def prepare_rendered(
     with _atomic_folder(out) as tmp: np.save(tmp / "frames.npy", pics); write_clip(tmp, p, marks, np.ones(frames, bool), meta)
     return load_clip(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #c11a4319
+# %% ../nbs/10_prepared_clips.ipynb #71c2f11d
 def prepare_item(job):
     "Prepare one item of a data set in a process of its own; gives (name, facts). Top level, so that spawned processes find it."
     item, out, kw = job; torch.set_num_threads(1); target = Path(out) / item.name; problems = []
@@ -231,7 +231,7 @@ def prepare_item(job):
     except F3AError as e: return item.name, dict(failed=str(e))
     except Exception as e: return item.name, dict(failed=f"{type(e).__name__}: {e}")
 
-# %% ../nbs/10_prepared_clips.ipynb #4eb091c0
+# %% ../nbs/10_prepared_clips.ipynb #daa69e2f
 def prepare_dataset(
     root, # folder of the data set
     out, # folder of the prepared clips
@@ -291,7 +291,7 @@ def write_manifest(out, dataset, shard, facts):
     save_json(m, Path(out) / m["file"])
     return m
 
-# %% ../nbs/10_prepared_clips.ipynb #7d0ce777
+# %% ../nbs/10_prepared_clips.ipynb #a8c6316f
 def prepare_labelled(root, out, bfm=None, size=128, progress=True):
     "300W-3D or AFLW2000-3D as one prepared folder, `labelled`; gives its manifest."
     from tqdm.auto import tqdm
@@ -305,7 +305,7 @@ def prepare_labelled(root, out, bfm=None, size=128, progress=True):
     with _atomic_folder(Path(out) / "labelled") as tmp: np.save(tmp / "frames.npy", pics); write_clip(tmp, FaceParams.stack(params), torch.stack(marks), np.ones(len(pics), bool), meta, bfm)
     return write_manifest(out, "300w3d", "0/1", facts)
 
-# %% ../nbs/10_prepared_clips.ipynb #8fccedb8
+# %% ../nbs/10_prepared_clips.ipynb #5604b860
 def expand_clips(
     paths, # prepared clips, or folders with a manifest
     split:str=None, # 'train' or 'test', where the manifest knows
@@ -321,7 +321,7 @@ def expand_clips(
             out += [p / k for k, v in items.items() if "failed" not in v and not v["dropped"] and (split is None or v.get("split", split) == split)]
     return out
 
-# %% ../nbs/10_prepared_clips.ipynb #de77da84
+# %% ../nbs/10_prepared_clips.ipynb #f2f5ea65
 @command
 def f3a_prepare(
     paths:Param("VIDEO... OUT: videos, then the output folder; with --dataset: ROOT OUT", nargs="*"),
@@ -355,7 +355,7 @@ def _prepare_whole(paths, dataset, workers, shard, size, max_frames, params, peo
     m = prepare_dataset(paths[0], paths[1], dataset, workers, shard, size, max_frames, params, load_basel_3ddfa(*bfm.split(",")) if bfm else None, people)
     print(f"{m['counts']['prepared']} of {m['counts']['items']} prepared, {m['counts']['failed']} left out, {m['counts']['dropped']} dropped by the rule; see {Path(paths[1]) / m['file']}")
 
-# %% ../nbs/10_prepared_clips.ipynb #f2f2076c
+# %% ../nbs/10_prepared_clips.ipynb #1668718f
 BLOCKS = ((.5, .6), (.9, 1.))  # contiguous shares of each clip that training never sees
 
 def split_frames(
@@ -373,7 +373,7 @@ def split_frames(
     held = np.sort(np.random.default_rng(seed).permutation(rest)[:int(len(rest) * random_share)])
     return dict(train=np.setdiff1d(rest, held), random=held, blocks=np.flatnonzero(block & ok))
 
-# %% ../nbs/10_prepared_clips.ipynb #59ef0aa2
+# %% ../nbs/10_prepared_clips.ipynb #d8a2d8e7
 def sample_pairs(
     splits:list, # one `split_frames` dict a clip
     which:str, # 'train', 'random' or 'blocks': where targets come from; sources are always training frames

@@ -6,7 +6,7 @@
 __all__ = ['AU_NAMES', 'AU_MAP', 'CONDITIONS', 'landmark_heatmap', 'action_units', 'read_openface', 'Condition', 'replicated',
            'make_condition', 'landmark_spread', 'measured_action_units', 'flow_length']
 
-# %% ../nbs/11_conditions.ipynb #ca17bbd7
+# %% ../nbs/11_conditions.ipynb #1f0338df
 import csv
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from .morphable import FaceParams, MorphableModel, open_model
 from .projection import posed_landmarks, to_pixels
 from .flow import facial_flow
 
-# %% ../nbs/11_conditions.ipynb #2a88c1fb
+# %% ../nbs/11_conditions.ipynb #38c8f142
 def landmark_heatmap(
     marks:torch.Tensor, # (B,68,2) image plane
     size:int=128, # pixels
@@ -31,7 +31,7 @@ def landmark_heatmap(
     for k in range(marks.shape[1]): out = torch.maximum(out, (gy[:, k, :, None] * gx[:, k, None, :])[:, None])
     return out  # (B,1,H,W)
 
-# %% ../nbs/11_conditions.ipynb #1cea3c63
+# %% ../nbs/11_conditions.ipynb #c320a743
 AU_NAMES = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12", "AU14", "AU15", "AU17", "AU20", "AU23", "AU25", "AU26", "AU45")
 AU_MAP = {  # action unit: what it is, and the expression units with their weights
     "AU01": ("inner brow raiser", {"browInnerUp": 1}), "AU02": ("outer brow raiser", {"browOuterUp": 1}), "AU04": ("brow lowerer", {"browDown": 1}),
@@ -52,7 +52,7 @@ def action_units(
             idx = model.unit(unit); W[idx, j] += w / len(idx)
     return (exp_coeff @ W).clamp(0, 1)
 
-# %% ../nbs/11_conditions.ipynb #25631c7f
+# %% ../nbs/11_conditions.ipynb #9752ccbf
 def read_openface(
     path, # a CSV written by OpenFace's FeatureExtraction
 )->dict: # aus (T,17) in [0,1], pose (T,3) rad or None, success (T,) bool, frame (T,)
@@ -72,7 +72,7 @@ def read_openface(
     T = lambda x: torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
     return dict(aus=(T(aus) / 5).clamp(0, 1), pose=None if pose is None else T(pose), success=torch.from_numpy(ok), frame=T(col("frame")).long() if "frame" in head else torch.arange(1, len(t) + 1))
 
-# %% ../nbs/11_conditions.ipynb #7a8c9608
+# %% ../nbs/11_conditions.ipynb #8b499f5b
 @dataclass(frozen=True)
 class Condition:
     "What a generator is told."
@@ -101,7 +101,7 @@ def make_condition(
     if name not in CONDITIONS: raise F3AError(f"There is no condition '{name}': choose from {', '.join(CONDITIONS)}.")
     return CONDITIONS[name](model, source, target, size)
 
-# %% ../nbs/11_conditions.ipynb #fc855da3
+# %% ../nbs/11_conditions.ipynb #409b71a2
 def landmark_spread(marks, size=128):
     "Mean distance, in pixels, of the inner 51 of landmarks (B,68,2) to their nearest neighbour."
     p = marks[:, 17:] * size / 2; d = torch.cdist(p, p) + torch.eye(51, device=p.device) * 1e9
@@ -115,7 +115,7 @@ def measured_action_units(model, params, rng, noise=.5, size=128):
     fits = [fit_landmarks(model, m[k:k + 1], cfg=cfg, identity=params.id_coeff[one], start=params[k]) for k in range(len(m))]
     return action_units(FaceParams.stack(fits).exp_coeff, model)
 
-def flow_length(model, rest, moved, size=128):
-    "Mean length of the flow from `rest` to `moved` over the pixels of the face, image-plane units."
-    f, mask = facial_flow(model, rest, moved, size, "target")
-    return f.norm(dim=1).sum((1, 2)) / mask.sum((1, 2, 3))
+def flow_length(model, rest, moved, size=128, least=.004):
+    "Mean length of the flow from `rest` to `moved`, image-plane units, over the pixels that move by at least `least`."
+    length = facial_flow(model, rest, moved, size, "target")[0].norm(dim=1); moves = length > least  # (B,H,W)
+    return (length * moves).sum((1, 2)) / moves.sum((1, 2)).clamp(min=1)
