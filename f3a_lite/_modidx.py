@@ -442,5 +442,6 @@ d = { 'settings': { 'branch': 'main',
                                    'f3a_lite.training.run_generator': ('training.html#run_generator', 'f3a_lite/training.py'),
                                    'f3a_lite.training.shuffle_flows': ('training.html#shuffle_flows', 'f3a_lite/training.py'),
                                    'f3a_lite.training.start_from': ('training.html#start_from', 'f3a_lite/training.py'),
+                                   'f3a_lite.training.still_psnr': ('training.html#still_psnr', 'f3a_lite/training.py'),
                                    'f3a_lite.training.train': ('training.html#train', 'f3a_lite/training.py'),
                                    'f3a_lite.training.write_run': ('training.html#write_run', 'f3a_lite/training.py')}}}

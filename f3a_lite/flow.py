@@ -6,7 +6,7 @@
 __all__ = ['FLOW_SCALE', 'facial_flow', 'interpolate_params', 'reenact', 'add_noise', 'extend_flow', 'warp_by_flow',
            'FlowExplorer']
 
-# %% ../nbs/04_facial_flow.ipynb #d4f6deb1
+# %% ../nbs/04_facial_flow.ipynb #5218d77d
 import torch
 import torch.nn.functional as F
 from .core import F3AError
@@ -14,9 +14,10 @@ from .morphable import FaceParams, MorphableModel, PARAM_NAMES
 from .projection import pose, to_pixels, euler_to_matrix, matrix_to_euler
 from .rasterizer import rasterize_map, rasterize_torch, interpolate
 
-# %% ../nbs/04_facial_flow.ipynb #941defdb
+# %% ../nbs/04_facial_flow.ipynb #d8e297ee
 FLOW_SCALE = 4.0  # networks see flow × FLOW_SCALE; the constant is stored with every weight file
 
+# %% ../nbs/04_facial_flow.ipynb #ff0d276d
 def facial_flow(
     model:MorphableModel, # any morphable model
     source:FaceParams, # B faces, or one for all targets
@@ -36,7 +37,7 @@ def facial_flow(
     ids, w = rasterize_torch(place, model.triangles, size, size, cull=True)
     return interpolate(ids, w, model.triangles, motion), (ids >= 0)[:, None]
 
-# %% ../nbs/04_facial_flow.ipynb #ddce4875
+# %% ../nbs/04_facial_flow.ipynb #435e2472
 def interpolate_params(
     source:FaceParams, # one face
     target:FaceParams, # one face
@@ -47,7 +48,7 @@ def interpolate_params(
     s, t = (x.replace(scale=x.scale.expand(len(theta))) if len(x) == 1 else x for x in (source, target))
     return s.lerp(t, 1 - theta)
 
-# %% ../nbs/04_facial_flow.ipynb #1038d09c
+# %% ../nbs/04_facial_flow.ipynb #b1afbb3d
 def reenact(
     source:FaceParams, # one face: whose identity (and place in the picture) is kept
     driving:FaceParams, # M faces: whose motion is taken
@@ -68,7 +69,7 @@ def reenact(
     if translation: out = out.replace(scale=out.scale * driving.scale / driving.scale[:1] if relative else driving.scale)
     return out
 
-# %% ../nbs/04_facial_flow.ipynb #47c571b3
+# %% ../nbs/04_facial_flow.ipynb #2dc673d0
 def add_noise(
     params:FaceParams, # B faces
     std:float, # 0.01 or 0.1 in the paper
@@ -85,7 +86,7 @@ def add_noise(
         return x + e
     return FaceParams(*[noisy(n) for n in PARAM_NAMES])
 
-# %% ../nbs/04_facial_flow.ipynb #583c9ef6
+# %% ../nbs/04_facial_flow.ipynb #debfe7d7
 def _blur(x, sigma):
     "Gaussian blur (B,C,H,W), borders repeated."
     r = max(1, int(3 * sigma)); k = torch.exp(-.5 * (torch.arange(-r, r + 1, device=x.device, dtype=x.dtype) / sigma)**2); k = (k / k.sum())
@@ -93,6 +94,7 @@ def _blur(x, sigma):
     x = F.conv2d(x, k.view(1, 1, 1, -1).expand(C, 1, 1, -1), groups=C)
     return F.conv2d(x, k.view(1, 1, -1, 1).expand(C, 1, -1, 1), groups=C)
 
+# %% ../nbs/04_facial_flow.ipynb #f276902a
 def extend_flow(
     flow:torch.Tensor, # (B,3,H,W), target anchor
     mask:torch.Tensor, # (B,1,H,W)
@@ -113,7 +115,7 @@ def extend_flow(
     far = F.interpolate(torch.cat([out, fade], 1), (H, W), mode="bilinear", align_corners=False)
     return torch.where(m > 0, flow, far[:, :3] * far[:, 3:])
 
-# %% ../nbs/04_facial_flow.ipynb #256b4368
+# %% ../nbs/04_facial_flow.ipynb #f0438ace
 def warp_by_flow(
     image:torch.Tensor, # (B,3,H,W) source
     flow:torch.Tensor, # (B,3,H,W), target anchor, unscaled; already extended or not
@@ -125,7 +127,7 @@ def warp_by_flow(
     grid = torch.stack([x + flow[:, 0], y - flow[:, 1]], -1)  # grid_sample's y points down
     return F.grid_sample(image.expand(B, -1, -1, -1), grid.to(image.dtype), mode="bilinear", padding_mode=padding, align_corners=False)
 
-# %% ../nbs/04_facial_flow.ipynb #1ca26096
+# %% ../nbs/04_facial_flow.ipynb #ac1a50ef
 class FlowExplorer:
     "Sliders for pose and expression beside the mesh, the flow and the warped photo."
     def __init__(self,

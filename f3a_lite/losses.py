@@ -6,15 +6,16 @@
 __all__ = ['FEATURE_GROUPS', 'LAMBDA_4', 'LAMBDA_5', 'feature_weights', 'weighted_pixel_loss', 'perceptual_loss',
            'PatchDiscriminator', 'critic_loss', 'adversarial_loss', 'total_loss']
 
-# %% ../nbs/14_losses.ipynb #e82d51c6
+# %% ../nbs/14_losses.ipynb #9059ef50
 import torch
 from torch import nn
 import torch.nn.functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-# %% ../nbs/14_losses.ipynb #86de60ef
+# %% ../nbs/14_losses.ipynb #0df51172
 FEATURE_GROUPS = ((17, 22, 36, 42), (22, 27, 42, 48), (27, 36, 31, 36), (48, 68, 48, 68))  # brow+eye, brow+eye, nose, mouth
 
+# %% ../nbs/14_losses.ipynb #d80e1ffc
 def feature_weights(
     landmarks:torch.Tensor, # (B,68,2) on the image plane
     size:int, # pixels of the map
@@ -32,11 +33,12 @@ def feature_weights(
         w = torch.where(box, torch.full_like(w, inside), w)
     return w[:, None]
 
+# %% ../nbs/14_losses.ipynb #dc6287a1
 def weighted_pixel_loss(fake, real, weight): # (B,3,H,W), (B,3,H,W), (B,1,H,W)
     "Eq. 10."
     return (weight * (fake - real).abs()).mean()
 
-# %% ../nbs/14_losses.ipynb #82e56eac
+# %% ../nbs/14_losses.ipynb #2542a6cd
 def perceptual_loss(
     generator, # whose T_enc is used
     fake:torch.Tensor, # (B,3,H,W)
@@ -52,7 +54,7 @@ def perceptual_loss(
     finally:
         for p in params: p.requires_grad_(True)
 
-# %% ../nbs/14_losses.ipynb #f550529f
+# %% ../nbs/14_losses.ipynb #0c944369
 class PatchDiscriminator(nn.Module):
     "PatchGAN with spectral normalisation: a map of verdicts, higher is more real."
     def __init__(self, width=24, layers=3, cin=3):
@@ -65,7 +67,7 @@ class PatchDiscriminator(nn.Module):
     def forward(self, x): # (B,3,H,W)
         return self.net(x * 2 - 1)  # (B,1,H/8-2,W/8-2)
 
-# %% ../nbs/14_losses.ipynb #101cbf93
+# %% ../nbs/14_losses.ipynb #e058a775
 def critic_loss(real, fake): # verdict maps
     "Hinge form of Eq. 11 for the discriminator."
     return (F.relu(1 - real) + F.relu(1 + fake)).mean()
@@ -74,7 +76,7 @@ def adversarial_loss(fake): # verdict map
     "The generator's part of Eq. 11."
     return -fake.mean()
 
-# %% ../nbs/14_losses.ipynb #afa230ca
+# %% ../nbs/14_losses.ipynb #e81ada61
 LAMBDA_4, LAMBDA_5 = 100., 10.  # supplement, I-B
 
 def total_loss(adv, wp, perc):

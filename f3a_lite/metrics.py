@@ -6,14 +6,14 @@
 __all__ = ['METRICS', 'mae', 'mse', 'psnr', 'ssim', 'picture_metrics', 'eye_opening', 'mouth_opening', 'laplacian_variance',
            'track_pictures', 'liveliness']
 
-# %% ../nbs/15_metrics.ipynb #2333dc7f
+# %% ../nbs/15_metrics.ipynb #75f1d7fe
 import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import F3AError, to_image
 from .landmarks import Tracker, place_landmarks
 
-# %% ../nbs/15_metrics.ipynb #52c1acb0
+# %% ../nbs/15_metrics.ipynb #a04b8692
 def _pair(a, b):
     if a.shape != b.shape or a.ndim != 4: raise F3AError(f"Two batches of pictures (B,3,H,W) of the same shape are needed, not {tuple(a.shape)} and {tuple(b.shape)}.")
     return a.float(), b.float()
@@ -26,11 +26,12 @@ def mse(a, b): # (B,3,H,W) in [0,1]
     "Mean square error of each picture (B,)."
     a, b = _pair(a, b); return (a - b).square().mean((1, 2, 3))
 
+# %% ../nbs/15_metrics.ipynb #da3edac6
 def psnr(a, b): # (B,3,H,W) in [0,1]
     "Peak signal-to-noise ratio of each picture (B,), decibel; 100 for equal pictures."
     return -10 * mse(a, b).clamp(min=1e-10).log10()
 
-# %% ../nbs/15_metrics.ipynb #fdd06b6a
+# %% ../nbs/15_metrics.ipynb #6a12100f
 def ssim(a, b): # (B,3,H,W) in [0,1]
     "Structural similarity of each picture (B,): 11×11 Gaussian window, sigma 1.5, mean over channels, borders left out."
     a, b = _pair(a, b)
@@ -43,7 +44,7 @@ def ssim(a, b): # (B,3,H,W) in [0,1]
     s = (2 * ma * mb + 1e-4) * (2 * cov + 9e-4) / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4))
     return s.mean((1, 2, 3))
 
-# %% ../nbs/15_metrics.ipynb #50043366
+# %% ../nbs/15_metrics.ipynb #aaf35858
 METRICS = dict(mae=mae, mse=mse, psnr=psnr, ssim=ssim)
 
 def picture_metrics(
@@ -53,7 +54,7 @@ def picture_metrics(
     "MAE, MSE, PSNR and SSIM of each picture."
     return {n: f(fake, real) for n, f in METRICS.items()}
 
-# %% ../nbs/15_metrics.ipynb #e4b739be
+# %% ../nbs/15_metrics.ipynb #d1fadfbe
 def eye_opening(marks): # (T,68,2) in any unit
     "Mean lid distance over the outer-eye distance (T,)."
     m = np.asarray(marks, float); d = lambda a, b: np.linalg.norm(m[:, a] - m[:, b], axis=-1)
@@ -64,6 +65,7 @@ def mouth_opening(marks): # (T,68,2) in any unit
     m = np.asarray(marks, float); d = lambda a, b: np.linalg.norm(m[:, a] - m[:, b], axis=-1)
     return (d(61, 67) + d(62, 66) + d(63, 65)) / 3 / d(36, 45)
 
+# %% ../nbs/15_metrics.ipynb #093939c5
 def laplacian_variance(images, marks): # (T,3,H,W) in [0,1], (T,68,2) pixels
     "Variance of the Laplacian inside the box of the landmarks (T,): a measure of fine detail."
     k = torch.tensor([[0., 1, 0], [1, -4, 1], [0, 1, 0]]).view(1, 1, 3, 3)
@@ -73,7 +75,7 @@ def laplacian_variance(images, marks): # (T,3,H,W) in [0,1], (T,68,2) pixels
     for l, (x0, y0), (x1, y1) in zip(lap, lo, hi): out.append(l[max(1, y0):min(H - 1, y1 + 1), max(1, x0):min(W - 1, x1 + 1)].var())
     return torch.stack(out)
 
-# %% ../nbs/15_metrics.ipynb #a951f319
+# %% ../nbs/15_metrics.ipynb #8322c1b5
 def track_pictures(
     images:torch.Tensor, # (T,3,H,W) in [0,1]; consecutive or not
     zoom:int=3, # enlarge first: the detector needs faces of 80 pixels
@@ -85,6 +87,7 @@ def track_pictures(
     marks = np.stack([p if p is not None else np.full((68, 2), np.nan) for p in points])
     return (marks + .5) / zoom - .5, found
 
+# %% ../nbs/15_metrics.ipynb #d2c225cd
 def liveliness(
     fake:torch.Tensor, # (T,3,H,W) generated
     real:torch.Tensor, # (T,3,H,W) driving frames of the same person

@@ -6,7 +6,7 @@
 __all__ = ['PARAM_NAMES', 'REGIONS', 'FaceParams', 'MorphableModel', 'load_model', 'open_model', 'load_basel_3ddfa',
            'load_deep3d', 'read_numpy_pickle', 'load_3ddfa_v2', 'view_mesh']
 
-# %% ../nbs/02_morphable_model.ipynb #57c473f6
+# %% ../nbs/02_morphable_model.ipynb #3acc94e1
 import dataclasses, functools, io, json, pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from .core import F3AError, atomic_path, data_path
 
-# %% ../nbs/02_morphable_model.ipynb #2cb5b62f
+# %% ../nbs/02_morphable_model.ipynb #2f62a34b
 @dataclass
 class FaceParams:
     "The paper's P for a batch of faces."
@@ -38,7 +38,7 @@ class FaceParams:
 
 PARAM_NAMES = ("id_coeff", "exp_coeff", "rotation", "translation", "scale")
 
-# %% ../nbs/02_morphable_model.ipynb #35b63c13
+# %% ../nbs/02_morphable_model.ipynb #c7df7fd6
 def _getitem(self, i):
     "Select faces; an integer keeps the batch dimension."
     if isinstance(i, (int, np.integer)): i = slice(i, i + 1 or None)
@@ -48,6 +48,7 @@ def _to(self, device):
     "Move to a device."
     return self._map(lambda x: x.to(device))
 
+# %% ../nbs/02_morphable_model.ipynb #fd2f24ca
 def _replace(self, **fields):
     "A copy with other values in the named fields; one row is spread over the batch."
     B = max([len(self)] + [len(v) for v in fields.values()])
@@ -60,6 +61,7 @@ def _lerp(self, other, weight):
     mix = lambda a, b: a + (b - a) * (w.view(-1, *[1] * (a.ndim - 1)) if w.ndim else w)
     return FaceParams(*[mix(getattr(self, n), getattr(other, n)) for n in PARAM_NAMES])
 
+# %% ../nbs/02_morphable_model.ipynb #e46a024a
 def _check(self, where="the parameters"):
     "Raise `F3AError` where a value is not a finite number."
     for n in PARAM_NAMES:
@@ -73,7 +75,7 @@ def _save(self, path):
 FaceParams.__getitem__, FaceParams.to, FaceParams.replace, FaceParams.lerp = _getitem, _to, _replace, _lerp
 FaceParams.check, FaceParams.save = _check, _save
 
-# %% ../nbs/02_morphable_model.ipynb #064738d6
+# %% ../nbs/02_morphable_model.ipynb #64f2bde1
 def _load(path):
     "Read what `save` wrote. Raises `F3AError` for anything else."
     try:
@@ -85,6 +87,7 @@ def _stack(items):
     "Join several into one batch."
     return FaceParams(*[torch.cat([getattr(p, n) for p in items]) for n in PARAM_NAMES])
 
+# %% ../nbs/02_morphable_model.ipynb #24e8c051
 def _neutral(n=1, K=80, L=52, scale=.55, device="cpu"):
     "n mean faces at rest, looking at the viewer."
     z = lambda *s: torch.zeros(*s, device=device)
@@ -92,9 +95,10 @@ def _neutral(n=1, K=80, L=52, scale=.55, device="cpu"):
 
 FaceParams.load, FaceParams.stack, FaceParams.neutral = staticmethod(_load), staticmethod(_stack), staticmethod(_neutral)
 
-# %% ../nbs/02_morphable_model.ipynb #678218c8
+# %% ../nbs/02_morphable_model.ipynb #0d820872
 REGIONS = ("skin", "eyes", "brows", "nose", "lips", "ears", "neck", "scalp", "eyeballs", "mouth_interior")
 
+# %% ../nbs/02_morphable_model.ipynb #23a66db5
 @dataclass
 class MorphableModel:
     "A linear face model: what Eq. 1 needs, and what must be known about its vertices."
@@ -117,7 +121,7 @@ class MorphableModel:
     def L(self): return len(self.exp_basis)
     def __repr__(self): return f"MorphableModel('{self.name}': {len(self.mean_shape)} vertices, {len(self.triangles)} triangles, K={self.K}, L={self.L})"
 
-# %% ../nbs/02_morphable_model.ipynb #98affe64
+# %% ../nbs/02_morphable_model.ipynb #8cea4fd7
 def _shape(self, id_coeff, exp_coeff):
     "Eq. 1's bracket: the unposed shape (B,N,3) in dm."
     K, L = id_coeff.shape[-1], exp_coeff.shape[-1]
@@ -126,6 +130,7 @@ def _shape(self, id_coeff, exp_coeff):
     flat = id_coeff @ self.id_basis[:K].reshape(K, -1) + exp_coeff @ self.exp_basis[:L].reshape(L, -1)  # (B,3N)
     return self.mean_shape + flat.view(-1, N, 3)  # (B,N,3)
 
+# %% ../nbs/02_morphable_model.ipynb #02400366
 def _expression(self, n=1, **units):
     "exp_coeff (n,L) from named units, for example jawOpen=0.7; values numbers or (n,)."
     out = torch.zeros(n, self.L, device=self.mean_shape.device)
@@ -133,6 +138,7 @@ def _expression(self, n=1, **units):
         for k in self.unit(name): out[:, k] = torch.as_tensor(value, dtype=out.dtype, device=out.device)
     return out
 
+# %% ../nbs/02_morphable_model.ipynb #58fd4e38
 def _unit(self, name):
     "Indices of a named unit; without Left/Right, both sides."
     found = [k for k, n in enumerate(self.exp_names) if n in (name, name + "Left", name + "Right")]
@@ -141,7 +147,7 @@ def _unit(self, name):
 
 MorphableModel.shape, MorphableModel.expression, MorphableModel.unit = _shape, _expression, _unit
 
-# %% ../nbs/02_morphable_model.ipynb #40529e2b
+# %% ../nbs/02_morphable_model.ipynb #1fd9bb68
 def _model_to(self, device):
     "Move all tensors to a device."
     return dataclasses.replace(self, **{f.name: getattr(self, f.name).to(device) for f in dataclasses.fields(self) if isinstance(getattr(self, f.name), torch.Tensor)})
@@ -155,7 +161,7 @@ def _model_save(self, path):
 
 MorphableModel.to, MorphableModel.save = _model_to, _model_save
 
-# %% ../nbs/02_morphable_model.ipynb #f9736b44
+# %% ../nbs/02_morphable_model.ipynb #1209a432
 def load_model(
     path=None, # a file written by MorphableModel.save; None: the bundled open model
     device="cpu", # where it shall live
@@ -171,12 +177,13 @@ def load_model(
     except F3AError: raise
     except Exception as e: raise F3AError(f"'{path}' is no morphable model of f3a_lite: give a file written by MorphableModel.save.") from e
 
+# %% ../nbs/02_morphable_model.ipynb #5a6b5f43
 @functools.lru_cache(None)
 def open_model():
     "The bundled open model on the CPU, loaded once."
     return load_model()
 
-# %% ../nbs/02_morphable_model.ipynb #bd2bc346
+# %% ../nbs/02_morphable_model.ipynb #063b01ac
 def _landmarks(self, vertices, yaw=None):
     "Landmarks (B,68,3) of vertices (B,N,3); `yaw` (B,) in radian moves the jaw points along the outline."
     out = vertices[:, self.landmark_vertices]
@@ -189,7 +196,7 @@ def _landmarks(self, vertices, yaw=None):
 
 MorphableModel.landmarks = _landmarks
 
-# %% ../nbs/02_morphable_model.ipynb #87527120
+# %% ../nbs/02_morphable_model.ipynb #0fa902b4
 def _read_mat(path):
     "A MATLAB file as a dict, or one sentence."
     from scipy.io import loadmat
@@ -197,6 +204,7 @@ def _read_mat(path):
     try: return loadmat(path, squeeze_me=False)
     except Exception as e: raise F3AError(f"'{path}' is not a MATLAB file that can be read.") from e
 
+# %% ../nbs/02_morphable_model.ipynb #7bbcc743
 def _from_arrays(name, licence, mean, id_basis, exp_basis, tri, keypoints, id_std, exp_std, unit, K, L, N):
     "Flat columns (3N,K) of any unit to a MorphableModel in dm, with every size checked."
     mean = np.asarray(mean, np.float64).reshape(-1, 3)
@@ -212,12 +220,13 @@ def _from_arrays(name, licence, mean, id_basis, exp_basis, tri, keypoints, id_st
                           torch.as_tensor(np.asarray(id_std, np.float32).reshape(-1)), torch.as_tensor(np.asarray(exp_std, np.float32).reshape(-1)),
                           torch.full((N,), -1), (), name, licence)
 
+# %% ../nbs/02_morphable_model.ipynb #29c69448
 def _outward(mean, tri):
     "Turn all triangles so that those that face the viewer run counter-clockwise."
     a, b, c = (mean[tri[:, k]] for k in range(3))
     return tri if np.cross(b - a, c - a)[:, 2].sum() >= 0 else tri[:, [0, 2, 1]].copy()
 
-# %% ../nbs/02_morphable_model.ipynb #e48310bf
+# %% ../nbs/02_morphable_model.ipynb #fa4cbef4
 def load_basel_3ddfa(
     shape_file, # 'Model_Shape.mat' of 3DDFA, or face3d's 'BFM.mat', which holds everything
     exp_file=None, # 'Model_Exp.mat' / 'Model_Expression.mat' of 3DDFA
@@ -238,7 +247,7 @@ def load_basel_3ddfa(
     return _from_arrays("Basel 2009 (3DDFA)", "BFM 2009 licence, University of Basel; research only", mu.reshape(-1) + mu_exp.reshape(-1), w, w_exp,
                         tri.astype(np.int64) - 1, kp.astype(np.int64) - 1, ev, ev_exp, 1e-5, 199, 29, 53215)
 
-# %% ../nbs/02_morphable_model.ipynb #13efec4a
+# %% ../nbs/02_morphable_model.ipynb #8d9632a4
 def load_deep3d(
     path, # 'BFM_model_front.mat'
 )->MorphableModel: # 35,709 vertices, K = 80, L = 64
@@ -249,7 +258,7 @@ def load_deep3d(
     return _from_arrays("Basel 2009 (Deep3DFace)", "BFM 2009 licence, University of Basel; research only", m["meanshape"], m["idBase"], m["exBase"],
                         m["tri"].astype(np.int64) - 1, m["keypoints"].astype(np.int64) - 1, np.ones(80), np.ones(64), 1., 80, 64, 35709)
 
-# %% ../nbs/02_morphable_model.ipynb #ecd61769
+# %% ../nbs/02_morphable_model.ipynb #211112c6
 _PICKLE_ALLOWED = {(m, n) for m in ("numpy.core.multiarray", "numpy._core.multiarray") for n in ("_reconstruct", "scalar")} | {
     ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"), ("numpy.core.numeric", "_frombuffer"), ("numpy._core.numeric", "_frombuffer")}
 
@@ -259,6 +268,7 @@ class _NumpyOnly(pickle.Unpickler):
         if (module, name) not in _PICKLE_ALLOWED: raise F3AError(f"The pickle asks for '{module}.{name}', which is no numpy array: it is refused; get the file from its original source.")
         return super().find_class(module, name)
 
+# %% ../nbs/02_morphable_model.ipynb #f34f9331
 def read_numpy_pickle(
     path, # a pickle of numpy arrays in dicts, lists and tuples
 ):
@@ -269,7 +279,7 @@ def read_numpy_pickle(
     except F3AError: raise
     except Exception as e: raise F3AError(f"'{path}' is not a pickle that can be read.") from e
 
-# %% ../nbs/02_morphable_model.ipynb #cd0ce104
+# %% ../nbs/02_morphable_model.ipynb #5b8aef0e
 def load_3ddfa_v2(
     path, # 'bfm_noneck_v3.pkl'
     tri_path=None, # 'tri.pkl', which 3DDFA_V2 keeps beside it; None: in the same folder, or in the model file itself
@@ -284,7 +294,7 @@ def load_3ddfa_v2(
     return _from_arrays("Basel 2009 (3DDFA_V2)", "BFM 2009 licence, University of Basel; academic use", m["u"], np.asarray(m["w_shp"]), np.asarray(m["w_exp"]),
                         tri, kp, np.ones(40), np.ones(10), 1e-5, 40, 10, 38365)
 
-# %% ../nbs/02_morphable_model.ipynb #8a9d4af9
+# %% ../nbs/02_morphable_model.ipynb #4dbdbf49
 def view_mesh(
     vertices, # (N,3)
     triangles, # (T,3)

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['to_pixels', 'from_pixels', 'euler_to_matrix', 'matrix_to_euler', 'pose', 'project', 'posed_landmarks', 'render_mesh']
 
-# %% ../nbs/03_projection.ipynb #6e4ed2e1
+# %% ../nbs/03_projection.ipynb #c29590ba
 import torch
 from .core import F3AError
 from .morphable import FaceParams, MorphableModel
 from .rasterizer import rasterize_map, vertex_normals, lambert
 
-# %% ../nbs/03_projection.ipynb #2e4a95c1
+# %% ../nbs/03_projection.ipynb #358c280f
 def to_pixels(
     points:torch.Tensor, # (...,3) on the image plane
     height:int, # of the picture
@@ -21,6 +21,7 @@ def to_pixels(
     x, y, z = points.unbind(-1)
     return torch.stack([(x + 1) * width / 2 - .5, (1 - y) * height / 2 - .5, z * width / 2], -1)
 
+# %% ../nbs/03_projection.ipynb #4f9e5e9c
 def from_pixels(
     points:torch.Tensor, # (...,2) column and row
     height:int, # of the picture
@@ -29,7 +30,7 @@ def from_pixels(
     "Pixels to image plane, the inverse of `to_pixels`."
     return torch.stack([(points[..., 0] + .5) * 2 / width - 1, 1 - (points[..., 1] + .5) * 2 / height], -1)
 
-# %% ../nbs/03_projection.ipynb #696eac20
+# %% ../nbs/03_projection.ipynb #12504b53
 def euler_to_matrix(
     rotation:torch.Tensor, # (B,3) pitch, yaw, roll in radian
 )->torch.Tensor: # (B,3,3)
@@ -41,7 +42,7 @@ def euler_to_matrix(
     Rz = torch.stack([cz, sz, o, -sz, cz, o, o, o, l], -1).view(-1, 3, 3)
     return Rx @ Ry @ Rz
 
-# %% ../nbs/03_projection.ipynb #b4fbdbe2
+# %% ../nbs/03_projection.ipynb #26741f05
 def matrix_to_euler(
     R:torch.Tensor, # (B,3,3)
 )->torch.Tensor: # (B,3) pitch, yaw, roll in radian, yaw within ±90°
@@ -52,7 +53,7 @@ def matrix_to_euler(
     roll = torch.where(lock, torch.zeros_like(yaw), torch.atan2(R[:, 0, 1], R[:, 0, 0]))
     return torch.stack([pitch, yaw, roll], -1)
 
-# %% ../nbs/03_projection.ipynb #6f573b5b
+# %% ../nbs/03_projection.ipynb #368d6f3e
 def pose(
     model:MorphableModel, # any morphable model
     params:FaceParams, # B faces
@@ -62,6 +63,7 @@ def pose(
     X = X @ euler_to_matrix(params.rotation).transpose(1, 2)  # (B,N,3)
     return params.scale[:, None, None] * X + params.translation[:, None]  # (B,N,3)
 
+# %% ../nbs/03_projection.ipynb #e2910aa2
 def project(
     vertices:torch.Tensor, # (B,N,3) on the image plane
 )->torch.Tensor: # (B,N,2)
@@ -76,7 +78,7 @@ def posed_landmarks(
     "The 68 landmarks of posed faces, jaw line along the visible outline."
     return model.landmarks(pose(model, params) if vertices is None else vertices, params.rotation[:, 1])
 
-# %% ../nbs/03_projection.ipynb #8eb5442d
+# %% ../nbs/03_projection.ipynb #142cdd00
 def render_mesh(
     model:MorphableModel, # any morphable model
     params:FaceParams, # B faces

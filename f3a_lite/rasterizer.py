@@ -6,13 +6,13 @@
 __all__ = ['SUBPIXEL', 'splat_points', 'rasterize_loop', 'interpolate', 'rasterize', 'rasterize_map', 'rasterize_torch',
            'vertex_normals', 'lambert']
 
-# %% ../nbs/01_rasterizer.ipynb #0d125f59
+# %% ../nbs/01_rasterizer.ipynb #db76288b
 import functools
 import numpy as np
 import torch
 from .core import F3AError
 
-# %% ../nbs/01_rasterizer.ipynb #0ab1af82
+# %% ../nbs/01_rasterizer.ipynb #011b481a
 def splat_points(
     vertices:np.ndarray, # (N,3) pixels, larger z is nearer
     attributes:np.ndarray, # (N,C) numbers to store
@@ -28,7 +28,7 @@ def splat_points(
         if 0 <= i < height and 0 <= j < width and z > depth[i, j]: depth[i, j], out[i, j] = z, a
     return out
 
-# %% ../nbs/01_rasterizer.ipynb #ec000817
+# %% ../nbs/01_rasterizer.ipynb #ac522c7b
 SUBPIXEL = 256  # vertices are snapped to 1/256 pixel, as graphics hardware does
 _LIMIT = 1 << 21  # snapped coordinates beyond this (8192 pixels) are clamped
 
@@ -38,7 +38,7 @@ def _snap(vertices):
     xy = np.where(finite[..., None], vertices[..., :2], 0)
     return np.clip(np.floor(xy * SUBPIXEL + .5), -_LIMIT, _LIMIT).astype(np.int64), finite
 
-# %% ../nbs/01_rasterizer.ipynb #8f141d94
+# %% ../nbs/01_rasterizer.ipynb #bced3006
 def rasterize_loop(
     vertices:np.ndarray, # (N,3) pixels, larger z is nearer
     triangles:np.ndarray, # (T,3) indices
@@ -67,10 +67,11 @@ def rasterize_loop(
                 if z > depth[i, j]: depth[i, j], ids[i, j], weights[i, j] = z, t, w
     return ids, weights
 
+# %% ../nbs/01_rasterizer.ipynb #d412433a
 def _edge(p, q, x, y): return (q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0])
 def _top_left(p, q): return q[1] < p[1] or (q[1] == p[1] and q[0] > p[0])
 
-# %% ../nbs/01_rasterizer.ipynb #c3400403
+# %% ../nbs/01_rasterizer.ipynb #e0d2ebe0
 def interpolate(
     ids:torch.Tensor, # (B,H,W) triangle seen by each pixel, −1 where empty
     weights:torch.Tensor, # (B,H,W,3) barycentric coordinates
@@ -85,7 +86,7 @@ def interpolate(
     out = (value * weights[..., None].to(value.dtype)).sum(3)  # (B,H,W,C)
     return (out * (ids >= 0)[..., None]).permute(0, 3, 1, 2)  # (B,C,H,W)
 
-# %% ../nbs/01_rasterizer.ipynb #9be17fc3
+# %% ../nbs/01_rasterizer.ipynb #ea99f4fc
 def _snap_all(verts, xs, ys):
     "Snapped positions of one mesh; vertices that are not finite land out of reach."
     for n in range(verts.shape[0]):
@@ -94,7 +95,7 @@ def _snap_all(verts, xs, ys):
             xs[n] = max(-_LIMIT, min(_LIMIT, np.floor(x * SUBPIXEL + .5))); ys[n] = max(-_LIMIT, min(_LIMIT, np.floor(y * SUBPIXEL + .5)))
         else: xs[n] = _LIMIT * 4
 
-# %% ../nbs/01_rasterizer.ipynb #a2c5b3d4
+# %% ../nbs/01_rasterizer.ipynb #4889cdcc
 def _fill_triangle(ax, ay, az, bx, by, bz, cx, cy, cz, area, x0, x1, y0, y1, t, ids, depth):
     "Walk the box of one counter-clockwise triangle; keep the nearest."
     S = SUBPIXEL
@@ -118,7 +119,7 @@ def _fill_triangle(ax, ay, az, bx, by, bz, cx, cy, cz, area, x0, x1, y0, y1, t, 
             e0 += d0x; e1 += d1x; e2 += d2x; x += 1
         r0 += d0y; r1 += d1y; r2 += d2y; y += 1
 
-# %% ../nbs/01_rasterizer.ipynb #953a1105
+# %% ../nbs/01_rasterizer.ipynb #142ac305
 def _draw(verts, tris, xs, ys, ids, depth, cull):
     "First pass: the nearest triangle of each pixel."
     _snap_all(verts, xs, ys)
@@ -137,7 +138,7 @@ def _draw(verts, tris, xs, ys, ids, depth, cull):
         if area > 0: _fill_triangle(ax, ay, az, bx, by, bz, cx, cy, cz, area, x0, x1, y0, y1, t, ids, depth)
         else: _fill_triangle(ax, ay, az, cx, cy, cz, bx, by, bz, -area, x0, x1, y0, y1, t, ids, depth)
 
-# %% ../nbs/01_rasterizer.ipynb #bbc7247b
+# %% ../nbs/01_rasterizer.ipynb #23ce08b0
 def _corner_weights(xs, ys, tris, t, x, y):
     "Barycentric weights of triangle t at a pixel."
     ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
@@ -149,7 +150,7 @@ def _corner_weights(xs, ys, tris, t, x, y):
     w1 = np.float32(np.int64(ax - cx) * (py - cy) - np.int64(ay - cy) * (px - cx)) * inv
     return w0, w1, np.float32(np.int64(bx - ax) * (py - ay) - np.int64(by - ay) * (px - ax)) * inv
 
-# %% ../nbs/01_rasterizer.ipynb #b786f640
+# %% ../nbs/01_rasterizer.ipynb #08e23c57
 def _one_weights(verts, tris, ids, depth, weights, cull):
     "Ids and weights of one mesh."
     xs, ys = np.empty(len(verts), np.int32), np.empty(len(verts), np.int32)
@@ -158,6 +159,7 @@ def _one_weights(verts, tris, ids, depth, weights, cull):
         for x in range(ids.shape[1]):
             if ids[y, x] >= 0: weights[y, x, 0], weights[y, x, 1], weights[y, x, 2] = _corner_weights(xs, ys, tris, ids[y, x], x, y)
 
+# %% ../nbs/01_rasterizer.ipynb #36c01c95
 def _one_map(verts, tris, attrs, ids, depth, out, cull):
     "Attribute map of one mesh."
     xs, ys = np.empty(len(verts), np.int32), np.empty(len(verts), np.int32)
@@ -170,13 +172,14 @@ def _one_map(verts, tris, attrs, ids, depth, out, cull):
                 ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
                 for c in range(attrs.shape[1]): out[c, y, x] = w0 * attrs[ia, c] + w1 * attrs[ib, c] + w2 * attrs[ic, c]
 
-# %% ../nbs/01_rasterizer.ipynb #714fc8ba
+# %% ../nbs/01_rasterizer.ipynb #aad5c23a
 def _batch_weights(verts, tris, ids, depth, weights, cull):
     for b in numba.prange(len(verts)): _one_weights(verts[b], tris, ids[b], depth[b], weights[b], cull)
 
 def _batch_map(verts, tris, attrs, ids, depth, out, cull):
     for b in numba.prange(len(verts)): _one_map(verts[b], tris, attrs[b], ids[b], depth[b], out[b], cull)
 
+# %% ../nbs/01_rasterizer.ipynb #ebf6bcec
 @functools.lru_cache(None)
 def _kernels():
     "Compile on first use: each function replaces its plain version, innermost first."
@@ -187,7 +190,7 @@ def _kernels():
         here[name] = numba.njit(here[name], cache=True, error_model="numpy", nogil=True)
     return [numba.njit(f, cache=True, error_model="numpy", parallel=True) for f in (_batch_weights, _batch_map)]
 
-# %% ../nbs/01_rasterizer.ipynb #35fa90b8
+# %% ../nbs/01_rasterizer.ipynb #1e6cba98
 def _prepare(vertices, triangles):
     "Arrays as the kernels want them, or one sentence about what is wrong."
     v = np.ascontiguousarray(vertices.detach().cpu().numpy() if isinstance(vertices, torch.Tensor) else vertices, np.float32)
@@ -197,7 +200,7 @@ def _prepare(vertices, triangles):
     if len(t) and (t.min() < 0 or t.max() >= v.shape[1]): raise F3AError(f"triangles name vertex {int(t.max())}, but there are only {v.shape[1]}.")
     return v, t.astype(np.uint32, copy=False)
 
-# %% ../nbs/01_rasterizer.ipynb #00588947
+# %% ../nbs/01_rasterizer.ipynb #b0ae2849
 def rasterize(
     vertices, # (B,N,3) pixels, larger z is nearer; tensor or array
     triangles, # (T,3) indices
@@ -213,7 +216,7 @@ def rasterize(
     _kernels()[0](v, t, ids, depth, weights, cull)
     return torch.from_numpy(ids).long(), torch.from_numpy(weights)
 
-# %% ../nbs/01_rasterizer.ipynb #fc5dc148
+# %% ../nbs/01_rasterizer.ipynb #9aca9445
 def rasterize_map(
     vertices, # (B,N,3) pixels
     triangles, # (T,3) indices
@@ -230,7 +233,7 @@ def rasterize_map(
     _kernels()[1](v, t, a, ids, np.full(ids.shape, -np.inf, np.float32), out, cull)
     return torch.from_numpy(out), torch.from_numpy(ids >= 0)[:, None]
 
-# %% ../nbs/01_rasterizer.ipynb #21ca72d8
+# %% ../nbs/01_rasterizer.ipynb #6e574b9f
 def rasterize_torch(
     vertices:torch.Tensor, # (B,N,3) pixels, on any device
     triangles:torch.Tensor, # (T,3) indices
@@ -266,9 +269,10 @@ def rasterize_torch(
     ids = torch.where(best < len(tri), best, -1)
     return ids.view(B, height, width), weights.view(B, height, width, 3)
 
-# %% ../nbs/01_rasterizer.ipynb #2dfab40a
+# %% ../nbs/01_rasterizer.ipynb #b7ff24c6
 def _edge_torch(a, b, c): return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
 
+# %% ../nbs/01_rasterizer.ipynb #e8a67948
 def _cover(p, z, area, lo, hi, pick, k, height, width):
     "All (pixel, depth, triangle, weights) of the picked triangles, whose boxes fit into k×k pixels."
     b, t = pick.nonzero(as_tuple=True)  # (M,)
@@ -290,7 +294,7 @@ def _cover(p, z, area, lo, hi, pick, k, height, width):
     pixel = (b[:, None] * height + px[..., 1]) * width + px[..., 0]
     return pixel[inside], zz[inside], t[:, None].expand_as(inside)[inside], w[inside]
 
-# %% ../nbs/01_rasterizer.ipynb #2aecb4d4
+# %% ../nbs/01_rasterizer.ipynb #9cec9f6e
 def vertex_normals(
     vertices:torch.Tensor, # (B,N,3), x right, y up, z to the viewer
     triangles:torch.Tensor, # (T,3) counter-clockwise seen from outside
@@ -302,7 +306,7 @@ def vertex_normals(
     for k in range(3): out.index_add_(1, triangles[:, k].long(), face)
     return torch.nn.functional.normalize(out, dim=-1)
 
-# %% ../nbs/01_rasterizer.ipynb #0119fbea
+# %% ../nbs/01_rasterizer.ipynb #86895145
 def lambert(
     normals:torch.Tensor, # (B,N,3) unit vectors
     light=(.3, .5, 1.), # direction to the lamp: x right, y up, z to the viewer

@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['act', 'DownBlock', 'Encoder', 'SPADE', 'fuse']
 
-# %% ../nbs/12_spade_fusion.ipynb #8812ca58
+# %% ../nbs/12_spade_fusion.ipynb #3df446a3
 import torch
 from torch import nn
 import torch.nn.functional as F
 
-# %% ../nbs/12_spade_fusion.ipynb #9e5a9ff6
+# %% ../nbs/12_spade_fusion.ipynb #1f0dd5cb
 def act(
     channels:int, # of the features
     kind:str="prelu", # 'prelu' (the paper) or 'relu'
@@ -26,7 +26,7 @@ class DownBlock(nn.Module):
     def forward(self, x): # (B,cin,H,W)
         return self.act(self.norm(self.conv(x)))  # (B,cout,H/2,W/2)
 
-# %% ../nbs/12_spade_fusion.ipynb #e6bb9e52
+# %% ../nbs/12_spade_fusion.ipynb #31917b34
 class Encoder(nn.Module):
     "T_enc or T_flow: features at every scale, the finest first."
     def __init__(self,
@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         for d in self.down: h.append(d(h[-1]))  # (B,Cl,H/2^l,W/2^l)
         return h
 
-# %% ../nbs/12_spade_fusion.ipynb #fb2d32dd
+# %% ../nbs/12_spade_fusion.ipynb #073af758
 class SPADE(nn.Module):
     "The bracket of Eq. 4: normalise h_enc, then scale and shift it by maps made from h_flow."
     def __init__(self, channels, flow_channels):
@@ -57,6 +57,7 @@ class SPADE(nn.Module):
         gamma, beta = self.gamma_beta(h_flow).chunk(2, 1)  # (B,C,H,W) each
         return gamma * self.norm(h_enc) + beta  # (B,C,H,W)
 
+# %% ../nbs/12_spade_fusion.ipynb #866761fe
 def fuse(
     h_dec, # (B,C,H,W) decoder features, None at the deepest scale
     spade, # (B,C,H,W) the bracket

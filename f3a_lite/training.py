@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['make_batch', 'run_generator', 'clip_for_lessons', 'TrainConfig', 'Trainer', 'shuffle_flows', 'evaluate',
-           'print_results', 'train', 'write_run', 'start_from', 'describe_people', 'f3a_train']
+           'print_results', 'train', 'write_run', 'start_from', 'describe_people', 'f3a_train', 'still_psnr']
 
-# %% ../nbs/16_training.ipynb #3c8e03b7
+# %% ../nbs/16_training.ipynb #39c6b8ad
 import dataclasses, json, os, sys, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from .generator import Generator, GeneratorConfig, save_generator
 from .losses import PatchDiscriminator, weighted_pixel_loss, perceptual_loss, critic_loss, adversarial_loss, feature_weights, total_loss, LAMBDA_4
 from .metrics import picture_metrics
 
-# %% ../nbs/16_training.ipynb #e326816d
+# %% ../nbs/16_training.ipynb #e0b77246
 def make_batch(
     clips:list, # prepared clips
     pairs:np.ndarray, # (B,3) clip, source frame, target frame
@@ -45,11 +45,12 @@ def make_batch(
     b = dict(source=source, target=target, flow=flow, mask=mask.float(), warped=warped, weight=feature_weights(marks, size), landmarks=marks)
     return {k: v.to(device) for k, v in b.items()}
 
+# %% ../nbs/16_training.ipynb #ca65a98b
 def run_generator(generator, batch):
     "Call a generator with the parts of a batch that it takes."
     return generator(batch["source"], batch["flow"], batch["warped"], batch["mask"])
 
-# %% ../nbs/16_training.ipynb #b1892c37
+# %% ../nbs/16_training.ipynb #37ad3148
 def clip_for_lessons(
     frames:int=60, # how many
 )->PreparedClip:
@@ -59,7 +60,7 @@ def clip_for_lessons(
     video = data_path("woman_laughing.mp4")
     return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out) else load_clip(out)
 
-# %% ../nbs/16_training.ipynb #c7e9fb40
+# %% ../nbs/16_training.ipynb #b34c9815
 @dataclass
 class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -76,6 +77,7 @@ class TrainConfig:
     critic_lr:float = 4e-4
     mask_penalty:float = .02 # on T_warp's mask inside the mesh, relative to the pixel loss
     ema:float = .998 # moving average of the weights, which is what is saved
+    still:float = 0. # share of pairs whose target is the source itself: no motion, no change
     seed:int = 0
     @classmethod
     def lite(cls, **kw): return cls(**kw)
@@ -84,7 +86,7 @@ class TrainConfig:
         g = kw.pop("generator", GeneratorConfig.paper())
         return cls(generator=g, **{**dict(steps=40 * 91000 // 64, batch=64, low_batch=64, lr=1e-4, low_share=.3, adv_share=1., critic_lr=1e-4), **kw})
 
-# %% ../nbs/16_training.ipynb #2fa5545a
+# %% ../nbs/16_training.ipynb #9b2d0104
 class Trainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, clips, splits=None, device=None, face_model=None):
@@ -97,7 +99,7 @@ class Trainer:
         self.opt_D = torch.optim.Adam(self.D.parameters(), lr=cfg.critic_lr, betas=cfg.betas)
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/16_training.ipynb #b487efd4
+# %% ../nbs/16_training.ipynb #98ba2a62
 @patch
 def stage(self:Trainer, step):
     "Resolution and batch of a step."
@@ -110,12 +112,13 @@ def lr_at(self:Trainer, step):
     p = step / max(1, self.cfg.steps)
     return float(self.cfg.lr * min(1, (step + 1) / 20) * (.05 + .95 * .5 * (1 + np.cos(np.pi * p))))
 
+# %% ../nbs/16_training.ipynb #29fd61c2
 @patch
 def adversarial(self:Trainer, step):
     "Whether critic and perceptual loss take part."
     return step >= (1 - self.cfg.adv_share) * self.cfg.steps
 
-# %% ../nbs/16_training.ipynb #92cc68c8
+# %% ../nbs/16_training.ipynb #63f39d3a
 @patch
 def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
     "The discriminator's optimisation steps of one generator step (Eq. 11)."
@@ -123,7 +126,7 @@ def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
         loss = critic_loss(self.D(real), self.D(fake.detach()))
         self.opt_D.zero_grad(); loss.backward(); self.opt_D.step()
 
-# %% ../nbs/16_training.ipynb #1ee9d570
+# %% ../nbs/16_training.ipynb #f2ba3872
 @patch
 def generator_loss(self:Trainer, out, b, adversarial):
     "Eq. 13, and the penalty on T_warp's mask."
@@ -137,7 +140,7 @@ def generator_loss(self:Trainer, out, b, adversarial):
     if "paint" in out: loss = loss + LAMBDA_4 * self.cfg.mask_penalty * (out["paint"] * b["mask"]).mean()
     return loss
 
-# %% ../nbs/16_training.ipynb #a5b4059b
+# %% ../nbs/16_training.ipynb #641958df
 @patch
 def update_average(self:Trainer):
     "Move the averaged weights a little towards the current ones; faster at the start."
@@ -145,12 +148,14 @@ def update_average(self:Trainer):
     with torch.no_grad():
         for name, v in self.G.state_dict().items(): self.average[name].lerp_(v, 1 - decay)
 
-# %% ../nbs/16_training.ipynb #0f2681cf
+# %% ../nbs/16_training.ipynb #0b6a1405
 @patch
 def step(self:Trainer):
     "One generator step, with critic steps where they are due; gives the mean absolute error."
     k, t0 = self.done, time.time(); size, n = self.stage(k); adversarial = self.adversarial(k)
-    b = make_batch(self.clips, sample_pairs(self.splits, "train", n, seed=(self.cfg.seed, k)), size, self.face_model, self.cfg.generator.anchor, self.device)
+    pairs = sample_pairs(self.splits, "train", n, seed=(self.cfg.seed, k))
+    if self.cfg.still: same = np.random.default_rng((self.cfg.seed, k, 1)).random(n) < self.cfg.still; pairs[same, 2] = pairs[same, 1]
+    b = make_batch(self.clips, pairs, size, self.face_model, self.cfg.generator.anchor, self.device)
     self.G.train(); out = run_generator(self.G, b)
     if adversarial: self.step_critic(b["target"], out["image"])
     loss = self.generator_loss(out, b, adversarial)
@@ -162,7 +167,7 @@ def step(self:Trainer):
     self.log.append(dict(step=k, size=size, l1=round(l1, 5), seconds=round(self.seconds, 1)))
     return l1
 
-# %% ../nbs/16_training.ipynb #9f9a2c81
+# %% ../nbs/16_training.ipynb #af538b47
 @patch
 def averaged(self:Trainer):
     "A generator with the moving average of the weights, for use."
@@ -176,7 +181,7 @@ def save(self:Trainer, path):
     state |= dict(average=self.average, done=self.done, seconds=self.seconds, config=json.dumps(asdict(self.cfg)), log=json.dumps(self.log))
     with atomic_path(path) as tmp: torch.save(state, tmp)
 
-# %% ../nbs/16_training.ipynb #0c1da17d
+# %% ../nbs/16_training.ipynb #1fc6fcbd
 @patch
 def load(self:Trainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
@@ -186,14 +191,14 @@ def load(self:Trainer, path):
     for n in ("G", "D", "opt_G", "opt_D"): getattr(self, n).load_state_dict(s[n])
     self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/16_training.ipynb #ac8df70b
+# %% ../nbs/16_training.ipynb #1933c54e
 def shuffle_flows(generator, b):
     "What the generator makes when each source gets the flow of another pair."
     r = {**b, **{k: b[k].roll(1, 0) for k in ("flow", "mask")}}
     if generator.cfg.warp: r["warped"] = warp_by_flow(b["source"], extend_flow(r["flow"], r["mask"] > 0))
     return run_generator(generator, r)["image"]
 
-# %% ../nbs/16_training.ipynb #7a0d10d4
+# %% ../nbs/16_training.ipynb #a15328f6
 def evaluate(
     generator, # a generator, or None for the baselines only
     clips:list, # prepared clips
@@ -221,7 +226,7 @@ def evaluate(
         out[which] = {name: {k: float(torch.cat(v).mean()) for k, v in m.items()} for name, m in rows.items()}
     return out
 
-# %% ../nbs/16_training.ipynb #7fa3f57c
+# %% ../nbs/16_training.ipynb #24c8bfc0
 def print_results(results):
     "A table of `evaluate`'s answer."
     for which, title in (("random", "random held-out frames (as the paper; near-copies of training frames)"), ("blocks", "contiguous held-out blocks (never seen)")):
@@ -229,7 +234,7 @@ def print_results(results):
         print(title)
         for name, m in results[which].items(): print(f"  {name:<10} MAE {m['mae']:.4f}   MSE {m['mse']:.4f}   PSNR {m['psnr']:5.2f}   SSIM {m['ssim']:.3f}")
 
-# %% ../nbs/16_training.ipynb #06d6ed88
+# %% ../nbs/16_training.ipynb #1274a9b5
 def train(
     cfg:TrainConfig, # what to do
     clips:list, # prepared clips
@@ -257,7 +262,7 @@ def train(
     if t.done < cfg.steps: print(f"stopped after {minutes:g} minutes at step {t.done} of {cfg.steps}; the same command goes on.")
     return write_run(t, out, command, before)
 
-# %% ../nbs/16_training.ipynb #36e933ca
+# %% ../nbs/16_training.ipynb #b3e88512
 def write_run(t, out, command=None, before=None):
     "Evaluate, and write weights, figures and log of a Trainer; `before` are the facts of an earlier leg."
     cfg, clips = t.cfg, t.clips
@@ -270,7 +275,7 @@ def write_run(t, out, command=None, before=None):
     print_results(results)
     return results
 
-# %% ../nbs/16_training.ipynb #6855ab1f
+# %% ../nbs/16_training.ipynb #b72a7c43
 def start_from(
     trainer, # a new Trainer
     path, # weights of the same architecture
@@ -282,7 +287,7 @@ def start_from(
     trainer.G.load_state_dict(old.state_dict()); trainer.average = {k: v.detach().clone() for k, v in trainer.G.state_dict().items()}
     return old.info
 
-# %% ../nbs/16_training.ipynb #2086852a
+# %% ../nbs/16_training.ipynb #0de2a1dc
 def describe_people(
     clips:list, # prepared clips
     n:int=9, # frames a clip
@@ -297,7 +302,7 @@ def describe_people(
         out.append([round(float(v), 4) for v in np.mean([face_embedding(np.asarray(c.frames[i]), p) for i, p in zip(idx, px)], 0)])
     return out
 
-# %% ../nbs/16_training.ipynb #bbc96120
+# %% ../nbs/16_training.ipynb #bcdb62d9
 @command
 def f3a_train(
     clips:Param("prepared clips, or data sets (folders written by f3a_prepare)", nargs="*"),
@@ -312,6 +317,7 @@ def f3a_train(
     adv_share:Param("share of the steps, at the end, with critic and perceptual loss", float)=None,
     init:Param("weight file to start from, for a second leg", str)=None,
     anchor:Param("where the flow stores a motion: 'target' or 'source'", str)="target",
+    still:Param("share of pairs whose target is the source itself", float)=None,
     no_flow_norm:Param("no instance normalisation in T_flow", action="store_true")=False,
     minutes:Param("stop after so many minutes; the same command goes on", float)=None,
     seed:Param("seed", int)=0,
@@ -328,7 +334,22 @@ def f3a_train(
             if needs_preparing(video, c): prepare_clip(video, c)
             clips = [c]
         make = getattr(GeneratorConfig, preset)
-        opts = {k: v for k, v in dict(steps=steps, batch=batch, lr=lr, low_share=low_share, adv_share=adv_share).items() if v is not None}
+        opts = {k: v for k, v in dict(steps=steps, batch=batch, lr=lr, low_share=low_share, adv_share=adv_share, still=still).items() if v is not None}
         cfg = getattr(TrainConfig, preset)(generator=make(warp=warp, anchor=anchor, flow_norm=not no_flow_norm), size=size, seed=seed, **opts)
         train(cfg, [load_clip(c) for c in expand_clips(clips, "train")], out, minutes, get_device(device), init=init)
         print(f"wrote {Path(out) / 'weights.safetensors'} and metrics.json")
+
+# %% ../nbs/16_training.ipynb #6c467bc4
+def still_psnr(
+    generator, # any generator
+    clip, # a prepared clip
+    n:int=24, # frames
+    size:int=128, # pixels
+)->float: # dB
+    "PSNR of frames that shall not move: source and target are the same frame."
+    from f3a_lite.metrics import psnr
+    idx = np.linspace(0, len(clip) - 1, n).astype(int); out = []
+    for part in np.array_split(idx, max(1, n // 8)):
+        b = make_batch([clip], np.stack([0 * part, part, part], 1), size, anchor=generator.cfg.anchor)
+        with torch.no_grad(): out.append(psnr(run_generator(generator, b)["image"], b["target"]))
+    return float(torch.cat(out).mean())
