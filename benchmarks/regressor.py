@@ -13,7 +13,7 @@ from f3a_lite.datasets import fixed_contour, read_annotation, read_labelled
 from f3a_lite.fitting import landmark_model
 from f3a_lite.morphable import open_model
 from f3a_lite.projection import posed_landmarks
-from f3a_lite.regressor import evaluate_rendered, finetune, jitter, load_regressor, point_error, pose_error_between_models, regress_clip
+from f3a_lite.regressor import LazyFrames, evaluate_rendered, finetune, jitter, load_regressor, point_error, pose_error_between_models, regress_clip
 from f3a_lite.rendered import render_set
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,7 @@ def on_clips(net, clips):
     "Errors and jitter of the shipped weights, after fine-tuning, and of the fitter, over clips."
     m, rows = landmark_model(open_model()), {}
     for c in clips:
-        ok = torch.as_tensor(c.found); x = c.images(range(len(c)))
+        ok = torch.as_tensor(c.found); x = LazyFrames(c.frames)
         unit = (c.landmarks[ok][:, 36] - c.landmarks[ok][:, 45]).norm(dim=-1).median()
         for name, p in (("as shipped", regress_clip(net, x, c.found)), ("after fine-tuning", regress_clip(finetune(net, x, c.landmarks, c.found), x, c.found)), ("the fitter", c.params)):
             e = point_error(m, p[ok], c.landmarks[ok], unit); rows.setdefault(name, []).append((c.path.name, float(e.mean()), jitter(posed_landmarks(m, p)[..., :2])))

@@ -6,10 +6,11 @@
 __all__ = ['FORMAT', 'PARAM_SOURCES', 'PARAMS', 'BLOCKS', 'PreparedClip', 'load_clip', 'estimate_params', 'prepare_clip',
            'write_clip', 'check_face_size', 'cut_frames', 'given_landmarks', 'needs_preparing', 'fingerprint',
            'split_paths', 'prepare_one', 'prepare_rendered', 'prepare_item', 'prepare_dataset', 'read_shard',
-           'write_manifest', 'prepare_labelled', 'expand_clips', 'f3a_prepare', 'split_frames', 'sample_pairs']
+           'write_manifest', 'prepare_labelled', 'expand_clips', 'prepare_people', 'f3a_prepare', 'split_frames',
+           'sample_pairs']
 
-# %% ../nbs/10_prepared_clips.ipynb #390b40f3
-import hashlib, json, os, shutil, sys, tempfile
+# %% ../nbs/10_prepared_clips.ipynb #bcfc4cf7
+import contextlib, hashlib, json, os, shutil, sys, tempfile
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -21,12 +22,12 @@ from .projection import from_pixels, posed_landmarks
 from .landmarks import iter_frames, video_info, track_frames, head_crop, to_crop, crop_square, resize_square, read_pts, Track
 from .fitting import fit_landmarks, landmark_error, FitConfig
 from .rendered import render_clip
-from .datasets import DATASETS, PRESETS, VIDEOS, choose_identities, clip_quality, drop_reason, list_items, read_annotated_frames, read_labelled
+from .datasets import DATASETS, PRESETS, VIDEOS, choose_identities, clip_quality, drop_reason, list_items, missing_frames, read_annotated_frames, read_labelled
 
-# %% ../nbs/10_prepared_clips.ipynb #cb3afc72
+# %% ../nbs/10_prepared_clips.ipynb #d2ce713a
 FORMAT = 1 # of the prepared clip; raised when the files change their meaning
 
-# %% ../nbs/10_prepared_clips.ipynb #17ebaa7e
+# %% ../nbs/10_prepared_clips.ipynb #4c3061d4
 @dataclass
 class PreparedClip:
     "A prepared clip: frames stay on disk until they are asked for."
@@ -41,7 +42,7 @@ class PreparedClip:
         "Frames as a tensor (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
-# %% ../nbs/10_prepared_clips.ipynb #e279c1b1
+# %% ../nbs/10_prepared_clips.ipynb #3c2e3a7f
 def load_clip(
     path, # folder written by f3a_prepare
 )->PreparedClip:
@@ -61,11 +62,11 @@ def load_clip(
     if not np.isfinite(marks).all(): raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers; prepare it again.")
     return PreparedClip(path, frames, torch.from_numpy(marks).float(), found, params, meta)
 
-# %% ../nbs/10_prepared_clips.ipynb #30f7c8d3
+# %% ../nbs/10_prepared_clips.ipynb #d9418ddd
 PARAM_SOURCES = ("fit", "regressor", "tuned")
 PARAMS = "fit" # the default: see the comparison below
 
-# %% ../nbs/10_prepared_clips.ipynb #b7f5c931
+# %% ../nbs/10_prepared_clips.ipynb #c5d6ed9f
 def estimate_params(
     source:str, # 'fit', 'regressor', or 'tuned': the regressor after fine-tuning on the clip
     model:MorphableModel, # the model of the parameters; the regressor knows the open one
@@ -76,14 +77,14 @@ def estimate_params(
 )->FaceParams:
     "Parameters of the frames of a clip. Raises `F3AError` where the regressor is asked for another model."
     if source == "fit": return fit_landmarks(model, marks, found, progress=progress)
-    from f3a_lite.regressor import finetune, load_regressor, regress_clip
+    from f3a_lite.regressor import LazyFrames, finetune, load_regressor, regress_clip
     net = load_regressor()
     if (net.cfg.K, net.cfg.L) != (model.K, model.L): raise F3AError(f"The bundled regressor speaks of the open model; for '{model.name}' use --params fit.")
-    x = to_tensor(np.load(frames, mmap_mode="r") if isinstance(frames, (str, Path)) else frames)
+    x = LazyFrames(np.load(frames, mmap_mode="r") if isinstance(frames, (str, Path)) else frames)
     if source == "tuned": net = finetune(net, x, marks, found, progress=progress)
     return regress_clip(net, x, found)
 
-# %% ../nbs/10_prepared_clips.ipynb #f116d66b
+# %% ../nbs/10_prepared_clips.ipynb #d5e874b5
 def prepare_clip(
     video, # a video file, or a folder with one picture a frame
     out, # folder of the prepared clip
@@ -113,14 +114,14 @@ def prepare_clip(
         write_clip(tmp, P, marks, track.found, meta, model)
     return load_clip(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #6ba817a4
+# %% ../nbs/10_prepared_clips.ipynb #79dcd64c
 def write_clip(folder, params, marks, found, meta, model=None):
     "Write landmarks, parameters and meta beside the frames; the errors of the parameters go into meta."
     error = landmark_error(model or open_model(), params, marks)[torch.as_tensor(found)]
     np.save(folder / "landmarks.npy", np.asarray(marks, np.float32)); np.save(folder / "found.npy", np.asarray(found, bool)); params.save(folder / "params.safetensors")
     save_json(dict(meta, fit_error=round(float(error.mean()), 5), fit_error_p95=round(float(error.quantile(.95)), 5)), folder / "meta.json")
 
-# %% ../nbs/10_prepared_clips.ipynb #711d3038
+# %% ../nbs/10_prepared_clips.ipynb #c75da93d
 def check_face_size(track, name):
     "Raise `F3AError` where the eyes are fewer than 12 pixels apart."
     eye = np.median(np.linalg.norm(track.landmarks[:, 36] - track.landmarks[:, 45], axis=-1))
@@ -132,7 +133,7 @@ def cut_frames(video, fps, box, size, T, path):
     for k, (_, f) in enumerate(iter_frames(video, fps, T)): frames[k] = resize_square(crop_square(f, box), size)
     frames.flush()
 
-# %% ../nbs/10_prepared_clips.ipynb #8af5179e
+# %% ../nbs/10_prepared_clips.ipynb #ca0f9d22
 class _atomic_folder:
     "A folder that is there completely or not at all."
     def __init__(self, path): self.path = Path(path)
@@ -150,7 +151,7 @@ class _atomic_folder:
         return False
 
 
-# %% ../nbs/10_prepared_clips.ipynb #1001cb7b
+# %% ../nbs/10_prepared_clips.ipynb #44de2fb3
 def given_landmarks(source, times):
     "The user's own landmarks as a Track."
     source = Path(source)
@@ -165,7 +166,7 @@ def given_landmarks(source, times):
     ok = np.ones(len(times), bool)
     return Track(marks.astype(np.float64), ok, ok, np.array(times))
 
-# %% ../nbs/10_prepared_clips.ipynb #1a41be30
+# %% ../nbs/10_prepared_clips.ipynb #9301f343
 def needs_preparing(
     video, # the video file
     out, # folder of its prepared clip
@@ -177,14 +178,14 @@ def needs_preparing(
     except (F3AError, OSError): return True
     return m["sha256"] != fingerprint(video) or m["size"] != size or m.get("params", "fit") != params
 
-# %% ../nbs/10_prepared_clips.ipynb #124cdd76
+# %% ../nbs/10_prepared_clips.ipynb #53ec11fd
 def fingerprint(path):
     "sha256 of a video; of a folder, that of its frames' names and contents."
     from f3a_lite.landmarks import frame_files
     if Path(path).is_file(): return sha256(path)
     return hashlib.sha256("".join(f"{p.name} {sha256(p)}\n" for p in frame_files(path)).encode()).hexdigest()
 
-# %% ../nbs/10_prepared_clips.ipynb #a5f6a283
+# %% ../nbs/10_prepared_clips.ipynb #2e176cb6
 def split_paths(paths, landmarks=None):
     "VIDEO... OUT as (videos, out); raises `F3AError` where one of the two is missing."
     paths = paths or [data_path("woman_laughing.mp4"), Path("runs/clips")]
@@ -194,7 +195,7 @@ def split_paths(paths, landmarks=None):
     if landmarks and len(videos) > 1: raise F3AError("--landmarks goes with one video: prepare the videos one by one.")
     return videos, make_folder(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #200876ad
+# %% ../nbs/10_prepared_clips.ipynb #74a72c1d
 def prepare_one(video, target, alone, **kw):
     "Prepare a video unless it is there already; False where it had to be left out."
     if video.exists() and not needs_preparing(video, target, kw["size"], kw["params"]): print(f"{video.name}: already prepared"); return True
@@ -205,22 +206,23 @@ def prepare_one(video, target, alone, **kw):
     print(f"{video.name}: {clip.meta['tracking']}; fit error {clip.meta['fit_error']:.2%} of the outer-eye distance -> {target}")
     return True
 
-# %% ../nbs/10_prepared_clips.ipynb #bedb4346
+# %% ../nbs/10_prepared_clips.ipynb #223d8abf
 def prepare_rendered(
     number:int, # the person
     out, # folder of the prepared clip
     frames:int=100,
     seed:int=0,
     size:int=128, # pixels
+    fps:float=25., # frames a second
 )->PreparedClip:
     "Render a clip of one person and write it as a prepared clip."
-    out = Path(out); make_folder(out.parent); pics, p = render_clip(number, frames, seed, size); marks = posed_landmarks(open_model(), p)[..., :2]
+    out = Path(out); make_folder(out.parent); pics, p = render_clip(number, frames, seed, size, fps); marks = posed_landmarks(open_model(), p)[..., :2]
     name = f"rendered person {number}, seed {seed}"
-    meta = dict(format=FORMAT, source=name, sha256=hashlib.sha256(pics.tobytes()).hexdigest(), size=size, params="exact", crop=[0, 0, size, size], fps=25., frames=frames, has_audio=False, model=open_model().name, tracking="exact landmarks")
+    meta = dict(format=FORMAT, source=name, sha256=hashlib.sha256(pics.tobytes()).hexdigest(), size=size, params="exact", crop=[0, 0, size, size], fps=fps, frames=frames, has_audio=False, model=open_model().name, tracking="exact landmarks")
     with _atomic_folder(out) as tmp: np.save(tmp / "frames.npy", pics); write_clip(tmp, p, marks, np.ones(frames, bool), meta)
     return load_clip(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #04d1e3e8
+# %% ../nbs/10_prepared_clips.ipynb #966aad1d
 def prepare_item(job):
     "Prepare one item of a data set in a process of its own; gives (name, facts). Top level, so that spawned processes find it."
     item, out, kw = job; torch.set_num_threads(1); target = Path(out) / item.name; problems = []
@@ -229,6 +231,7 @@ def prepare_item(job):
         if item.annotation is not None:
             times = [t for t, _ in iter_frames(item.video, video_info(item.video).fps, kw["max_frames"])]
             m, ok, problems = read_annotated_frames(item.annotation, len(times)); marks = Track(m, ok, ok, np.array(times[:len(m)]))
+        if item.video.is_dir() and (gaps := missing_frames(item.video)): problems = [f"{len(gaps)} frames are missing, first number {gaps[0]}"]
         if needs_preparing(item.video, target, kw["size"], kw["params"]): prepare_clip(item.video, target, landmarks=marks, progress=False, **kw)
         c = load_clip(target); quality = clip_quality(c)
         return item.name, dict(frames=len(c), found=int(c.found.sum()), fit_error=c.meta["fit_error"], quality=quality, dropped=drop_reason(quality), problems=problems[:20], source_sha256=c.meta["sha256"],
@@ -236,11 +239,11 @@ def prepare_item(job):
     except F3AError as e: return item.name, dict(failed=str(e))
     except Exception as e: return item.name, dict(failed=f"{type(e).__name__}: {e}")
 
-# %% ../nbs/10_prepared_clips.ipynb #89f8d0de
+# %% ../nbs/10_prepared_clips.ipynb #d68c3caf
 def prepare_dataset(
-    root, # folder of the data set
+    root, # folder of the data set; for 'rendered', how many people
     out, # folder of the prepared clips
-    dataset:str="video", # '300vw', 'voxceleb2', '300w3d' or 'video'
+    dataset:str="video", # '300vw', 'voxceleb2', '300w3d', 'video' or 'rendered'
     workers:int=1, # processes
     shard:str="0/1", # 'i/n': every n-th item, from the i-th
     size:int=128, # pixels
@@ -256,6 +259,7 @@ def prepare_dataset(
     if dataset not in DATASETS: raise F3AError(f"There is no data set '{dataset}': choose from {', '.join(DATASETS)}.")
     out = make_folder(out); i, n = read_shard(shard)
     if dataset == "300w3d": return prepare_labelled(root, out, bfm, size, progress)
+    if dataset == "rendered": return prepare_people(root, out, max_frames or 100, workers, (i, n), seed, size, progress)
     items, split = list_items(root, dataset), {}
     if dataset == "voxceleb2":
         train, test = people or (PRESETS[dataset]["train_people"], PRESETS[dataset]["test_people"])
@@ -274,7 +278,7 @@ def prepare_dataset(
     if not m["counts"]["prepared"]: raise F3AError(f"None of the {len(mine)} videos could be prepared; '{out / m['file']}' says why.")
     return m
 
-# %% ../nbs/10_prepared_clips.ipynb #03df62f9
+# %% ../nbs/10_prepared_clips.ipynb #96ab2e4d
 def _run_jobs(jobs, workers):
     "Here, or in spawned processes that are renewed now and then, so that memory stays flat."
     if workers <= 1: yield from map(prepare_item, jobs); return
@@ -289,7 +293,7 @@ def read_shard(shard):
     except ValueError: pass
     raise F3AError(f"A shard is written i/n with 0 ≤ i < n, for example 0/4; not '{shard}'.")
 
-# %% ../nbs/10_prepared_clips.ipynb #cb92f09c
+# %% ../nbs/10_prepared_clips.ipynb #ad4081c0
 def write_manifest(out, dataset, shard, facts):
     "Counts, reasons and fingerprints, in a stable order and without times."
     i, n = read_shard(shard); good = {k: v for k, v in facts.items() if "failed" not in v}
@@ -298,7 +302,7 @@ def write_manifest(out, dataset, shard, facts):
     save_json(m, Path(out) / m["file"])
     return m
 
-# %% ../nbs/10_prepared_clips.ipynb #c7622227
+# %% ../nbs/10_prepared_clips.ipynb #49a933fb
 def prepare_labelled(root, out, bfm=None, size=128, progress=True):
     "300W-3D or AFLW2000-3D as one prepared folder, `labelled`; gives its manifest."
     from tqdm.auto import tqdm
@@ -312,7 +316,7 @@ def prepare_labelled(root, out, bfm=None, size=128, progress=True):
     with _atomic_folder(Path(out) / "labelled") as tmp: np.save(tmp / "frames.npy", pics); write_clip(tmp, FaceParams.stack(params), torch.stack(marks), np.ones(len(pics), bool), meta, bfm)
     return write_manifest(out, "300w3d", "0/1", facts)
 
-# %% ../nbs/10_prepared_clips.ipynb #1cd729de
+# %% ../nbs/10_prepared_clips.ipynb #b73d2525
 def expand_clips(
     paths, # prepared clips, or folders with a manifest
     split:str=None, # 'train' or 'test', where the manifest knows
@@ -328,11 +332,30 @@ def expand_clips(
             out += [p / k for k, v in items.items() if "failed" not in v and not v["dropped"] and (split is None or v.get("split", split) == split)]
     return out
 
-# %% ../nbs/10_prepared_clips.ipynb #be507d02
+# %% ../nbs/10_prepared_clips.ipynb #4b733271
+def _draw_person(job):
+    "Render one person's clip, unless it is there; top level, so that spawned processes find it."
+    k, out, kw = job; torch.set_num_threads(1); target = Path(out) / f"person_{k:05d}"
+    try: done = len(load_clip(target)) == kw["frames"]
+    except F3AError: done = False
+    c = load_clip(target) if done else prepare_rendered(k, target, **kw)
+    return target.name, dict(frames=len(c), found=len(c), fit_error=c.meta["fit_error"], dropped="", identity=str(k), split="test" if k % 10 == 9 else "train", files={f.name: sha256(f) for f in sorted(target.iterdir())})
+
+def prepare_people(n, out, frames=100, workers=1, shard=(0, 1), seed=0, size=128, progress=True, fps=8.):
+    "Clips of the rendered people 0 to n − 1; gives the manifest."
+    import multiprocessing as mp
+    from tqdm.auto import tqdm
+    if not str(n).isdigit() or int(n) < 1: raise F3AError(f"With --dataset rendered the first word is a number of people, not '{n}'.")
+    jobs = [(k, str(out), dict(frames=frames, seed=seed, size=size, fps=fps)) for k in range(shard[0], int(n), shard[1])]; bar = tqdm(total=len(jobs), desc="rendering", disable=not progress); facts = {}
+    with bar, (mp.get_context("spawn").Pool(workers) if workers > 1 else contextlib.nullcontext()) as pool:
+        for name, f in (pool.imap_unordered(_draw_person, jobs) if pool else map(_draw_person, jobs)): facts[name] = f; bar.update()
+    return write_manifest(out, "rendered", f"{shard[0]}/{shard[1]}", dict(sorted(facts.items())))
+
+# %% ../nbs/10_prepared_clips.ipynb #29fbc09d
 @command
 def f3a_prepare(
     paths:Param("VIDEO... OUT: videos, then the output folder; with --dataset: ROOT OUT", nargs="*"),
-    dataset:Param("'video' (any folder of videos or of frames), '300vw', 'voxceleb2' or '300w3d'", str)=None,
+    dataset:Param("'video' (any folder of videos or of frames), '300vw', 'voxceleb2', '300w3d' or 'rendered'", str)=None,
     workers:Param("processes, with --dataset", int)=1,
     shard:Param("i/n: every n-th item, from the i-th, with --dataset", str)="0/1",
     size:Param("pixels of the head crop", int)=128,
@@ -352,7 +375,7 @@ def f3a_prepare(
         failed = [v for v in videos if not prepare_one(v, out / v.stem, len(videos) == 1, size=size, max_frames=max_frames, landmarks=landmarks, params=params)]
         if len(failed) == len(videos): raise F3AError("None of the videos could be prepared; the lines above say why.")
 
-# %% ../nbs/10_prepared_clips.ipynb #3763a331
+# %% ../nbs/10_prepared_clips.ipynb #5a87f21b
 def _prepare_whole(paths, dataset, workers, shard, size, max_frames, params, people, bfm):
     "The command's part for data sets."
     from f3a_lite.morphable import load_basel_3ddfa
@@ -363,10 +386,10 @@ def _prepare_whole(paths, dataset, workers, shard, size, max_frames, params, peo
     m = prepare_dataset(paths[0], paths[1], dataset, workers, shard, size, max_frames, params, load_basel_3ddfa(*bfm.split(",")) if bfm else None, people)
     print(f"{m['counts']['prepared']} of {m['counts']['items']} prepared, {m['counts']['failed']} left out, {m['counts']['dropped']} dropped by the rule; see {Path(paths[1]) / m['file']}")
 
-# %% ../nbs/10_prepared_clips.ipynb #5461e047
+# %% ../nbs/10_prepared_clips.ipynb #8ef8e048
 BLOCKS = ((.5, .6), (.9, 1.))  # contiguous shares of each clip that training never sees
 
-# %% ../nbs/10_prepared_clips.ipynb #1570bae7
+# %% ../nbs/10_prepared_clips.ipynb #570fc86e
 def split_frames(
     T:int, # frames of a clip
     seed:int=0,
@@ -382,7 +405,7 @@ def split_frames(
     held = np.sort(np.random.default_rng(seed).permutation(rest)[:int(len(rest) * random_share)])
     return dict(train=np.setdiff1d(rest, held), random=held, blocks=np.flatnonzero(block & ok))
 
-# %% ../nbs/10_prepared_clips.ipynb #219aed12
+# %% ../nbs/10_prepared_clips.ipynb #599f312d
 def sample_pairs(
     splits:list, # one `split_frames` dict a clip
     which:str, # 'train', 'random' or 'blocks': where targets come from; sources are always training frames

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['HEADS', 'LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss',
-           'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_in_plane', 'augment',
+           'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_in_plane', 'augment', 'LazyFrames',
            'save_regressor', 'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'loss_shares', 'pose_error',
            'point_error', 'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'one_rotation',
            'pose_error_between_models', 'variance_share', 'train_regressor', 'f3a_train_regressor']
 
-# %% ../nbs/09_regressor.ipynb #c4a76041
+# %% ../nbs/09_regressor.ipynb #e16220c2
 import json, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -21,13 +21,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from fastcore.basics import patch
 from fastcore.script import Param
-from .core import F3AError, atomic_path, command, data_path, friendly_errors, get_device, make_folder, run_info, save_json, seed_everything, set_threads
+from .core import F3AError, atomic_path, command, data_path, friendly_errors, get_device, make_folder, run_info, save_json, seed_everything, set_threads, to_tensor
 from .morphable import FaceParams, MorphableModel, open_model
 from .projection import euler_to_matrix, matrix_to_euler, pose, posed_landmarks, to_pixels
 from .fitting import landmark_error, landmark_model
 from .rendered import RenderedSet, render_set, rendered_face
 
-# %% ../nbs/09_regressor.ipynb #15d6ebee
+# %% ../nbs/09_regressor.ipynb #d87ef9a3
 class ResBlock(nn.Module):
     "PRNet's residual block: 1×1 down, 4×4 with stride, 1×1 up, and a shortcut."
     def __init__(self, cin, cout, stride):
@@ -43,7 +43,7 @@ class ResBlock(nn.Module):
         h = F.relu(self.n2(self.look(F.pad(h, self.pad))))  # (B,cout/2,H/stride,W/stride)
         return F.relu(self.n3(self.up(h) + self.skip(x)))  # (B,cout,H/stride,W/stride)
 
-# %% ../nbs/09_regressor.ipynb #16ee39a1
+# %% ../nbs/09_regressor.ipynb #337261c4
 @dataclass
 class RegressorConfig:
     "What a regressor is."
@@ -60,7 +60,7 @@ class RegressorConfig:
 
 HEADS = dict(id_coeff=None, exp_coeff=None, rotation=3, translation=2, scale=1)
 
-# %% ../nbs/09_regressor.ipynb #af96a98d
+# %% ../nbs/09_regressor.ipynb #4b23d341
 class Regressor(nn.Module):
     "Picture → all of P, in named heads."
     def __init__(self, cfg:RegressorConfig=RegressorConfig()):
@@ -79,7 +79,7 @@ class Regressor(nn.Module):
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
-# %% ../nbs/09_regressor.ipynb #2dc573c0
+# %% ../nbs/09_regressor.ipynb #e6a13539
 def point_weights(
     mouth:float=10., # the paper's factors
     eyes:float=5.,
@@ -88,7 +88,7 @@ def point_weights(
     w = torch.ones(68); w[36:48], w[48:] = eyes, mouth
     return w
 
-# %% ../nbs/09_regressor.ipynb #0f9e575f
+# %% ../nbs/09_regressor.ipynb #66e38c65
 def landmark_loss(
     points, # (B,68,2) projected, image plane
     target, # (B,68,2)
@@ -101,7 +101,7 @@ def landmark_loss(
     if known is None: return d.abs().mean()
     return (d.abs() * known[..., None]).sum() / (known.sum() * 2).clamp(min=1)
 
-# %% ../nbs/09_regressor.ipynb #1e144451
+# %% ../nbs/09_regressor.ipynb #0f8eb533
 def shape_loss(model, params, truth):
     "Eq. 6: mean absolute difference of the unposed vertices, dm."
     K, L = params.id_coeff.shape[1], params.exp_coeff.shape[1]
@@ -116,7 +116,7 @@ def coefficient_loss(params, model):
     "L_reg: the L1 norm of identity (in standard deviations) and expression, summed over coefficients, mean over faces."
     return (params.id_coeff / model.id_std[:params.id_coeff.shape[1]]).abs().sum(1).mean() + params.exp_coeff.abs().sum(1).mean()
 
-# %% ../nbs/09_regressor.ipynb #2ef27f49
+# %% ../nbs/09_regressor.ipynb #15ff3bb1
 LAMBDAS = (10., 1., 1e-3)  # λ1, λ2, λ3 of the supplement
 
 def warm_loss(
@@ -131,7 +131,7 @@ def warm_loss(
     terms = dict(shp=shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #a39aae1a
+# %% ../nbs/09_regressor.ipynb #a05e1e7b
 def sub_loss(
     model:MorphableModel,
     params:FaceParams, # predicted
@@ -143,7 +143,7 @@ def sub_loss(
     terms = dict(lm=landmark_loss(posed_landmarks(landmark_model(model), params)[..., :2], marks, known=known), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #63b8fcbc
+# %% ../nbs/09_regressor.ipynb #4fd134c9
 def move_in_plane(
     images, # (B,3,H,W)
     params, # FaceParams, or landmarks (B,68,2)
@@ -163,7 +163,7 @@ def move_in_plane(
     t = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))
     return out, params.replace(rotation=matrix_to_euler(Q @ euler_to_matrix(params.rotation)), translation=t, scale=params.scale * zoom)
 
-# %% ../nbs/09_regressor.ipynb #7313de02
+# %% ../nbs/09_regressor.ipynb #3cbb975a
 def augment(
     images, # (B,3,H,W)
     params, # FaceParams or landmarks
@@ -181,25 +181,32 @@ def augment(
         x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev)
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
-# %% ../nbs/09_regressor.ipynb #a21c251e
+# %% ../nbs/09_regressor.ipynb #e150fea2
+class LazyFrames:
+    "Frames (T,H,W,3) uint8, on disk or not, that become tensors (n,3,H,W) when they are indexed."
+    def __init__(self, frames): self.frames = frames
+    def __len__(self): return len(self.frames)
+    def __getitem__(self, i): return to_tensor(np.asarray(self.frames[i.numpy() if isinstance(i, torch.Tensor) else i]))
+
 @patch
 def predict(self:Regressor, images, batch:int=64, named:bool=True):
-    "FaceParams of pictures (T,3,H,W); `named`: clip the expression units to 0 to 1."
+    "FaceParams of pictures (T,3,H,W) or LazyFrames; `named`: clip the expression units to 0 to 1."
     was = self.training; self.eval(); dev = next(self.parameters()).device; out = []
     with torch.no_grad():
-        for x in torch.as_tensor(images).split(batch):
+        for k in range(0, len(images), batch):
+            x = images[k:k + batch]
             if x.shape[-2:] != (self.cfg.size, self.cfg.size): x = F.interpolate(x, (self.cfg.size, self.cfg.size), mode="bilinear", antialias=True, align_corners=False)
             out.append(self(x.to(dev)).to("cpu"))
     self.train(was); p = FaceParams.stack(out)
     return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if named else p
 
-# %% ../nbs/09_regressor.ipynb #689c92e1
+# %% ../nbs/09_regressor.ipynb #d52823a3
 def save_regressor(net, path, **info):
     "Write weights (float16) and facts as safetensors."
     t = {k: v.detach().cpu().half().contiguous() if v.is_floating_point() else v.cpu() for k, v in net.state_dict().items()}
     with atomic_path(path) as tmp: save_file(t, tmp, metadata=dict(kind="regressor", config=json.dumps(asdict(net.cfg)), info=json.dumps(info)))
 
-# %% ../nbs/09_regressor.ipynb #d11a577c
+# %% ../nbs/09_regressor.ipynb #4637be4a
 def load_regressor(
     path=None, # None: the bundled weights
     device="cpu",
@@ -216,7 +223,7 @@ def load_regressor(
     net.info = json.loads(meta["info"])
     return net.to(device).eval()
 
-# %% ../nbs/09_regressor.ipynb #4f35ec93
+# %% ../nbs/09_regressor.ipynb #d2a3649f
 @dataclass
 class RegressorTraining:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -236,7 +243,7 @@ class RegressorTraining:
         n = kw.pop("net", RegressorConfig.paper())
         return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., ema=0.), **kw})
 
-# %% ../nbs/09_regressor.ipynb #d8371247
+# %% ../nbs/09_regressor.ipynb #51d967f3
 class RegressorTrainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, faces=None, clips=(), device=None, face_model=None):
@@ -249,7 +256,7 @@ class RegressorTrainer:
         self.average = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/09_regressor.ipynb #9795037b
+# %% ../nbs/09_regressor.ipynb #f208ceb5
 @patch
 def batch(self:RegressorTrainer, k):
     "Pictures and FaceParams (warm-up), or pictures, landmarks and which are known (second phase), of step k."
@@ -261,7 +268,7 @@ def batch(self:RegressorTrainer, k):
     x, m = torch.cat([self.clips[i].images(j) for i, j in pick]), torch.stack([self.clips[i].landmarks[j] for i, j in pick])
     return *augment(x.to(self.device), m.to(self.device), g, .6 * self.cfg.augment), torch.ones(n, 68, device=self.device)
 
-# %% ../nbs/09_regressor.ipynb #1601fcbe
+# %% ../nbs/09_regressor.ipynb #b6fec4a4
 @patch
 def lr_at(self:RegressorTrainer, k):
     "A warm-up of 50 steps, a cosine to a hundredth; a tenth of that in the second phase."
@@ -269,7 +276,7 @@ def lr_at(self:RegressorTrainer, k):
     j = k if k < self.cfg.steps else k - self.cfg.steps
     return float(top * min(1, (j + 1) / 50) * (.01 + .99 * .5 * (1 + np.cos(np.pi * j / max(1, n)))))
 
-# %% ../nbs/09_regressor.ipynb #52d3b850
+# %% ../nbs/09_regressor.ipynb #17ffc02a
 @patch
 def step(self:RegressorTrainer):
     "One step; gives the terms of the loss."
@@ -286,7 +293,7 @@ def step(self:RegressorTrainer):
     self.log.append(dict(step=k, **row))
     return row
 
-# %% ../nbs/09_regressor.ipynb #213b6220
+# %% ../nbs/09_regressor.ipynb #56ab83d4
 @patch
 def averaged(self:RegressorTrainer):
     "A regressor with the moving average of the weights."
@@ -299,7 +306,7 @@ def save(self:RegressorTrainer, path):
     with atomic_path(path) as tmp:
         torch.save(dict(net=self.net.state_dict(), opt=self.opt.state_dict(), average=self.average, done=self.done, seconds=self.seconds, config=json.dumps(asdict(self.cfg)), log=json.dumps(self.log)), tmp)
 
-# %% ../nbs/09_regressor.ipynb #d0e52831
+# %% ../nbs/09_regressor.ipynb #4f4eb24c
 @patch
 def load(self:RegressorTrainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
@@ -308,7 +315,7 @@ def load(self:RegressorTrainer, path):
     if s["config"] != json.dumps(asdict(self.cfg)): raise F3AError(f"'{path}' belongs to a run with other settings: give another output folder, or delete it to start anew.")
     self.net.load_state_dict(s["net"]); self.opt.load_state_dict(s["opt"]); self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/09_regressor.ipynb #e0cac948
+# %% ../nbs/09_regressor.ipynb #4749c40d
 def loss_shares(log, steps=(0, 1000)):
     "Share of the total of each term of L_warm at some steps (mean over 20)."
     rows = {}
@@ -317,13 +324,13 @@ def loss_shares(log, steps=(0, 1000)):
         if part: rows[k] = {n: float(np.mean([r[n] / r["total"] for r in part])) for n in ("shp", "lm", "tr", "reg")}
     return rows
 
-# %% ../nbs/09_regressor.ipynb #bbb5722c
+# %% ../nbs/09_regressor.ipynb #ddc5ef1d
 def pose_error(params, truth):
     "Mean absolute error of pitch, yaw and roll in degrees, angle by angle (3,)."
     d = params.rotation - truth.rotation
     return (torch.remainder(d + np.pi, 2 * np.pi) - np.pi).abs().mean(0) * 180 / np.pi
 
-# %% ../nbs/09_regressor.ipynb #bbaa531e
+# %% ../nbs/09_regressor.ipynb #477bb1dd
 def point_error(
     model:MorphableModel,
     params:FaceParams, # T predicted faces
@@ -334,7 +341,7 @@ def point_error(
     d = (posed_landmarks(landmark_model(model), params)[..., :2] - marks).norm(dim=-1).mean(1)
     return d / ((marks[:, 36] - marks[:, 45]).norm(dim=-1) if unit is None else unit)
 
-# %% ../nbs/09_regressor.ipynb #f5d7c0cc
+# %% ../nbs/09_regressor.ipynb #82144f31
 def evaluate_rendered(
     net, # a Regressor
     faces:RenderedSet, # of people that training never saw
@@ -347,7 +354,7 @@ def evaluate_rendered(
     axes = pose_error(p, t)
     return dict(pose=float(axes.mean()), pitch=float(axes[0]), yaw=float(axes[1]), roll=float(axes[2]), points=float(e.mean()), points_median=float(e.median()), points_frontal=float(e[near].mean()), pictures=len(idx))
 
-# %% ../nbs/09_regressor.ipynb #d39e7548
+# %% ../nbs/09_regressor.ipynb #5c860c4a
 def finetune(
     net:Regressor, # stays as it is
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -372,7 +379,7 @@ def finetune(
         opt.zero_grad(); loss.backward(); opt.step()
     return net
 
-# %% ../nbs/09_regressor.ipynb #21a69a6e
+# %% ../nbs/09_regressor.ipynb #96cba3d8
 def regress_clip(
     net:Regressor,
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -387,13 +394,13 @@ def jitter(marks):
     eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1).median()
     return float((marks[2:] - 2 * marks[1:-1] + marks[:-2]).norm(dim=-1).mean() / eye)
 
-# %% ../nbs/09_regressor.ipynb #f6089c56
+# %% ../nbs/09_regressor.ipynb #1fe6a1a0
 def one_rotation(A, B):
     "The rotation C (3,3) for which A·C comes closest to B, both (n,3,3)."
     U, _, V = torch.linalg.svd((A.transpose(1, 2) @ B).sum(0))
     return U @ torch.diag(torch.tensor([1., 1, torch.det(U @ V)])) @ V
 
-# %% ../nbs/09_regressor.ipynb #8f54f774
+# %% ../nbs/09_regressor.ipynb #369ad6c8
 def pose_error_between_models(
     predicted, # (n,3) angles with our model's zero pose
     annotated, # (n,3) angles with another model's
@@ -406,13 +413,13 @@ def pose_error_between_models(
         out.append((torch.remainder(d + np.pi, 2 * np.pi) - np.pi).abs() * 180 / np.pi)
     return torch.stack(out)
 
-# %% ../nbs/09_regressor.ipynb #5f86e90d
+# %% ../nbs/09_regressor.ipynb #7a56d5f0
 def variance_share(params, truth):
     "Variance of predicted coefficients over that of the true ones: identity, expression, rotation; 0 is mode collapse."
     v = lambda x: float(x.var(0).sum())
     return {n: v(getattr(params, n)) / v(getattr(truth, n)) for n in ("id_coeff", "exp_coeff", "rotation")}
 
-# %% ../nbs/09_regressor.ipynb #47736a7b
+# %% ../nbs/09_regressor.ipynb #0c0928d7
 def train_regressor(
     cfg:RegressorTraining, # what to do
     out, # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
@@ -446,7 +453,7 @@ def train_regressor(
     if results: print(f"unseen rendered people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
     return results
 
-# %% ../nbs/09_regressor.ipynb #262432f6
+# %% ../nbs/09_regressor.ipynb #a23d09e7
 @command
 def f3a_train_regressor(
     clips:Param("prepared clips for the second phase (folders written by f3a_prepare)", nargs="*"),
