@@ -453,4 +453,5 @@ d = { 'settings': { 'branch': 'main',
                                    'f3a_lite.training.start_from': ('training.html#start_from', 'f3a_lite/training.py'),
                                    'f3a_lite.training.still_psnr': ('training.html#still_psnr', 'f3a_lite/training.py'),
                                    'f3a_lite.training.train': ('training.html#train', 'f3a_lite/training.py'),
+                                   'f3a_lite.training.without_flow_norm': ('training.html#without_flow_norm', 'f3a_lite/training.py'),
                                    'f3a_lite.training.write_run': ('training.html#write_run', 'f3a_lite/training.py')}}}

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['make_batch', 'run_generator', 'clip_for_lessons', 'TrainConfig', 'Trainer', 'shuffle_flows', 'evaluate',
-           'print_results', 'train', 'write_run', 'start_from', 'describe_people', 'f3a_train', 'still_psnr']
+           'print_results', 'train', 'write_run', 'start_from', 'without_flow_norm', 'describe_people', 'f3a_train',
+           'still_psnr']
 
-# %% ../nbs/16_training.ipynb #39c6b8ad
+# %% ../nbs/16_training.ipynb #0c1f9d60
 import dataclasses, json, os, sys, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from .generator import Generator, GeneratorConfig, save_generator
 from .losses import PatchDiscriminator, weighted_pixel_loss, perceptual_loss, critic_loss, adversarial_loss, feature_weights, total_loss, LAMBDA_4
 from .metrics import picture_metrics
 
-# %% ../nbs/16_training.ipynb #e0b77246
+# %% ../nbs/16_training.ipynb #7a41a699
 def make_batch(
     clips:list, # prepared clips
     pairs:np.ndarray, # (B,3) clip, source frame, target frame
@@ -45,12 +46,12 @@ def make_batch(
     b = dict(source=source, target=target, flow=flow, mask=mask.float(), warped=warped, weight=feature_weights(marks, size), landmarks=marks)
     return {k: v.to(device) for k, v in b.items()}
 
-# %% ../nbs/16_training.ipynb #ca65a98b
+# %% ../nbs/16_training.ipynb #136b49bc
 def run_generator(generator, batch):
     "Call a generator with the parts of a batch that it takes."
     return generator(batch["source"], batch["flow"], batch["warped"], batch["mask"])
 
-# %% ../nbs/16_training.ipynb #37ad3148
+# %% ../nbs/16_training.ipynb #8f2112be
 def clip_for_lessons(
     frames:int=60, # how many
 )->PreparedClip:
@@ -60,7 +61,7 @@ def clip_for_lessons(
     video = data_path("woman_laughing.mp4")
     return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out) else load_clip(out)
 
-# %% ../nbs/16_training.ipynb #b34c9815
+# %% ../nbs/16_training.ipynb #931e222f
 @dataclass
 class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -86,7 +87,7 @@ class TrainConfig:
         g = kw.pop("generator", GeneratorConfig.paper())
         return cls(generator=g, **{**dict(steps=40 * 91000 // 64, batch=64, low_batch=64, lr=1e-4, low_share=.3, adv_share=1., critic_lr=1e-4), **kw})
 
-# %% ../nbs/16_training.ipynb #9b2d0104
+# %% ../nbs/16_training.ipynb #4f6e91b1
 class Trainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, clips, splits=None, device=None, face_model=None):
@@ -99,7 +100,7 @@ class Trainer:
         self.opt_D = torch.optim.Adam(self.D.parameters(), lr=cfg.critic_lr, betas=cfg.betas)
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/16_training.ipynb #98ba2a62
+# %% ../nbs/16_training.ipynb #c67439fa
 @patch
 def stage(self:Trainer, step):
     "Resolution and batch of a step."
@@ -112,13 +113,13 @@ def lr_at(self:Trainer, step):
     p = step / max(1, self.cfg.steps)
     return float(self.cfg.lr * min(1, (step + 1) / 20) * (.05 + .95 * .5 * (1 + np.cos(np.pi * p))))
 
-# %% ../nbs/16_training.ipynb #29fd61c2
+# %% ../nbs/16_training.ipynb #4aa06977
 @patch
 def adversarial(self:Trainer, step):
     "Whether critic and perceptual loss take part."
     return step >= (1 - self.cfg.adv_share) * self.cfg.steps
 
-# %% ../nbs/16_training.ipynb #63f39d3a
+# %% ../nbs/16_training.ipynb #0269e73f
 @patch
 def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
     "The discriminator's optimisation steps of one generator step (Eq. 11)."
@@ -126,7 +127,7 @@ def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
         loss = critic_loss(self.D(real), self.D(fake.detach()))
         self.opt_D.zero_grad(); loss.backward(); self.opt_D.step()
 
-# %% ../nbs/16_training.ipynb #f2ba3872
+# %% ../nbs/16_training.ipynb #ee1945ca
 @patch
 def generator_loss(self:Trainer, out, b, adversarial):
     "Eq. 13, and the penalty on T_warp's mask."
@@ -140,7 +141,7 @@ def generator_loss(self:Trainer, out, b, adversarial):
     if "paint" in out: loss = loss + LAMBDA_4 * self.cfg.mask_penalty * (out["paint"] * b["mask"]).mean()
     return loss
 
-# %% ../nbs/16_training.ipynb #641958df
+# %% ../nbs/16_training.ipynb #b8d55d34
 @patch
 def update_average(self:Trainer):
     "Move the averaged weights a little towards the current ones; faster at the start."
@@ -148,7 +149,7 @@ def update_average(self:Trainer):
     with torch.no_grad():
         for name, v in self.G.state_dict().items(): self.average[name].lerp_(v, 1 - decay)
 
-# %% ../nbs/16_training.ipynb #0b6a1405
+# %% ../nbs/16_training.ipynb #a4d62ae1
 @patch
 def step(self:Trainer):
     "One generator step, with critic steps where they are due; gives the mean absolute error."
@@ -167,7 +168,7 @@ def step(self:Trainer):
     self.log.append(dict(step=k, size=size, l1=round(l1, 5), seconds=round(self.seconds, 1)))
     return l1
 
-# %% ../nbs/16_training.ipynb #af538b47
+# %% ../nbs/16_training.ipynb #551e9a2d
 @patch
 def averaged(self:Trainer):
     "A generator with the moving average of the weights, for use."
@@ -181,7 +182,7 @@ def save(self:Trainer, path):
     state |= dict(average=self.average, done=self.done, seconds=self.seconds, config=json.dumps(asdict(self.cfg)), log=json.dumps(self.log))
     with atomic_path(path) as tmp: torch.save(state, tmp)
 
-# %% ../nbs/16_training.ipynb #1fc6fcbd
+# %% ../nbs/16_training.ipynb #fdd1ffab
 @patch
 def load(self:Trainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
@@ -191,14 +192,14 @@ def load(self:Trainer, path):
     for n in ("G", "D", "opt_G", "opt_D"): getattr(self, n).load_state_dict(s[n])
     self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/16_training.ipynb #1933c54e
+# %% ../nbs/16_training.ipynb #421b0f04
 def shuffle_flows(generator, b):
     "What the generator makes when each source gets the flow of another pair."
     r = {**b, **{k: b[k].roll(1, 0) for k in ("flow", "mask")}}
     if generator.cfg.warp: r["warped"] = warp_by_flow(b["source"], extend_flow(r["flow"], r["mask"] > 0))
     return run_generator(generator, r)["image"]
 
-# %% ../nbs/16_training.ipynb #a15328f6
+# %% ../nbs/16_training.ipynb #e8ab9555
 def evaluate(
     generator, # a generator, or None for the baselines only
     clips:list, # prepared clips
@@ -226,7 +227,7 @@ def evaluate(
         out[which] = {name: {k: float(torch.cat(v).mean()) for k, v in m.items()} for name, m in rows.items()}
     return out
 
-# %% ../nbs/16_training.ipynb #24c8bfc0
+# %% ../nbs/16_training.ipynb #bbfedd94
 def print_results(results):
     "A table of `evaluate`'s answer."
     for which, title in (("random", "random held-out frames (as the paper; near-copies of training frames)"), ("blocks", "contiguous held-out blocks (never seen)")):
@@ -234,7 +235,7 @@ def print_results(results):
         print(title)
         for name, m in results[which].items(): print(f"  {name:<10} MAE {m['mae']:.4f}   MSE {m['mse']:.4f}   PSNR {m['psnr']:5.2f}   SSIM {m['ssim']:.3f}")
 
-# %% ../nbs/16_training.ipynb #1274a9b5
+# %% ../nbs/16_training.ipynb #c05796a2
 def train(
     cfg:TrainConfig, # what to do
     clips:list, # prepared clips
@@ -262,7 +263,7 @@ def train(
     if t.done < cfg.steps: print(f"stopped after {minutes:g} minutes at step {t.done} of {cfg.steps}; the same command goes on.")
     return write_run(t, out, command, before)
 
-# %% ../nbs/16_training.ipynb #b3e88512
+# %% ../nbs/16_training.ipynb #9fe61c16
 def write_run(t, out, command=None, before=None):
     "Evaluate, and write weights, figures and log of a Trainer; `before` are the facts of an earlier leg."
     cfg, clips = t.cfg, t.clips
@@ -275,34 +276,56 @@ def write_run(t, out, command=None, before=None):
     print_results(results)
     return results
 
-# %% ../nbs/16_training.ipynb #b72a7c43
+# %% ../nbs/16_training.ipynb #61e19847
 def start_from(
     trainer, # a new Trainer
     path, # weights of the same architecture
 )->dict: # run facts of those weights
-    "Start a second leg from earlier weights. Raises `F3AError` where they do not fit."
+    "Start a second leg from earlier weights, if need be without T_flow's normalisation. Raises `F3AError` where they do not fit."
     from f3a_lite.generator import load_generator
-    old = load_generator(path)
+    old = load_generator(path); info = old.info
+    if old.cfg.flow_norm and not trainer.cfg.generator.flow_norm:
+        b = make_batch(trainer.clips, sample_pairs(trainer.splits, "train", 32, seed=(trainer.cfg.seed, 2)), trainer.cfg.size, trainer.face_model, old.cfg.anchor)
+        old = without_flow_norm(old, b["flow"])
     if asdict(old.cfg) != asdict(trainer.cfg.generator): raise F3AError(f"'{path}' holds a {old.cfg.name} of another shape: start from weights of the same generator.")
     trainer.G.load_state_dict(old.state_dict()); trainer.average = {k: v.detach().clone() for k, v in trainer.G.state_dict().items()}
-    return old.info
+    return info
 
-# %% ../nbs/16_training.ipynb #0de2a1dc
+# %% ../nbs/16_training.ipynb #cd3268b1
+def without_flow_norm(
+    G, # a generator whose T_flow normalises
+    flow:torch.Tensor, # (B,3,H,W) typical flows
+): # a generator of the same weights without
+    "Fold the mean effect of T_flow's instance normalisation into its convolutions."
+    new = Generator(dataclasses.replace(G.cfg, flow_norm=False)); stats, hooks = {}, []
+    new.load_state_dict({k: v for k, v in G.state_dict().items() if k in new.state_dict()}, strict=False)
+    norms = {n: m for n, m in G.T_flow.named_modules() if isinstance(m, torch.nn.InstanceNorm2d)}
+    for n, m in norms.items(): hooks.append(m.register_forward_hook(lambda _, x, __, n=n: stats.__setitem__(n, (x[0].mean((0, 2, 3)), x[0].var((2, 3)).mean(0).sqrt()))))
+    with torch.no_grad(): G.T_flow(flow * G.cfg.flow_scale)
+    for h in hooks: h.remove()
+    convs = [(n, m) for n, m in new.T_flow.named_modules() if isinstance(m, torch.nn.Conv2d)]
+    with torch.no_grad():
+        for (n, norm), (mean, sd), (_, conv) in zip(norms.items(), stats.values(), convs):
+            k = norm.weight / sd.clamp(min=1e-4); conv.weight.mul_(k[:, None, None, None]); conv.bias.copy_(norm.bias - k * mean)
+    return new
+
+# %% ../nbs/16_training.ipynb #9b834b32
 def describe_people(
     clips:list, # prepared clips
     n:int=9, # frames a clip
 )->list: # one embedding (128 numbers) a clip
-    "Mean identity embedding of each clip."
+    "Mean identity embedding of each clip of a real person."
     from f3a_lite.landmarks import face_embedding
     from f3a_lite.projection import to_pixels
     out = []
     for c in clips:
+        if c.meta.get("params") == "exact": continue  # rendered people are nobody
         size = c.frames.shape[1]; idx = np.flatnonzero(c.found)[np.linspace(0, c.found.sum() - 1, min(n, int(c.found.sum()))).astype(int)]
         px = to_pixels(F.pad(c.landmarks[idx], (0, 1)), size, size)[..., :2].numpy()
         out.append([round(float(v), 4) for v in np.mean([face_embedding(np.asarray(c.frames[i]), p) for i, p in zip(idx, px)], 0)])
     return out
 
-# %% ../nbs/16_training.ipynb #bcdb62d9
+# %% ../nbs/16_training.ipynb #1c910568
 @command
 def f3a_train(
     clips:Param("prepared clips, or data sets (folders written by f3a_prepare)", nargs="*"),
@@ -339,7 +362,7 @@ def f3a_train(
         train(cfg, [load_clip(c) for c in expand_clips(clips, "train")], out, minutes, get_device(device), init=init)
         print(f"wrote {Path(out) / 'weights.safetensors'} and metrics.json")
 
-# %% ../nbs/16_training.ipynb #6c467bc4
+# %% ../nbs/16_training.ipynb #5e6937bd
 def still_psnr(
     generator, # any generator
     clip, # a prepared clip
