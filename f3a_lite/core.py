@@ -4,20 +4,20 @@
 
 # %% auto #0
 __all__ = ['F3AError', 'friendly_errors', 'command', 'get_device', 'seed_everything', 'set_threads', 'atomic_path', 'make_folder',
-           'save_json', 'sha256', 'run_info', 'data_path', 'third_party_model', 'to_image', 'to_tensor', 'tile_images',
-           'show_images', 'flow_to_rgb']
+           'save_json', 'save_checkpoint', 'load_checkpoint', 'sha256', 'run_info', 'data_path', 'third_party_model',
+           'to_image', 'to_tensor', 'tile_images', 'show_images', 'flow_to_rgb']
 
-# %% ../nbs/00_core.ipynb #98bc55de
+# %% ../nbs/00_core.ipynb #56c556a8
 import contextlib, hashlib, importlib.util, json, os, platform, subprocess, sys, tempfile, time
 from pathlib import Path
 import numpy as np
 import torch
 
-# %% ../nbs/00_core.ipynb #7dcf0168
+# %% ../nbs/00_core.ipynb #549911c3
 class F3AError(ValueError):
     "Something is wrong with the input; the message is one sentence that says what and what to do."
 
-# %% ../nbs/00_core.ipynb #fef54552
+# %% ../nbs/00_core.ipynb #804c1b83
 @contextlib.contextmanager
 def friendly_errors():
     "Inside a command: print an `F3AError`, or an operating-system error, as one sentence and exit with code 2."
@@ -31,7 +31,7 @@ def friendly_errors():
     print(message, file=sys.stderr)
     raise SystemExit(2)
 
-# %% ../nbs/00_core.ipynb #1026f287
+# %% ../nbs/00_core.ipynb #c467ed6b
 def command(
     func, # a function whose arguments are annotated with fastcore's Param
 ):
@@ -44,7 +44,7 @@ def command(
     func.cli = cli
     return func
 
-# %% ../nbs/00_core.ipynb #1568fd15
+# %% ../nbs/00_core.ipynb #1f3e70b4
 def get_device(
     name:str=None, # 'cuda', 'mps' or 'cpu'; None takes the environment variable F3A_DEVICE, else the best there is
 )->torch.device: # the device that everything of one run lives on
@@ -56,7 +56,7 @@ def get_device(
         raise F3AError(f"Device '{name}' is not available here: choose one of {[k for k, v in there.items() if v]}.")
     return torch.device(name)
 
-# %% ../nbs/00_core.ipynb #5ffb60eb
+# %% ../nbs/00_core.ipynb #d399c3e5
 def seed_everything(
     seed:int=0, # any integer
 )->None:
@@ -64,7 +64,7 @@ def seed_everything(
     import random
     random.seed(seed); np.random.seed(seed % 2**32); torch.manual_seed(seed)
 
-# %% ../nbs/00_core.ipynb #201a3e64
+# %% ../nbs/00_core.ipynb #5e04c8e9
 def set_threads(
     n:int=None, # number of threads; None: the environment variable F3A_THREADS, else all physical cores
 )->int: # the number set
@@ -73,7 +73,7 @@ def set_threads(
     torch.set_num_threads(n)
     return n
 
-# %% ../nbs/00_core.ipynb #bb0b2d23
+# %% ../nbs/00_core.ipynb #65bdcafa
 @contextlib.contextmanager
 def atomic_path(
     path, # the file to be written
@@ -95,7 +95,7 @@ def atomic_path(
             raise F3AError(f"The disk is full: '{path.name}' was not written; free some space and run the command again.") from e
         raise
 
-# %% ../nbs/00_core.ipynb #6e74a609
+# %% ../nbs/00_core.ipynb #71b91e0b
 def make_folder(
     path, # folder that shall exist afterwards
 )->Path:
@@ -106,7 +106,7 @@ def make_folder(
     if not os.access(path, os.W_OK): raise F3AError(f"The folder '{path}' is read-only: choose another output folder.")
     return path
 
-# %% ../nbs/00_core.ipynb #e8da4a7e
+# %% ../nbs/00_core.ipynb #9a6d0df1
 def save_json(
     obj, # anything that json can write; numpy and torch numbers are rounded to Python ones
     path, # the file
@@ -116,7 +116,23 @@ def save_json(
     with atomic_path(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, default=plain) + "\n", encoding="utf-8")
     return Path(path)
 
-# %% ../nbs/00_core.ipynb #8bd8df49
+# %% ../nbs/00_core.ipynb #4d82c760
+def save_checkpoint(
+    path, # the file
+    config:dict, # settings of the run; must be the same when it goes on
+    **state, # tensors, state dicts, numbers; lists and dicts of plain values as JSON
+):
+    "Write a checkpoint atomically."
+    with atomic_path(path) as tmp: torch.save(dict(config=json.dumps(config), **state), tmp)
+
+def load_checkpoint(path, config, device="cpu"):
+    "Read a checkpoint of the same run. Raises `F3AError` for anything else."
+    try: s = torch.load(path, map_location=device, weights_only=True)
+    except Exception as e: raise F3AError(f"'{path}' is not a checkpoint that can be read: delete it to start anew.") from e
+    if s.get("config") != json.dumps(config): raise F3AError(f"'{path}' belongs to a run with other settings: give another output folder, or delete it to start anew.")
+    return s
+
+# %% ../nbs/00_core.ipynb #fc5358ea
 def sha256(
     path, # a file
 )->str: # 64 hexadecimal digits
@@ -126,7 +142,7 @@ def sha256(
         for block in iter(lambda: f.read(1 << 20), b""): h.update(block)
     return h.hexdigest()
 
-# %% ../nbs/00_core.ipynb #47e97910
+# %% ../nbs/00_core.ipynb #36ec04ae
 def run_info(
     command:str=None, # the command as typed; default: this process's own
     seed:int=None, # the seed that made the result
@@ -140,7 +156,7 @@ def run_info(
                 python=platform.python_version(), torch=torch.__version__, date=time.strftime("%Y-%m-%d %H:%M"),
                 seconds=None if t0 is None else round(time.time() - t0, 1))
 
-# %% ../nbs/00_core.ipynb #d47c2efc
+# %% ../nbs/00_core.ipynb #7f0683fa
 def data_path(
     name:str="", # file name inside the bundled data; '' for the folder
 )->Path:
@@ -152,7 +168,7 @@ def data_path(
         if (root / name).exists(): return root / name
     raise F3AError(f"The bundled file '{name}' is missing: install f3a_lite again, or run it from a complete checkout.")
 
-# %% ../nbs/00_core.ipynb #ca28d0f7
+# %% ../nbs/00_core.ipynb #482ef7c6
 def third_party_model(
     file:str, # 'shape_predictor_68_face_landmarks.dat' or 'dlib_face_recognition_resnet_model_v1.dat'
 )->Path:
@@ -163,7 +179,7 @@ def third_party_model(
         raise F3AError(f"The tracker's file '{file}' is missing: run `pip install face-recognition-models`, or bring your own landmarks.")
     return path
 
-# %% ../nbs/00_core.ipynb #76e1c026
+# %% ../nbs/00_core.ipynb #36fbf78c
 def to_image(
     x, # tensor (3,H,W) or (H,W) in [0,1], or array (H,W,3) uint8
 )->np.ndarray: # (H,W,3) uint8
@@ -176,7 +192,7 @@ def to_image(
     if x.dtype != np.uint8: x = (np.nan_to_num(x).clip(0, 1) * 255 + 0.5).astype(np.uint8)
     return x[..., :3]
 
-# %% ../nbs/00_core.ipynb #9fec5d74
+# %% ../nbs/00_core.ipynb #7fbb3661
 def to_tensor(
     x, # (...,H,W,3) uint8
     device="cpu", # where it shall live
@@ -184,7 +200,7 @@ def to_tensor(
     "Bytes to what a network takes."
     return torch.tensor(np.ascontiguousarray(x), device=device).movedim(-1, -3).float() / 255
 
-# %% ../nbs/00_core.ipynb #3896e50b
+# %% ../nbs/00_core.ipynb #ac621553
 def tile_images(
     images, # list of pictures of equal size
     ncols:int=8, # pictures a row
@@ -199,7 +215,7 @@ def tile_images(
         sheet[y:y + h, x:x + w] = im
     return sheet
 
-# %% ../nbs/00_core.ipynb #e4c203ee
+# %% ../nbs/00_core.ipynb #5eeb8e46
 def show_images(
     images, # list of pictures
     titles=None, # a title for each
@@ -219,7 +235,7 @@ def show_images(
     fig.tight_layout(pad=.3)
     return fig
 
-# %% ../nbs/00_core.ipynb #55729a25
+# %% ../nbs/00_core.ipynb #51a8bdfa
 def flow_to_rgb(
     flow, # (3,H,W) facial flow
     scale:float=None, # motion shown as full colour; None: the largest in this flow

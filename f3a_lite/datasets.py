@@ -7,7 +7,7 @@ __all__ = ['NEEDED', 'VIDEOS', 'DATASETS', 'RULE', 'PRESETS', 'Annotation', 'rea
            'fixed_contour', 'fit_points', 'read_labelled', 'Item', 'list_items', 'read_annotated_frames',
            'missing_frames', 'clip_quality', 'drop_reason', 'choose_identities', 'pair_index']
 
-# %% ../nbs/08_datasets.ipynb #006b9c0d
+# %% ../nbs/08_datasets.ipynb #4c474282
 import dataclasses, re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from .projection import euler_to_matrix, from_pixels, matrix_to_euler, to_pixels
 from .fitting import FitConfig, fit_landmarks
 from .landmarks import PICTURES, crop_square, frame_files, head_crop, read_image, read_pts, resize_square, to_crop
 
-# %% ../nbs/08_datasets.ipynb #193b47ff
+# %% ../nbs/08_datasets.ipynb #b84799b1
 @dataclass
 class Annotation:
     "What a .mat of 300W-3D or AFLW2000-3D says about its photo."
@@ -33,7 +33,7 @@ class Annotation:
 
 NEEDED = {"Shape_Para": 199, "Exp_Para": 29, "Pose_Para": 7, "pt3d_68": 204}
 
-# %% ../nbs/08_datasets.ipynb #ec4d7c85
+# %% ../nbs/08_datasets.ipynb #28106f79
 def read_annotation(
     path, # a .mat file
 )->Annotation:
@@ -53,7 +53,7 @@ def read_annotation(
     if not q[6] > 0: raise F3AError(f"'{path.name}': the scale is {q[6]:g}, expected a positive number.")
     return Annotation(path.stem, f("Shape_Para").ravel(), f("Exp_Para").ravel(), q[:3], q[3:6], float(q[6]), p - [1, 1, 0])
 
-# %% ../nbs/08_datasets.ipynb #44caa0c2
+# %% ../nbs/08_datasets.ipynb #8412b274
 def unpose(
     a:Annotation,
 )->np.ndarray: # (68,3) mm in the model's frame, centred
@@ -62,7 +62,7 @@ def unpose(
     R = euler_to_matrix(torch.tensor(a.rotation)[None])[0].numpy()
     return (p @ R) / a.scale / 1000  # R⁻¹ = Rᵀ
 
-# %% ../nbs/08_datasets.ipynb #ad15046b
+# %% ../nbs/08_datasets.ipynb #f4090806
 def annotation_params(
     a:Annotation,
     height:int, # of the photo, pixels
@@ -74,12 +74,12 @@ def annotation_params(
     T = lambda x: torch.as_tensor(np.asarray(x, np.float32))[None]
     return FaceParams(T(a.shape), T(a.exp), T(a.rotation), T(t), torch.tensor([a.scale * 1e5 * 2 / side], dtype=torch.float32))
 
-# %% ../nbs/08_datasets.ipynb #e9b99771
+# %% ../nbs/08_datasets.ipynb #28fcbc29
 def fixed_contour(model):
     "The model with jaw landmarks that stay on their vertices."
     return dataclasses.replace(model, contour_vertices=model.landmark_vertices[None, :17], contour_yaws=torch.zeros(1))
 
-# %% ../nbs/08_datasets.ipynb #bc178d7a
+# %% ../nbs/08_datasets.ipynb #aac20d42
 def fit_points(
     points, # (T,68,3) image plane; depth in the same unit
     model:MorphableModel=None, # None: the open model
@@ -96,7 +96,7 @@ def fit_points(
     start = FaceParams.stack(out); groups = [slice(None)] if shared else [slice(k, k + 1) for k in range(len(pts))]
     return FaceParams.stack([fit_landmarks(model, pts[g, :, :2], start=start[g]) for g in groups])
 
-# %% ../nbs/08_datasets.ipynb #7ad87f2b
+# %% ../nbs/08_datasets.ipynb #04d64f4b
 def read_labelled(
     root, # folder with NAME.jpg and NAME.mat, at any depth
     size:int=128, # pixels of the crop
@@ -113,7 +113,7 @@ def read_labelled(
             yield mat.relative_to(root).with_suffix("").as_posix(), resize_square(crop_square(im, box), size), p, xy
         except F3AError as e: yield mat.relative_to(root).with_suffix("").as_posix(), e
 
-# %% ../nbs/08_datasets.ipynb #9b0ff322
+# %% ../nbs/08_datasets.ipynb #d8df604b
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 DATASETS = ("300vw", "voxceleb2", "300w3d", "video", "rendered")
 
@@ -125,7 +125,7 @@ class Item:
     annotation:Path=None # folder of .pts
     identity:str="" # who it shows, where that is known
 
-# %% ../nbs/08_datasets.ipynb #b554c6a4
+# %% ../nbs/08_datasets.ipynb #cfcff0a0
 def list_items(
     root, # folder of the data set
     dataset:str, # '300vw', 'voxceleb2' or 'video'
@@ -140,7 +140,7 @@ def list_items(
 
 def _items_300vw(root): return [Item(p.parent.name, p, p.parent / "annot", p.parent.name) for p in sorted(root.rglob("vid.avi"))]
 
-# %% ../nbs/08_datasets.ipynb #1d39e012
+# %% ../nbs/08_datasets.ipynb #78d7cd8d
 def _items_voxceleb2(root):
     found = sorted(p for p in root.rglob("*.mp4") if re.fullmatch(r"id\d+", p.parent.parent.name))
     return [Item("-".join(p.with_suffix("").parts[-3:]), p, None, p.parent.parent.name) for p in found]
@@ -155,7 +155,7 @@ def _items_any(root):
         seen.add(n); items.append(Item(n, p, None, p.parent.name if p.parent != root else p.stem))
     return items
 
-# %% ../nbs/08_datasets.ipynb #3878a008
+# %% ../nbs/08_datasets.ipynb #28fd37d4
 def read_annotated_frames(
     folder, # of .pts files, named by frame number, counted from 1
     frames:int, # of the video
@@ -178,7 +178,7 @@ def read_annotated_frames(
     good = np.flatnonzero(ok); marks[~ok] = marks[good[np.abs(np.flatnonzero(~ok)[:, None] - good).argmin(1)]]  # hold the nearest
     return marks, ok, problems
 
-# %% ../nbs/08_datasets.ipynb #3e0c8dc0
+# %% ../nbs/08_datasets.ipynb #9d5b649a
 def missing_frames(
     folder, # with one numbered picture a frame
 )->list: # the numbers that are missing between the first and the last
@@ -186,10 +186,10 @@ def missing_frames(
     n = [int(m[-1]) for p in frame_files(folder) if (m := re.findall(r"\d+", p.stem))]
     return sorted(set(range(min(n), max(n) + 1)) - set(n)) if n else []
 
-# %% ../nbs/08_datasets.ipynb #e67a16b3
+# %% ../nbs/08_datasets.ipynb #29bc4ecc
 RULE = dict(eye_px=30., sharpness=2e-4, expression=.012)
 
-# %% ../nbs/08_datasets.ipynb #24aa23f9
+# %% ../nbs/08_datasets.ipynb #2bbf3cd3
 def clip_quality(
     clip, # a prepared clip
 )->dict: # eye_px, sharpness, expression
@@ -206,7 +206,7 @@ def clip_quality(
     spread = (up([61, 62, 63], [67, 66, 65]) / eye).std() + (up([37, 38, 43, 44], [41, 40, 47, 46]) / eye).std()
     return dict(eye_px=round(float(eye / 2 * side), 2), sharpness=round(float(np.median(sharp)), 6), expression=round(float(spread), 5))
 
-# %% ../nbs/08_datasets.ipynb #9df1ddd3
+# %% ../nbs/08_datasets.ipynb #cbbd46de
 def drop_reason(
     quality:dict, # from clip_quality
     rule:dict=RULE,
@@ -215,10 +215,10 @@ def drop_reason(
     words = dict(eye_px="the face is too small (outer-eye distance {} px, at least {})", sharpness="the picture is blurred (Laplacian variance {}, at least {})", expression="a single expression (spread {}, at least {})")
     return "; ".join(words[k].format(quality[k], v) for k, v in rule.items() if quality[k] < v)
 
-# %% ../nbs/08_datasets.ipynb #2fec74e3
+# %% ../nbs/08_datasets.ipynb #a7127fc6
 PRESETS = {"300vw": dict(train_pairs=91_000, test_pairs=91_000), "voxceleb2": dict(train_people=1000, test_people=119, videos=10, train_pairs=840_100, test_pairs=94_466)}
 
-# %% ../nbs/08_datasets.ipynb #ce8dd302
+# %% ../nbs/08_datasets.ipynb #ce989f0a
 def choose_identities(
     items:list, # Items with identities
     train:int, # people for training
@@ -238,7 +238,7 @@ def choose_identities(
         return sorted(rounds[:videos], key=lambda i: i.name)
     return dict(train=[i for n in order[:train] for i in pick(n)], test=[i for n in order[train:train + test] for i in pick(n)])
 
-# %% ../nbs/08_datasets.ipynb #206342ca
+# %% ../nbs/08_datasets.ipynb #73cf7d2e
 def pair_index(
     lengths, # frames of each clip
     n:int, # pairs

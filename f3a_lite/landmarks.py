@@ -7,7 +7,7 @@ __all__ = ['FOLDER_FPS', 'PICTURES', 'CROP_FACTOR', 'KNOWN_DISTANCE', 'read_imag
            'iter_frames', 'upright', 'video_info', 'detect_faces', 'place_landmarks', 'crop_square', 'Track', 'Tracker',
            'track_frames', 'head_crop', 'resize_square', 'to_crop', 'face_embedding', 'read_pts']
 
-# %% ../nbs/05_landmarks.ipynb #05d066c7
+# %% ../nbs/05_landmarks.ipynb #bb35fd70
 import functools, re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from .core import F3AError, atomic_path, third_party_model
 
-# %% ../nbs/05_landmarks.ipynb #01cce853
+# %% ../nbs/05_landmarks.ipynb #a0fa3cb4
 def read_image(
     path, # a photo: anything Pillow reads; HEIC too where pillow-heif is installed
 )->np.ndarray: # (H,W,3) uint8
@@ -34,7 +34,7 @@ def read_image(
             return np.asarray(im.convert("RGB"))
     except Exception as e: raise F3AError(f"'{path.name}' is not a photo that can be read: give a JPEG, PNG or similar file.") from e
 
-# %% ../nbs/05_landmarks.ipynb #9b29344b
+# %% ../nbs/05_landmarks.ipynb #8f227ff4
 def write_image(
     image, # (H,W,3) uint8
     path, # .png, .jpg, …
@@ -43,7 +43,7 @@ def write_image(
     with atomic_path(path) as tmp: Image.fromarray(np.asarray(image)).save(tmp)
     return Path(path)
 
-# %% ../nbs/05_landmarks.ipynb #320bf679
+# %% ../nbs/05_landmarks.ipynb #db88a9e4
 @dataclass
 class VideoInfo:
     "What a video says about itself."
@@ -54,7 +54,7 @@ class VideoInfo:
     frames:int # as stated by the file; 0 where it does not say
     has_audio:bool
 
-# %% ../nbs/05_landmarks.ipynb #9cf706e7
+# %% ../nbs/05_landmarks.ipynb #dfc9a7d3
 FOLDER_FPS = 25. # frames a second of a folder of pictures, which does not say
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
@@ -67,7 +67,7 @@ def frame_files(
     if not files: raise F3AError(f"The folder '{folder}' holds no pictures: give a video, or a folder with one picture a frame.")
     return files
 
-# %% ../nbs/05_landmarks.ipynb #151aa600
+# %% ../nbs/05_landmarks.ipynb #41beb4e9
 def _open_video(path):
     "An open container with a video stream, or one sentence."
     import av
@@ -80,7 +80,7 @@ def _open_video(path):
     c.streams.video[0].thread_type = "AUTO"
     return c
 
-# %% ../nbs/05_landmarks.ipynb #86a376be
+# %% ../nbs/05_landmarks.ipynb #35f86062
 def iter_frames(
     path, # a video
     fps:float=None, # the nearest frame for every tick of this rate; None: every frame as it comes
@@ -99,7 +99,7 @@ def iter_frames(
         if max_frames and n >= max_frames: return
     while last is not None and clock <= last[0] + .5 / fps: yield clock, last[1]; clock += 1 / fps
 
-# %% ../nbs/05_landmarks.ipynb #eea41fc0
+# %% ../nbs/05_landmarks.ipynb #d2266788
 def _decoded(path):
     "All frames with their times, as they are stored."
     import av
@@ -116,12 +116,12 @@ def _decoded(path):
             if n == 0: raise F3AError(f"'{Path(path).name}' is damaged: no frame can be decoded; copy or record it again.") from e
     if n == 0: raise F3AError(f"'{Path(path).name}' holds no frame that can be decoded; copy or record it again.")
 
-# %% ../nbs/05_landmarks.ipynb #c438499f
+# %% ../nbs/05_landmarks.ipynb #7bcd6602
 def upright(frame, rotation):
     "Turn a frame by the file's display rotation (degrees, counter-clockwise, in steps of 90)."
     return np.ascontiguousarray(np.rot90(frame, round(rotation / 90) % 4))
 
-# %% ../nbs/05_landmarks.ipynb #0d37bf18
+# %% ../nbs/05_landmarks.ipynb #20141c8e
 def video_info(
     path, # a video
 )->VideoInfo:
@@ -135,14 +135,14 @@ def video_info(
     t, f = next(iter_frames(path, max_frames=1))
     return VideoInfo(Path(path), fps, f.shape[1], f.shape[0], frames, audio)
 
-# %% ../nbs/05_landmarks.ipynb #9545cc83
+# %% ../nbs/05_landmarks.ipynb #a7f86f78
 @functools.lru_cache(None)
 def _tools():
     "Detector and predictor, loaded once and only when used."
     import dlib
     return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(third_party_model("shape_predictor_68_face_landmarks.dat")))
 
-# %% ../nbs/05_landmarks.ipynb #6cd30554
+# %% ../nbs/05_landmarks.ipynb #50ccaf5b
 def detect_faces(
     image, # (H,W,3) uint8
     thorough:bool=True, # try the full and the doubled size where the reduced one shows no face
@@ -156,7 +156,7 @@ def detect_faces(
         if found: return sorted(found, key=lambda b: -(b[2] - b[0]) * (b[3] - b[1]))
     return []
 
-# %% ../nbs/05_landmarks.ipynb #965d9413
+# %% ../nbs/05_landmarks.ipynb #acc3eb8d
 def _detect(image, zoom, origin=(0, 0), threshold=0.):
     "Run the detector on a resized picture; boxes in the picture's own pixels."
     h, w = image.shape[:2]
@@ -164,7 +164,7 @@ def _detect(image, zoom, origin=(0, 0), threshold=0.):
     rects, _, _ = _tools()[0].run(z, 0, threshold)
     return [tuple(v / zoom + origin[i % 2] for i, v in enumerate((r.left(), r.top(), r.right(), r.bottom()))) for r in rects]
 
-# %% ../nbs/05_landmarks.ipynb #fc4f0d70
+# %% ../nbs/05_landmarks.ipynb #d37f7fe1
 def place_landmarks(
     image, # (H,W,3) uint8
     box, # (left, top, right, bottom)
@@ -181,7 +181,7 @@ def place_landmarks(
     s = _tools()[1](patch, rect)
     return (np.array([[p.x, p.y] for p in s.parts()], np.float64) + .5) / z + [x0, y0] - .5
 
-# %% ../nbs/05_landmarks.ipynb #5a232133
+# %% ../nbs/05_landmarks.ipynb #4c7ae491
 def crop_square(
     image, # (H,W,3) uint8
     box, # (left, top, right, bottom), whole pixels, may leave the picture
@@ -192,7 +192,7 @@ def crop_square(
     rows, cols = np.arange(y0, y1).clip(0, h - 1), np.arange(x0, x1).clip(0, w - 1)
     return image[rows[:, None], cols[None]]
 
-# %% ../nbs/05_landmarks.ipynb #e41d8a70
+# %% ../nbs/05_landmarks.ipynb #312b067f
 @dataclass
 class Track:
     "Landmarks of a clip and how they were found."
@@ -208,7 +208,7 @@ class Track:
         if lost: s += f", no face in {lost} (first at frame {int(np.argmin(self.found))})"
         return s + (f"; more than one face in {self.others} frames, the largest was taken" if self.others else "")
 
-# %% ../nbs/05_landmarks.ipynb #e5510e42
+# %% ../nbs/05_landmarks.ipynb #a536571b
 class Tracker:
     "Follows the largest face from frame to frame."
     def __init__(self, patience=12): self.box, self.patience, self.lost, self.others, self.k = None, patience, 0, 0, 0
@@ -241,7 +241,7 @@ class Tracker:
         def overlap(b): w, h = min(b[2], self.box[2]) - max(b[0], self.box[0]), min(b[3], self.box[3]) - max(b[1], self.box[1]); return max(w, 0) * max(h, 0) / area(b)
         return max(boxes, key=lambda b: area(b) * (1 + overlap(b)))
 
-# %% ../nbs/05_landmarks.ipynb #08132bd1
+# %% ../nbs/05_landmarks.ipynb #88dcbe87
 def _box_of(points, like):
     "A box around landmarks, of the size of the last one."
     s = (like[2] - like[0]) / 2; c = (points.min(0) + points.max(0)) / 2
@@ -252,7 +252,7 @@ def _plausible(points, box):
     size = (points.max(0) - points.min(0)) / (box[2] - box[0])
     return bool((size > .5).all() and (size < 1.8).all())
 
-# %% ../nbs/05_landmarks.ipynb #ab1f488b
+# %% ../nbs/05_landmarks.ipynb #cfd581c2
 def track_frames(
     frames, # iterable of (seconds, frame)
     name:str="the clip", # how to call it in messages
@@ -269,7 +269,7 @@ def track_frames(
     good = np.flatnonzero(found); marks = np.stack([points[good[np.abs(good - k).argmin()]] for k in range(len(found))])
     return Track(marks, found, np.array(seen), np.array(times), tracker.others)
 
-# %% ../nbs/05_landmarks.ipynb #34e567c7
+# %% ../nbs/05_landmarks.ipynb #44738443
 CROP_FACTOR = 2.1  # side of the crop over the median extent of the landmarks
 
 def head_crop(
@@ -284,7 +284,7 @@ def head_crop(
     x0, y0, s = round(c[0] - side / 2), round(c[1] - side / 2), max(8, round(side))
     return x0, y0, x0 + s, y0 + s
 
-# %% ../nbs/05_landmarks.ipynb #63e558c7
+# %% ../nbs/05_landmarks.ipynb #acdacf5c
 def resize_square(
     image, # (S,S,3) uint8
     size:int, # pixels
@@ -292,7 +292,7 @@ def resize_square(
     "Resize with proper averaging."
     return image if len(image) == size else np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize((size, size), Image.LANCZOS))
 
-# %% ../nbs/05_landmarks.ipynb #a111955e
+# %% ../nbs/05_landmarks.ipynb #65397506
 def to_crop(
     points, # (...,2) pixels of the video
     box, # the crop
@@ -301,7 +301,7 @@ def to_crop(
     "Move landmarks into the crop."
     return (np.asarray(points) + .5 - np.asarray(box[:2])) * (size / (box[2] - box[0])) - .5
 
-# %% ../nbs/05_landmarks.ipynb #c4b2160a
+# %% ../nbs/05_landmarks.ipynb #9ee74df4
 KNOWN_DISTANCE = .6 # dlib's threshold between the same and another person
 
 @functools.lru_cache(None)
@@ -310,7 +310,7 @@ def _recogniser():
     import dlib
     return dlib.face_recognition_model_v1(str(third_party_model("dlib_face_recognition_resnet_model_v1.dat")))
 
-# %% ../nbs/05_landmarks.ipynb #44e8b3c6
+# %% ../nbs/05_landmarks.ipynb #1af6db2d
 def face_embedding(
     image, # (H,W,3) uint8
     points, # (68,2) landmarks in its pixels
@@ -323,7 +323,7 @@ def face_embedding(
     shape = dlib.full_object_detection(dlib.rectangle(*(int(v) for v in (*lo, *hi))), [dlib.point(int(round(x)), int(round(y))) for x, y in q])
     return np.array(_recogniser().compute_face_descriptor(im, shape))
 
-# %% ../nbs/05_landmarks.ipynb #c8278eb6
+# %% ../nbs/05_landmarks.ipynb #5fc2dca4
 def read_pts(
     path, # a 300-W .pts file: 68 points, counted from 1
 )->np.ndarray: # (68,2) counted from 0
