@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['f3a_demo', 'f3a_prepare', 'f3a_train', 'f3a_train_regressor', 'f3a_animate']
 
-# %% ../nbs/24_commands.ipynb #e1f6e6aa
+# %% ../nbs/24_commands.ipynb #ff453884
 import importlib, os
 
-# %% ../nbs/24_commands.ipynb #4db3c102
+# %% ../nbs/24_commands.ipynb #0bd1ed3f
 def _run(module, name="main"):
     "Set the thread policy, then import and run a command."
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

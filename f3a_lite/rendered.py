@@ -9,7 +9,7 @@ __all__ = ['SKINS', 'HAIRS', 'IRISES', 'HEAD', 'HAIR', 'TEETH', 'GLASSES', 'BODY
            'rendered_face', 'exact_landmarks', 'render_set', 'RenderedSet', 'smooth_track', 'clip_params',
            'render_clip']
 
-# %% ../nbs/07_rendered_faces.ipynb #82c00a23
+# %% ../nbs/07_rendered_faces.ipynb #3db336f8
 import dataclasses, functools, io
 from pathlib import Path
 import numpy as np
@@ -20,12 +20,12 @@ from .morphable import FaceParams, MorphableModel, REGIONS, open_model
 from .projection import euler_to_matrix, posed_landmarks, to_pixels
 from .rasterizer import rasterize_map
 
-# %% ../nbs/07_rendered_faces.ipynb #00a24a79
+# %% ../nbs/07_rendered_faces.ipynb #daa004f8
 SKINS = np.array([[.96, .80, .71], [.93, .74, .62], [.87, .66, .53], [.76, .55, .42], [.58, .39, .28], [.42, .28, .20], [.30, .20, .15]])  # sRGB, light to dark
 HAIRS = np.array([[.05, .04, .04], [.12, .08, .06], [.27, .17, .10], [.45, .30, .17], [.72, .56, .34], [.50, .22, .10], [.55, .54, .53], [.85, .84, .82]])  # black to white
 IRISES = np.array([[.20, .11, .06], [.33, .19, .09], [.42, .36, .18], [.35, .45, .35], [.33, .47, .60], [.45, .48, .50]])  # brown, hazel, green, blue, grey
 
-# %% ../nbs/07_rendered_faces.ipynb #e203878f
+# %% ../nbs/07_rendered_faces.ipynb #0978f834
 @dataclasses.dataclass
 class Look:
     "What one person looks like, apart from her shape. Colours are sRGB in [0,1], lengths in dm."
@@ -48,7 +48,7 @@ class Look:
     rim:tuple # half axes of the glasses
     waves:np.ndarray # (24,4) direction and phase of the smooth random fields
 
-# %% ../nbs/07_rendered_faces.ipynb #fd8e94ab
+# %% ../nbs/07_rendered_faces.ipynb #2516b0c4
 def _sample_look(rng):
     "A random person's looks from a numpy generator."
     k = rng.uniform(0, len(SKINS) - 1); i = int(k); tone = SKINS[i] * (1 - k + i) + SKINS[i + 1] * (k - i) if i + 1 < len(SKINS) else SKINS[i]
@@ -64,13 +64,13 @@ def _sample_look(rng):
 
 Look.sample = staticmethod(_sample_look)
 
-# %% ../nbs/07_rendered_faces.ipynb #2f28619c
+# %% ../nbs/07_rendered_faces.ipynb #4c4128a4
 def _smooth(lo, hi, x):
     "0 below lo, 1 above hi, smooth between (smoothstep)."
     t = np.clip((x - lo) / (hi - lo), 0, 1)
     return t * t * (3 - 2 * t)
 
-# %% ../nbs/07_rendered_faces.ipynb #a5722776
+# %% ../nbs/07_rendered_faces.ipynb #7821c833
 def _to_line(x, y, line):
     "Distance of points to a polyline (n,2), and where along it (0 to 1) the nearest place is."
     best, where = np.full(x.shape, 9., np.float32), np.zeros(x.shape, np.float32)
@@ -85,7 +85,7 @@ def _field(c, waves, freq):
     "A smooth random field over canonical points (n,3), about −1 to 1: a sum of a few waves."
     return np.sin((c * freq) @ waves[:, :3].T.astype(np.float32) + waves[:, 3].astype(np.float32)).sum(1) / np.sqrt(len(waves) / 2)
 
-# %% ../nbs/07_rendered_faces.ipynb #6cbccdf1
+# %% ../nbs/07_rendered_faces.ipynb #2e43b33b
 @functools.lru_cache(None)
 def _lines():
     "Brow, upper and lower lid, mean eyeball, upper and lower lip of the open model, on the side x > 0 of the mean face."
@@ -99,7 +99,7 @@ def _lip_mask(x, y, z):
     up = np.interp(x, top[:, 0], top[:, 1]) + .012; down = np.interp(x, low[:, 0], low[:, 1]) - .015
     return _smooth(-edge, edge, up - y) * _smooth(-edge, edge, y - down) * _smooth(edge, -edge, x - top[-1, 0]) * (z > .3)
 
-# %% ../nbs/07_rendered_faces.ipynb #298ac432
+# %% ../nbs/07_rendered_faces.ipynb #557efb35
 def skin_albedo(
     look:Look, # whose skin
     c:np.ndarray, # (n,3) canonical positions, dm
@@ -124,7 +124,7 @@ def skin_albedo(
     a = np.clip(np.maximum(np.maximum(shade, hair), lash), 0, 1)[:, None]
     return np.clip(out * (1 - a) + np.minimum(look.hair * .9, look.skin * .45) * a, 0, 1)
 
-# %% ../nbs/07_rendered_faces.ipynb #e0b3ffb8
+# %% ../nbs/07_rendered_faces.ipynb #af7d89fe
 def eye_albedo(look, c):
     "Colour of the eyeball at canonical points (n,3)."
     centre = _lines()[3]; v = np.stack([np.abs(c[:, 0]), c[:, 1], c[:, 2]], 1) - centre
@@ -134,7 +134,7 @@ def eye_albedo(look, c):
     out = np.where((a < .5)[:, None], iris, white)
     return np.where((a < .2)[:, None], .02, out)
 
-# %% ../nbs/07_rendered_faces.ipynb #9492abd8
+# %% ../nbs/07_rendered_faces.ipynb #745296af
 HEAD, HAIR, TEETH, GLASSES, BODY = range(5)
 
 def _grid(rows, cols, closed=False):
@@ -149,13 +149,13 @@ def teeth_mesh():
     rows = [[-.345, -.452], [-.462, -.55]]
     return np.stack([np.stack([arc + [0, y, 0] for y in r]) for r in rows]), _grid(2, 13)
 
-# %% ../nbs/07_rendered_faces.ipynb #62d7f00d
+# %% ../nbs/07_rendered_faces.ipynb #01470e76
 def _above_hairline(c):
     "How far canonical points (n,3) lie above the usual hairline, dm."
     z = c[:, 2]
     return c[:, 1] - np.where(z > -.2, .02 + (z + .2) * 1.42, .02 + (z + .2) * .7) - .12 * np.minimum(np.abs(c[:, 0]), .6) * (z > 0)
 
-# %% ../nbs/07_rendered_faces.ipynb #e0e6b3ba
+# %% ../nbs/07_rendered_faces.ipynb #aa42ce51
 @functools.lru_cache(None)
 def _hair_mesh():
     "Indices of the head's vertices that carry hair, and triangles among them."
@@ -166,7 +166,7 @@ def _hair_mesh():
     used = np.unique(tri); back = np.full(len(c), -1); back[used] = np.arange(len(used))
     return used, back[tri]
 
-# %% ../nbs/07_rendered_faces.ipynb #c6fa690e
+# %% ../nbs/07_rendered_faces.ipynb #4d4501d7
 def hair_vertices(look, V, normals):
     "The shell over the scalp of one unposed head (N,3)."
     idx, _ = _hair_mesh(); c = open_model().mean_shape.numpy()[idx]; n = normals[idx].copy(); v = V[idx].copy()
@@ -180,7 +180,7 @@ def hair_vertices(look, V, normals):
     v[:, 1] -= hang; v[:, 0] *= 1 + .12 * np.minimum(hang, 1)
     return v
 
-# %% ../nbs/07_rendered_faces.ipynb #291f9bd6
+# %% ../nbs/07_rendered_faces.ipynb #a18a800a
 def _tube(path, radius, closed):
     "A four-sided tube around a path (n,3)."
     d = np.roll(path, -1, 0) - np.roll(path, 1, 0)
@@ -191,7 +191,7 @@ def _tube(path, radius, closed):
     if closed: ring = np.concatenate([ring, ring[:1]])
     return ring.reshape(-1, 3), _grid(len(ring), 4, True)
 
-# %% ../nbs/07_rendered_faces.ipynb #9e8b33af
+# %% ../nbs/07_rendered_faces.ipynb #10364a48
 def glasses_mesh(rim):
     "Vertices and triangles of a pair of glasses before the mean face; `rim` are the half axes."
     t = np.linspace(0, 2 * np.pi, 24, endpoint=False); sq = lambda u: np.sign(u) * np.abs(u) ** .75
@@ -204,7 +204,7 @@ def glasses_mesh(rim):
     n = np.cumsum([0] + [len(v) for v, _ in parts])
     return np.concatenate([v for v, _ in parts]), np.concatenate([f + k for (_, f), k in zip(parts, n)])
 
-# %% ../nbs/07_rendered_faces.ipynb #fc918918
+# %% ../nbs/07_rendered_faces.ipynb #bdffa30c
 def body_mesh():
     "Neck, shoulders and chest."
     ring = np.array([[-1.0, .3, .28], [-1.25, .36, .35], [-1.42, .48, .42], [-1.52, .85, .48], [-1.68, 1.3, .55], [-1.95, 1.6, .6], [-3.4, 1.75, .65]])
@@ -212,7 +212,7 @@ def body_mesh():
     v = np.stack([np.stack([rx * np.sin(t), 0 * t + y, -.62 + rz * np.cos(t)], -1) for y, rx, rz in ring])
     return v.reshape(-1, 3), _grid(len(ring), 28, True)
 
-# %% ../nbs/07_rendered_faces.ipynb #5bde85ad
+# %% ../nbs/07_rendered_faces.ipynb #a3e9c545
 @functools.lru_cache(None)
 def _face_parts():
     "What is the same for everyone: masks of the head's vertices."
@@ -220,7 +220,7 @@ def _face_parts():
     mouth = is_("mouth_interior") + ((reg == REGIONS.index("skin")) & (np.abs(c[:, 0]) < .27) & (c[:, 1] < -.3) & (c[:, 1] > -.54) & (c[:, 2] < .33) & (c[:, 2] > -.4))
     return c, np.minimum(mouth, 1).astype(np.float32), is_("eyeballs")
 
-# %% ../nbs/07_rendered_faces.ipynb #b119f20d
+# %% ../nbs/07_rendered_faces.ipynb #98cd4303
 def assemble(look, V, normals, lips, chin):
     "Vertices, canonical positions, part numbers and triangles of head, hair, teeth and glasses, unposed. `lips`, `chin` (3,): where this person's closed lips are, and how far the chin has moved."
     m = open_model(); tt, tri_t = teeth_mesh(); v, c, part, tri = [V], [m.mean_shape.numpy()], [np.full(len(V), HEAD)], [m.triangles.numpy()]
@@ -231,7 +231,7 @@ def assemble(look, V, normals, lips, chin):
     if look.glasses: g, f = glasses_mesh(look.rim); add(g + skull, g, GLASSES, f)
     return np.concatenate(v), np.concatenate(c), np.concatenate(part), np.concatenate(tri)
 
-# %% ../nbs/07_rendered_faces.ipynb #0034be27
+# %% ../nbs/07_rendered_faces.ipynb #098fdd5a
 def _normals(v, tri):
     "Unit vertex normals (n,3) of one mesh."
     a, b, c = v[tri[:, 0]], v[tri[:, 1]], v[tri[:, 2]]; u, w = b - a, c - a
@@ -239,7 +239,7 @@ def _normals(v, tri):
     at = tri.T.ravel(); out = np.stack([np.bincount(at, np.tile(face[:, k], 3), len(v)) for k in range(3)], 1)
     return (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
-# %% ../nbs/07_rendered_faces.ipynb #ad5ef09c
+# %% ../nbs/07_rendered_faces.ipynb #df603bf7
 def sample_light(rng):
     "Random light: (9,3) harmonics per colour, and the direction (3,) of the strongest lamp."
     d = rng.normal(size=3) * [1, .6, .4] + [0, .35, .7]; d /= np.linalg.norm(d)
@@ -255,7 +255,7 @@ def shade(normals, sh):
     basis = np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)
     return np.clip(basis @ sh.astype(np.float32), .03, None)
 
-# %% ../nbs/07_rendered_faces.ipynb #8966e6f1
+# %% ../nbs/07_rendered_faces.ipynb #e1811be5
 def _colours(look, a, sh, lamp):
     "sRGB (n,3) of pixels with attributes a (n,9): canonical 3, normal 3, mouth, eyeball, part."
     c, n, mouth, ball, part = a[:, :3], a[:, 3:6], a[:, 6], a[:, 7], np.rint(a[:, 8]).astype(int)
@@ -277,7 +277,7 @@ def _colours(look, a, sh, lamp):
     lin = lin * (.2 / max(float(lin[part == HEAD].mean()), .02)) ** .6  # the camera exposes for the face, more or less
     return np.sqrt(np.clip(lin, 0, 1))  # a gamma of 2 for sRGB's 2.2: a root is cheap
 
-# %% ../nbs/07_rendered_faces.ipynb #eced4741
+# %% ../nbs/07_rendered_faces.ipynb #f8f498b7
 def background(rng, size):
     "A random blurred background (size,size,3), sRGB."
     base = np.clip(rng.uniform(.05, .95) + rng.normal(0, .1, 3), 0, 1); n = rng.choice([2, 3, 6, 12])
@@ -287,7 +287,7 @@ def background(rng, size):
         x, y, w, h = (rng.uniform(0, 1, 4) * size).astype(int); out[y:y + h, x:x + w // 2] = out[y:y + h, x:x + w // 2] * .4 + .6 * np.clip(rng.uniform(0, 1) + rng.normal(0, .08, 3), 0, 1)
     return out
 
-# %% ../nbs/07_rendered_faces.ipynb #3fb008fa
+# %% ../nbs/07_rendered_faces.ipynb #f1801452
 def camera(
     rng, # numpy generator
     image:np.ndarray, # (H,W,3) sRGB in [0,1]
@@ -306,12 +306,12 @@ def camera(
         buf = io.BytesIO(); out.save(buf, "JPEG", quality=int(rng.uniform(35, 95))); out = Image.open(buf)
     return np.array(out)
 
-# %% ../nbs/07_rendered_faces.ipynb #61507220
+# %% ../nbs/07_rendered_faces.ipynb #89816c38
 def _shrink(image, size):
     "Average a float picture down to size × size."
     return np.stack([np.asarray(Image.fromarray(image[..., k]).resize((size, size), Image.BOX)) for k in range(3)], -1)
 
-# %% ../nbs/07_rendered_faces.ipynb #5f18c425
+# %% ../nbs/07_rendered_faces.ipynb #f500d8a2
 def render_face(
     look:Look, # what the person looks like
     params:FaceParams, # one face of the open model
@@ -340,7 +340,7 @@ def render_face(
     image = _shrink(image, size)
     return camera(rng, image) if shoot else image
 
-# %% ../nbs/07_rendered_faces.ipynb #9d64b55f
+# %% ../nbs/07_rendered_faces.ipynb #fd8de87f
 @functools.lru_cache(None)
 def _units():
     "Expression units of the open model by group: pairs of one face movement, gaze, blink."
@@ -349,7 +349,7 @@ def _units():
     move = [v for n, v in pairs.items() if not n.startswith("eyeLook") and n not in ("eyeBlink", "tongueOut", "jawOpen")]
     return move, {n: k for k, n in enumerate(names)}
 
-# %% ../nbs/07_rendered_faces.ipynb #b953439b
+# %% ../nbs/07_rendered_faces.ipynb #afaa9c5e
 def sample_expression(rng):
     "Expression coefficients (52,), 0 to 1."
     move, at = _units(); e = np.zeros(len(at), np.float32)
@@ -366,7 +366,7 @@ def sample_expression(rng):
     if rng.random() < .02: e[at["tongueOut"]] = rng.uniform(0, 1)
     return e
 
-# %% ../nbs/07_rendered_faces.ipynb #9f0c7d5d
+# %% ../nbs/07_rendered_faces.ipynb #402c5b27
 def sample_pose(rng):
     "Rotation (3,) in radian, translation (3,) and scale on the image plane, as a head crop leaves them."
     wide = rng.random(3) < [.1, .3, .06]
@@ -374,7 +374,7 @@ def sample_pose(rng):
     r = np.clip(r, [-40, -90, -40], [40, 90, 40]) * np.pi / 180
     return r.astype(np.float32), np.append(rng.normal(0, .07, 2), 0).astype(np.float32), np.float32(.66 * np.exp(rng.normal(0, .12)))
 
-# %% ../nbs/07_rendered_faces.ipynb #7e9ac1b9
+# %% ../nbs/07_rendered_faces.ipynb #04c2d30c
 @dataclasses.dataclass
 class Person:
     "One identity: looks and shape."
@@ -382,7 +382,7 @@ class Person:
     look:Look
     id_coeff:torch.Tensor # (1,80)
 
-# %% ../nbs/07_rendered_faces.ipynb #265f234e
+# %% ../nbs/07_rendered_faces.ipynb #415a9dde
 @functools.lru_cache(4096)
 def person(
     number:int, # which; the same number is the same person
@@ -392,7 +392,7 @@ def person(
     rng = np.random.default_rng((seed, 1, number))
     return Person(number, Look.sample(rng), torch.from_numpy(rng.normal(0, .9, (1, 80)).astype(np.float32)))
 
-# %% ../nbs/07_rendered_faces.ipynb #f0d67c2f
+# %% ../nbs/07_rendered_faces.ipynb #b066a4c2
 def rendered_face(
     index:int, # which picture; the same index is the same picture
     people=(0, 1000), # numbers from which the person is drawn
@@ -405,7 +405,7 @@ def rendered_face(
     p = FaceParams(who.id_coeff, T(sample_expression(rng)), T(r), T(t), torch.tensor([s]))
     return render_face(who.look, p, rng, size), p, who.number
 
-# %% ../nbs/07_rendered_faces.ipynb #20c9b085
+# %% ../nbs/07_rendered_faces.ipynb #5b8cbd99
 def exact_landmarks(
     params:FaceParams, # T faces of the open model
     size:int=128, # pixels
@@ -413,7 +413,7 @@ def exact_landmarks(
     "Where the 68 landmarks are, by construction."
     return to_pixels(posed_landmarks(open_model(), params), size, size)[..., :2].numpy()
 
-# %% ../nbs/07_rendered_faces.ipynb #e2a178ba
+# %% ../nbs/07_rendered_faces.ipynb #31282f7c
 PIECE = 500
 
 def _render_piece(job):
@@ -425,7 +425,7 @@ def _render_piece(job):
     with atomic_path(Path(folder) / f"{k:04d}.npy") as tmp: np.save(tmp, np.stack([im for im, _, _ in made]))
     return k
 
-# %% ../nbs/07_rendered_faces.ipynb #370419b2
+# %% ../nbs/07_rendered_faces.ipynb #f744205f
 def render_set(
     folder, # where the pieces go
     n:int, # pictures
@@ -452,7 +452,7 @@ def render_set(
                 for _ in pool.imap_unordered(_render_piece, jobs): bar.update()
     return RenderedSet(folder)
 
-# %% ../nbs/07_rendered_faces.ipynb #cef51ac9
+# %% ../nbs/07_rendered_faces.ipynb #e7228c01
 def _complete(folder, k, n):
     "Whether piece k is there with n pictures."
     try: return len(np.load(Path(folder) / f"{k:04d}.npy", mmap_mode="r", allow_pickle=False)) == n
@@ -464,7 +464,7 @@ def _read_json(path):
     try: return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as e: raise F3AError(f"'{path}' cannot be read: render the set again.") from e
 
-# %% ../nbs/07_rendered_faces.ipynb #cbe7222f
+# %% ../nbs/07_rendered_faces.ipynb #780aadc4
 class RenderedSet:
     "A set written by `render_set`; pictures stay on disk until they are asked for."
     def __init__(self, folder):
@@ -477,13 +477,13 @@ class RenderedSet:
         "Pictures (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.pieces[i // PIECE][i % PIECE] for i in map(int, idx)]))
 
-# %% ../nbs/07_rendered_faces.ipynb #e50d86fa
+# %% ../nbs/07_rendered_faces.ipynb #42d87d20
 def smooth_track(rng, T, n, slow=.15, fps=25.):
     "n smooth random curves (T,n) of unit variance: sums of three slow waves."
     t = np.arange(T)[:, None] / fps; f = rng.uniform(.3, 1., (3, 1, n)) * slow * np.array([1, 2, 3.3])[:, None, None]
     return (np.sin(6.283 * f * t + rng.uniform(0, 6.283, (3, 1, n))) * np.array([1, .6, .35])[:, None, None]).sum(0) / .86
 
-# %% ../nbs/07_rendered_faces.ipynb #6eb0b211
+# %% ../nbs/07_rendered_faces.ipynb #fd8f1f60
 def clip_params(
     number:int, # the person
     frames:int=100, # how many
@@ -494,7 +494,7 @@ def clip_params(
     rng = np.random.default_rng((seed, 3, number)); who, (move, at) = person(number, seed), _units(); T = frames
     rot = smooth_track(rng, T, 3, .2, fps) * [6, 14, 4] + rng.normal(0, 1, 3) * [3, 8, 3]
     e = np.zeros((T, len(at)), np.float32); talk = (smooth_track(rng, T, 1, .1, fps)[:, 0] > -.4)
-    talk = np.convolve(talk, np.ones(7) / 7, "same")
+    talk = np.convolve(talk, np.ones(7) / 7)[3:3 + T]
     e[:, at["jawOpen"]] = talk * np.clip(.22 + .22 * smooth_track(rng, T, 1, 2.2, fps)[:, 0], 0, 1)
     for k in rng.choice(len(move), 6, replace=False):
         v = np.clip(smooth_track(rng, T, 1, .25 if rng.random() < .5 else 1.2, fps)[:, 0] - .4, 0, 1)
@@ -511,7 +511,7 @@ def clip_params(
     F32 = lambda x: torch.from_numpy(np.asarray(x, np.float32))
     return FaceParams(who.id_coeff.expand(T, -1).clone(), F32(e), F32(rot * np.pi / 180), F32(move_t), F32(scale))
 
-# %% ../nbs/07_rendered_faces.ipynb #bc6b7134
+# %% ../nbs/07_rendered_faces.ipynb #a4f45e2c
 def render_clip(
     number:int, # the person
     frames:int=100, # how many
