@@ -11,12 +11,19 @@ from f3a_lite.clips import load_clip, needs_preparing, prepare_clip
 from f3a_lite.core import data_path, run_info, save_json, set_threads
 from f3a_lite.datasets import fixed_contour, read_annotation, read_labelled
 from f3a_lite.fitting import landmark_model
-from f3a_lite.morphable import open_model
+from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import posed_landmarks
-from f3a_lite.regressor import LazyFrames, evaluate_rendered, finetune, jitter, load_regressor, point_error, pose_error_between_models, regress_clip
-from f3a_lite.rendered import render_set
+from f3a_lite.regressor import LazyFrames, Regressor, evaluate_rendered, finetune, jitter, load_regressor, point_error, pose_error_between_models, regress_clip, warm_loss
+from f3a_lite.rendered import render_set, rendered_face
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def first_shares(net):
+    "Shares of the terms of L_warm for an untrained network: step 0."
+    torch.manual_seed(0); faces = [rendered_face(k) for k in range(48)]; x = torch.from_numpy(np.stack([f[0] for f in faces])).movedim(-1, 1).float() / 255
+    terms = warm_loss(open_model(), Regressor(net.cfg)(x), FaceParams.stack([f[1] for f in faces]))
+    return {"0": {k: float(v / terms["total"]) for k, v in terms.items() if k != "total"}}
 
 
 def on_clips(net, clips):
@@ -43,7 +50,7 @@ def on_aflw(net, folder):
 if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__); ap.add_argument("faces", nargs="?"); ap.add_argument("--clips", type=int, default=0, help="only every n-th clip")
     args = ap.parse_args(); set_threads(); t0 = time.time(); net = load_regressor(); faces = Path(args.faces) if args.faces else None
-    out = dict(loss_shares=net.info.get("loss_shares", {}), training={k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")})
+    out = dict(loss_shares=first_shares(net) | {k: v for k, v in net.info.get("loss_shares", {}).items() if k != "0"}, training={k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")})
     out["rendered"] = evaluate_rendered(net, render_set(ROOT / "runs" / "rendered" / "test", 1000, (4000, 4200), 1, workers=2)); print(out["rendered"], flush=True)
     x = torch.rand(128, 3, 128, 128); net.predict(x); t = time.perf_counter(); [net.predict(x) for _ in range(3)]; out["faces_a_second"] = 3 * 128 / (time.perf_counter() - t); print("faces a second", out["faces_a_second"])
     if faces and (faces / "aflw2000").is_dir(): out["aflw2000"] = on_aflw(net, faces / "aflw2000"); print(out["aflw2000"], flush=True)
