@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from f3a_lite.clips import load_clip, needs_preparing, prepare_clip
 from f3a_lite.core import data_path, run_info, save_json, set_threads
-from f3a_lite.datasets import fixed_contour, read_annotation, read_labelled
+from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_model
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import posed_landmarks
