@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['HEADER', 'film_parts', 'film_frames', 'run_demo', 'format_table', 'main']
 
-# %% ../nbs/23_demo.ipynb #2c6e2554
+# %% ../nbs/23_demo.ipynb #b861564d
 import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
 import time
@@ -22,7 +22,7 @@ from .generator import load_generator
 from .training import evaluate
 from .animation import animate, face_of_clip, scripted, write_video, write_gif, BUNDLED, BUNDLED_FRAME
 
-# %% ../nbs/23_demo.ipynb #37e69097
+# %% ../nbs/23_demo.ipynb #51fba20f
 def film_parts(
     clip, # the whole bundled clip, prepared
     source:int=BUNDLED_FRAME, # frame to start from
@@ -39,7 +39,7 @@ def film_parts(
     parts["script: smile, blink, turn"] = (scripted(p[source], "smile,blink,turn", fps=12), None)
     return parts
 
-# %% ../nbs/23_demo.ipynb #ef80ee4f
+# %% ../nbs/23_demo.ipynb #4b4e5709
 HEADER = ("source", "driving", "mesh", "facial flow", "warp only", "F3A-GAN", "T_warp")
 
 def _label(texts, width, pad=2, height=14):
@@ -49,7 +49,7 @@ def _label(texts, width, pad=2, height=14):
     for k, t in enumerate(texts): d.text((k * (width + pad) + 3, 1), t, fill="black")
     return np.asarray(im)
 
-# %% ../nbs/23_demo.ipynb #f3a8b7ef
+# %% ../nbs/23_demo.ipynb #16b13cac
 def film_frames(clip, face, generators, targets, driven):
     "Frames of the film: one column a stage, the captions on top; and what the generators made."
     made = {n: animate(g, face, targets) for n, g in generators.items()}
@@ -62,7 +62,7 @@ def film_frames(clip, face, generators, targets, driven):
         frames.append(np.concatenate([_label(HEADER[:len(row)], size), tile_images(row, ncols=len(row))]))
     return frames, made
 
-# %% ../nbs/23_demo.ipynb #953d8887
+# %% ../nbs/23_demo.ipynb #8a637de0
 def run_demo(
     out="out", # output folder
     n:int=48, # pairs a split in the table
@@ -82,7 +82,7 @@ def run_demo(
     print(); print(format_table(table)); print(f"\nwrote {out / 'demo.mp4'}, {out / 'demo.gif'} and {out / 'demo.png'} in {time.time() - t0:.0f} s")
     return table
 
-# %% ../nbs/23_demo.ipynb #056c363d
+# %% ../nbs/23_demo.ipynb #48e96d97
 def format_table(table):
     "Rows: methods; columns: metrics, random frames first, then the contiguous blocks."
     head = f"{'':<18}{'random held-out frames':^36}   {'contiguous held-out blocks':^36}\n{'':<18}" + "   ".join(f"{'MAE':>8}{'MSE':>9}{'PSNR':>9}{'SSIM':>8}  " for _ in range(2))
@@ -91,7 +91,7 @@ def format_table(table):
     line = lambda n, r: f"{n:<18}" + "   ".join(f"{r[s]['mae']:8.4f}{r[s]['mse']:9.4f}{r[s]['psnr']:9.2f}{r[s]['ssim']:8.3f}  " for s in ("random", "blocks"))
     return "\n".join([head] + [line(n, r) for n, r in rows.items()])
 
-# %% ../nbs/23_demo.ipynb #9731a5fe
+# %% ../nbs/23_demo.ipynb #ae214e79
 @command
 def main(
     out:Param("output folder", str)="out",
@@ -100,6 +100,6 @@ def main(
     "Track, fit, flow and animate the bundled clip: writes demo.mp4, demo.gif and demo.png, and prints a table."
     with friendly_errors(): set_threads(threads); run_demo(out)
 
-# %% ../nbs/23_demo.ipynb #efb09cdc
+# %% ../nbs/23_demo.ipynb #dc4d6d13
 #| eval: false
 if __name__ == "__main__": main.cli()

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['GeneratorConfig', 'UpBlock', 'Generator', 'save_generator', 'load_generator']
 
-# %% ../nbs/13_fade_in_decoding.ipynb #a9b171ef
+# %% ../nbs/13_fade_in_decoding.ipynb #12447f01
 from dataclasses import dataclass, asdict, field
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from .core import F3AError, atomic_path
 from .flow import FLOW_SCALE
 from .spade import Encoder, SPADE, act, fuse
 
-# %% ../nbs/13_fade_in_decoding.ipynb #ab08b088
+# %% ../nbs/13_fade_in_decoding.ipynb #d08cf9c0
 @dataclass
 class GeneratorConfig:
     "What a generator is; a variant is the base with one field changed."
@@ -36,7 +36,7 @@ class GeneratorConfig:
     @property
     def name(self): return "T_warp" if self.warp else "F3A-GAN"
 
-# %% ../nbs/13_fade_in_decoding.ipynb #a54e3113
+# %% ../nbs/13_fade_in_decoding.ipynb #beb26804
 class UpBlock(nn.Module):
     "Double the resolution: strided deconvolution, instance normalisation, PReLU."
     def __init__(self, cin, cout, kind="prelu"):
@@ -45,7 +45,7 @@ class UpBlock(nn.Module):
     def forward(self, x): # (B,cin,H,W)
         return self.act(self.norm(self.deconv(x)))  # (B,cout,2H,2W)
 
-# %% ../nbs/13_fade_in_decoding.ipynb #d14bf240
+# %% ../nbs/13_fade_in_decoding.ipynb #ea2a2078
 class Generator(nn.Module):
     "The two-stream generator T: (I_s, f) → I_t of section III-B; with `cfg.warp`, T_warp."
     def __init__(self, cfg:GeneratorConfig=GeneratorConfig()):
@@ -70,7 +70,7 @@ class Generator(nn.Module):
         a = torch.sigmoid(out[:, 3:])  # (B,1,H,W)
         return dict(image=a * painted + (1 - a) * warped, paint=a, painted=painted)
 
-# %% ../nbs/13_fade_in_decoding.ipynb #61419c1f
+# %% ../nbs/13_fade_in_decoding.ipynb #790bc34b
 def _features(self, image):
     "T_enc's features of a picture, for the perceptual loss (Eq. 12); T_warp sees it as source and as perfect warp."
     x = torch.cat([image, image, torch.ones_like(image[:, :1])], 1) if self.cfg.warp else image
@@ -78,7 +78,7 @@ def _features(self, image):
 
 Generator.features = _features
 
-# %% ../nbs/13_fade_in_decoding.ipynb #bc2db8df
+# %% ../nbs/13_fade_in_decoding.ipynb #f1cc9af7
 def save_generator(
     model:Generator, # on any device
     path, # .safetensors
@@ -90,7 +90,7 @@ def save_generator(
     with atomic_path(path) as tmp: save_file(t, tmp, metadata=dict(config=json.dumps(asdict(model.cfg)), info=json.dumps(info)))
     return Path(path)
 
-# %% ../nbs/13_fade_in_decoding.ipynb #b301b0a4
+# %% ../nbs/13_fade_in_decoding.ipynb #206f7858
 def load_generator(
     path, # written by save_generator
     device="cpu",
