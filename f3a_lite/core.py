@@ -4,20 +4,20 @@
 
 # %% auto #0
 __all__ = ['F3AError', 'friendly_errors', 'command', 'get_device', 'seed_everything', 'set_threads', 'atomic_path', 'make_folder',
-           'save_json', 'save_checkpoint', 'load_checkpoint', 'sha256', 'run_info', 'data_path', 'third_party_model',
-           'to_image', 'to_tensor', 'tile_images', 'show_images', 'flow_to_rgb']
+           'save_json', 'one_thread_each', 'save_checkpoint', 'load_checkpoint', 'sha256', 'run_info', 'data_path',
+           'third_party_model', 'to_image', 'to_tensor', 'tile_images', 'show_images', 'flow_to_rgb']
 
-# %% ../nbs/00_core.ipynb #56c556a8
+# %% ../nbs/00_core.ipynb #becbd034
 import contextlib, hashlib, importlib.util, json, os, platform, subprocess, sys, tempfile, time
 from pathlib import Path
 import numpy as np
 import torch
 
-# %% ../nbs/00_core.ipynb #549911c3
+# %% ../nbs/00_core.ipynb #b77466f0
 class F3AError(ValueError):
     "Something is wrong with the input; the message is one sentence that says what and what to do."
 
-# %% ../nbs/00_core.ipynb #804c1b83
+# %% ../nbs/00_core.ipynb #f9dd53dd
 @contextlib.contextmanager
 def friendly_errors():
     "Inside a command: print an `F3AError`, or an operating-system error, as one sentence and exit with code 2."
@@ -31,7 +31,7 @@ def friendly_errors():
     print(message, file=sys.stderr)
     raise SystemExit(2)
 
-# %% ../nbs/00_core.ipynb #c467ed6b
+# %% ../nbs/00_core.ipynb #48a4598e
 def command(
     func, # a function whose arguments are annotated with fastcore's Param
 ):
@@ -44,7 +44,7 @@ def command(
     func.cli = cli
     return func
 
-# %% ../nbs/00_core.ipynb #1f3e70b4
+# %% ../nbs/00_core.ipynb #713dfe3f
 def get_device(
     name:str=None, # 'cuda', 'mps' or 'cpu'; None takes the environment variable F3A_DEVICE, else the best there is
 )->torch.device: # the device that everything of one run lives on
@@ -56,7 +56,7 @@ def get_device(
         raise F3AError(f"Device '{name}' is not available here: choose one of {[k for k, v in there.items() if v]}.")
     return torch.device(name)
 
-# %% ../nbs/00_core.ipynb #d399c3e5
+# %% ../nbs/00_core.ipynb #699a2e87
 def seed_everything(
     seed:int=0, # any integer
 )->None:
@@ -64,7 +64,7 @@ def seed_everything(
     import random
     random.seed(seed); np.random.seed(seed % 2**32); torch.manual_seed(seed)
 
-# %% ../nbs/00_core.ipynb #5e04c8e9
+# %% ../nbs/00_core.ipynb #528304bf
 def set_threads(
     n:int=None, # number of threads; None: the environment variable F3A_THREADS, else all physical cores
 )->int: # the number set
@@ -73,7 +73,7 @@ def set_threads(
     torch.set_num_threads(n)
     return n
 
-# %% ../nbs/00_core.ipynb #65bdcafa
+# %% ../nbs/00_core.ipynb #1f293a41
 @contextlib.contextmanager
 def atomic_path(
     path, # the file to be written
@@ -95,7 +95,7 @@ def atomic_path(
             raise F3AError(f"The disk is full: '{path.name}' was not written; free some space and run the command again.") from e
         raise
 
-# %% ../nbs/00_core.ipynb #71b91e0b
+# %% ../nbs/00_core.ipynb #51b60d9a
 def make_folder(
     path, # folder that shall exist afterwards
 )->Path:
@@ -106,7 +106,7 @@ def make_folder(
     if not os.access(path, os.W_OK): raise F3AError(f"The folder '{path}' is read-only: choose another output folder.")
     return path
 
-# %% ../nbs/00_core.ipynb #9a6d0df1
+# %% ../nbs/00_core.ipynb #742518f3
 def save_json(
     obj, # anything that json can write; numpy and torch numbers are rounded to Python ones
     path, # the file
@@ -116,7 +116,17 @@ def save_json(
     with atomic_path(path) as tmp: tmp.write_text(json.dumps(obj, indent=1, default=plain) + "\n", encoding="utf-8")
     return Path(path)
 
-# %% ../nbs/00_core.ipynb #4d82c760
+# %% ../nbs/00_core.ipynb #527321d9
+@contextlib.contextmanager
+def one_thread_each():
+    "While processes are started: one thread each, for every library that keeps a pool of its own."
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"); before = {n: os.environ.get(n) for n in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try: yield
+    finally:
+        for n, v in before.items(): os.environ.pop(n) if v is None else os.environ.__setitem__(n, v)
+
+# %% ../nbs/00_core.ipynb #f9375b2d
 def save_checkpoint(
     path, # the file
     config:dict, # settings of the run; must be the same when it goes on
@@ -132,7 +142,7 @@ def load_checkpoint(path, config, device="cpu"):
     if s.get("config") != json.dumps(config): raise F3AError(f"'{path}' belongs to a run with other settings: give another output folder, or delete it to start anew.")
     return s
 
-# %% ../nbs/00_core.ipynb #fc5358ea
+# %% ../nbs/00_core.ipynb #430f0afd
 def sha256(
     path, # a file
 )->str: # 64 hexadecimal digits
@@ -142,7 +152,7 @@ def sha256(
         for block in iter(lambda: f.read(1 << 20), b""): h.update(block)
     return h.hexdigest()
 
-# %% ../nbs/00_core.ipynb #36ec04ae
+# %% ../nbs/00_core.ipynb #7fb896b7
 def run_info(
     command:str=None, # the command as typed; default: this process's own
     seed:int=None, # the seed that made the result
@@ -156,7 +166,7 @@ def run_info(
                 python=platform.python_version(), torch=torch.__version__, date=time.strftime("%Y-%m-%d %H:%M"),
                 seconds=None if t0 is None else round(time.time() - t0, 1))
 
-# %% ../nbs/00_core.ipynb #7f0683fa
+# %% ../nbs/00_core.ipynb #a1ede247
 def data_path(
     name:str="", # file name inside the bundled data; '' for the folder
 )->Path:
@@ -168,7 +178,7 @@ def data_path(
         if (root / name).exists(): return root / name
     raise F3AError(f"The bundled file '{name}' is missing: install f3a_lite again, or run it from a complete checkout.")
 
-# %% ../nbs/00_core.ipynb #482ef7c6
+# %% ../nbs/00_core.ipynb #34ed349a
 def third_party_model(
     file:str, # 'shape_predictor_68_face_landmarks.dat' or 'dlib_face_recognition_resnet_model_v1.dat'
 )->Path:
@@ -179,7 +189,7 @@ def third_party_model(
         raise F3AError(f"The tracker's file '{file}' is missing: run `pip install face-recognition-models`, or bring your own landmarks.")
     return path
 
-# %% ../nbs/00_core.ipynb #36fbf78c
+# %% ../nbs/00_core.ipynb #2f2a555e
 def to_image(
     x, # tensor (3,H,W) or (H,W) in [0,1], or array (H,W,3) uint8
 )->np.ndarray: # (H,W,3) uint8
@@ -192,7 +202,7 @@ def to_image(
     if x.dtype != np.uint8: x = (np.nan_to_num(x).clip(0, 1) * 255 + 0.5).astype(np.uint8)
     return x[..., :3]
 
-# %% ../nbs/00_core.ipynb #7fbb3661
+# %% ../nbs/00_core.ipynb #68b9846d
 def to_tensor(
     x, # (...,H,W,3) uint8
     device="cpu", # where it shall live
@@ -200,7 +210,7 @@ def to_tensor(
     "Bytes to what a network takes."
     return torch.tensor(np.ascontiguousarray(x), device=device).movedim(-1, -3).float() / 255
 
-# %% ../nbs/00_core.ipynb #ac621553
+# %% ../nbs/00_core.ipynb #a5d3ac28
 def tile_images(
     images, # list of pictures of equal size
     ncols:int=8, # pictures a row
@@ -215,7 +225,7 @@ def tile_images(
         sheet[y:y + h, x:x + w] = im
     return sheet
 
-# %% ../nbs/00_core.ipynb #5eeb8e46
+# %% ../nbs/00_core.ipynb #570b3684
 def show_images(
     images, # list of pictures
     titles=None, # a title for each
@@ -235,7 +245,7 @@ def show_images(
     fig.tight_layout(pad=.3)
     return fig
 
-# %% ../nbs/00_core.ipynb #51a8bdfa
+# %% ../nbs/00_core.ipynb #1badb196
 def flow_to_rgb(
     flow, # (3,H,W) facial flow
     scale:float=None, # motion shown as full colour; None: the largest in this flow

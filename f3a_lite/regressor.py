@@ -9,7 +9,7 @@ __all__ = ['HEADS', 'LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'poin
            'point_error', 'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'one_rotation',
            'pose_error_between_models', 'variance_share', 'train_regressor', 'f3a_train_regressor']
 
-# %% ../nbs/09_regressor.ipynb #72dc913e
+# %% ../nbs/09_regressor.ipynb #e4150fc5
 import json, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from .projection import euler_to_matrix, matrix_to_euler, pose, posed_landmarks,
 from .fitting import landmark_error, landmark_model
 from .rendered import RenderedSet, render_set, rendered_face
 
-# %% ../nbs/09_regressor.ipynb #edcca82b
+# %% ../nbs/09_regressor.ipynb #ecede0f0
 class ResBlock(nn.Module):
     "PRNet's residual block: 1×1 down, 4×4 with stride, 1×1 up, and a shortcut."
     def __init__(self, cin, cout, stride):
@@ -43,7 +43,7 @@ class ResBlock(nn.Module):
         h = F.relu(self.n2(self.look(F.pad(h, self.pad))))  # (B,cout/2,H/stride,W/stride)
         return F.relu(self.n3(self.up(h) + self.skip(x)))  # (B,cout,H/stride,W/stride)
 
-# %% ../nbs/09_regressor.ipynb #831f4772
+# %% ../nbs/09_regressor.ipynb #c5947139
 @dataclass
 class RegressorConfig:
     "What a regressor is."
@@ -60,7 +60,7 @@ class RegressorConfig:
 
 HEADS = dict(id_coeff=None, exp_coeff=None, rotation=3, translation=2, scale=1)
 
-# %% ../nbs/09_regressor.ipynb #d54c6181
+# %% ../nbs/09_regressor.ipynb #ba3fab7f
 class Regressor(nn.Module):
     "Picture → all of P, in named heads."
     def __init__(self, cfg:RegressorConfig=RegressorConfig()):
@@ -79,7 +79,7 @@ class Regressor(nn.Module):
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
-# %% ../nbs/09_regressor.ipynb #2acf5928
+# %% ../nbs/09_regressor.ipynb #01ecb00e
 def point_weights(
     mouth:float=10., # the paper's factors
     eyes:float=5.,
@@ -88,7 +88,7 @@ def point_weights(
     w = torch.ones(68); w[36:48], w[48:] = eyes, mouth
     return w
 
-# %% ../nbs/09_regressor.ipynb #0912f057
+# %% ../nbs/09_regressor.ipynb #2b96c629
 def landmark_loss(
     points, # (B,68,2) projected, image plane
     target, # (B,68,2)
@@ -100,7 +100,7 @@ def landmark_loss(
     w = (w * torch.ones_like(points[..., 0])) if known is None else w * known  # (B,68)
     return ((points - target).abs() * w[..., None]).sum() / (2 * w.sum()).clamp(min=1e-6)
 
-# %% ../nbs/09_regressor.ipynb #a5098d3d
+# %% ../nbs/09_regressor.ipynb #a2dd9273
 def shape_loss(model, params, truth):
     "Eq. 6: mean absolute difference of the unposed vertices, dm."
     K, L = params.id_coeff.shape[1], params.exp_coeff.shape[1]
@@ -115,7 +115,7 @@ def coefficient_loss(params, model):
     "L_reg: mean size of the identity coefficients (in standard deviations) plus that of the expression coefficients."
     return (params.id_coeff / model.id_std[:params.id_coeff.shape[1]]).abs().mean() + params.exp_coeff.abs().mean()
 
-# %% ../nbs/09_regressor.ipynb #1b0326fd
+# %% ../nbs/09_regressor.ipynb #46697b62
 LAMBDAS = (10., 1., 1e-3)  # λ1, λ2, λ3 of the supplement
 
 def warm_loss(
@@ -130,7 +130,7 @@ def warm_loss(
     terms = dict(shp=shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #76d9fbbd
+# %% ../nbs/09_regressor.ipynb #645cef77
 def sub_loss(
     model:MorphableModel,
     params:FaceParams, # predicted
@@ -142,7 +142,7 @@ def sub_loss(
     terms = dict(lm=landmark_loss(posed_landmarks(landmark_model(model), params)[..., :2], marks, known=known), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #53438093
+# %% ../nbs/09_regressor.ipynb #e06e90e7
 def move_in_plane(
     images, # (B,3,H,W)
     params, # FaceParams, or landmarks (B,68,2)
@@ -162,7 +162,7 @@ def move_in_plane(
     t = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))
     return out, params.replace(rotation=matrix_to_euler(Q @ euler_to_matrix(params.rotation)), translation=t, scale=params.scale * zoom)
 
-# %% ../nbs/09_regressor.ipynb #72171cff
+# %% ../nbs/09_regressor.ipynb #99387c48
 def augment(
     images, # (B,3,H,W)
     params, # FaceParams or landmarks
@@ -180,7 +180,7 @@ def augment(
         x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev)
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
-# %% ../nbs/09_regressor.ipynb #21755b4b
+# %% ../nbs/09_regressor.ipynb #5dc7196d
 class LazyFrames:
     "Frames (T,H,W,3) uint8, on disk or not, that become tensors (n,3,H,W) when they are indexed."
     def __init__(self, frames): self.frames = frames
@@ -199,13 +199,13 @@ def predict(self:Regressor, images, batch:int=64, named:bool=True):
     self.train(was); p = FaceParams.stack(out)
     return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if named else p
 
-# %% ../nbs/09_regressor.ipynb #652c6fba
+# %% ../nbs/09_regressor.ipynb #7c768941
 def save_regressor(net, path, **info):
     "Write weights (float16) and facts as safetensors."
     t = {k: v.detach().cpu().half().contiguous() if v.is_floating_point() else v.cpu() for k, v in net.state_dict().items()}
     with atomic_path(path) as tmp: save_file(t, tmp, metadata=dict(kind="regressor", config=json.dumps(asdict(net.cfg)), info=json.dumps(info)))
 
-# %% ../nbs/09_regressor.ipynb #d9f11043
+# %% ../nbs/09_regressor.ipynb #2a297d60
 def load_regressor(
     path=None, # None: the bundled weights
     device="cpu",
@@ -222,7 +222,7 @@ def load_regressor(
     net.info = json.loads(meta["info"])
     return net.to(device).eval()
 
-# %% ../nbs/09_regressor.ipynb #c138f537
+# %% ../nbs/09_regressor.ipynb #d031a97c
 @dataclass
 class RegressorTraining:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -242,7 +242,7 @@ class RegressorTraining:
         n = kw.pop("net", RegressorConfig.paper())
         return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., ema=0.), **kw})
 
-# %% ../nbs/09_regressor.ipynb #9c56dd33
+# %% ../nbs/09_regressor.ipynb #f5e2541f
 class RegressorTrainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, faces=None, clips=(), device=None, face_model=None):
@@ -255,7 +255,7 @@ class RegressorTrainer:
         self.average = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/09_regressor.ipynb #a613f7a0
+# %% ../nbs/09_regressor.ipynb #9656c18a
 @patch
 def batch(self:RegressorTrainer, k):
     "Pictures and FaceParams (warm-up), or pictures, landmarks and which are known (second phase), of step k."
@@ -267,7 +267,7 @@ def batch(self:RegressorTrainer, k):
     x, m = torch.cat([self.clips[i].images(j) for i, j in pick]), torch.stack([self.clips[i].landmarks[j] for i, j in pick])
     return *augment(x.to(self.device), m.to(self.device), g, .6 * self.cfg.augment), torch.ones(n, 68, device=self.device)
 
-# %% ../nbs/09_regressor.ipynb #c2b9664a
+# %% ../nbs/09_regressor.ipynb #ec96cdc0
 @patch
 def lr_at(self:RegressorTrainer, k):
     "A warm-up of 50 steps, a cosine to a hundredth; a tenth of that in the second phase."
@@ -275,7 +275,7 @@ def lr_at(self:RegressorTrainer, k):
     j = k if k < self.cfg.steps else k - self.cfg.steps
     return float(top * min(1, (j + 1) / 50) * (.01 + .99 * .5 * (1 + np.cos(np.pi * j / max(1, n)))))
 
-# %% ../nbs/09_regressor.ipynb #69f90c9f
+# %% ../nbs/09_regressor.ipynb #7ffab15c
 @patch
 def step(self:RegressorTrainer):
     "One step; gives the terms of the loss."
@@ -292,7 +292,7 @@ def step(self:RegressorTrainer):
     self.log.append(dict(step=k, **row))
     return row
 
-# %% ../nbs/09_regressor.ipynb #804d35d5
+# %% ../nbs/09_regressor.ipynb #443c5e99
 @patch
 def averaged(self:RegressorTrainer):
     "A regressor with the moving average of the weights."
@@ -304,14 +304,14 @@ def save(self:RegressorTrainer, path):
     "A checkpoint, written atomically."
     save_checkpoint(path, asdict(self.cfg), net=self.net.state_dict(), opt=self.opt.state_dict(), average=self.average, done=self.done, seconds=self.seconds, log=json.dumps(self.log))
 
-# %% ../nbs/09_regressor.ipynb #5983fb8b
+# %% ../nbs/09_regressor.ipynb #5343f8dd
 @patch
 def load(self:RegressorTrainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
     s = load_checkpoint(path, asdict(self.cfg), self.device)
     self.net.load_state_dict(s["net"]); self.opt.load_state_dict(s["opt"]); self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/09_regressor.ipynb #0cf350d2
+# %% ../nbs/09_regressor.ipynb #edac48eb
 def loss_shares(log, steps=(0, 1000)):
     "Share of the total of each term of L_warm at some steps (mean over 20)."
     rows = {}
@@ -320,13 +320,13 @@ def loss_shares(log, steps=(0, 1000)):
         if part: rows[k] = {n: float(np.mean([r[n] / r["total"] for r in part])) for n in ("shp", "lm", "tr", "reg")}
     return rows
 
-# %% ../nbs/09_regressor.ipynb #a88afbb1
+# %% ../nbs/09_regressor.ipynb #576d30ab
 def pose_error(params, truth):
     "Mean absolute error of pitch, yaw and roll in degrees, angle by angle (3,)."
     d = params.rotation - truth.rotation
     return (torch.remainder(d + np.pi, 2 * np.pi) - np.pi).abs().mean(0) * 180 / np.pi
 
-# %% ../nbs/09_regressor.ipynb #e390707b
+# %% ../nbs/09_regressor.ipynb #c118bf11
 def point_error(
     model:MorphableModel,
     params:FaceParams, # T predicted faces
@@ -337,7 +337,7 @@ def point_error(
     d = (posed_landmarks(landmark_model(model), params)[..., :2] - marks).norm(dim=-1).mean(1)
     return d / ((marks[:, 36] - marks[:, 45]).norm(dim=-1) if unit is None else unit)
 
-# %% ../nbs/09_regressor.ipynb #9a1529fb
+# %% ../nbs/09_regressor.ipynb #52248177
 def evaluate_rendered(
     net, # a Regressor
     faces:RenderedSet, # of people that training never saw
@@ -350,7 +350,7 @@ def evaluate_rendered(
     axes = pose_error(p, t)
     return dict(pose=float(axes.mean()), pitch=float(axes[0]), yaw=float(axes[1]), roll=float(axes[2]), points=float(e.mean()), points_median=float(e.median()), points_frontal=float(e[near].mean()), pictures=len(idx))
 
-# %% ../nbs/09_regressor.ipynb #6cb466c8
+# %% ../nbs/09_regressor.ipynb #5487b557
 def finetune(
     net:Regressor, # stays as it is
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -375,7 +375,7 @@ def finetune(
         opt.zero_grad(); loss.backward(); opt.step()
     return net
 
-# %% ../nbs/09_regressor.ipynb #38a2cccb
+# %% ../nbs/09_regressor.ipynb #7dee503c
 def regress_clip(
     net:Regressor,
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -390,13 +390,13 @@ def jitter(marks):
     eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1).median()
     return float((marks[2:] - 2 * marks[1:-1] + marks[:-2]).norm(dim=-1).mean() / eye)
 
-# %% ../nbs/09_regressor.ipynb #f41e2044
+# %% ../nbs/09_regressor.ipynb #92eedf99
 def one_rotation(A, B):
     "The rotation C (3,3) for which A·C comes closest to B, both (n,3,3)."
     U, _, V = torch.linalg.svd((A.transpose(1, 2) @ B).sum(0))
     return U @ torch.diag(torch.tensor([1., 1, torch.det(U @ V)])) @ V
 
-# %% ../nbs/09_regressor.ipynb #ad0c8243
+# %% ../nbs/09_regressor.ipynb #5d30951d
 def pose_error_between_models(
     predicted, # (n,3) angles with our model's zero pose
     annotated, # (n,3) angles with another model's
@@ -409,13 +409,13 @@ def pose_error_between_models(
         out.append((torch.remainder(d + np.pi, 2 * np.pi) - np.pi).abs() * 180 / np.pi)
     return torch.stack(out)
 
-# %% ../nbs/09_regressor.ipynb #583fbc9a
+# %% ../nbs/09_regressor.ipynb #83a59e0d
 def variance_share(params, truth):
     "Variance of predicted coefficients over that of the true ones: identity, expression, rotation; 0 is mode collapse."
     v = lambda x: float(x.var(0).sum())
     return {n: v(getattr(params, n)) / v(getattr(truth, n)) for n in ("id_coeff", "exp_coeff", "rotation")}
 
-# %% ../nbs/09_regressor.ipynb #91e57675
+# %% ../nbs/09_regressor.ipynb #afca68d6
 def train_regressor(
     cfg:RegressorTraining, # what to do
     out, # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
@@ -456,7 +456,7 @@ def train_regressor(
     if results: print(f"unseen rendered people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
     return results
 
-# %% ../nbs/09_regressor.ipynb #5e19a6ea
+# %% ../nbs/09_regressor.ipynb #9ef04e35
 @command
 def f3a_train_regressor(
     clips:Param("prepared clips for the second phase (folders written by f3a_prepare)", nargs="*"),

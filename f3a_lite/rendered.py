@@ -9,23 +9,23 @@ __all__ = ['SKINS', 'HAIRS', 'IRISES', 'HEAD', 'HAIR', 'TEETH', 'GLASSES', 'BODY
            'rendered_face', 'exact_landmarks', 'render_set', 'RenderedSet', 'smooth_track', 'clip_params',
            'render_clip']
 
-# %% ../nbs/07_rendered_faces.ipynb #3db336f8
+# %% ../nbs/07_rendered_faces.ipynb #d6ee04ce
 import dataclasses, functools, io
 from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from .core import F3AError, save_json, to_tensor
+from .core import F3AError, one_thread_each, save_json, to_tensor
 from .morphable import FaceParams, MorphableModel, REGIONS, open_model
 from .projection import euler_to_matrix, posed_landmarks, to_pixels
 from .rasterizer import rasterize_map
 
-# %% ../nbs/07_rendered_faces.ipynb #daa004f8
+# %% ../nbs/07_rendered_faces.ipynb #70fc7885
 SKINS = np.array([[.96, .80, .71], [.93, .74, .62], [.87, .66, .53], [.76, .55, .42], [.58, .39, .28], [.42, .28, .20], [.30, .20, .15]])  # sRGB, light to dark
 HAIRS = np.array([[.05, .04, .04], [.12, .08, .06], [.27, .17, .10], [.45, .30, .17], [.72, .56, .34], [.50, .22, .10], [.55, .54, .53], [.85, .84, .82]])  # black to white
 IRISES = np.array([[.20, .11, .06], [.33, .19, .09], [.42, .36, .18], [.35, .45, .35], [.33, .47, .60], [.45, .48, .50]])  # brown, hazel, green, blue, grey
 
-# %% ../nbs/07_rendered_faces.ipynb #0978f834
+# %% ../nbs/07_rendered_faces.ipynb #e018c28a
 @dataclasses.dataclass
 class Look:
     "What one person looks like, apart from her shape. Colours are sRGB in [0,1], lengths in dm."
@@ -48,7 +48,7 @@ class Look:
     rim:tuple # half axes of the glasses
     waves:np.ndarray # (24,4) direction and phase of the smooth random fields
 
-# %% ../nbs/07_rendered_faces.ipynb #2516b0c4
+# %% ../nbs/07_rendered_faces.ipynb #4c63da65
 def _sample_look(rng):
     "A random person's looks from a numpy generator."
     k = rng.uniform(0, len(SKINS) - 1); i = int(k); tone = SKINS[i] * (1 - k + i) + SKINS[i + 1] * (k - i) if i + 1 < len(SKINS) else SKINS[i]
@@ -64,13 +64,17 @@ def _sample_look(rng):
 
 Look.sample = staticmethod(_sample_look)
 
-# %% ../nbs/07_rendered_faces.ipynb #4c4128a4
+# %% ../nbs/07_rendered_faces.ipynb #9ccdae47
+def _f(*values):
+    "Numbers as float32: a single float64 would make all pixels float64, and twice as slow."
+    return np.array(values, np.float32)
+
 def _smooth(lo, hi, x):
     "0 below lo, 1 above hi, smooth between (smoothstep)."
     t = np.clip((x - lo) / (hi - lo), 0, 1)
     return t * t * (3 - 2 * t)
 
-# %% ../nbs/07_rendered_faces.ipynb #7821c833
+# %% ../nbs/07_rendered_faces.ipynb #a309d29d
 def _to_line(x, y, line):
     "Distance of points to a polyline (n,2), and where along it (0 to 1) the nearest place is."
     best, where = np.full(x.shape, 9., np.float32), np.zeros(x.shape, np.float32)
@@ -83,9 +87,9 @@ def _to_line(x, y, line):
 
 def _field(c, waves, freq):
     "A smooth random field over canonical points (n,3), about −1 to 1: a sum of a few waves."
-    return np.sin((c * freq) @ waves[:, :3].T.astype(np.float32) + waves[:, 3].astype(np.float32)).sum(1) / np.sqrt(len(waves) / 2)
+    return np.sin((c.astype(np.float32) * np.float32(freq)) @ waves[:, :3].T.astype(np.float32) + waves[:, 3].astype(np.float32)).sum(1) / np.float32(np.sqrt(len(waves) / 2))
 
-# %% ../nbs/07_rendered_faces.ipynb #2e43b33b
+# %% ../nbs/07_rendered_faces.ipynb #eadc7ae6
 @functools.lru_cache(None)
 def _lines():
     "Brow, upper and lower lid, mean eyeball, upper and lower lip of the open model, on the side x > 0 of the mean face."
@@ -99,7 +103,7 @@ def _lip_mask(x, y, z):
     up = np.interp(x, top[:, 0], top[:, 1]) + .012; down = np.interp(x, low[:, 0], low[:, 1]) - .015
     return _smooth(-edge, edge, up - y) * _smooth(-edge, edge, y - down) * _smooth(edge, -edge, x - top[-1, 0]) * (z > .3)
 
-# %% ../nbs/07_rendered_faces.ipynb #557efb35
+# %% ../nbs/07_rendered_faces.ipynb #e9726091
 def skin_albedo(
     look:Look, # whose skin
     c:np.ndarray, # (n,3) canonical positions, dm
@@ -108,33 +112,33 @@ def skin_albedo(
     x, y, z = np.abs(c[:, 0]), c[:, 1], c[:, 2]; brow, upper, lower = _lines()[:3]; lip = _lip_mask(x, y, z)
     grain = _field(c, look.waves[:6], 3.)
     red = np.exp(-((x - .38)**2 + (y + .15)**2) / .03) + np.exp(-(x**2 + (y + .08)**2) / .012)
-    out = look.skin * (1 + .03 * grain[:, None]) * (1 - (look.redness * red)[:, None] * [.05, .35, .35])
+    out = _f(*look.skin) * (1 + .03 * grain[:, None]) * (1 - (np.float32(look.redness) * red)[:, None] * _f(.05, .35, .35))
     spots = _smooth(1., 1.5, _field(c, look.waves[6:12], 38.)) * _smooth(-.5, -.1, y) * (z > 0)
-    out = out * (1 - look.freckles * .35 * spots[:, None] * [.6, .9, 1])
+    out = out * (1 - np.float32(look.freckles * .35) * spots[:, None] * _f(.6, .9, 1))
     d, _ = _to_line(x, y, np.concatenate([upper, lower[::-1]])); front = (z > .15) & (y > 0) & (y < .6)
     out = out * (1 - .18 * (np.exp(-(d / .07)**2) * front)[:, None])  # the socket is a little darker
-    out = out * (1 - lip[:, None]) + look.lips * lip[:, None]
-    shade = np.zeros(len(c)); low = (y < .1) & (z > -.45)
+    out = out * (1 - lip[:, None]) + _f(*look.lips) * lip[:, None]
+    shade = np.zeros(len(c), np.float32); low = (y < .1) & (z > -.45)
     if look.stubble:
         area = _smooth(-.12, -.3, y + .35 * x - .05) * low * _smooth(-1.05, -.9, y) * (1 - lip) * _smooth(.14, .2, np.hypot(x * .8, y + .53) + (y > -.4) * .06)
-        shade = area * look.stubble * (.45 + .35 * look.stubble + .07 * _field(c, look.waves[12:18], 130.))
+        shade = area * np.float32(look.stubble) * (.45 + .35 * look.stubble + .07 * _field(c, look.waves[12:18], 130.))
     d, t = _to_line(x, y, brow); thick = .055 * (1 - .55 * t)
-    hair = look.brows * _smooth(1.3 * thick, .5 * thick, d) * front * (.8 + .2 * _field(c, look.waves[18:24], 60.))
+    hair = np.float32(look.brows) * _smooth(1.3 * thick, .5 * thick, d) * front * (.8 + .2 * _field(c, look.waves[18:24], 60.))
     lash = .8 * _smooth(.022, .006, _to_line(x, y, upper)[0]) * front
     a = np.clip(np.maximum(np.maximum(shade, hair), lash), 0, 1)[:, None]
-    return np.clip(out * (1 - a) + np.minimum(look.hair * .9, look.skin * .45) * a, 0, 1)
+    return np.clip(out * (1 - a) + _f(*np.minimum(look.hair * .9, look.skin * .45)) * a, 0, 1)
 
-# %% ../nbs/07_rendered_faces.ipynb #af7d89fe
+# %% ../nbs/07_rendered_faces.ipynb #c2db19bf
 def eye_albedo(look, c):
     "Colour of the eyeball at canonical points (n,3)."
     centre = _lines()[3]; v = np.stack([np.abs(c[:, 0]), c[:, 1], c[:, 2]], 1) - centre
     a = np.arctan2(np.hypot(v[:, 0], v[:, 1]), np.maximum(v[:, 2], 1e-3))  # angle from straight ahead
-    white = np.array([.90, .88, .86]) - .1 * _smooth(.6, 1., a)[:, None] * [0, 1, 1]
-    iris = look.iris * (.75 + .5 * _smooth(.18, .42, a)[:, None]) * (1 - .6 * _smooth(.42, .5, a))[:, None]
+    white = _f(.90, .88, .86) - .1 * _smooth(.6, 1., a)[:, None] * _f(0, 1, 1)
+    iris = _f(*look.iris) * (.75 + .5 * _smooth(.18, .42, a)[:, None]) * (1 - .6 * _smooth(.42, .5, a))[:, None]
     out = np.where((a < .5)[:, None], iris, white)
     return np.where((a < .2)[:, None], .02, out)
 
-# %% ../nbs/07_rendered_faces.ipynb #745296af
+# %% ../nbs/07_rendered_faces.ipynb #eff31a20
 HEAD, HAIR, TEETH, GLASSES, BODY = range(5)
 
 def _grid(rows, cols, closed=False):
@@ -149,13 +153,13 @@ def teeth_mesh():
     rows = [[-.345, -.452], [-.462, -.55]]
     return np.stack([np.stack([arc + [0, y, 0] for y in r]) for r in rows]), _grid(2, 13)
 
-# %% ../nbs/07_rendered_faces.ipynb #01470e76
+# %% ../nbs/07_rendered_faces.ipynb #8b0b9ff7
 def _above_hairline(c):
     "How far canonical points (n,3) lie above the usual hairline, dm."
     z = c[:, 2]
     return c[:, 1] - np.where(z > -.2, .02 + (z + .2) * 1.42, .02 + (z + .2) * .7) - .12 * np.minimum(np.abs(c[:, 0]), .6) * (z > 0)
 
-# %% ../nbs/07_rendered_faces.ipynb #aa42ce51
+# %% ../nbs/07_rendered_faces.ipynb #376d96d9
 @functools.lru_cache(None)
 def _hair_mesh():
     "Indices of the head's vertices that carry hair, and triangles among them."
@@ -166,7 +170,7 @@ def _hair_mesh():
     used = np.unique(tri); back = np.full(len(c), -1); back[used] = np.arange(len(used))
     return used, back[tri]
 
-# %% ../nbs/07_rendered_faces.ipynb #4d4501d7
+# %% ../nbs/07_rendered_faces.ipynb #c54646eb
 def hair_vertices(look, V, normals):
     "The shell over the scalp of one unposed head (N,3)."
     idx, _ = _hair_mesh(); c = open_model().mean_shape.numpy()[idx]; n = normals[idx].copy(); v = V[idx].copy()
@@ -180,7 +184,7 @@ def hair_vertices(look, V, normals):
     v[:, 1] -= hang; v[:, 0] *= 1 + .12 * np.minimum(hang, 1)
     return v
 
-# %% ../nbs/07_rendered_faces.ipynb #a18a800a
+# %% ../nbs/07_rendered_faces.ipynb #b317cb77
 def _tube(path, radius, closed):
     "A four-sided tube around a path (n,3)."
     d = np.roll(path, -1, 0) - np.roll(path, 1, 0)
@@ -191,7 +195,7 @@ def _tube(path, radius, closed):
     if closed: ring = np.concatenate([ring, ring[:1]])
     return ring.reshape(-1, 3), _grid(len(ring), 4, True)
 
-# %% ../nbs/07_rendered_faces.ipynb #10364a48
+# %% ../nbs/07_rendered_faces.ipynb #d0d5a31d
 def glasses_mesh(rim):
     "Vertices and triangles of a pair of glasses before the mean face; `rim` are the half axes."
     t = np.linspace(0, 2 * np.pi, 24, endpoint=False); sq = lambda u: np.sign(u) * np.abs(u) ** .75
@@ -204,7 +208,7 @@ def glasses_mesh(rim):
     n = np.cumsum([0] + [len(v) for v, _ in parts])
     return np.concatenate([v for v, _ in parts]), np.concatenate([f + k for (_, f), k in zip(parts, n)])
 
-# %% ../nbs/07_rendered_faces.ipynb #bdffa30c
+# %% ../nbs/07_rendered_faces.ipynb #9c42270c
 def body_mesh():
     "Neck, shoulders and chest."
     ring = np.array([[-1.0, .3, .28], [-1.25, .36, .35], [-1.42, .48, .42], [-1.52, .85, .48], [-1.68, 1.3, .55], [-1.95, 1.6, .6], [-3.4, 1.75, .65]])
@@ -212,7 +216,7 @@ def body_mesh():
     v = np.stack([np.stack([rx * np.sin(t), 0 * t + y, -.62 + rz * np.cos(t)], -1) for y, rx, rz in ring])
     return v.reshape(-1, 3), _grid(len(ring), 28, True)
 
-# %% ../nbs/07_rendered_faces.ipynb #a3e9c545
+# %% ../nbs/07_rendered_faces.ipynb #9420859a
 @functools.lru_cache(None)
 def _face_parts():
     "What is the same for everyone: masks of the head's vertices."
@@ -220,7 +224,7 @@ def _face_parts():
     mouth = is_("mouth_interior") + ((reg == REGIONS.index("skin")) & (np.abs(c[:, 0]) < .27) & (c[:, 1] < -.3) & (c[:, 1] > -.54) & (c[:, 2] < .33) & (c[:, 2] > -.4))
     return c, np.minimum(mouth, 1).astype(np.float32), is_("eyeballs")
 
-# %% ../nbs/07_rendered_faces.ipynb #98cd4303
+# %% ../nbs/07_rendered_faces.ipynb #ea1b49f3
 def assemble(look, V, normals, lips, chin):
     "Vertices, canonical positions, part numbers and triangles of head, hair, teeth and glasses, unposed. `lips`, `chin` (3,): where this person's closed lips are, and how far the chin has moved."
     m = open_model(); tt, tri_t = teeth_mesh(); v, c, part, tri = [V], [m.mean_shape.numpy()], [np.full(len(V), HEAD)], [m.triangles.numpy()]
@@ -231,7 +235,7 @@ def assemble(look, V, normals, lips, chin):
     if look.glasses: g, f = glasses_mesh(look.rim); add(g + skull, g, GLASSES, f)
     return np.concatenate(v), np.concatenate(c), np.concatenate(part), np.concatenate(tri)
 
-# %% ../nbs/07_rendered_faces.ipynb #098fdd5a
+# %% ../nbs/07_rendered_faces.ipynb #14b49b07
 def _normals(v, tri):
     "Unit vertex normals (n,3) of one mesh."
     a, b, c = v[tri[:, 0]], v[tri[:, 1]], v[tri[:, 2]]; u, w = b - a, c - a
@@ -239,7 +243,7 @@ def _normals(v, tri):
     at = tri.T.ravel(); out = np.stack([np.bincount(at, np.tile(face[:, k], 3), len(v)) for k in range(3)], 1)
     return (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
-# %% ../nbs/07_rendered_faces.ipynb #df603bf7
+# %% ../nbs/07_rendered_faces.ipynb #f86f47f1
 def sample_light(rng):
     "Random light: (9,3) harmonics per colour, and the direction (3,) of the strongest lamp."
     d = rng.normal(size=3) * [1, .6, .4] + [0, .35, .7]; d /= np.linalg.norm(d)
@@ -255,29 +259,29 @@ def shade(normals, sh):
     basis = np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)
     return np.clip(basis @ sh.astype(np.float32), .03, None)
 
-# %% ../nbs/07_rendered_faces.ipynb #e1811be5
+# %% ../nbs/07_rendered_faces.ipynb #d81e9444
 def _colours(look, a, sh, lamp):
     "sRGB (n,3) of pixels with attributes a (n,9): canonical 3, normal 3, mouth, eyeball, part."
     c, n, mouth, ball, part = a[:, :3], a[:, 3:6], a[:, 6], a[:, 7], np.rint(a[:, 8]).astype(int)
     n = n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6); out = np.zeros((len(a), 3), np.float32); gloss = np.zeros(len(a), np.float32)
     k = part == HEAD; col = skin_albedo(look, c[k]); m, b = mouth[k, None], ball[k] > .6
-    col = col * (1 - m) + np.array([.32, .10, .10]) * m * (.4 + .6 * _smooth(.1, .45, c[k, 2]))[:, None]
+    col = col * (1 - m) + _f(.32, .10, .10) * m * (.4 + .6 * _smooth(.1, .45, c[k, 2]))[:, None]
     if b.any(): col[b] = eye_albedo(look, c[k][b])
     out[k] = col; gloss[k] = np.where(b, .5, look.gloss * (1 - mouth[k]))
     k = part == HAIR
     if k.any():
         ang = np.arctan2(c[k, 0], c[k, 2]); strand = np.sin(ang * 37 + look.waves[0, 3] + 3 * c[k, 1]) + np.sin(ang * 71 + 5 * c[k, 1]) + .8 * _field(c[k], look.waves[12:18], 9.)
-        out[k] = np.clip(look.hair * (1 + .07 * strand[:, None]), .01, 1); gloss[k] = .06
-    k = part == TEETH; out[k] = np.array([.86, .83, .76]) * (.72 + .28 * _smooth(.02, .2, np.abs(np.sin(c[k, 0] * 40))))[:, None]
+        out[k] = np.clip(_f(*look.hair) * (1 + .07 * strand[:, None]), .01, 1); gloss[k] = .06
+    k = part == TEETH; out[k] = _f(.86, .83, .76) * (.72 + .28 * _smooth(.02, .2, np.abs(np.sin(c[k, 0] * 40))))[:, None]
     k = part == GLASSES; out[k] = look.frame; gloss[k] = .3
-    k = part == BODY; neck = c[k, 1] > -1.5 - .12 * np.cos(c[k, 0] * 3); out[k] = np.where(neck[:, None], look.skin * .9, look.cloth * (1 + .1 * _field(c[k], look.waves[:6], 4.))[:, None])
+    k = part == BODY; neck = c[k, 1] > -1.5 - .12 * np.cos(c[k, 0] * 3); out[k] = np.where(neck[:, None], _f(*look.skin) * np.float32(.9), _f(*look.cloth) * (1 + .1 * _field(c[k], look.waves[:6], 4.))[:, None])
     h = lamp + [0, 0, 1.]; h /= np.linalg.norm(h)
-    spec = gloss * np.clip(n @ h.astype(np.float32), 0, 1) ** np.where(ball > .6, 90, 22)
+    spec = gloss * np.clip(n @ h.astype(np.float32), 0, 1) ** np.where(ball > .6, np.float32(90), np.float32(22))
     lin = np.square(np.clip(out, 0, 1)) * shade(n, sh) * (1 - .75 * (mouth * (part == HEAD)))[:, None] + spec[:, None]
     lin = lin * (.2 / max(float(lin[part == HEAD].mean()), .02)) ** .6  # the camera exposes for the face, more or less
     return np.sqrt(np.clip(lin, 0, 1))  # a gamma of 2 for sRGB's 2.2: a root is cheap
 
-# %% ../nbs/07_rendered_faces.ipynb #f8f498b7
+# %% ../nbs/07_rendered_faces.ipynb #f39fed2a
 def background(rng, size):
     "A random blurred background (size,size,3), sRGB."
     base = np.clip(rng.uniform(.05, .95) + rng.normal(0, .1, 3), 0, 1); n = rng.choice([2, 3, 6, 12])
@@ -287,7 +291,7 @@ def background(rng, size):
         x, y, w, h = (rng.uniform(0, 1, 4) * size).astype(int); out[y:y + h, x:x + w // 2] = out[y:y + h, x:x + w // 2] * .4 + .6 * np.clip(rng.uniform(0, 1) + rng.normal(0, .08, 3), 0, 1)
     return out
 
-# %% ../nbs/07_rendered_faces.ipynb #f1801452
+# %% ../nbs/07_rendered_faces.ipynb #f11f6120
 def camera(
     rng, # numpy generator
     image:np.ndarray, # (H,W,3) sRGB in [0,1]
@@ -295,9 +299,9 @@ def camera(
     "Blur, exposure, noise, border and JPEG, each by chance."
     from scipy.ndimage import gaussian_filter
     if rng.random() < .7: image = gaussian_filter(image, (s := rng.uniform(0, 1.1), s, 0))
-    image = (image * (1 + rng.normal(0, .04, 3)) * rng.uniform(.75, 1.2)).clip(0, 1) ** rng.uniform(.8, 1.25)
+    image = (image * _f(*(1 + rng.normal(0, .04, 3)) * rng.uniform(.75, 1.2))).clip(0, 1) ** np.float32(rng.uniform(.8, 1.25))
     if rng.random() < .08: image = np.repeat(image.mean(2, keepdims=True), 3, 2)
-    image = image + rng.normal(0, rng.uniform(0, .03), image.shape)
+    image = (image + rng.normal(0, rng.uniform(0, .03), image.shape)).astype(np.float32)
     if rng.random() < .3:
         n, side = int(rng.uniform(.02, .25) * len(image)), rng.integers(4); image = np.rot90(image, side).copy()
         image[:n] = image[n]; image = np.rot90(image, -side)
@@ -306,12 +310,12 @@ def camera(
         buf = io.BytesIO(); out.save(buf, "JPEG", quality=int(rng.uniform(35, 95))); out = Image.open(buf)
     return np.array(out)
 
-# %% ../nbs/07_rendered_faces.ipynb #89816c38
+# %% ../nbs/07_rendered_faces.ipynb #8ad0bd39
 def _shrink(image, size):
     "Average a float picture down to size × size."
     return np.stack([np.asarray(Image.fromarray(image[..., k]).resize((size, size), Image.BOX)) for k in range(3)], -1)
 
-# %% ../nbs/07_rendered_faces.ipynb #f500d8a2
+# %% ../nbs/07_rendered_faces.ipynb #f4ca3f5f
 def render_face(
     look:Look, # what the person looks like
     params:FaceParams, # one face of the open model
@@ -340,7 +344,7 @@ def render_face(
     image = _shrink(image, size)
     return camera(rng, image) if shoot else image
 
-# %% ../nbs/07_rendered_faces.ipynb #fd8de87f
+# %% ../nbs/07_rendered_faces.ipynb #2dcc7729
 @functools.lru_cache(None)
 def _units():
     "Expression units of the open model by group: pairs of one face movement, gaze, blink."
@@ -349,7 +353,7 @@ def _units():
     move = [v for n, v in pairs.items() if not n.startswith("eyeLook") and n not in ("eyeBlink", "tongueOut", "jawOpen")]
     return move, {n: k for k, n in enumerate(names)}
 
-# %% ../nbs/07_rendered_faces.ipynb #afaa9c5e
+# %% ../nbs/07_rendered_faces.ipynb #0e1153e0
 def sample_expression(rng):
     "Expression coefficients (52,), 0 to 1."
     move, at = _units(); e = np.zeros(len(at), np.float32)
@@ -366,7 +370,7 @@ def sample_expression(rng):
     if rng.random() < .02: e[at["tongueOut"]] = rng.uniform(0, 1)
     return e
 
-# %% ../nbs/07_rendered_faces.ipynb #402c5b27
+# %% ../nbs/07_rendered_faces.ipynb #47e7c384
 def sample_pose(rng):
     "Rotation (3,) in radian, translation (3,) and scale on the image plane, as a head crop leaves them."
     wide = rng.random(3) < [.1, .3, .06]
@@ -374,7 +378,7 @@ def sample_pose(rng):
     r = np.clip(r, [-40, -90, -40], [40, 90, 40]) * np.pi / 180
     return r.astype(np.float32), np.append(rng.normal(0, .07, 2), 0).astype(np.float32), np.float32(.66 * np.exp(rng.normal(0, .12)))
 
-# %% ../nbs/07_rendered_faces.ipynb #04c2d30c
+# %% ../nbs/07_rendered_faces.ipynb #0c6a66f8
 @dataclasses.dataclass
 class Person:
     "One identity: looks and shape."
@@ -382,7 +386,7 @@ class Person:
     look:Look
     id_coeff:torch.Tensor # (1,80)
 
-# %% ../nbs/07_rendered_faces.ipynb #415a9dde
+# %% ../nbs/07_rendered_faces.ipynb #e79298e8
 @functools.lru_cache(4096)
 def person(
     number:int, # which; the same number is the same person
@@ -392,7 +396,7 @@ def person(
     rng = np.random.default_rng((seed, 1, number))
     return Person(number, Look.sample(rng), torch.from_numpy(rng.normal(0, .9, (1, 80)).astype(np.float32)))
 
-# %% ../nbs/07_rendered_faces.ipynb #b066a4c2
+# %% ../nbs/07_rendered_faces.ipynb #bd4a493a
 def rendered_face(
     index:int, # which picture; the same index is the same picture
     people=(0, 1000), # numbers from which the person is drawn
@@ -405,7 +409,7 @@ def rendered_face(
     p = FaceParams(who.id_coeff, T(sample_expression(rng)), T(r), T(t), torch.tensor([s]))
     return render_face(who.look, p, rng, size), p, who.number
 
-# %% ../nbs/07_rendered_faces.ipynb #5b8cbd99
+# %% ../nbs/07_rendered_faces.ipynb #f43026e8
 def exact_landmarks(
     params:FaceParams, # T faces of the open model
     size:int=128, # pixels
@@ -413,7 +417,7 @@ def exact_landmarks(
     "Where the 68 landmarks are, by construction."
     return to_pixels(posed_landmarks(open_model(), params), size, size)[..., :2].numpy()
 
-# %% ../nbs/07_rendered_faces.ipynb #31282f7c
+# %% ../nbs/07_rendered_faces.ipynb #5cfc9715
 PIECE = 500
 
 def _render_piece(job):
@@ -425,7 +429,7 @@ def _render_piece(job):
     with atomic_path(Path(folder) / f"{k:04d}.npy") as tmp: np.save(tmp, np.stack([im for im, _, _ in made]))
     return k
 
-# %% ../nbs/07_rendered_faces.ipynb #f744205f
+# %% ../nbs/07_rendered_faces.ipynb #9bbc370f
 def render_set(
     folder, # where the pieces go
     n:int, # pictures
@@ -448,11 +452,11 @@ def render_set(
             for j in jobs: _render_piece(j); bar.update()
         elif jobs:
             import multiprocessing as mp
-            with mp.get_context("spawn").Pool(workers) as pool:
+            with one_thread_each(), mp.get_context("spawn").Pool(workers) as pool:
                 for _ in pool.imap_unordered(_render_piece, jobs): bar.update()
     return RenderedSet(folder)
 
-# %% ../nbs/07_rendered_faces.ipynb #e7228c01
+# %% ../nbs/07_rendered_faces.ipynb #4bcbbf48
 def _complete(folder, k, n):
     "Whether piece k is there with n pictures."
     try: return len(np.load(Path(folder) / f"{k:04d}.npy", mmap_mode="r", allow_pickle=False)) == n
@@ -464,7 +468,7 @@ def _read_json(path):
     try: return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as e: raise F3AError(f"'{path}' cannot be read: render the set again.") from e
 
-# %% ../nbs/07_rendered_faces.ipynb #780aadc4
+# %% ../nbs/07_rendered_faces.ipynb #c73b3d4f
 class RenderedSet:
     "A set written by `render_set`; pictures stay on disk until they are asked for."
     def __init__(self, folder):
@@ -477,13 +481,13 @@ class RenderedSet:
         "Pictures (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.pieces[i // PIECE][i % PIECE] for i in map(int, idx)]))
 
-# %% ../nbs/07_rendered_faces.ipynb #42d87d20
+# %% ../nbs/07_rendered_faces.ipynb #df4683bc
 def smooth_track(rng, T, n, slow=.15, fps=25.):
     "n smooth random curves (T,n) of unit variance: sums of three slow waves."
     t = np.arange(T)[:, None] / fps; f = rng.uniform(.3, 1., (3, 1, n)) * slow * np.array([1, 2, 3.3])[:, None, None]
     return (np.sin(6.283 * f * t + rng.uniform(0, 6.283, (3, 1, n))) * np.array([1, .6, .35])[:, None, None]).sum(0) / .86
 
-# %% ../nbs/07_rendered_faces.ipynb #fd8f1f60
+# %% ../nbs/07_rendered_faces.ipynb #11f33c8e
 def clip_params(
     number:int, # the person
     frames:int=100, # how many
@@ -511,7 +515,7 @@ def clip_params(
     F32 = lambda x: torch.from_numpy(np.asarray(x, np.float32))
     return FaceParams(who.id_coeff.expand(T, -1).clone(), F32(e), F32(rot * np.pi / 180), F32(move_t), F32(scale))
 
-# %% ../nbs/07_rendered_faces.ipynb #a4f45e2c
+# %% ../nbs/07_rendered_faces.ipynb #80b8b651
 def render_clip(
     number:int, # the person
     frames:int=100, # how many
