@@ -9,7 +9,7 @@ __all__ = ['FORMAT', 'PARAM_SOURCES', 'PARAMS', 'BLOCKS', 'PreparedClip', 'load_
            'write_manifest', 'prepare_labelled', 'expand_clips', 'prepare_people', 'f3a_prepare', 'split_frames',
            'sample_pairs']
 
-# %% ../nbs/10_prepared_clips.ipynb #9f41b803
+# %% ../nbs/10_prepared_clips.ipynb #d7e6ee59
 import contextlib, hashlib, json, os, shutil, sys, tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,10 @@ from .fitting import fit_landmarks, landmark_error, FitConfig
 from .rendered import render_clip
 from .datasets import DATASETS, PRESETS, VIDEOS, choose_identities, clip_quality, drop_reason, list_items, missing_frames, read_annotated_frames, read_labelled
 
-# %% ../nbs/10_prepared_clips.ipynb #85548c62
+# %% ../nbs/10_prepared_clips.ipynb #8b247fd1
 FORMAT = 1 # of the prepared clip; raised when the files change their meaning
 
-# %% ../nbs/10_prepared_clips.ipynb #afacccac
+# %% ../nbs/10_prepared_clips.ipynb #fd757fa5
 @dataclass
 class PreparedClip:
     "A prepared clip: frames stay on disk until they are asked for."
@@ -42,7 +42,7 @@ class PreparedClip:
         "Frames as a tensor (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
-# %% ../nbs/10_prepared_clips.ipynb #29383033
+# %% ../nbs/10_prepared_clips.ipynb #0e2386aa
 def load_clip(
     path, # folder written by f3a_prepare
 )->PreparedClip:
@@ -62,11 +62,11 @@ def load_clip(
     if not np.isfinite(marks).all(): raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers; prepare it again.")
     return PreparedClip(path, frames, torch.from_numpy(marks).float(), found, params, meta)
 
-# %% ../nbs/10_prepared_clips.ipynb #7b09bfec
+# %% ../nbs/10_prepared_clips.ipynb #8e4d5b43
 PARAM_SOURCES = ("fit", "regressor", "tuned")
 PARAMS = "fit" # the default: see the comparison below
 
-# %% ../nbs/10_prepared_clips.ipynb #8ff0cc84
+# %% ../nbs/10_prepared_clips.ipynb #72909171
 def estimate_params(
     source:str, # 'fit', 'regressor', or 'tuned': the regressor after fine-tuning on the clip
     model:MorphableModel, # the model of the parameters; the regressor knows the open one
@@ -84,7 +84,7 @@ def estimate_params(
     if source == "tuned": net = finetune(net, x, marks, found, progress=progress)
     return regress_clip(net, x, found)
 
-# %% ../nbs/10_prepared_clips.ipynb #b1d70ad5
+# %% ../nbs/10_prepared_clips.ipynb #c2945278
 def prepare_clip(
     video, # a video file, or a folder with one picture a frame
     out, # folder of the prepared clip
@@ -114,14 +114,14 @@ def prepare_clip(
         write_clip(tmp, P, marks, track.found, meta, model)
     return load_clip(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #f28dde73
+# %% ../nbs/10_prepared_clips.ipynb #90f92e87
 def write_clip(folder, params, marks, found, meta, model=None):
     "Write landmarks, parameters and meta beside the frames; the errors of the parameters go into meta."
     error = landmark_error(model or open_model(), params, marks)[torch.as_tensor(found)]
     np.save(folder / "landmarks.npy", np.asarray(marks, np.float32)); np.save(folder / "found.npy", np.asarray(found, bool)); params.save(folder / "params.safetensors")
     save_json(dict(meta, fit_error=round(float(error.mean()), 5), fit_error_p95=round(float(error.quantile(.95)), 5)), folder / "meta.json")
 
-# %% ../nbs/10_prepared_clips.ipynb #8643c95b
+# %% ../nbs/10_prepared_clips.ipynb #7e1f0e9d
 def check_face_size(track, name):
     "Raise `F3AError` where the eyes are fewer than 12 pixels apart."
     eye = np.median(np.linalg.norm(track.landmarks[:, 36] - track.landmarks[:, 45], axis=-1))
@@ -133,7 +133,7 @@ def cut_frames(video, fps, box, size, T, path):
     for k, (_, f) in enumerate(iter_frames(video, fps, T)): frames[k] = resize_square(crop_square(f, box), size)
     frames.flush()
 
-# %% ../nbs/10_prepared_clips.ipynb #89fc29ba
+# %% ../nbs/10_prepared_clips.ipynb #01b9a51b
 class _atomic_folder:
     "A folder that is there completely or not at all."
     def __init__(self, path): self.path = Path(path)
@@ -151,7 +151,7 @@ class _atomic_folder:
         return False
 
 
-# %% ../nbs/10_prepared_clips.ipynb #e141e07e
+# %% ../nbs/10_prepared_clips.ipynb #55194fe6
 def given_landmarks(source, times):
     "The user's own landmarks as a Track."
     source = Path(source)
@@ -166,7 +166,7 @@ def given_landmarks(source, times):
     ok = np.ones(len(times), bool)
     return Track(marks.astype(np.float64), ok, ok, np.array(times))
 
-# %% ../nbs/10_prepared_clips.ipynb #5a75c0e8
+# %% ../nbs/10_prepared_clips.ipynb #12f4b65b
 def needs_preparing(
     video, # the video file
     out, # folder of its prepared clip
@@ -178,14 +178,14 @@ def needs_preparing(
     except (F3AError, OSError): return True
     return m["sha256"] != fingerprint(video) or m["size"] != size or m.get("params", "fit") != params
 
-# %% ../nbs/10_prepared_clips.ipynb #70749677
+# %% ../nbs/10_prepared_clips.ipynb #083963d0
 def fingerprint(path):
     "sha256 of a video; of a folder, that of its frames' names and contents."
     from f3a_lite.landmarks import frame_files
     if Path(path).is_file(): return sha256(path)
     return hashlib.sha256("".join(f"{p.name} {sha256(p)}\n" for p in frame_files(path)).encode()).hexdigest()
 
-# %% ../nbs/10_prepared_clips.ipynb #8fca3c5c
+# %% ../nbs/10_prepared_clips.ipynb #f3523011
 def split_paths(paths, landmarks=None):
     "VIDEO... OUT as (videos, out); raises `F3AError` where one of the two is missing."
     paths = paths or [data_path("woman_laughing.mp4"), Path("runs/clips")]
@@ -195,7 +195,7 @@ def split_paths(paths, landmarks=None):
     if landmarks and len(videos) > 1: raise F3AError("--landmarks goes with one video: prepare the videos one by one.")
     return videos, make_folder(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #c397cabd
+# %% ../nbs/10_prepared_clips.ipynb #d70f4d9b
 def prepare_one(video, target, alone, **kw):
     "Prepare a video unless it is there already; False where it had to be left out."
     if video.exists() and not needs_preparing(video, target, kw["size"], kw["params"]): print(f"{video.name}: already prepared"); return True
@@ -206,7 +206,7 @@ def prepare_one(video, target, alone, **kw):
     print(f"{video.name}: {clip.meta['tracking']}; fit error {clip.meta['fit_error']:.2%} of the outer-eye distance -> {target}")
     return True
 
-# %% ../nbs/10_prepared_clips.ipynb #8ee5745a
+# %% ../nbs/10_prepared_clips.ipynb #b99ca415
 def prepare_rendered(
     number:int, # the person
     out, # folder of the prepared clip
@@ -222,7 +222,7 @@ def prepare_rendered(
     with _atomic_folder(out) as tmp: np.save(tmp / "frames.npy", pics); write_clip(tmp, p, marks, np.ones(frames, bool), meta)
     return load_clip(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #d1aff508
+# %% ../nbs/10_prepared_clips.ipynb #4b6f7e97
 def prepare_item(job):
     "Prepare one item of a data set in a process of its own; gives (name, facts). Top level, so that spawned processes find it."
     item, out, kw = job; torch.set_num_threads(1); target = Path(out) / item.name; problems = []
@@ -239,7 +239,7 @@ def prepare_item(job):
     except F3AError as e: return item.name, dict(failed=str(e))
     except Exception as e: return item.name, dict(failed=f"{type(e).__name__}: {e}")
 
-# %% ../nbs/10_prepared_clips.ipynb #0ff78166
+# %% ../nbs/10_prepared_clips.ipynb #92559ca3
 def prepare_dataset(
     root, # folder of the data set; for 'rendered', how many people
     out, # folder of the prepared clips
@@ -278,7 +278,7 @@ def prepare_dataset(
     if not m["counts"]["prepared"]: raise F3AError(f"None of the {len(mine)} videos could be prepared; '{out / m['file']}' says why.")
     return m
 
-# %% ../nbs/10_prepared_clips.ipynb #496c9bb6
+# %% ../nbs/10_prepared_clips.ipynb #5d1b14a5
 def _run_jobs(jobs, workers):
     "Here, or in spawned processes that are renewed now and then, so that memory stays flat."
     if workers <= 1: yield from map(prepare_item, jobs); return
@@ -293,7 +293,7 @@ def read_shard(shard):
     except ValueError: pass
     raise F3AError(f"A shard is written i/n with 0 ≤ i < n, for example 0/4; not '{shard}'.")
 
-# %% ../nbs/10_prepared_clips.ipynb #4013df60
+# %% ../nbs/10_prepared_clips.ipynb #4a0bdeec
 def write_manifest(out, dataset, shard, facts):
     "Counts, reasons and fingerprints, in a stable order and without times."
     i, n = read_shard(shard); good = {k: v for k, v in facts.items() if "failed" not in v}
@@ -302,7 +302,7 @@ def write_manifest(out, dataset, shard, facts):
     save_json(m, Path(out) / m["file"])
     return m
 
-# %% ../nbs/10_prepared_clips.ipynb #bac91823
+# %% ../nbs/10_prepared_clips.ipynb #58a20be1
 def prepare_labelled(root, out, bfm=None, size=128, progress=True):
     "300W-3D or AFLW2000-3D as one prepared folder, `labelled`; gives its manifest."
     from tqdm.auto import tqdm
@@ -316,7 +316,7 @@ def prepare_labelled(root, out, bfm=None, size=128, progress=True):
     with _atomic_folder(Path(out) / "labelled") as tmp: np.save(tmp / "frames.npy", pics); write_clip(tmp, FaceParams.stack(params), torch.stack(marks), np.ones(len(pics), bool), meta, bfm)
     return write_manifest(out, "300w3d", "0/1", facts)
 
-# %% ../nbs/10_prepared_clips.ipynb #ffd3d92b
+# %% ../nbs/10_prepared_clips.ipynb #7dc47ba4
 def expand_clips(
     paths, # prepared clips, or folders with a manifest
     split:str=None, # 'train' or 'test', where the manifest knows
@@ -333,7 +333,7 @@ def expand_clips(
             out += [p / k for k, v in items.items() if "failed" not in v and not v["dropped"] and (split is None or v.get("split", split) == split)]
     return out
 
-# %% ../nbs/10_prepared_clips.ipynb #8da158c7
+# %% ../nbs/10_prepared_clips.ipynb #2b437afd
 def _draw_person(job):
     "Render one person's clip, unless it is there; top level, so that spawned processes find it."
     k, out, kw = job; torch.set_num_threads(1); target = Path(out) / f"person_{k:05d}"
@@ -352,7 +352,7 @@ def prepare_people(n, out, frames=100, workers=1, shard=(0, 1), seed=0, size=128
         for name, f in (pool.imap_unordered(_draw_person, jobs) if pool else map(_draw_person, jobs)): facts[name] = f; bar.update()
     return write_manifest(out, "rendered", f"{shard[0]}/{shard[1]}", dict(sorted(facts.items())))
 
-# %% ../nbs/10_prepared_clips.ipynb #7e6fe389
+# %% ../nbs/10_prepared_clips.ipynb #d826124c
 @command
 def f3a_prepare(
     paths:Param("VIDEO... OUT: videos, then the output folder; with --dataset: ROOT OUT", nargs="*"),
@@ -376,7 +376,7 @@ def f3a_prepare(
         failed = [v for v in videos if not prepare_one(v, out / v.stem, len(videos) == 1, size=size, max_frames=max_frames, landmarks=landmarks, params=params)]
         if len(failed) == len(videos): raise F3AError("None of the videos could be prepared; the lines above say why.")
 
-# %% ../nbs/10_prepared_clips.ipynb #551a9079
+# %% ../nbs/10_prepared_clips.ipynb #addee9e3
 def _prepare_whole(paths, dataset, workers, shard, size, max_frames, params, people, bfm):
     "The command's part for data sets."
     from f3a_lite.morphable import load_basel_3ddfa
@@ -387,10 +387,10 @@ def _prepare_whole(paths, dataset, workers, shard, size, max_frames, params, peo
     m = prepare_dataset(paths[0], paths[1], dataset, workers, shard, size, max_frames, params, load_basel_3ddfa(*bfm.split(",")) if bfm else None, people)
     print(f"{m['counts']['prepared']} of {m['counts']['items']} prepared, {m['counts']['failed']} left out, {m['counts']['dropped']} dropped by the rule; see {Path(paths[1]) / m['file']}")
 
-# %% ../nbs/10_prepared_clips.ipynb #afca9f9a
+# %% ../nbs/10_prepared_clips.ipynb #df991483
 BLOCKS = ((.5, .6), (.9, 1.))  # contiguous shares of each clip that training never sees
 
-# %% ../nbs/10_prepared_clips.ipynb #bdb0553c
+# %% ../nbs/10_prepared_clips.ipynb #23c62088
 def split_frames(
     T:int, # frames of a clip
     seed:int=0,
@@ -406,7 +406,7 @@ def split_frames(
     held = np.sort(np.random.default_rng(seed).permutation(rest)[:int(len(rest) * random_share)])
     return dict(train=np.setdiff1d(rest, held), random=held, blocks=np.flatnonzero(block & ok))
 
-# %% ../nbs/10_prepared_clips.ipynb #88f7d5ff
+# %% ../nbs/10_prepared_clips.ipynb #9a1a7ba7
 def sample_pairs(
     splits:list, # one `split_frames` dict a clip
     which:str, # 'train', 'random' or 'blocks': where targets come from; sources are always training frames
