@@ -22,4 +22,4 @@ if __name__ == "__main__":
     for f in sys.argv[1:]:
         g = load_generator(f); rows.append(dict(name=g.cfg.name, flow_norm=g.cfg.flow_norm, still=dict(psnr=still_psnr(g, clip)), liveliness_blocks=liveliness(animate(g, face, clip.params[torch.as_tensor(split)])["output"], real), **{k: g.info[k] for k in ("results", "command", "seed", "commit", "machine", "seconds", "steps", "date")}))
         print(rows[-1]["name"], rows[-1]["still"], rows[-1]["liveliness_blocks"], rows[-1]["results"]["random"]["model"]["psnr"], flush=True)
-    save_json(dict(attempts=rows, info=run_info("python benchmarks/attempts.py", 0)), ROOT / "results" / "attempts.json")
+    save_json(dict(attempts=rows, info=run_info("python benchmarks/attempts.py " + " ".join(sys.argv[1:]), 0)), ROOT / "results" / "attempts.json")

@@ -7,10 +7,11 @@ import argparse, time
 from pathlib import Path
 import numpy as np
 import torch
+from f3a_lite.fitting import landmark_error
 from f3a_lite.core import run_info, save_json, set_threads
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import posed_landmarks
-from f3a_lite.regressor import Regressor, RegressorConfig, augment, point_error, pose_error, shape_loss, sub_loss, variance_share, warm_loss
+from f3a_lite.regressor import Regressor, RegressorConfig, augment, pose_error, shape_loss, sub_loss, variance_share, warm_loss
 from f3a_lite.rendered import render_set
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def measure(net, x, truth, model):
     "Errors on unseen people, and variance of the coefficients over that of the truth."
     p = net.predict(x, named=False); straight = posed_landmarks(model, truth.replace(rotation=torch.zeros(1, 3)))
-    e = point_error(model, p, posed_landmarks(model, truth)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1))
+    e = landmark_error(model, p, posed_landmarks(model, truth)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1))
     return dict(points=float(e.mean()), pose=float(pose_error(p, truth).mean()), shape=float(shape_loss(model, p, truth)), **variance_share(p, truth))
 
 

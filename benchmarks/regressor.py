@@ -10,10 +10,10 @@ import torch
 from f3a_lite.clips import load_clip, needs_preparing, prepare_clip
 from f3a_lite.core import data_path, run_info, save_json, set_threads
 from f3a_lite.datasets import read_annotation, read_labelled
-from f3a_lite.fitting import landmark_model
+from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import posed_landmarks
-from f3a_lite.regressor import LazyFrames, Regressor, evaluate_rendered, finetune, jitter, load_regressor, point_error, pose_error_between_models, regress_clip, warm_loss
+from f3a_lite.regressor import LazyFrames, Regressor, evaluate_rendered, finetune, jitter, load_regressor, pose_error_between_models, regress_clip, warm_loss
 from f3a_lite.rendered import render_set, rendered_face
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,9 +31,8 @@ def on_clips(net, clips):
     m, rows = landmark_model(open_model()), {}
     for c in clips:
         ok = torch.as_tensor(c.found); x = LazyFrames(c.frames)
-        unit = (c.landmarks[ok][:, 36] - c.landmarks[ok][:, 45]).norm(dim=-1).median()
         for name, p in (("as shipped", regress_clip(net, x, c.found)), ("after fine-tuning", regress_clip(finetune(net, x, c.landmarks, c.found), x, c.found)), ("the fitter", c.params)):
-            e = point_error(m, p[ok], c.landmarks[ok], unit); rows.setdefault(name, []).append((c.path.name, float(e.mean()), jitter(posed_landmarks(m, p)[..., :2])))
+            e = landmark_error(m, p[ok], c.landmarks[ok]); rows.setdefault(name, []).append((c.path.name, float(e.mean()), jitter(posed_landmarks(m, p)[..., :2])))
         print(c.path.name, {k: f"{v[-1][1]:.2%}" for k, v in rows.items()}, flush=True)
     return {k: dict(points=float(np.mean([e for _, e, _ in v])), worst=float(max(e for _, e, _ in v)), jitter=float(np.mean([j for *_, j in v])), clips={n: [round(e, 4), round(j, 5)] for n, e, j in v}) for k, v in rows.items()}
 

@@ -6,7 +6,7 @@
 __all__ = ['AU_NAMES', 'AU_MAP', 'CONDITIONS', 'landmark_heatmap', 'action_units', 'read_openface', 'Condition', 'replicated',
            'make_condition', 'landmark_spread', 'measured_action_units', 'flow_length']
 
-# %% ../nbs/11_conditions.ipynb #471bc167
+# %% ../nbs/11_conditions.ipynb #c805e019
 import csv
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from .core import F3AError
 from .morphable import FaceParams, MorphableModel, open_model
-from .projection import posed_landmarks, to_pixels
+from .projection import posed_landmarks
 from .flow import facial_flow
+from .fitting import FitConfig, fit_landmarks
 
-# %% ../nbs/11_conditions.ipynb #85607ce6
+# %% ../nbs/11_conditions.ipynb #a4e49f00
 def landmark_heatmap(
     marks:torch.Tensor, # (B,68,2) image plane
     size:int=128, # pixels
@@ -31,7 +32,7 @@ def landmark_heatmap(
     for k in range(marks.shape[1]): out = torch.maximum(out, (gy[:, k, :, None] * gx[:, k, None, :])[:, None])
     return out  # (B,1,H,W)
 
-# %% ../nbs/11_conditions.ipynb #b8aa091f
+# %% ../nbs/11_conditions.ipynb #0f205c61
 AU_NAMES = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12", "AU14", "AU15", "AU17", "AU20", "AU23", "AU25", "AU26", "AU45")
 AU_MAP = {  # action unit: what it is, and the expression units with their weights
     "AU01": ("inner brow raiser", {"browInnerUp": 1}), "AU02": ("outer brow raiser", {"browOuterUp": 1}), "AU04": ("brow lowerer", {"browDown": 1}),
@@ -41,7 +42,7 @@ AU_MAP = {  # action unit: what it is, and the expression units with their weigh
     "AU20": ("lip stretcher", {"mouthStretch": 1}), "AU23": ("lip tightener", {"mouthPress": .5, "mouthRollUpper": .5, "mouthRollLower": .5}),
     "AU25": ("lips part", {"jawOpen": 1, "mouthClose": -1, "mouthLowerDown": .7, "mouthUpperUp": .3}), "AU26": ("jaw drop", {"jawOpen": 1}), "AU45": ("blink", {"eyeBlink": 1})}
 
-# %% ../nbs/11_conditions.ipynb #e8c4351b
+# %% ../nbs/11_conditions.ipynb #4db5f3ad
 def action_units(
     exp_coeff:torch.Tensor, # (B,52) expression units of the open model, 0 to 1
     model:MorphableModel=None, # None: the open model
@@ -53,7 +54,7 @@ def action_units(
             idx = model.unit(unit); W[idx, j] += w / len(idx)
     return (exp_coeff @ W).clamp(0, 1)
 
-# %% ../nbs/11_conditions.ipynb #7d01f4cb
+# %% ../nbs/11_conditions.ipynb #6acf0ae0
 def read_openface(
     path, # a CSV written by OpenFace's FeatureExtraction
 )->dict: # aus (T,17) in [0,1], pose (T,3) rad or None, success (T,) bool, frame (T,)
@@ -73,7 +74,7 @@ def read_openface(
     T = lambda x: torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
     return dict(aus=(T(aus) / 5).clamp(0, 1), pose=None if pose is None else T(pose), success=torch.from_numpy(ok), frame=T(col("frame")).long() if "frame" in head else torch.arange(1, len(t) + 1))
 
-# %% ../nbs/11_conditions.ipynb #4f941e1f
+# %% ../nbs/11_conditions.ipynb #3422a385
 @dataclass(frozen=True)
 class Condition:
     "What a generator is told."
@@ -82,7 +83,7 @@ class Condition:
     make:object # (model, source, target, size) → (B,channels,H,W)
     def __call__(self, model, source, target, size=128): return self.make(model, source, target, size)
 
-# %% ../nbs/11_conditions.ipynb #1a2cc11e
+# %% ../nbs/11_conditions.ipynb #34fe6161
 def replicated(values, size):
     "Spread numbers (B,C) over all pixels (B,C,H,W)."
     return values[:, :, None, None].expand(-1, -1, size, size)
@@ -92,7 +93,7 @@ CONDITIONS = {c.name: c for c in (
     Condition("landmarks", 1, lambda model, s, t, size: landmark_heatmap(posed_landmarks(model, t)[..., :2], size)),
     Condition("aus", 20, lambda model, s, t, size: replicated(torch.cat([action_units(t.exp_coeff, model), t.rotation], 1), size)))}
 
-# %% ../nbs/11_conditions.ipynb #935b3e70
+# %% ../nbs/11_conditions.ipynb #e1bfabd6
 def make_condition(
     name:str, # 'flow', 'landmarks' or 'aus'
     model:MorphableModel, # the model of the parameters
@@ -104,7 +105,7 @@ def make_condition(
     if name not in CONDITIONS: raise F3AError(f"There is no condition '{name}': choose from {', '.join(CONDITIONS)}.")
     return CONDITIONS[name](model, source, target, size)
 
-# %% ../nbs/11_conditions.ipynb #0e52c300
+# %% ../nbs/11_conditions.ipynb #31fc822e
 def landmark_spread(marks, size=128):
     "Mean distance, in pixels, of the inner 51 of landmarks (B,68,2) to their nearest neighbour."
     p = marks[:, 17:] * size / 2; d = torch.cdist(p, p) + torch.eye(51, device=p.device) * 1e9
@@ -112,13 +113,12 @@ def landmark_spread(marks, size=128):
 
 def measured_action_units(model, params, rng, noise=.5, size=128):
     "Action units (B,17) fitted to landmarks of known faces, seen with `noise` pixels of error."
-    from f3a_lite.fitting import FitConfig, fit_landmarks
     m = posed_landmarks(model, params)[..., :2]; m = m + torch.randn(m.shape, generator=rng) * noise * 2 / size
-    cfg = FitConfig(steps=200, smooth_exp=0, smooth_pose=0); one = slice(0, 1)
-    fits = [fit_landmarks(model, m[k:k + 1], cfg=cfg, identity=params.id_coeff[one], start=params[k]) for k in range(len(m))]
+    cfg = FitConfig(steps=200)
+    fits = [fit_landmarks(model, m[k:k + 1], cfg=cfg, identity=params.id_coeff[:1], start=params[k]) for k in range(len(m))]
     return action_units(FaceParams.stack(fits).exp_coeff, model)
 
-# %% ../nbs/11_conditions.ipynb #ed683d99
+# %% ../nbs/11_conditions.ipynb #e5ccd5d7
 def flow_length(model, rest, moved, size=128, least=.004):
     "Mean length of the flow from `rest` to `moved`, image-plane units, over the pixels that move by at least `least`."
     length = facial_flow(model, rest, moved, size, "target")[0].norm(dim=1); moves = length > least  # (B,H,W)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['landmark_model', 'FitConfig', 'landmark_weights', 'initial_pose', 'fit_landmarks', 'landmark_error']
 
-# %% ../nbs/06_fitting.ipynb #428acfe8
+# %% ../nbs/06_fitting.ipynb #25a8df15
 import dataclasses
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from .core import F3AError
 from .morphable import FaceParams, MorphableModel
 from .projection import euler_to_matrix, from_pixels, posed_landmarks
 
-# %% ../nbs/06_fitting.ipynb #d0903e72
+# %% ../nbs/06_fitting.ipynb #456343a7
 def landmark_model(
     model:MorphableModel, # any morphable model
 )->MorphableModel: # the same with landmark vertices only
@@ -22,7 +22,7 @@ def landmark_model(
     return dataclasses.replace(model, mean_shape=model.mean_shape[used], id_basis=model.id_basis[:, used].contiguous(), exp_basis=model.exp_basis[:, used].contiguous(),
                                triangles=torch.zeros(0, 3, dtype=torch.long), landmark_vertices=inv[:68], contour_vertices=inv[68:].view_as(model.contour_vertices), regions=model.regions[used])
 
-# %% ../nbs/06_fitting.ipynb #32b87ead
+# %% ../nbs/06_fitting.ipynb #463b52dd
 @dataclasses.dataclass
 class FitConfig:
     "Weights of the fit; distances are in units of the outer-eye distance."
@@ -37,13 +37,13 @@ class FitConfig:
     mouth:float = 1.2 # weight of the 20 mouth points
     softness:float = .01 # where the loss turns from square to absolute
 
-# %% ../nbs/06_fitting.ipynb #f395cfef
+# %% ../nbs/06_fitting.ipynb #6758b252
 def landmark_weights(cfg):
     "(68,) weights of the groups of points."
     w = torch.ones(68); w[:17], w[36:48], w[48:] = cfg.jaw, cfg.eyes, cfg.mouth
     return w
 
-# %% ../nbs/06_fitting.ipynb #fb62e059
+# %% ../nbs/06_fitting.ipynb #51b03305
 def initial_pose(
     model:MorphableModel, # any
     marks:torch.Tensor, # (T,68,2) on the image plane
@@ -63,7 +63,7 @@ def initial_pose(
     t = b.mean(1) - scale[:, None] * (euler_to_matrix(torch.stack([0 * yaw, 0 * yaw, roll], 1)) @ model.landmarks(model.mean_shape[None])[0][pick].mean(0))[:, :2]
     return rot, torch.cat([t, torch.zeros(len(t), 1)], 1), scale / yaw.cos().clamp(min=.6)
 
-# %% ../nbs/06_fitting.ipynb #a1ceedde
+# %% ../nbs/06_fitting.ipynb #6ba6f302
 def fit_landmarks(
     model:MorphableModel, # any morphable model
     marks:torch.Tensor, # (T,68,2) on the image plane
@@ -106,18 +106,19 @@ def fit_landmarks(
             with torch.no_grad(): u["exp"].clamp_(0, 1)
     with torch.no_grad(): return _params(u, m, T).check("the fit")._map(torch.Tensor.detach)
 
-# %% ../nbs/06_fitting.ipynb #481885c6
+# %% ../nbs/06_fitting.ipynb #cd73b906
 def _params(u, m, T):
     "Named parameters from the optimiser's variables."
     return FaceParams((u["id"] * m.id_std).expand(T, -1), u["exp"], u["rot"], torch.cat([u["trans"], torch.zeros(T, 1)], 1), u["log"].exp())
 
-# %% ../nbs/06_fitting.ipynb #01ab2c8a
+# %% ../nbs/06_fitting.ipynb #945fd22e
 def landmark_error(
     model:MorphableModel, # the model that was fitted
     params:FaceParams, # T faces
     marks:torch.Tensor, # (T,68,2) on the image plane
+    unit:torch.Tensor=None, # (T,) or a number: what 1 means; None: the outer-eye distance of the clip (median)
 )->torch.Tensor: # (T,) share of the outer-eye distance; 0.02 is 2 %
     "Normalised mean error: the field's measure of a landmark fit."
     marks = torch.as_tensor(marks, dtype=torch.float32)
     d = (posed_landmarks(landmark_model(model), params)[..., :2] - marks).norm(dim=-1).mean(1)
-    return d / (marks[:, 36] - marks[:, 45]).norm(dim=-1).median()
+    return d / ((marks[:, 36] - marks[:, 45]).norm(dim=-1).median() if unit is None else unit)

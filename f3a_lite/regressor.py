@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['HEADS', 'LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss',
            'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_in_plane', 'augment', 'LazyFrames',
-           'save_regressor', 'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'loss_shares', 'pose_error',
-           'point_error', 'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'one_rotation',
+           'save_regressor', 'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'loss_shares',
+           'angle_difference', 'pose_error', 'evaluate_rendered', 'finetune', 'regress_clip', 'jitter',
            'pose_error_between_models', 'variance_share', 'train_regressor', 'f3a_train_regressor']
 
-# %% ../nbs/09_regressor.ipynb #e4150fc5
+# %% ../nbs/09_regressor.ipynb #cf5161b3
 import json, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -23,11 +23,11 @@ from fastcore.basics import patch
 from fastcore.script import Param
 from .core import F3AError, atomic_path, command, data_path, friendly_errors, get_device, load_checkpoint, make_folder, run_info, save_checkpoint, save_json, seed_everything, set_threads, to_tensor
 from .morphable import FaceParams, MorphableModel, open_model
-from .projection import euler_to_matrix, matrix_to_euler, pose, posed_landmarks, to_pixels
+from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks
 from .fitting import landmark_error, landmark_model
-from .rendered import RenderedSet, render_set, rendered_face
+from .rendered import RenderedSet, render_set
 
-# %% ../nbs/09_regressor.ipynb #ecede0f0
+# %% ../nbs/09_regressor.ipynb #9f2f6afe
 class ResBlock(nn.Module):
     "PRNet's residual block: 1×1 down, 4×4 with stride, 1×1 up, and a shortcut."
     def __init__(self, cin, cout, stride):
@@ -43,7 +43,7 @@ class ResBlock(nn.Module):
         h = F.relu(self.n2(self.look(F.pad(h, self.pad))))  # (B,cout/2,H/stride,W/stride)
         return F.relu(self.n3(self.up(h) + self.skip(x)))  # (B,cout,H/stride,W/stride)
 
-# %% ../nbs/09_regressor.ipynb #c5947139
+# %% ../nbs/09_regressor.ipynb #8b2819fd
 @dataclass
 class RegressorConfig:
     "What a regressor is."
@@ -60,7 +60,7 @@ class RegressorConfig:
 
 HEADS = dict(id_coeff=None, exp_coeff=None, rotation=3, translation=2, scale=1)
 
-# %% ../nbs/09_regressor.ipynb #ba3fab7f
+# %% ../nbs/09_regressor.ipynb #eebff01f
 class Regressor(nn.Module):
     "Picture → all of P, in named heads."
     def __init__(self, cfg:RegressorConfig=RegressorConfig()):
@@ -79,7 +79,7 @@ class Regressor(nn.Module):
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
-# %% ../nbs/09_regressor.ipynb #01ecb00e
+# %% ../nbs/09_regressor.ipynb #2b9a04b9
 def point_weights(
     mouth:float=10., # the paper's factors
     eyes:float=5.,
@@ -88,19 +88,17 @@ def point_weights(
     w = torch.ones(68); w[36:48], w[48:] = eyes, mouth
     return w
 
-# %% ../nbs/09_regressor.ipynb #2b96c629
+# %% ../nbs/09_regressor.ipynb #c17aab15
 def landmark_loss(
     points, # (B,68,2) projected, image plane
     target, # (B,68,2)
     weights=None, # (68,); None: the paper's
-    known=None, # (B,68) 1 where a target is known; None: everywhere
 ):
     "Eq. 5."
     w = (point_weights() if weights is None else weights).to(points)
-    w = (w * torch.ones_like(points[..., 0])) if known is None else w * known  # (B,68)
-    return ((points - target).abs() * w[..., None]).sum() / (2 * w.sum()).clamp(min=1e-6)
+    return ((points - target).abs() * w[:, None]).sum(1).mean() / w.sum()
 
-# %% ../nbs/09_regressor.ipynb #a2dd9273
+# %% ../nbs/09_regressor.ipynb #6925aff2
 def shape_loss(model, params, truth):
     "Eq. 6: mean absolute difference of the unposed vertices, dm."
     K, L = params.id_coeff.shape[1], params.exp_coeff.shape[1]
@@ -115,7 +113,7 @@ def coefficient_loss(params, model):
     "L_reg: mean size of the identity coefficients (in standard deviations) plus that of the expression coefficients."
     return (params.id_coeff / model.id_std[:params.id_coeff.shape[1]]).abs().mean() + params.exp_coeff.abs().mean()
 
-# %% ../nbs/09_regressor.ipynb #46697b62
+# %% ../nbs/09_regressor.ipynb #635e1375
 LAMBDAS = (10., 1., 1e-3)  # λ1, λ2, λ3 of the supplement
 
 def warm_loss(
@@ -130,19 +128,18 @@ def warm_loss(
     terms = dict(shp=shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #645cef77
+# %% ../nbs/09_regressor.ipynb #b210f9c4
 def sub_loss(
     model:MorphableModel,
     params:FaceParams, # predicted
     marks, # (B,68,2) tracked, image plane
-    known=None, # (B,68)
     lambdas=LAMBDAS,
 )->dict: # each term with its λ, and 'total'
     "Eq. 9."
-    terms = dict(lm=landmark_loss(posed_landmarks(landmark_model(model), params)[..., :2], marks, known=known), reg=lambdas[2] * coefficient_loss(params, model))
+    terms = dict(lm=landmark_loss(posed_landmarks(landmark_model(model), params)[..., :2], marks), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #e06e90e7
+# %% ../nbs/09_regressor.ipynb #cf1ab57d
 def move_in_plane(
     images, # (B,3,H,W)
     params, # FaceParams, or landmarks (B,68,2)
@@ -162,7 +159,7 @@ def move_in_plane(
     t = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))
     return out, params.replace(rotation=matrix_to_euler(Q @ euler_to_matrix(params.rotation)), translation=t, scale=params.scale * zoom)
 
-# %% ../nbs/09_regressor.ipynb #99387c48
+# %% ../nbs/09_regressor.ipynb #bbfd54e3
 def augment(
     images, # (B,3,H,W)
     params, # FaceParams or landmarks
@@ -180,7 +177,7 @@ def augment(
         x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev)
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
-# %% ../nbs/09_regressor.ipynb #5dc7196d
+# %% ../nbs/09_regressor.ipynb #e1abbb9f
 class LazyFrames:
     "Frames (T,H,W,3) uint8, on disk or not, that become tensors (n,3,H,W) when they are indexed."
     def __init__(self, frames): self.frames = frames
@@ -199,13 +196,13 @@ def predict(self:Regressor, images, batch:int=64, named:bool=True):
     self.train(was); p = FaceParams.stack(out)
     return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if named else p
 
-# %% ../nbs/09_regressor.ipynb #7c768941
+# %% ../nbs/09_regressor.ipynb #ff47fd79
 def save_regressor(net, path, **info):
     "Write weights (float16) and facts as safetensors."
     t = {k: v.detach().cpu().half().contiguous() if v.is_floating_point() else v.cpu() for k, v in net.state_dict().items()}
     with atomic_path(path) as tmp: save_file(t, tmp, metadata=dict(kind="regressor", config=json.dumps(asdict(net.cfg)), info=json.dumps(info)))
 
-# %% ../nbs/09_regressor.ipynb #2a297d60
+# %% ../nbs/09_regressor.ipynb #5b7ad18c
 def load_regressor(
     path=None, # None: the bundled weights
     device="cpu",
@@ -222,7 +219,7 @@ def load_regressor(
     net.info = json.loads(meta["info"])
     return net.to(device).eval()
 
-# %% ../nbs/09_regressor.ipynb #d031a97c
+# %% ../nbs/09_regressor.ipynb #66a84b3f
 @dataclass
 class RegressorTraining:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -242,7 +239,7 @@ class RegressorTraining:
         n = kw.pop("net", RegressorConfig.paper())
         return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., ema=0.), **kw})
 
-# %% ../nbs/09_regressor.ipynb #f5e2541f
+# %% ../nbs/09_regressor.ipynb #6b2605b2
 class RegressorTrainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, faces=None, clips=(), device=None, face_model=None):
@@ -255,19 +252,19 @@ class RegressorTrainer:
         self.average = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/09_regressor.ipynb #9656c18a
+# %% ../nbs/09_regressor.ipynb #28b30ffe
 @patch
 def batch(self:RegressorTrainer, k):
-    "Pictures and FaceParams (warm-up), or pictures, landmarks and which are known (second phase), of step k."
+    "Pictures and FaceParams (warm-up), or pictures and landmarks (second phase), of step k."
     rng, n = np.random.default_rng((self.cfg.seed, 5, k)), self.cfg.batch; g = torch.Generator().manual_seed(self.cfg.seed * 1000003 + k)
     if k < self.cfg.steps:
         idx = rng.integers(0, len(self.faces), n); x, p = self.faces.images(idx).to(self.device), self.faces.params[torch.from_numpy(idx)].to(self.device)
-        return *augment(x, p, g, self.cfg.augment), None
+        return augment(x, p, g, self.cfg.augment)
     c = rng.integers(0, len(self.clips), n); pick = [(i, int(rng.choice(np.flatnonzero(self.clips[i].found)))) for i in c]
     x, m = torch.cat([self.clips[i].images(j) for i, j in pick]), torch.stack([self.clips[i].landmarks[j] for i, j in pick])
-    return *augment(x.to(self.device), m.to(self.device), g, .6 * self.cfg.augment), torch.ones(n, 68, device=self.device)
+    return augment(x.to(self.device), m.to(self.device), g, .6 * self.cfg.augment)
 
-# %% ../nbs/09_regressor.ipynb #ec96cdc0
+# %% ../nbs/09_regressor.ipynb #2028fa80
 @patch
 def lr_at(self:RegressorTrainer, k):
     "A warm-up of 50 steps, a cosine to a hundredth; a tenth of that in the second phase."
@@ -275,12 +272,12 @@ def lr_at(self:RegressorTrainer, k):
     j = k if k < self.cfg.steps else k - self.cfg.steps
     return float(top * min(1, (j + 1) / 50) * (.01 + .99 * .5 * (1 + np.cos(np.pi * j / max(1, n)))))
 
-# %% ../nbs/09_regressor.ipynb #7ffab15c
+# %% ../nbs/09_regressor.ipynb #bf34c019
 @patch
 def step(self:RegressorTrainer):
     "One step; gives the terms of the loss."
-    k, t0 = self.done, time.time(); x, truth, known = self.batch(k); self.net.train()
-    p = self.net(x); terms = warm_loss(self.model, p, truth) if known is None else sub_loss(self.model, p, truth, known)
+    k, t0 = self.done, time.time(); x, truth = self.batch(k); self.net.train()
+    p = self.net(x); terms = (warm_loss if k < self.cfg.steps else sub_loss)(self.model, p, truth)
     for gr in self.opt.param_groups: gr["lr"] = self.lr_at(k)
     self.opt.zero_grad(); terms["total"].backward(); self.opt.step()
     decay = min(self.cfg.ema, (k + 1) / (k + 10))
@@ -292,7 +289,7 @@ def step(self:RegressorTrainer):
     self.log.append(dict(step=k, **row))
     return row
 
-# %% ../nbs/09_regressor.ipynb #443c5e99
+# %% ../nbs/09_regressor.ipynb #622d92b4
 @patch
 def averaged(self:RegressorTrainer):
     "A regressor with the moving average of the weights."
@@ -304,14 +301,14 @@ def save(self:RegressorTrainer, path):
     "A checkpoint, written atomically."
     save_checkpoint(path, asdict(self.cfg), net=self.net.state_dict(), opt=self.opt.state_dict(), average=self.average, done=self.done, seconds=self.seconds, log=json.dumps(self.log))
 
-# %% ../nbs/09_regressor.ipynb #5343f8dd
+# %% ../nbs/09_regressor.ipynb #5c07ddd0
 @patch
 def load(self:RegressorTrainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
     s = load_checkpoint(path, asdict(self.cfg), self.device)
     self.net.load_state_dict(s["net"]); self.opt.load_state_dict(s["opt"]); self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/09_regressor.ipynb #edac48eb
+# %% ../nbs/09_regressor.ipynb #67ccfbec
 def loss_shares(log, steps=(0, 1000)):
     "Share of the total of each term of L_warm at some steps (mean over 20)."
     rows = {}
@@ -320,24 +317,16 @@ def loss_shares(log, steps=(0, 1000)):
         if part: rows[k] = {n: float(np.mean([r[n] / r["total"] for r in part])) for n in ("shp", "lm", "tr", "reg")}
     return rows
 
-# %% ../nbs/09_regressor.ipynb #576d30ab
+# %% ../nbs/09_regressor.ipynb #9005c20a
+def angle_difference(a, b):
+    "Absolute differences of angles, degrees; a full turn is nothing."
+    return (torch.remainder(a - b + np.pi, 2 * np.pi) - np.pi).abs() * 180 / np.pi
+
 def pose_error(params, truth):
     "Mean absolute error of pitch, yaw and roll in degrees, angle by angle (3,)."
-    d = params.rotation - truth.rotation
-    return (torch.remainder(d + np.pi, 2 * np.pi) - np.pi).abs().mean(0) * 180 / np.pi
+    return angle_difference(params.rotation, truth.rotation).mean(0)
 
-# %% ../nbs/09_regressor.ipynb #c118bf11
-def point_error(
-    model:MorphableModel,
-    params:FaceParams, # T predicted faces
-    marks:torch.Tensor, # (T,68,2) image plane
-    unit:torch.Tensor=None, # (T,) what 1 means; None: the distance of the outer eye corners in the picture
-)->torch.Tensor: # (T,)
-    "Normalised mean error of each face."
-    d = (posed_landmarks(landmark_model(model), params)[..., :2] - marks).norm(dim=-1).mean(1)
-    return d / ((marks[:, 36] - marks[:, 45]).norm(dim=-1) if unit is None else unit)
-
-# %% ../nbs/09_regressor.ipynb #52248177
+# %% ../nbs/09_regressor.ipynb #8e8a1fd3
 def evaluate_rendered(
     net, # a Regressor
     faces:RenderedSet, # of people that training never saw
@@ -346,11 +335,11 @@ def evaluate_rendered(
     "Errors on rendered faces. In profile the eye corners fall together, so the distance is that of the unturned face."
     idx = np.arange(min(n, len(faces))); p = FaceParams.stack([net.predict(faces.images(i)) for i in np.array_split(idx, max(1, len(idx) // 100))]); t = faces.params[torch.from_numpy(idx)]
     m = open_model(); straight = posed_landmarks(m, t.replace(rotation=torch.zeros(1, 3)))
-    e = point_error(m, p, posed_landmarks(m, t)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1)); near = t.rotation[:, 1].abs() < 45 * np.pi / 180
+    e = landmark_error(m, p, posed_landmarks(m, t)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1)); near = t.rotation[:, 1].abs() < 45 * np.pi / 180
     axes = pose_error(p, t)
     return dict(pose=float(axes.mean()), pitch=float(axes[0]), yaw=float(axes[1]), roll=float(axes[2]), points=float(e.mean()), points_median=float(e.median()), points_frontal=float(e[near].mean()), pictures=len(idx))
 
-# %% ../nbs/09_regressor.ipynb #5487b557
+# %% ../nbs/09_regressor.ipynb #d32a6032
 def finetune(
     net:Regressor, # stays as it is
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -375,7 +364,7 @@ def finetune(
         opt.zero_grad(); loss.backward(); opt.step()
     return net
 
-# %% ../nbs/09_regressor.ipynb #7dee503c
+# %% ../nbs/09_regressor.ipynb #46f85bb9
 def regress_clip(
     net:Regressor,
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -390,13 +379,7 @@ def jitter(marks):
     eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1).median()
     return float((marks[2:] - 2 * marks[1:-1] + marks[:-2]).norm(dim=-1).mean() / eye)
 
-# %% ../nbs/09_regressor.ipynb #92eedf99
-def one_rotation(A, B):
-    "The rotation C (3,3) for which A·C comes closest to B, both (n,3,3)."
-    U, _, V = torch.linalg.svd((A.transpose(1, 2) @ B).sum(0))
-    return U @ torch.diag(torch.tensor([1., 1, torch.det(U @ V)])) @ V
-
-# %% ../nbs/09_regressor.ipynb #5d30951d
+# %% ../nbs/09_regressor.ipynb #59159e08
 def pose_error_between_models(
     predicted, # (n,3) angles with our model's zero pose
     annotated, # (n,3) angles with another model's
@@ -404,18 +387,17 @@ def pose_error_between_models(
     "Absolute angle errors after removing one constant rotation between the two zero poses, estimated from the other images."
     P, A = euler_to_matrix(predicted), euler_to_matrix(annotated); out = []
     for k in range(len(P)):
-        rest = torch.arange(len(P)) != k; C = one_rotation(A[rest], P[rest])
-        d = matrix_to_euler((P[k] @ C.T)[None])[0] - matrix_to_euler(A[k:k + 1])[0]
-        out.append((torch.remainder(d + np.pi, 2 * np.pi) - np.pi).abs() * 180 / np.pi)
+        rest = torch.arange(len(P)) != k; C = nearest_rotation((A[rest].transpose(1, 2) @ P[rest]).sum(0))
+        out.append(angle_difference(matrix_to_euler((P[k] @ C.T)[None]), matrix_to_euler(A[k:k + 1]))[0])
     return torch.stack(out)
 
-# %% ../nbs/09_regressor.ipynb #83a59e0d
+# %% ../nbs/09_regressor.ipynb #34d97ae5
 def variance_share(params, truth):
     "Variance of predicted coefficients over that of the true ones: identity, expression, rotation; 0 is mode collapse."
     v = lambda x: float(x.var(0).sum())
     return {n: v(getattr(params, n)) / v(getattr(truth, n)) for n in ("id_coeff", "exp_coeff", "rotation")}
 
-# %% ../nbs/09_regressor.ipynb #afca68d6
+# %% ../nbs/09_regressor.ipynb #950443ec
 def train_regressor(
     cfg:RegressorTraining, # what to do
     out, # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
@@ -456,7 +438,7 @@ def train_regressor(
     if results: print(f"unseen rendered people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
     return results
 
-# %% ../nbs/09_regressor.ipynb #9ef04e35
+# %% ../nbs/09_regressor.ipynb #b0bd4041
 @command
 def f3a_train_regressor(
     clips:Param("prepared clips for the second phase (folders written by f3a_prepare)", nargs="*"),

@@ -6,26 +6,25 @@
 __all__ = ['SKINS', 'HAIRS', 'IRISES', 'HEAD', 'HAIR', 'TEETH', 'GLASSES', 'BODY', 'PIECE', 'Look', 'skin_albedo', 'eye_albedo',
            'teeth_mesh', 'hair_vertices', 'glasses_mesh', 'body_mesh', 'assemble', 'sample_light', 'shade',
            'background', 'camera', 'render_face', 'sample_expression', 'sample_pose', 'Person', 'person',
-           'rendered_face', 'exact_landmarks', 'render_set', 'RenderedSet', 'smooth_track', 'clip_params',
-           'render_clip']
+           'rendered_face', 'render_set', 'RenderedSet', 'smooth_track', 'clip_params', 'render_clip']
 
-# %% ../nbs/07_rendered_faces.ipynb #d6ee04ce
+# %% ../nbs/07_rendered_faces.ipynb #ee4244ac
 import dataclasses, functools, io
 from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
 from .core import F3AError, one_thread_each, save_json, to_tensor
-from .morphable import FaceParams, MorphableModel, REGIONS, open_model
+from .morphable import FaceParams, REGIONS, open_model
 from .projection import euler_to_matrix, posed_landmarks, to_pixels
 from .rasterizer import rasterize_map
 
-# %% ../nbs/07_rendered_faces.ipynb #70fc7885
+# %% ../nbs/07_rendered_faces.ipynb #3db89b55
 SKINS = np.array([[.96, .80, .71], [.93, .74, .62], [.87, .66, .53], [.76, .55, .42], [.58, .39, .28], [.42, .28, .20], [.30, .20, .15]])  # sRGB, light to dark
 HAIRS = np.array([[.05, .04, .04], [.12, .08, .06], [.27, .17, .10], [.45, .30, .17], [.72, .56, .34], [.50, .22, .10], [.55, .54, .53], [.85, .84, .82]])  # black to white
 IRISES = np.array([[.20, .11, .06], [.33, .19, .09], [.42, .36, .18], [.35, .45, .35], [.33, .47, .60], [.45, .48, .50]])  # brown, hazel, green, blue, grey
 
-# %% ../nbs/07_rendered_faces.ipynb #e018c28a
+# %% ../nbs/07_rendered_faces.ipynb #bdce3512
 @dataclasses.dataclass
 class Look:
     "What one person looks like, apart from her shape. Colours are sRGB in [0,1], lengths in dm."
@@ -48,7 +47,7 @@ class Look:
     rim:tuple # half axes of the glasses
     waves:np.ndarray # (24,4) direction and phase of the smooth random fields
 
-# %% ../nbs/07_rendered_faces.ipynb #4c63da65
+# %% ../nbs/07_rendered_faces.ipynb #1f331fee
 def _sample_look(rng):
     "A random person's looks from a numpy generator."
     k = rng.uniform(0, len(SKINS) - 1); i = int(k); tone = SKINS[i] * (1 - k + i) + SKINS[i + 1] * (k - i) if i + 1 < len(SKINS) else SKINS[i]
@@ -64,7 +63,7 @@ def _sample_look(rng):
 
 Look.sample = staticmethod(_sample_look)
 
-# %% ../nbs/07_rendered_faces.ipynb #9ccdae47
+# %% ../nbs/07_rendered_faces.ipynb #8d9fa1fb
 def _f(*values):
     "Numbers as float32: a single float64 would make all pixels float64, and twice as slow."
     return np.array(values, np.float32)
@@ -74,7 +73,7 @@ def _smooth(lo, hi, x):
     t = np.clip((x - lo) / (hi - lo), 0, 1)
     return t * t * (3 - 2 * t)
 
-# %% ../nbs/07_rendered_faces.ipynb #a309d29d
+# %% ../nbs/07_rendered_faces.ipynb #37c92c79
 def _to_line(x, y, line):
     "Distance of points to a polyline (n,2), and where along it (0 to 1) the nearest place is."
     best, where = np.full(x.shape, 9., np.float32), np.zeros(x.shape, np.float32)
@@ -89,7 +88,7 @@ def _field(c, waves, freq):
     "A smooth random field over canonical points (n,3), about −1 to 1: a sum of a few waves."
     return np.sin((c.astype(np.float32) * np.float32(freq)) @ waves[:, :3].T.astype(np.float32) + waves[:, 3].astype(np.float32)).sum(1) / np.float32(np.sqrt(len(waves) / 2))
 
-# %% ../nbs/07_rendered_faces.ipynb #eadc7ae6
+# %% ../nbs/07_rendered_faces.ipynb #591e849e
 @functools.lru_cache(None)
 def _lines():
     "Brow, upper and lower lid, mean eyeball, upper and lower lip of the open model, on the side x > 0 of the mean face."
@@ -103,7 +102,7 @@ def _lip_mask(x, y, z):
     up = np.interp(x, top[:, 0], top[:, 1]) + .012; down = np.interp(x, low[:, 0], low[:, 1]) - .015
     return _smooth(-edge, edge, up - y) * _smooth(-edge, edge, y - down) * _smooth(edge, -edge, x - top[-1, 0]) * (z > .3)
 
-# %% ../nbs/07_rendered_faces.ipynb #e9726091
+# %% ../nbs/07_rendered_faces.ipynb #b38a90bc
 def skin_albedo(
     look:Look, # whose skin
     c:np.ndarray, # (n,3) canonical positions, dm
@@ -128,7 +127,7 @@ def skin_albedo(
     a = np.clip(np.maximum(np.maximum(shade, hair), lash), 0, 1)[:, None]
     return np.clip(out * (1 - a) + _f(*np.minimum(look.hair * .9, look.skin * .45)) * a, 0, 1)
 
-# %% ../nbs/07_rendered_faces.ipynb #c2db19bf
+# %% ../nbs/07_rendered_faces.ipynb #35c70a4e
 def eye_albedo(look, c):
     "Colour of the eyeball at canonical points (n,3)."
     centre = _lines()[3]; v = np.stack([np.abs(c[:, 0]), c[:, 1], c[:, 2]], 1) - centre
@@ -138,7 +137,7 @@ def eye_albedo(look, c):
     out = np.where((a < .5)[:, None], iris, white)
     return np.where((a < .2)[:, None], .02, out)
 
-# %% ../nbs/07_rendered_faces.ipynb #eff31a20
+# %% ../nbs/07_rendered_faces.ipynb #321cb3e1
 HEAD, HAIR, TEETH, GLASSES, BODY = range(5)
 
 def _grid(rows, cols, closed=False):
@@ -147,19 +146,20 @@ def _grid(rows, cols, closed=False):
     a, b, d, e = r * cols + c, r * cols + n, (r + 1) * cols + c, (r + 1) * cols + n
     return np.concatenate([np.stack([a, d, b], -1).reshape(-1, 3), np.stack([b, d, e], -1).reshape(-1, 3)])
 
+@functools.lru_cache(None)
 def teeth_mesh():
     "Two arcs of teeth: canonical positions (2,2,13,3) [jaw, row, column] and triangles of one arc."
     th = np.linspace(-1.15, 1.15, 13); arc = np.stack([.2 * np.sin(th), 0 * th, .315 + .145 * np.cos(th)], -1)
     rows = [[-.345, -.452], [-.462, -.55]]
     return np.stack([np.stack([arc + [0, y, 0] for y in r]) for r in rows]), _grid(2, 13)
 
-# %% ../nbs/07_rendered_faces.ipynb #8b0b9ff7
+# %% ../nbs/07_rendered_faces.ipynb #631581b9
 def _above_hairline(c):
     "How far canonical points (n,3) lie above the usual hairline, dm."
     z = c[:, 2]
     return c[:, 1] - np.where(z > -.2, .02 + (z + .2) * 1.42, .02 + (z + .2) * .7) - .12 * np.minimum(np.abs(c[:, 0]), .6) * (z > 0)
 
-# %% ../nbs/07_rendered_faces.ipynb #376d96d9
+# %% ../nbs/07_rendered_faces.ipynb #6eac2669
 @functools.lru_cache(None)
 def _hair_mesh():
     "Indices of the head's vertices that carry hair, and triangles among them."
@@ -170,7 +170,7 @@ def _hair_mesh():
     used = np.unique(tri); back = np.full(len(c), -1); back[used] = np.arange(len(used))
     return used, back[tri]
 
-# %% ../nbs/07_rendered_faces.ipynb #c54646eb
+# %% ../nbs/07_rendered_faces.ipynb #a87d97a7
 def hair_vertices(look, V, normals):
     "The shell over the scalp of one unposed head (N,3)."
     idx, _ = _hair_mesh(); c = open_model().mean_shape.numpy()[idx]; n = normals[idx].copy(); v = V[idx].copy()
@@ -184,7 +184,7 @@ def hair_vertices(look, V, normals):
     v[:, 1] -= hang; v[:, 0] *= 1 + .12 * np.minimum(hang, 1)
     return v
 
-# %% ../nbs/07_rendered_faces.ipynb #b317cb77
+# %% ../nbs/07_rendered_faces.ipynb #08aa8b72
 def _tube(path, radius, closed):
     "A four-sided tube around a path (n,3)."
     d = np.roll(path, -1, 0) - np.roll(path, 1, 0)
@@ -195,7 +195,7 @@ def _tube(path, radius, closed):
     if closed: ring = np.concatenate([ring, ring[:1]])
     return ring.reshape(-1, 3), _grid(len(ring), 4, True)
 
-# %% ../nbs/07_rendered_faces.ipynb #d0d5a31d
+# %% ../nbs/07_rendered_faces.ipynb #a8dbbe72
 def glasses_mesh(rim):
     "Vertices and triangles of a pair of glasses before the mean face; `rim` are the half axes."
     t = np.linspace(0, 2 * np.pi, 24, endpoint=False); sq = lambda u: np.sign(u) * np.abs(u) ** .75
@@ -208,7 +208,8 @@ def glasses_mesh(rim):
     n = np.cumsum([0] + [len(v) for v, _ in parts])
     return np.concatenate([v for v, _ in parts]), np.concatenate([f + k for (_, f), k in zip(parts, n)])
 
-# %% ../nbs/07_rendered_faces.ipynb #9c42270c
+# %% ../nbs/07_rendered_faces.ipynb #cfbda941
+@functools.lru_cache(None)
 def body_mesh():
     "Neck, shoulders and chest."
     ring = np.array([[-1.0, .3, .28], [-1.25, .36, .35], [-1.42, .48, .42], [-1.52, .85, .48], [-1.68, 1.3, .55], [-1.95, 1.6, .6], [-3.4, 1.75, .65]])
@@ -216,15 +217,15 @@ def body_mesh():
     v = np.stack([np.stack([rx * np.sin(t), 0 * t + y, -.62 + rz * np.cos(t)], -1) for y, rx, rz in ring])
     return v.reshape(-1, 3), _grid(len(ring), 28, True)
 
-# %% ../nbs/07_rendered_faces.ipynb #9420859a
+# %% ../nbs/07_rendered_faces.ipynb #a2fc1657
 @functools.lru_cache(None)
 def _face_parts():
     "What is the same for everyone: masks of the head's vertices."
     m = open_model(); c = m.mean_shape.numpy(); reg = m.regions.numpy(); is_ = lambda n: (reg == REGIONS.index(n)).astype(np.float32)
     mouth = is_("mouth_interior") + ((reg == REGIONS.index("skin")) & (np.abs(c[:, 0]) < .27) & (c[:, 1] < -.3) & (c[:, 1] > -.54) & (c[:, 2] < .33) & (c[:, 2] > -.4))
-    return c, np.minimum(mouth, 1).astype(np.float32), is_("eyeballs")
+    return np.minimum(mouth, 1).astype(np.float32), is_("eyeballs")
 
-# %% ../nbs/07_rendered_faces.ipynb #ea1b49f3
+# %% ../nbs/07_rendered_faces.ipynb #3e2ee3eb
 def assemble(look, V, normals, lips, chin):
     "Vertices, canonical positions, part numbers and triangles of head, hair, teeth and glasses, unposed. `lips`, `chin` (3,): where this person's closed lips are, and how far the chin has moved."
     m = open_model(); tt, tri_t = teeth_mesh(); v, c, part, tri = [V], [m.mean_shape.numpy()], [np.full(len(V), HEAD)], [m.triangles.numpy()]
@@ -235,7 +236,7 @@ def assemble(look, V, normals, lips, chin):
     if look.glasses: g, f = glasses_mesh(look.rim); add(g + skull, g, GLASSES, f)
     return np.concatenate(v), np.concatenate(c), np.concatenate(part), np.concatenate(tri)
 
-# %% ../nbs/07_rendered_faces.ipynb #14b49b07
+# %% ../nbs/07_rendered_faces.ipynb #b2a79dee
 def _normals(v, tri):
     "Unit vertex normals (n,3) of one mesh."
     a, b, c = v[tri[:, 0]], v[tri[:, 1]], v[tri[:, 2]]; u, w = b - a, c - a
@@ -243,7 +244,7 @@ def _normals(v, tri):
     at = tri.T.ravel(); out = np.stack([np.bincount(at, np.tile(face[:, k], 3), len(v)) for k in range(3)], 1)
     return (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
-# %% ../nbs/07_rendered_faces.ipynb #f86f47f1
+# %% ../nbs/07_rendered_faces.ipynb #54191b0b
 def sample_light(rng):
     "Random light: (9,3) harmonics per colour, and the direction (3,) of the strongest lamp."
     d = rng.normal(size=3) * [1, .6, .4] + [0, .35, .7]; d /= np.linalg.norm(d)
@@ -259,7 +260,7 @@ def shade(normals, sh):
     basis = np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)
     return np.clip(basis @ sh.astype(np.float32), .03, None)
 
-# %% ../nbs/07_rendered_faces.ipynb #d81e9444
+# %% ../nbs/07_rendered_faces.ipynb #76a394e7
 def _colours(look, a, sh, lamp):
     "sRGB (n,3) of pixels with attributes a (n,9): canonical 3, normal 3, mouth, eyeball, part."
     c, n, mouth, ball, part = a[:, :3], a[:, 3:6], a[:, 6], a[:, 7], np.rint(a[:, 8]).astype(int)
@@ -281,7 +282,7 @@ def _colours(look, a, sh, lamp):
     lin = lin * (.2 / max(float(lin[part == HEAD].mean()), .02)) ** .6  # the camera exposes for the face, more or less
     return np.sqrt(np.clip(lin, 0, 1))  # a gamma of 2 for sRGB's 2.2: a root is cheap
 
-# %% ../nbs/07_rendered_faces.ipynb #f39fed2a
+# %% ../nbs/07_rendered_faces.ipynb #dd1b6477
 def background(rng, size):
     "A random blurred background (size,size,3), sRGB."
     base = np.clip(rng.uniform(.05, .95) + rng.normal(0, .1, 3), 0, 1); n = rng.choice([2, 3, 6, 12])
@@ -291,7 +292,7 @@ def background(rng, size):
         x, y, w, h = (rng.uniform(0, 1, 4) * size).astype(int); out[y:y + h, x:x + w // 2] = out[y:y + h, x:x + w // 2] * .4 + .6 * np.clip(rng.uniform(0, 1) + rng.normal(0, .08, 3), 0, 1)
     return out
 
-# %% ../nbs/07_rendered_faces.ipynb #f11f6120
+# %% ../nbs/07_rendered_faces.ipynb #40edecf6
 def camera(
     rng, # numpy generator
     image:np.ndarray, # (H,W,3) sRGB in [0,1]
@@ -310,12 +311,12 @@ def camera(
         buf = io.BytesIO(); out.save(buf, "JPEG", quality=int(rng.uniform(35, 95))); out = Image.open(buf)
     return np.array(out)
 
-# %% ../nbs/07_rendered_faces.ipynb #8ad0bd39
+# %% ../nbs/07_rendered_faces.ipynb #cca5ec36
 def _shrink(image, size):
     "Average a float picture down to size × size."
     return np.stack([np.asarray(Image.fromarray(image[..., k]).resize((size, size), Image.BOX)) for k in range(3)], -1)
 
-# %% ../nbs/07_rendered_faces.ipynb #f4ca3f5f
+# %% ../nbs/07_rendered_faces.ipynb #d7999ae6
 def render_face(
     look:Look, # what the person looks like
     params:FaceParams, # one face of the open model
@@ -331,7 +332,7 @@ def render_face(
     chin = (params.exp_coeff[0] @ m.exp_basis[:, k[8]]).numpy() * [.8, .9, .8]
     v, c, part, tri = assemble(look, V, n, lips, chin)
     R = euler_to_matrix(params.rotation)[0].numpy(); s, t = float(params.scale), params.translation[0].numpy()
-    N = len(m.mean_shape); _, mouth, ball = _face_parts(); masks = np.zeros((len(v), 2), np.float32); masks[:N] = np.stack([mouth, ball], 1)
+    N = len(m.mean_shape); mouth, ball = _face_parts(); masks = np.zeros((len(v), 2), np.float32); masks[:N] = np.stack([mouth, ball], 1)
     v = v @ R.T
     bv, bt = body_mesh(); turn = euler_to_matrix(params.rotation * torch.tensor([[.1, .35, .25]]))[0].numpy()
     neck = np.array([0, -1.0, -.6]); bw = (bv - neck) @ turn.T + R @ neck  # the shoulders hang on the neck
@@ -344,7 +345,7 @@ def render_face(
     image = _shrink(image, size)
     return camera(rng, image) if shoot else image
 
-# %% ../nbs/07_rendered_faces.ipynb #2dcc7729
+# %% ../nbs/07_rendered_faces.ipynb #d76b10f4
 @functools.lru_cache(None)
 def _units():
     "Expression units of the open model by group: pairs of one face movement, gaze, blink."
@@ -353,7 +354,7 @@ def _units():
     move = [v for n, v in pairs.items() if not n.startswith("eyeLook") and n not in ("eyeBlink", "tongueOut", "jawOpen")]
     return move, {n: k for k, n in enumerate(names)}
 
-# %% ../nbs/07_rendered_faces.ipynb #0e1153e0
+# %% ../nbs/07_rendered_faces.ipynb #e611c364
 def sample_expression(rng):
     "Expression coefficients (52,), 0 to 1."
     move, at = _units(); e = np.zeros(len(at), np.float32)
@@ -370,7 +371,7 @@ def sample_expression(rng):
     if rng.random() < .02: e[at["tongueOut"]] = rng.uniform(0, 1)
     return e
 
-# %% ../nbs/07_rendered_faces.ipynb #47e7c384
+# %% ../nbs/07_rendered_faces.ipynb #a06aaeb9
 def sample_pose(rng):
     "Rotation (3,) in radian, translation (3,) and scale on the image plane, as a head crop leaves them."
     wide = rng.random(3) < [.1, .3, .06]
@@ -378,7 +379,7 @@ def sample_pose(rng):
     r = np.clip(r, [-40, -90, -40], [40, 90, 40]) * np.pi / 180
     return r.astype(np.float32), np.append(rng.normal(0, .07, 2), 0).astype(np.float32), np.float32(.66 * np.exp(rng.normal(0, .12)))
 
-# %% ../nbs/07_rendered_faces.ipynb #0c6a66f8
+# %% ../nbs/07_rendered_faces.ipynb #c42480ca
 @dataclasses.dataclass
 class Person:
     "One identity: looks and shape."
@@ -386,7 +387,7 @@ class Person:
     look:Look
     id_coeff:torch.Tensor # (1,80)
 
-# %% ../nbs/07_rendered_faces.ipynb #e79298e8
+# %% ../nbs/07_rendered_faces.ipynb #3861d64d
 @functools.lru_cache(4096)
 def person(
     number:int, # which; the same number is the same person
@@ -396,7 +397,7 @@ def person(
     rng = np.random.default_rng((seed, 1, number))
     return Person(number, Look.sample(rng), torch.from_numpy(rng.normal(0, .9, (1, 80)).astype(np.float32)))
 
-# %% ../nbs/07_rendered_faces.ipynb #bd4a493a
+# %% ../nbs/07_rendered_faces.ipynb #0f2815e6
 def rendered_face(
     index:int, # which picture; the same index is the same picture
     people=(0, 1000), # numbers from which the person is drawn
@@ -409,15 +410,7 @@ def rendered_face(
     p = FaceParams(who.id_coeff, T(sample_expression(rng)), T(r), T(t), torch.tensor([s]))
     return render_face(who.look, p, rng, size), p, who.number
 
-# %% ../nbs/07_rendered_faces.ipynb #f43026e8
-def exact_landmarks(
-    params:FaceParams, # T faces of the open model
-    size:int=128, # pixels
-)->np.ndarray: # (T,68,2) pixels
-    "Where the 68 landmarks are, by construction."
-    return to_pixels(posed_landmarks(open_model(), params), size, size)[..., :2].numpy()
-
-# %% ../nbs/07_rendered_faces.ipynb #5cfc9715
+# %% ../nbs/07_rendered_faces.ipynb #b57385cb
 PIECE = 500
 
 def _render_piece(job):
@@ -429,7 +422,7 @@ def _render_piece(job):
     with atomic_path(Path(folder) / f"{k:04d}.npy") as tmp: np.save(tmp, np.stack([im for im, _, _ in made]))
     return k
 
-# %% ../nbs/07_rendered_faces.ipynb #9bbc370f
+# %% ../nbs/07_rendered_faces.ipynb #a48806fc
 def render_set(
     folder, # where the pieces go
     n:int, # pictures
@@ -456,7 +449,7 @@ def render_set(
                 for _ in pool.imap_unordered(_render_piece, jobs): bar.update()
     return RenderedSet(folder)
 
-# %% ../nbs/07_rendered_faces.ipynb #4bcbbf48
+# %% ../nbs/07_rendered_faces.ipynb #4eb2a33e
 def _complete(folder, k, n):
     "Whether piece k is there with n pictures."
     try: return len(np.load(Path(folder) / f"{k:04d}.npy", mmap_mode="r", allow_pickle=False)) == n
@@ -468,7 +461,7 @@ def _read_json(path):
     try: return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as e: raise F3AError(f"'{path}' cannot be read: render the set again.") from e
 
-# %% ../nbs/07_rendered_faces.ipynb #c73b3d4f
+# %% ../nbs/07_rendered_faces.ipynb #99f927ab
 class RenderedSet:
     "A set written by `render_set`; pictures stay on disk until they are asked for."
     def __init__(self, folder):
@@ -481,13 +474,13 @@ class RenderedSet:
         "Pictures (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.pieces[i // PIECE][i % PIECE] for i in map(int, idx)]))
 
-# %% ../nbs/07_rendered_faces.ipynb #df4683bc
+# %% ../nbs/07_rendered_faces.ipynb #f281cb67
 def smooth_track(rng, T, n, slow=.15, fps=25.):
     "n smooth random curves (T,n) of unit variance: sums of three slow waves."
     t = np.arange(T)[:, None] / fps; f = rng.uniform(.3, 1., (3, 1, n)) * slow * np.array([1, 2, 3.3])[:, None, None]
     return (np.sin(6.283 * f * t + rng.uniform(0, 6.283, (3, 1, n))) * np.array([1, .6, .35])[:, None, None]).sum(0) / .86
 
-# %% ../nbs/07_rendered_faces.ipynb #11f33c8e
+# %% ../nbs/07_rendered_faces.ipynb #6d7e0b58
 def clip_params(
     number:int, # the person
     frames:int=100, # how many
@@ -515,7 +508,7 @@ def clip_params(
     F32 = lambda x: torch.from_numpy(np.asarray(x, np.float32))
     return FaceParams(who.id_coeff.expand(T, -1).clone(), F32(e), F32(rot * np.pi / 180), F32(move_t), F32(scale))
 
-# %% ../nbs/07_rendered_faces.ipynb #80b8b651
+# %% ../nbs/07_rendered_faces.ipynb #0f488efa
 def render_clip(
     number:int, # the person
     frames:int=100, # how many

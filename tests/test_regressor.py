@@ -7,10 +7,10 @@ from conftest import run_command
 from f3a_lite.clips import f3a_prepare, load_clip, prepare_clip, prepare_dataset
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.datasets import read_annotation, read_labelled
-from f3a_lite.fitting import landmark_model
+from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.generator import Generator, GeneratorConfig, save_generator
 from f3a_lite.morphable import open_model
-from f3a_lite.regressor import evaluate_rendered, f3a_train_regressor, finetune, load_regressor, point_error, pose_error_between_models, regress_clip
+from f3a_lite.regressor import evaluate_rendered, f3a_train_regressor, finetune, load_regressor, pose_error_between_models, regress_clip
 from f3a_lite.rendered import render_set
 
 
@@ -19,7 +19,8 @@ def test_command_trains_resumes_and_refuses(tmp_path, clip, capsys):
     assert run_command(f3a_train_regressor, clip.path, "--out", tmp_path / "r", "--steps", 4, "--sub_steps", 2, *common) == 0
     m = json.loads((tmp_path / "r" / "metrics.json").read_text()); assert m["info"]["steps"] == 6 and m["results"]["pictures"] == 12
     net = load_regressor(tmp_path / "r" / "weights.safetensors"); assert len(net.predict(torch.rand(3, 3, 128, 128))) == 3
-    log = [r["step"] for r in torch.load(tmp_path / "r" / "checkpoint.pt", weights_only=True) and json.loads(torch.load(tmp_path / "r" / "checkpoint.pt", weights_only=True)["log"])]; assert log == list(range(6))
+    log = json.loads(torch.load(tmp_path / "r" / "checkpoint.pt", weights_only=True)["log"]); assert [r["step"] for r in log] == list(range(6))
+    assert all("shp" in r for r in log[:4]) and not any("shp" in r for r in log[4:])  # L_warm, then L_sub
     assert run_command(f3a_train_regressor, "--out", tmp_path / "r", "--steps", 9, *common) == 2 and "other settings" in capsys.readouterr().err
     assert run_command(f3a_train_regressor, "--preset", "huge") == 2
     assert run_command(f3a_train_regressor, tmp_path / "nowhere", "--out", tmp_path / "q", *common) == 2
@@ -68,5 +69,5 @@ def test_aflw2000_pose(faces):
 
 def test_a_real_clip(faces, tmp_path):
     c = prepare_clip(faces / "clips" / "sy_trump_clip1.mp4", tmp_path / "c", max_frames=40, progress=False); x, m = c.images(range(len(c))), landmark_model(open_model())
-    net = load_regressor(); before, after = (point_error(m, regress_clip(n, x, c.found), c.landmarks).mean() for n in (net, finetune(net, x, c.landmarks, c.found, steps=40)))
+    net = load_regressor(); before, after = (landmark_error(m, regress_clip(n, x, c.found), c.landmarks).mean() for n in (net, finetune(net, x, c.landmarks, c.found, steps=40)))
     assert after < before and after < .08
