@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['F3AError', 'friendly_errors', 'command', 'get_device', 'seed_everything', 'set_threads', 'atomic_path', 'make_folder',
-           'save_json', 'one_thread_each', 'save_checkpoint', 'load_checkpoint', 'sha256', 'run_info', 'data_path',
-           'third_party_model', 'to_image', 'to_tensor', 'tile_images', 'show_images', 'flow_to_rgb']
+           'save_json', 'one_thread_each', 'run_jobs', 'save_checkpoint', 'load_checkpoint', 'run_training',
+           'update_average', 'sha256', 'run_info', 'add_leg', 'data_path', 'third_party_model', 'to_image', 'to_tensor',
+           'tile_images', 'show_images', 'flow_to_rgb']
 
 # %% ../nbs/00_core.ipynb #becbd034
 import contextlib, hashlib, importlib.util, json, os, platform, subprocess, sys, tempfile, time
@@ -120,11 +121,34 @@ def save_json(
 @contextlib.contextmanager
 def one_thread_each():
     "While processes are started: one thread each, for every library that keeps a pool of its own."
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"); before = {n: os.environ.get(n) for n in names}
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    before = {n: os.environ.get(n) for n in names}
     os.environ.update(dict.fromkeys(names, "1"))
     try: yield
     finally:
         for n, v in before.items(): os.environ.pop(n) if v is None else os.environ.__setitem__(n, v)
+
+# %% ../nbs/00_core.ipynb #b95a2d2f
+def run_jobs(
+    work, # function of one job; at the top level of a module, where a spawned process finds it
+    jobs:list,
+    workers:int=1, # processes; 0 or 1: this one
+    desc:str="working", # words beside the progress bar
+    progress:bool=True, # show it
+    renew:int=50, # jobs after which a process is renewed
+): # yields what `work` returns, in the order of completion
+    "Do jobs here or in several processes, with one progress bar."
+    from tqdm.auto import tqdm
+    import multiprocessing as mp
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(tqdm(total=len(jobs), desc=desc, disable=not progress))
+        if workers > 1 and jobs:
+            stack.enter_context(one_thread_each())
+            results = stack.enter_context(mp.get_context("spawn").Pool(min(workers, len(jobs)), torch.set_num_threads, (1,), renew)).imap_unordered(work, jobs)
+        else:  # one thread here too: the same sums in the same order
+            stack.callback(torch.set_num_threads, torch.get_num_threads()); torch.set_num_threads(1)
+            results = map(work, jobs)
+        for r in results: bar.update(); yield r
 
 # %% ../nbs/00_core.ipynb #f9375b2d
 def save_checkpoint(
@@ -141,6 +165,43 @@ def load_checkpoint(path, config, device="cpu"):
     except Exception as e: raise F3AError(f"'{path}' is not a checkpoint that can be read: delete it to start anew.") from e
     if s.get("config") != json.dumps(config): raise F3AError(f"'{path}' belongs to a run with other settings: give another output folder, or delete it to start anew.")
     return s
+
+# %% ../nbs/00_core.ipynb #3fae7cdb
+def run_training(
+    trainer, # has `done`, `step()`, `describe()`, `save(path)` and `load(path)`
+    total:int, # steps
+    out, # folder of checkpoint.pt
+    minutes:float=None, # stop after so many; the same call goes on later
+    save_every:float=60., # seconds between checkpoints
+    desc:str="training", # words beside the progress bar
+)->bool: # whether all steps are done
+    "Step until the end, with progress bar, checkpoints and resume."
+    from tqdm.auto import tqdm
+    ck = make_folder(out) / "checkpoint.pt"
+    if ck.exists(): trainer.load(ck); print(f"going on from step {trainer.done}")
+    start = last = time.time()
+    with tqdm(total=total, initial=trainer.done, desc=desc, mininterval=2) as bar:
+        try:
+            while trainer.done < total:
+                trainer.step(); bar.update(1)
+                if trainer.done % 20 == 0: bar.set_postfix(trainer.describe())
+                if time.time() - last > save_every: trainer.save(ck); last = time.time()
+                if minutes and time.time() - start > minutes * 60: break
+        finally: trainer.save(ck)
+    if trainer.done < total: print(f"stopped after {minutes:g} minutes at step {trainer.done} of {total}; the same command goes on.")
+    return trainer.done >= total
+
+# %% ../nbs/00_core.ipynb #a69d3a84
+def update_average(
+    average:dict, # of tensors; changed in place
+    net:torch.nn.Module, # the network as it is now
+    decay:float, # share of the old value that stays
+    step:int, # steps done; at the start the average follows faster
+):
+    "Move averaged weights a little towards the current ones."
+    decay = min(decay, (step + 1) / (step + 10))
+    with torch.no_grad():
+        for n, v in net.state_dict().items(): average[n].lerp_(v, 1 - decay) if v.is_floating_point() else average[n].copy_(v)
 
 # %% ../nbs/00_core.ipynb #430f0afd
 def sha256(
@@ -165,6 +226,15 @@ def run_info(
                 machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores", threads=torch.get_num_threads(),
                 python=platform.python_version(), torch=torch.__version__, date=time.strftime("%Y-%m-%d %H:%M"),
                 seconds=None if t0 is None else round(time.time() - t0, 1))
+
+# %% ../nbs/00_core.ipynb #536a5f64
+def add_leg(
+    info:dict, # facts of this leg: command, seconds, steps, …
+    before:dict=None, # those of the legs before it; None: there were none
+)->dict:
+    "Facts of a training of several legs."
+    if not before: return info
+    return {**info, "command": f"{before['command']}, then {info['command']}", **{k: info[k] + before[k] for k in ("seconds", "steps")}}
 
 # %% ../nbs/00_core.ipynb #a1ede247
 def data_path(

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NEEDED', 'DATASETS', 'RULE', 'PRESETS', 'Annotation', 'read_annotation', 'unpose', 'annotation_params',
-           'fixed_contour', 'fit_points', 'read_labelled', 'Item', 'list_items', 'read_annotated_frames',
-           'missing_frames', 'clip_quality', 'drop_reason', 'choose_identities', 'pair_index']
+           'fixed_contour', 'fit_points', 'photo_of', 'read_photo', 'read_labelled', 'Item', 'list_items',
+           'read_annotated_frames', 'missing_frames', 'clip_quality', 'drop_reason', 'choose_identities']
 
 # %% ../nbs/08_datasets.ipynb #5eb36eab
 import dataclasses, re
@@ -93,22 +93,40 @@ def fit_points(
         out.append(FaceParams.neutral(1, model.K, model.L).replace(rotation=matrix_to_euler(R[None]), translation=torch.cat([t[:2], torch.zeros(1)])[None], scale=s[None]))
     return FaceParams.stack([fit_landmarks(model, pts[k:k + 1, :, :2], start=p) for k, p in enumerate(out)])
 
-# %% ../nbs/08_datasets.ipynb #c53bb65d
+# %% ../nbs/08_datasets.ipynb #d3247e04
+def photo_of(
+    mat:Path, # an annotation
+)->Path: # the picture of the same name
+    "The photo beside an annotation. Raises `F3AError` where there is none."
+    for e in PICTURES:
+        if (p := mat.with_suffix(e)).exists(): return p
+    raise F3AError(f"'{mat.name}' has no photo beside it.")
+
+def read_photo(
+    mat:Path, # an annotation, its photo beside it
+    size:int=128, # pixels of the crop
+    bfm:MorphableModel=None, # the Basel model (K = 199, L = 29); None: the open model is fitted
+)->tuple: # picture (size,size,3) uint8, FaceParams, landmarks (68,2) image plane
+    "The head crop of one photo, with P and landmarks. Raises `F3AError` for what cannot be read."
+    a = read_annotation(mat); im = read_image(photo_of(mat))
+    box = head_crop(a.points[None, :, :2]); side = box[2] - box[0]
+    xy = from_pixels(torch.as_tensor(to_crop(a.points[:, :2], box, size), dtype=torch.float32), size, size)
+    if bfm is not None: p = annotation_params(a, im.shape[0], box)
+    else: p = fit_points(np.concatenate([xy.numpy(), a.points[:, 2:] * 2 / side], 1)[None])
+    return resize_square(crop_square(im, box), size), p, xy
+
+# %% ../nbs/08_datasets.ipynb #cbe3d199
 def read_labelled(
     root, # folder with NAME.jpg and NAME.mat, at any depth
     size:int=128, # pixels of the crop
-    bfm:MorphableModel=None, # the Basel model (K = 199, L = 29); None: the open model is fitted
-): # yields (name, picture (size,size,3) uint8, FaceParams, landmarks (68,2) image plane) or (name, F3AError)
+    bfm:MorphableModel=None, # the Basel model; None: the open model is fitted
+    mats:list=None, # only these annotations; None: all, by name
+): # yields (name, picture, FaceParams, landmarks) as `read_photo`, or (name, F3AError)
     "Read the photos of 300W-3D or AFLW2000-3D one by one; what cannot be read is yielded as its error."
-    for mat in sorted(Path(root).rglob("*.mat")):
-        try:
-            a = read_annotation(mat); photo = next((p for e in PICTURES if (p := mat.with_suffix(e)).exists()), None)
-            if photo is None: raise F3AError(f"'{mat.name}' has no photo beside it.")
-            im = read_image(photo); box = head_crop(a.points[None, :, :2]); side = box[2] - box[0]
-            xy = from_pixels(torch.as_tensor(to_crop(a.points[:, :2], box, size), dtype=torch.float32), size, size)
-            p = annotation_params(a, im.shape[0], box) if bfm is not None else fit_points(np.concatenate([xy.numpy(), a.points[:, 2:] * 2 / side], 1)[None])
-            yield mat.relative_to(root).with_suffix("").as_posix(), resize_square(crop_square(im, box), size), p, xy
-        except F3AError as e: yield mat.relative_to(root).with_suffix("").as_posix(), e
+    for mat in sorted(Path(root).rglob("*.mat")) if mats is None else mats:
+        name = Path(mat).relative_to(root).with_suffix("").as_posix()
+        try: yield name, *read_photo(mat, size, bfm)
+        except F3AError as e: yield name, e
 
 # %% ../nbs/08_datasets.ipynb #69cd0522
 DATASETS = ("300vw", "voxceleb2", "300w3d", "video", "rendered")
@@ -227,16 +245,3 @@ def choose_identities(
         rounds = [g[k] for k in range(max(map(len, groups.values()))) for g in groups.values() if k < len(g)]
         return sorted(rounds[:videos], key=lambda i: i.name)
     return dict(train=[i for n in order[:train] for i in pick(n)], test=[i for n in order[train:train + test] for i in pick(n)])
-
-# %% ../nbs/08_datasets.ipynb #5563bafe
-def pair_index(
-    lengths, # frames of each clip
-    n:int, # pairs
-    seed:int=0,
-)->np.ndarray: # (n,3) int32: clip, source frame, target frame
-    "Pairs of different frames of one clip; clips count by their length. Deterministic, and blind to pictures."
-    lengths = np.asarray(lengths, np.int64)
-    if (lengths < 2).any(): raise F3AError(f"Clip {int(np.flatnonzero(lengths < 2)[0])} has fewer than two frames: no pair can be drawn from it.")
-    rng = np.random.default_rng(seed); c = rng.choice(len(lengths), n, p=lengths / lengths.sum())
-    s = (rng.random(n) * lengths[c]).astype(np.int64); t = (rng.random(n) * (lengths[c] - 1)).astype(np.int64); t += t >= s
-    return np.stack([c, s, t], 1).astype(np.int32)

@@ -21,8 +21,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from fastcore.basics import patch
 from fastcore.script import Param
-from .core import F3AError, atomic_path, command, data_path, friendly_errors, get_device, load_checkpoint, make_folder, run_info, save_checkpoint, save_json, seed_everything, set_threads, to_tensor
-from .morphable import FaceParams, MorphableModel, open_model
+from .core import F3AError, add_leg, atomic_path, command, data_path, friendly_errors, get_device, load_checkpoint, make_folder, run_info, run_training, save_checkpoint, save_json, seed_everything, set_threads, to_tensor, update_average
+from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks
 from .fitting import landmark_error, landmark_model
 from .rendered import RenderedSet, render_set
@@ -281,10 +281,7 @@ def step(self:RegressorTrainer):
     p = self.net(x); terms = (warm_loss if k < self.cfg.steps else sub_loss)(self.model, p, truth)
     for gr in self.opt.param_groups: gr["lr"] = self.lr_at(k)
     self.opt.zero_grad(); terms["total"].backward(); self.opt.step()
-    decay = min(self.cfg.ema, (k + 1) / (k + 10))
-    with torch.no_grad():
-        for n, v in self.net.state_dict().items(): self.average[n].lerp_(v, 1 - decay) if v.is_floating_point() else self.average[n].copy_(v)
-    self.done += 1; self.seconds += time.time() - t0
+    update_average(self.average, self.net, self.cfg.ema, k); self.done += 1; self.seconds += time.time() - t0
     row = {n: round(float(v.detach()), 5) for n, v in terms.items()}
     if not np.isfinite(row["total"]): raise F3AError(f"Training broke down at step {k} (the loss is no number): lower the learning rate, or resume from the last checkpoint.")
     self.log.append(dict(step=k, **row))
@@ -296,6 +293,12 @@ def averaged(self:RegressorTrainer):
     "A regressor with the moving average of the weights."
     net = Regressor(self.cfg.net).to(self.device); net.load_state_dict(self.average)
     return net.eval()
+
+@patch
+def describe(self:RegressorTrainer):
+    "Mean of each term over the last steps, for the progress bar."
+    rows = self.log[-20:]
+    return {k: f"{np.mean([r[k] for r in rows if k in r]):.3f}" for k in rows[-1] if k != "step"}
 
 @patch
 def save(self:RegressorTrainer, path):
@@ -330,12 +333,14 @@ def pose_error(params, truth):
 # %% ../nbs/09_regressor.ipynb #8e8a1fd3
 def evaluate_rendered(
     net, # a Regressor
-    faces:RenderedSet, # of people that training never saw
+    faces, # RenderedSet or LabelledSet of people that training never saw
     n:int=1000, # pictures
+    face_model:MorphableModel=None, # the model of the labels; None: the open model
 )->dict: # pose in degrees, points as share of the outer-eye distance
     "Errors on rendered faces. In profile the eye corners fall together, so the distance is that of the unturned face."
-    idx = np.arange(min(n, len(faces))); p = FaceParams.stack([net.predict(faces.images(i)) for i in np.array_split(idx, max(1, len(idx) // 100))]); t = faces.params[torch.from_numpy(idx)]
-    m = open_model(); straight = posed_landmarks(m, t.replace(rotation=torch.zeros(1, 3)))
+    m, idx = face_model or open_model(), np.arange(min(n, len(faces)))
+    p = FaceParams.stack([net.predict(faces.images(i), named=len(m.exp_names) > 0) for i in np.array_split(idx, max(1, len(idx) // 100))]); t = faces.params[torch.from_numpy(idx)]
+    straight = posed_landmarks(m, t.replace(rotation=torch.zeros(1, 3)))
     e = landmark_error(m, p, posed_landmarks(m, t)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1)); near = t.rotation[:, 1].abs() < 45 * np.pi / 180
     axes = pose_error(p, t)
     return dict(pose=float(axes.mean()), pitch=float(axes[0]), yaw=float(axes[1]), roll=float(axes[2]), points=float(e.mean()), points_median=float(e.median()), points_frontal=float(e[near].mean()), pictures=len(idx))
@@ -410,33 +415,23 @@ def train_regressor(
     save_every:float=60., # seconds between checkpoints
     command:str=None, # recorded with the weights
     init=None, # weight file to start from, for a second leg
+    face_model:MorphableModel=None, # the model of the labels; None: the open model
 )->dict: # errors on the test set
     "Train with progress bar, checkpoints and resume."
-    from tqdm.auto import tqdm
-    out = make_folder(out); t = RegressorTrainer(cfg, faces, clips, device); ck, total = out / "checkpoint.pt", cfg.steps + cfg.sub_steps
+    out, t = make_folder(out), RegressorTrainer(cfg, faces, clips, device, face_model)
     before = None
     if init:
         old = load_regressor(init); before = old.info
         if old.cfg != cfg.net: raise F3AError(f"'{init}' holds a regressor of another shape: start from weights of the same preset.")
         t.net.load_state_dict(old.state_dict()); t.average = {k: v.detach().clone() for k, v in t.net.state_dict().items()}
-    if ck.exists(): t.load(ck); print(f"going on from step {t.done}")
-    start, last = time.time(), time.time()
-    with tqdm(total=total, initial=t.done, desc="regressor", mininterval=2) as bar:
-        try:
-            while t.done < total:
-                row = t.step(); bar.update(1)
-                if t.done % 20 == 0: bar.set_postfix({k: f"{np.mean([r[k] for r in t.log[-20:] if k in r]):.3f}" for k in row})
-                if time.time() - last > save_every: t.save(ck); last = time.time()
-                if minutes and time.time() - start > minutes * 60: break
-        finally: t.save(ck)
-    if t.done < total: print(f"stopped after {minutes:g} minutes at step {t.done} of {total}; the same command goes on.")
-    net = t.averaged(); results = evaluate_rendered(net, test) if test is not None else {}
+    run_training(t, cfg.steps + cfg.sub_steps, out, minutes, save_every, "regressor")
+    net = t.averaged(); results = evaluate_rendered(net, test, face_model=face_model) if test is not None else {}
     shares = loss_shares(t.log)
     info = {**run_info(command, cfg.seed), "seconds": round(t.seconds), "steps": t.done, "faces": faces.meta if faces else None, "clips": [c.meta["source"] for c in clips]}
-    if before: info.update(command=f"{before['command']}, then {info['command']}", seconds=info["seconds"] + before["seconds"], steps=info["steps"] + before["steps"])
+    info = add_leg(info, before)
     save_regressor(net, out / "weights.safetensors", results=results, loss_shares=shares, train=asdict(cfg), **info)
     save_json(dict(results=results, loss_shares=shares, info=info), out / "metrics.json"); save_json(t.log[::10], out / "log.json")
-    if results: print(f"unseen rendered people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
+    if results: print(f"unseen people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
     return results
 
 # %% ../nbs/09_regressor.ipynb #b0bd4041
@@ -447,7 +442,8 @@ def f3a_train_regressor(
     faces:Param("folder of the rendered faces; made where it is missing", str)="runs/rendered",
     pictures:Param("how many rendered faces", int)=20000,
     people:Param("how many rendered people", int)=4000,
-    labelled:Param("labelled photos instead of rendered faces (folder 'labelled' written by f3a_prepare --dataset 300w3d)", str)=None,
+    labelled:Param("labelled photos instead of rendered faces (folder written by f3a_prepare --dataset 300w3d)", str)=None,
+    bfm:Param("with --labelled: the Basel model that f3a_prepare was given", str)=None,
     preset:Param("'lite' or 'paper'", str)="lite",
     steps:Param("warm-up steps (Eq. 8)", int)=None,
     sub_steps:Param("second-phase steps on the clips (Eq. 9)", int)=None,
@@ -466,12 +462,18 @@ def f3a_train_regressor(
         set_threads(threads)
         if preset not in ("lite", "paper"): raise F3AError(f"There is no preset '{preset}': choose 'lite' or 'paper'.")
         if pictures < 1 or people < 1: raise F3AError("The numbers of pictures and of people must be at least 1.")
-        from f3a_lite.clips import expand_clips, load_clip  # the clips come later in the order of the notebooks
+        from f3a_lite.clips import LabelledSet, expand_clips, load_clip  # the clips come later in the order of the notebooks
         loaded = [load_clip(c) for c in expand_clips(clips, "train")]
         opts = {k: v for k, v in dict(steps=steps, sub_steps=sub_steps if clips else 0, batch=batch, lr=lr, augment=augment).items() if v is not None}
         cfg = getattr(RegressorTraining, preset)(seed=seed, **opts)
-        train = None if not cfg.steps else load_clip(labelled) if labelled else render_set(Path(faces) / "train", pictures, (0, people), seed, workers=workers)
-        if labelled and (train.params.id_coeff.shape[1], train.params.exp_coeff.shape[1]) != (cfg.net.K, cfg.net.L): raise F3AError(f"'{labelled}' has parameters of another model than the open one: prepare it without --bfm.")
-        test = render_set(Path(faces) / "test", min(1000, pictures), (people, people + 200), seed + 1, workers=workers)
-        train_regressor(cfg, out, train, loaded, test, minutes, get_device(device), init=init)
+        model = load_basel_3ddfa(*bfm.split(",")) if bfm else None
+        if bfm: cfg.net.K, cfg.net.L = model.K, model.L
+        if labelled:
+            train, test = LabelledSet([load_clip(c) for c in expand_clips([labelled])]).split()
+            if (train.params.id_coeff.shape[1], train.params.exp_coeff.shape[1]) != (cfg.net.K, cfg.net.L): raise F3AError(f"'{labelled}' has parameters of another model: give --bfm here exactly where f3a_prepare had it.")
+        else:
+            if bfm: raise F3AError("Rendered faces are of the open model: --bfm goes with --labelled.")
+            train = render_set(Path(faces) / "train", pictures, (0, people), seed, workers=workers) if cfg.steps else None
+            test = render_set(Path(faces) / "test", min(1000, pictures), (people, people + 200), seed + 1, workers=workers)
+        train_regressor(cfg, out, train, loaded, test, minutes, get_device(device), init=init, face_model=model)
         print(f"wrote {Path(out) / 'weights.safetensors'} and metrics.json")

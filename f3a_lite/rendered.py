@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from .core import F3AError, one_thread_each, save_json, to_tensor
+from .core import F3AError, atomic_path, make_folder, run_jobs, save_json, to_tensor
 from .morphable import FaceParams, REGIONS, open_model
 from .projection import euler_to_matrix, posed_landmarks, to_pixels
 from .rasterizer import rasterize_map
@@ -415,8 +415,7 @@ PIECE = 500
 
 def _render_piece(job):
     "Draw one piece and write it; top level, so that spawned processes find it."
-    folder, k, n, people, seed, size = job; torch.set_num_threads(1)
-    from f3a_lite.core import atomic_path
+    folder, k, n, people, seed, size = job
     made = [rendered_face(i, people, seed, size) for i in range(k * PIECE, min(n, (k + 1) * PIECE))]
     FaceParams.stack([p for _, p, _ in made]).save(Path(folder) / f"{k:04d}.safetensors")
     with atomic_path(Path(folder) / f"{k:04d}.npy") as tmp: np.save(tmp, np.stack([im for im, _, _ in made]))
@@ -429,24 +428,16 @@ def render_set(
     people=(0, 1000), # numbers of the people
     seed:int=0,
     size:int=128, # pixels
-    workers:int=0, # processes; 0: this one
+    workers:int=1, # processes; 1: this one
     progress:bool=True, # show a progress bar
 )->"RenderedSet":
     "Render a set of pictures, resumably. Raises `F3AError` where the folder holds another set."
-    from tqdm.auto import tqdm
-    from f3a_lite.core import make_folder
     folder = make_folder(folder); what = dict(people=list(people), seed=seed, size=size, piece=PIECE)
     meta = folder / "meta.json"
     if meta.exists() and {k: v for k, v in _read_json(meta).items() if k != "n"} != what: raise F3AError(f"'{folder}' holds rendered faces with other settings: give another folder.")
     jobs = [(str(folder), k, n, tuple(people), seed, size) for k in range(-(-n // PIECE)) if not _complete(folder, k, min(PIECE, n - k * PIECE))]
     save_json(dict(what, n=n), meta)
-    with tqdm(total=-(-n // PIECE), initial=-(-n // PIECE) - len(jobs), desc="rendering", disable=not progress, unit=f"×{PIECE}") as bar:
-        if not workers:
-            for j in jobs: _render_piece(j); bar.update()
-        elif jobs:
-            import multiprocessing as mp
-            with one_thread_each(), mp.get_context("spawn").Pool(workers) as pool:
-                for _ in pool.imap_unordered(_render_piece, jobs): bar.update()
+    for _ in run_jobs(_render_piece, jobs, workers, f"rendering, {PIECE} at a time", progress and bool(jobs)): pass
     return RenderedSet(folder)
 
 # %% ../nbs/07_rendered_faces.ipynb #4eb2a33e

@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
 from fastcore.script import Param
-from .core import command, F3AError, friendly_errors, get_device, set_threads, seed_everything, make_folder, load_checkpoint, save_checkpoint, save_json, run_info, data_path
+from .core import F3AError, add_leg, command, data_path, friendly_errors, get_device, load_checkpoint, make_folder, run_info, run_training, save_checkpoint, save_json, seed_everything, set_threads, update_average
 from .morphable import FaceParams, MorphableModel, open_model
 from .projection import posed_landmarks
 from .flow import facial_flow, extend_flow, warp_by_flow
+from .datasets import PRESETS
 from .clips import PreparedClip, expand_clips, load_clip, prepare_clip, needs_preparing, split_frames, sample_pairs
 from .generator import Generator, GeneratorConfig, save_generator
 from .losses import PatchDiscriminator, weighted_pixel_loss, perceptual_loss, critic_loss, adversarial_loss, feature_weights, total_loss, LAMBDA_4
@@ -59,7 +60,7 @@ def clip_for_lessons(
     import tempfile, getpass
     out = Path(tempfile.gettempdir()) / f"f3a_lite_{getpass.getuser()}" / f"lesson_{frames}"
     video = data_path("woman_laughing.mp4")
-    return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out) else load_clip(out)
+    return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out, max_frames=frames) else load_clip(out)
 
 # %% ../nbs/16_training.ipynb #ce71b6a3
 @dataclass
@@ -79,15 +80,25 @@ class TrainConfig:
     mask_penalty:float = .02 # on T_warp's mask inside the mesh, relative to the pixel loss
     ema:float = .998 # moving average of the weights, which is what is saved
     still:float = 0. # share of pairs whose target is the source itself: no motion, no change
+    pairs:int = 0 # size of a fixed index of training pairs; 0: fresh pairs at every step
+    test_pairs:int = 120 # held-out pairs of each kind that are measured at the end
     seed:int = 0
-    @classmethod
-    def lite(cls, **kw): return cls(**kw)
-    @classmethod
-    def paper(cls, **kw):
-        g = kw.pop("generator", GeneratorConfig.paper())
-        return cls(generator=g, **{**dict(steps=40 * 91000 // 64, batch=64, low_batch=64, lr=1e-4, low_share=.3, adv_share=1., critic_lr=1e-4), **kw})
 
 # %% ../nbs/16_training.ipynb #a4fcf348
+@patch(cls_method=True)
+def lite(cls:TrainConfig, **kw): return cls(**kw)
+
+@patch(cls_method=True)
+def paper(cls:TrainConfig, dataset="300vw", **kw):
+    "40 epochs of the paper's pairs of a data set, batch 64, all losses from the start."
+    n, kw = PRESETS[dataset], {"generator": GeneratorConfig.paper(), **kw}
+    own = dict(steps=40 * n["train_pairs"] // 64, pairs=n["train_pairs"], test_pairs=n["test_pairs"], batch=64, low_batch=64, lr=1e-4, low_share=.3, adv_share=1., critic_lr=1e-4)
+    return cls(**{**own, **kw})
+
+@patch(cls_method=True)
+def voxceleb2(cls:TrainConfig, **kw): return cls.paper("voxceleb2", **kw)
+
+# %% ../nbs/16_training.ipynb #945d8aa7
 class Trainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, clips, splits=None, device=None, face_model=None):
@@ -98,6 +109,7 @@ class Trainer:
         self.average = {k: v.detach().clone() for k, v in self.G.state_dict().items()}
         self.opt_G = torch.optim.Adam(self.G.parameters(), lr=cfg.lr, betas=cfg.betas)
         self.opt_D = torch.optim.Adam(self.D.parameters(), lr=cfg.critic_lr, betas=cfg.betas)
+        self.index, self.known = sample_pairs(self.splits, "train", cfg.pairs, cfg.seed) if cfg.pairs else None, (None, None)
         self.done, self.seconds, self.log = 0, 0., []
 
 # %% ../nbs/16_training.ipynb #daea69f4
@@ -118,6 +130,22 @@ def lr_at(self:Trainer, step):
 def adversarial(self:Trainer, step):
     "Whether critic and perceptual loss take part."
     return step >= (1 - self.cfg.adv_share) * self.cfg.steps
+
+# %% ../nbs/16_training.ipynb #f7f5b07f
+@patch
+def order(self:Trainer, epoch):
+    "Order of the pair index in an epoch."
+    if self.known[0] != epoch: self.known = epoch, np.random.default_rng((self.cfg.seed, 6, epoch)).permutation(self.cfg.pairs)
+    return self.known[1]
+
+@patch
+def pairs(self:Trainer, step):
+    "The pairs of a step (n,3): fresh ones, or the next of the index."
+    cfg, n = self.cfg, self.stage(step)[1]
+    if not cfg.pairs: return sample_pairs(self.splits, "train", n, seed=(cfg.seed, step))
+    low = min(step, int(np.ceil(cfg.low_share * cfg.steps)))
+    seen = low * cfg.low_batch + (step - low) * cfg.batch
+    return self.index[[self.order(k // cfg.pairs)[k % cfg.pairs] for k in range(seen, seen + n)]]
 
 # %% ../nbs/16_training.ipynb #7c37a00f
 @patch
@@ -141,28 +169,22 @@ def generator_loss(self:Trainer, out, b, adversarial):
     if "paint" in out: loss = loss + LAMBDA_4 * self.cfg.mask_penalty * (out["paint"] * b["mask"]).mean()
     return loss
 
-# %% ../nbs/16_training.ipynb #cf5a102d
-@patch
-def update_average(self:Trainer):
-    "Move the averaged weights a little towards the current ones; faster at the start."
-    decay = min(self.cfg.ema, (self.done + 1) / (self.done + 10))
-    with torch.no_grad():
-        for name, v in self.G.state_dict().items(): self.average[name].lerp_(v, 1 - decay)
-
 # %% ../nbs/16_training.ipynb #b4638e41
 @patch
 def step(self:Trainer):
     "One generator step, with critic steps where they are due; gives the mean absolute error."
     k, t0 = self.done, time.time(); size, n = self.stage(k); adversarial = self.adversarial(k)
-    pairs = sample_pairs(self.splits, "train", n, seed=(self.cfg.seed, k))
-    if self.cfg.still: same = np.random.default_rng((self.cfg.seed, k, 1)).random(n) < self.cfg.still; pairs[same, 2] = pairs[same, 1]
+    pairs = self.pairs(k)
+    if self.cfg.still:
+        same = np.random.default_rng((self.cfg.seed, k, 1)).random(n) < self.cfg.still
+        pairs[same, 2] = pairs[same, 1]
     b = make_batch(self.clips, pairs, size, self.face_model, self.cfg.generator.anchor, self.device)
     self.G.train(); out = run_generator(self.G, b)
     if adversarial: self.step_critic(b["target"], out["image"])
     loss = self.generator_loss(out, b, adversarial)
     for g in self.opt_G.param_groups: g["lr"] = self.lr_at(k)
     self.opt_G.zero_grad(); loss.backward(); self.opt_G.step()
-    self.update_average(); self.done += 1; self.seconds += time.time() - t0
+    update_average(self.average, self.G, self.cfg.ema, self.done); self.done += 1; self.seconds += time.time() - t0
     l1 = (out["image"].detach() - b["target"]).abs().mean().item()
     if not np.isfinite(l1): raise F3AError(f"Training broke down at step {k} (the loss is no number): lower the learning rate, or resume from the last checkpoint.")
     self.log.append(dict(step=k, size=size, l1=round(l1, 5), seconds=round(self.seconds, 1)))
@@ -174,6 +196,11 @@ def averaged(self:Trainer):
     "A generator with the moving average of the weights, for use."
     g = Generator(self.cfg.generator).to(self.device); g.load_state_dict(self.average)
     return g.eval()
+
+@patch
+def describe(self:Trainer):
+    "Resolution, and mean error of the last steps, for the progress bar."
+    return dict(size=self.log[-1]["size"], L1=f"{np.mean([r['l1'] for r in self.log[-20:]]):.4f}")
 
 @patch
 def save(self:Trainer, path):
@@ -244,20 +271,9 @@ def train(
     init=None, # weight file to start from, for a second leg
 )->dict: # evaluate's answer
     "Train with progress bar, checkpoints and resume; write weights and figures that belong together."
-    from tqdm.auto import tqdm
-    out = make_folder(out); t = Trainer(cfg, clips, device=device); ck = out / "checkpoint.pt"
+    out, t = make_folder(out), Trainer(cfg, clips, device=device)
     before = start_from(t, init) if init else None
-    if ck.exists(): t.load(ck); print(f"going on from step {t.done}")
-    start, last = time.time(), time.time()
-    with tqdm(total=cfg.steps, initial=t.done, desc=cfg.generator.name, mininterval=2) as bar:
-        try:
-            while t.done < cfg.steps:
-                l1 = t.step(); bar.update(1)
-                if t.done % 20 == 0: bar.set_postfix(size=t.stage(t.done - 1)[0], L1=f"{np.mean([r['l1'] for r in t.log[-20:]]):.4f}")
-                if time.time() - last > save_every: t.save(ck); last = time.time()
-                if minutes and time.time() - start > minutes * 60: break
-        finally: t.save(ck)
-    if t.done < cfg.steps: print(f"stopped after {minutes:g} minutes at step {t.done} of {cfg.steps}; the same command goes on.")
+    run_training(t, cfg.steps, out, minutes, save_every, cfg.generator.name)
     return write_run(t, out, command, before)
 
 # %% ../nbs/16_training.ipynb #3d50b4e1
@@ -265,9 +281,9 @@ def write_run(t, out, command=None, before=None):
     "Evaluate, and write weights, figures and log of a Trainer; `before` are the facts of an earlier leg."
     cfg, clips = t.cfg, t.clips
     real = {c.path: k for k, c in enumerate(clips) if c.meta.get("params") != "exact"} or {c.path: k for k, c in enumerate(clips)}  # figures are of real people, where there are any
-    G = t.averaged(); results = evaluate(G, [clips[k] for k in real.values()], [t.splits[k] for k in real.values()], size=cfg.size, shuffle=True)
+    G = t.averaged(); results = evaluate(G, [clips[k] for k in real.values()], [t.splits[k] for k in real.values()], n=cfg.test_pairs, size=cfg.size, shuffle=True)
     info = {**run_info(command, cfg.seed), "seconds": round(t.seconds), "steps": t.done, "clips": [clips[k].meta["source"] for k in real.values()], "sha256": [clips[k].meta["sha256"] for k in real.values()], "rendered_clips": sum(c.meta.get("params") == "exact" for c in clips)}
-    if before: info = {**info, "command": f"{before['command']}, then {info['command']}", "seconds": info["seconds"] + before["seconds"], "steps": info["steps"] + before["steps"]}
+    info = add_leg(info, before)
     save_generator(G, out / "weights.safetensors", train=asdict(cfg), people=describe_people(clips), results=results, **info)
     save_json(dict(name=cfg.generator.name, results=results, info=info), out / "metrics.json")
     save_json([r for r in t.log if r["step"] % 10 == 0], out / "log.json")
@@ -329,7 +345,7 @@ def f3a_train(
     clips:Param("prepared clips, or data sets (folders written by f3a_prepare)", nargs="*"),
     out:Param("output folder", str)="runs/train",
     warp:Param("train T_warp instead of the paper's generator", action="store_true")=False,
-    preset:Param("'lite' or 'paper'", str)="lite",
+    preset:Param("'lite', 'paper' (300VW) or 'voxceleb2' (the paper's, on VoxCeleb2)", str)="lite",
     steps:Param("generator steps", int)=None,
     size:Param("pixels", int)=128,
     batch:Param("pairs a step at full size", int)=None,
@@ -340,6 +356,8 @@ def f3a_train(
     anchor:Param("where the flow stores a motion: 'target' or 'source'", str)="target",
     still:Param("share of pairs whose target is the source itself", float)=None,
     no_flow_norm:Param("no instance normalisation in T_flow", action="store_true")=False,
+    pairs:Param("size of a fixed index of training pairs; 0: fresh pairs at every step", int)=None,
+    test_pairs:Param("held-out pairs of each kind that are measured at the end", int)=None,
     minutes:Param("stop after so many minutes; the same command goes on", float)=None,
     seed:Param("seed", int)=0,
     device:Param("'cuda', 'mps' or 'cpu'", str)=None,
@@ -348,14 +366,14 @@ def f3a_train(
     "Train a generator on prepared clips. Without arguments: the bundled clip, prepared first."
     with friendly_errors():
         set_threads(threads)
-        if preset not in ("lite", "paper"): raise F3AError(f"There is no preset '{preset}': choose 'lite' or 'paper'.")
+        if preset not in ("lite", "paper", "voxceleb2"): raise F3AError(f"There is no preset '{preset}': choose 'lite', 'paper' or 'voxceleb2'.")
         if size % 32 or size < 64: raise F3AError(f"The size must be a multiple of 32 and at least 64, not {size}.")
         if not clips:
             video, c = data_path("woman_laughing.mp4"), Path("runs/clips/woman_laughing")
             if needs_preparing(video, c): prepare_clip(video, c)
             clips = [c]
-        make = getattr(GeneratorConfig, preset)
-        opts = {k: v for k, v in dict(steps=steps, batch=batch, lr=lr, low_share=low_share, adv_share=adv_share, still=still).items() if v is not None}
+        make = GeneratorConfig.lite if preset == "lite" else GeneratorConfig.paper
+        opts = {k: v for k, v in dict(steps=steps, batch=batch, lr=lr, low_share=low_share, adv_share=adv_share, still=still, pairs=pairs, test_pairs=test_pairs).items() if v is not None}
         cfg = getattr(TrainConfig, preset)(generator=make(warp=warp, anchor=anchor, flow_norm=not no_flow_norm), size=size, seed=seed, **opts)
         train(cfg, [load_clip(c) for c in expand_clips(clips, "train")], out, minutes, get_device(device), init=init)
         print(f"wrote {Path(out) / 'weights.safetensors'} and metrics.json")

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_command, write_movie
-from f3a_lite.clips import expand_clips, f3a_prepare, load_clip, prepare_dataset
+from scipy.io import savemat
+from f3a_lite.clips import LabelledSet, expand_clips, f3a_prepare, load_clip, prepare_dataset
 from f3a_lite.conditions import AU_NAMES, read_openface
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, read_labelled, unpose
-from f3a_lite.landmarks import iter_frames
+from f3a_lite.landmarks import iter_frames, write_image
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import pose, to_pixels
-from f3a_lite.regressor import pose_error_between_models
+from f3a_lite.regressor import f3a_train_regressor, load_regressor, pose_error_between_models
 from f3a_lite.rendered import render_clip, rendered_face
 
 
@@ -103,7 +104,6 @@ def test_a_killed_run_goes_on(tmp_path, frames):
 
 
 def write_mat(path, **change):
-    from scipy.io import savemat
     m = {"Shape_Para": np.zeros((199, 1)), "Exp_Para": np.zeros((29, 1)), "Pose_Para": np.array([[0, 0, 0, 50, 50, 0, 1e-3]]), "pt3d_68": np.random.default_rng(0).normal(size=(3, 68)) * 20 + 60}
     savemat(path, {k: v for k, v in {**m, **change}.items() if v is not None}); return path
 
@@ -119,12 +119,53 @@ def test_labelled_photos_skip_what_is_bad(tmp_path, capsys):
     assert "alone.mat" in capsys.readouterr().err
 
 
+def write_photos(root, n):
+    "Rendered faces with annotations in the layout of 300W-3D."
+    (root / "sub").mkdir(parents=True); model = open_model()
+    for k in range(n):
+        im, p, _ = rendered_face(k, size=150); px = to_pixels(model.landmarks(pose(model, p)), 150, 150)[0].double().numpy()
+        write_mat(root / "sub" / f"p{k}.mat", pt3d_68=(px + [1, 1, 0]).T, Pose_Para=np.array([[*p.rotation[0].tolist(), 75, 75, 0, 5e-4]])); write_image(im, str(root / "sub" / f"p{k}.jpg"))
+    return root
+
+
+def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
+    "Pieces in two processes, by shards, and after a broken run are the same bytes; a photo that changed is read again."
+    root = write_photos(tmp_path / "root", 5); (root / "broken.mat").write_text("x"); monkeypatch.setattr("f3a_lite.clips.PHOTOS", 2)
+    go = lambda out, **kw: prepare_dataset(root, tmp_path / out, "300w3d", progress=False, **kw)
+    m = go("one"); assert m["counts"] == dict(items=6, prepared=5, failed=1, dropped=0, frames=5, frames_without_face=0) and "broken" in m["items"]["broken"]["failed"]
+    go("two", workers=2); assert all_bytes(tmp_path / "one") == all_bytes(tmp_path / "two")
+    for i in range(2): go("parts", shard=f"{i}/2")
+    parts = {k: v for k, v in all_bytes(tmp_path / "parts").items() if "manifest" not in k}; assert parts == {k: v for k, v in all_bytes(tmp_path / "one").items() if "manifest" not in k}
+    (tmp_path / "one" / "photos_00001" / "params.safetensors").unlink(); (tmp_path / "one" / "manifest.json").unlink(); (tmp_path / "one" / ".photos_00001-x").mkdir()
+    go("one"); assert all_bytes(tmp_path / "one") == all_bytes(tmp_path / "two") and not list((tmp_path / "one").glob(".*"))
+    before = m["folders"]; write_image(np.zeros((150, 150, 3), np.uint8), str(root / "sub" / "p0.jpg")); after = go("one")["folders"]
+    assert [k for k in before if before[k] != after[k]] == ["photos_00000"]
+    s = LabelledSet([load_clip(c) for c in expand_clips([tmp_path / "one", tmp_path / "two"])]); assert len(s) == 10
+    assert torch.equal(s.images([1, 9]), torch.cat([s.clips[1].images(0), s.clips[5].images(1)]))
+
+
+def test_basel_annotations_are_used_as_they_are(tmp_path):
+    "With a Basel model K = 199 and L = 29 reach the regressor's training."
+    rng = np.random.default_rng(0); n, kp = 53215, 1 + rng.choice(53215, (1, 68), replace=False)
+    flat = lambda k: (rng.standard_normal((64, k)).astype(np.float32) * 10)[rng.integers(0, 64, 3 * n)]
+    savemat(tmp_path / "shape.mat", dict(mu_shape=rng.standard_normal((3 * n, 1)) * 5e4, w=flat(199), sigma=np.ones((199, 1)), tri=rng.integers(1, n + 1, (3, 500)).astype(float), keypoints=kp.astype(float)))
+    savemat(tmp_path / "exp.mat", dict(mu_exp=np.zeros((3 * n, 1)), w_exp=flat(29), sigma_exp=np.ones((29, 1))))
+    root, bfm = write_photos(tmp_path / "root", 3), f"{tmp_path / 'shape.mat'},{tmp_path / 'exp.mat'}"
+    write_mat(root / "sub" / "p0.mat", Shape_Para=np.full((199, 1), 7.), Pose_Para=np.array([[.1, .2, .3, 75, 75, 0, 5e-4]]), pt3d_68=read_annotation(root / "sub" / "p0.mat").points.T + [[1], [1], [0]])
+    assert run_command(f3a_prepare, root, tmp_path / "o", "--dataset", "300w3d", "--bfm", bfm) == 0
+    c = load_clip(tmp_path / "o" / "photos_00000"); assert c.params.id_coeff.shape == (3, 199) and c.params.exp_coeff.shape == (3, 29)
+    assert torch.allclose(c.params.rotation[0], torch.tensor([.1, .2, .3])) and (c.params.id_coeff[0] == 7).all()
+    args = ["--labelled", tmp_path / "o", "--out", tmp_path / "r", "--steps", 2, "--batch", 2]
+    assert run_command(f3a_train_regressor, *args) == 2 and run_command(f3a_train_regressor, *args, "--bfm", bfm) == 0
+    assert load_regressor(tmp_path / "r" / "weights.safetensors").cfg.K == 199
+
+
 def test_aflw2000(faces, tmp_path):
     "Real annotations: un-posed they agree across photos, fitted they lie on the points, and the angles have their signs."
     A = [read_annotation(p) for p in sorted((faces / "aflw2000").glob("*.mat"))]
     assert np.stack([unpose(a) for a in A]).std(0).mean() < 3  # mm
     m = prepare_dataset(faces / "aflw2000", tmp_path / "o", "300w3d", progress=False); assert m["counts"]["prepared"] == len(A)
-    c = load_clip(tmp_path / "o" / "labelled"); model = fixed_contour(open_model())
+    c = load_clip(tmp_path / "o" / "photos_00000"); model = fixed_contour(open_model())
     straight = model.landmarks(pose(model, c.params.replace(rotation=torch.zeros(1, 3)))); unit = (straight[:, 36] - straight[:, 45]).norm(dim=-1)
     assert ((model.landmarks(pose(model, c.params))[..., :2] - c.landmarks).norm(dim=-1).mean(1) / unit).max() < .04
     ann = torch.tensor(np.stack([a.rotation for a in A]), dtype=torch.float32)
