@@ -1,9 +1,10 @@
 """Does landmark-only training collapse, and does the warm-up cure it? Three seeds of each: results/collapse.json.
 
-python benchmarks/collapse.py [--steps 500]
+python benchmarks/collapse.py [--steps 2000]
+A run that is finished is kept in runs/collapse and not trained again.
 Same network, data and number of steps: L_sub from scratch, or L_warm for the first half and L_sub after it. Measured on unseen rendered people.
 """
-import argparse, time
+import argparse, json, time
 from pathlib import Path
 import numpy as np
 import torch
@@ -37,9 +38,11 @@ def run(warm, seed, steps, train, test, model, size=64, batch=32, lr=1e-3):
 
 
 if __name__ == "__main__":
-    ap = argparse.ArgumentParser(description=__doc__); ap.add_argument("--steps", type=int, default=500); args = ap.parse_args(); set_threads(); t0 = time.time()
+    ap = argparse.ArgumentParser(description=__doc__); ap.add_argument("--steps", type=int, default=2000); args = ap.parse_args(); set_threads()
     train, test = render_set(ROOT / "runs" / "rendered" / "train", 20000, (0, 4000), 0, workers=2), render_set(ROOT / "runs" / "rendered" / "test", 1000, (4000, 4200), 1, workers=2); runs = {}
     for seed in range(3):
         for name, warm in (("landmarks only", False), ("warm-up first", True)):
-            r = run(warm, seed, args.steps, train, test, open_model()); runs.setdefault(name, []).append(r); print(name, seed, r["curve"][-1], flush=True)
-    save_json(dict(runs=runs, size=64, info=run_info(f"python benchmarks/collapse.py --steps {args.steps}", [0, 1, 2], t0)), ROOT / "results" / "collapse.json")
+            kept = ROOT / "runs" / "collapse" / f"{args.steps}_{'warm' if warm else 'sub'}_{seed}.json"
+            if not kept.exists(): t1 = time.time(); save_json({**run(warm, seed, args.steps, train, test, open_model()), "seconds": round(time.time() - t1)}, kept)
+            r = json.loads(kept.read_text()); runs.setdefault(name, []).append(r); print(name, seed, r["curve"][-1], flush=True)
+    save_json(dict(runs=runs, size=64, info={**run_info(f"python benchmarks/collapse.py --steps {args.steps}", [0, 1, 2]), "seconds": sum(r["seconds"] for v in runs.values() for r in v)}), ROOT / "results" / "collapse.json")

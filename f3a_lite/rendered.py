@@ -8,7 +8,7 @@ __all__ = ['SKINS', 'HAIRS', 'IRISES', 'HEAD', 'HAIR', 'TEETH', 'GLASSES', 'BODY
            'background', 'camera', 'render_face', 'sample_expression', 'sample_pose', 'Person', 'person',
            'rendered_face', 'render_set', 'RenderedSet', 'smooth_track', 'clip_params', 'render_clip']
 
-# %% ../nbs/07_rendered_faces.ipynb #ee4244ac
+# %% ../nbs/07_rendered_faces.ipynb #c72687e7
 import dataclasses, functools, io
 from pathlib import Path
 import numpy as np
@@ -19,12 +19,12 @@ from .morphable import FaceParams, REGIONS, open_model
 from .projection import euler_to_matrix, posed_landmarks, to_pixels
 from .rasterizer import rasterize_map
 
-# %% ../nbs/07_rendered_faces.ipynb #3db89b55
+# %% ../nbs/07_rendered_faces.ipynb #ee0cff17
 SKINS = np.array([[.96, .80, .71], [.93, .74, .62], [.87, .66, .53], [.76, .55, .42], [.58, .39, .28], [.42, .28, .20], [.30, .20, .15]])  # sRGB, light to dark
 HAIRS = np.array([[.05, .04, .04], [.12, .08, .06], [.27, .17, .10], [.45, .30, .17], [.72, .56, .34], [.50, .22, .10], [.55, .54, .53], [.85, .84, .82]])  # black to white
 IRISES = np.array([[.20, .11, .06], [.33, .19, .09], [.42, .36, .18], [.35, .45, .35], [.33, .47, .60], [.45, .48, .50]])  # brown, hazel, green, blue, grey
 
-# %% ../nbs/07_rendered_faces.ipynb #bdce3512
+# %% ../nbs/07_rendered_faces.ipynb #01863002
 @dataclasses.dataclass
 class Look:
     "What one person looks like, apart from her shape. Colours are sRGB in [0,1], lengths in dm."
@@ -47,7 +47,7 @@ class Look:
     rim:tuple # half axes of the glasses
     waves:np.ndarray # (24,4) direction and phase of the smooth random fields
 
-# %% ../nbs/07_rendered_faces.ipynb #1f331fee
+# %% ../nbs/07_rendered_faces.ipynb #75b6a07c
 def _sample_look(rng):
     "A random person's looks from a numpy generator."
     k = rng.uniform(0, len(SKINS) - 1); i = int(k); tone = SKINS[i] * (1 - k + i) + SKINS[i + 1] * (k - i) if i + 1 < len(SKINS) else SKINS[i]
@@ -63,7 +63,7 @@ def _sample_look(rng):
 
 Look.sample = staticmethod(_sample_look)
 
-# %% ../nbs/07_rendered_faces.ipynb #8d9fa1fb
+# %% ../nbs/07_rendered_faces.ipynb #f6eeff67
 def _f(*values):
     "Numbers as float32: a single float64 would make all pixels float64, and twice as slow."
     return np.array(values, np.float32)
@@ -73,7 +73,7 @@ def _smooth(lo, hi, x):
     t = np.clip((x - lo) / (hi - lo), 0, 1)
     return t * t * (3 - 2 * t)
 
-# %% ../nbs/07_rendered_faces.ipynb #37c92c79
+# %% ../nbs/07_rendered_faces.ipynb #81649254
 def _to_line(x, y, line):
     "Distance of points to a polyline (n,2), and where along it (0 to 1) the nearest place is."
     best, where = np.full(x.shape, 9., np.float32), np.zeros(x.shape, np.float32)
@@ -88,7 +88,7 @@ def _field(c, waves, freq):
     "A smooth random field over canonical points (n,3), about −1 to 1: a sum of a few waves."
     return np.sin((c.astype(np.float32) * np.float32(freq)) @ waves[:, :3].T.astype(np.float32) + waves[:, 3].astype(np.float32)).sum(1) / np.float32(np.sqrt(len(waves) / 2))
 
-# %% ../nbs/07_rendered_faces.ipynb #591e849e
+# %% ../nbs/07_rendered_faces.ipynb #7850dd90
 @functools.lru_cache(None)
 def _lines():
     "Brow, upper and lower lid, mean eyeball, upper and lower lip of the open model, on the side x > 0 of the mean face."
@@ -102,7 +102,7 @@ def _lip_mask(x, y, z):
     up = np.interp(x, top[:, 0], top[:, 1]) + .012; down = np.interp(x, low[:, 0], low[:, 1]) - .015
     return _smooth(-edge, edge, up - y) * _smooth(-edge, edge, y - down) * _smooth(edge, -edge, x - top[-1, 0]) * (z > .3)
 
-# %% ../nbs/07_rendered_faces.ipynb #b38a90bc
+# %% ../nbs/07_rendered_faces.ipynb #50f4df0e
 def skin_albedo(
     look:Look, # whose skin
     c:np.ndarray, # (n,3) canonical positions, dm
@@ -127,7 +127,7 @@ def skin_albedo(
     a = np.clip(np.maximum(np.maximum(shade, hair), lash), 0, 1)[:, None]
     return np.clip(out * (1 - a) + _f(*np.minimum(look.hair * .9, look.skin * .45)) * a, 0, 1)
 
-# %% ../nbs/07_rendered_faces.ipynb #35c70a4e
+# %% ../nbs/07_rendered_faces.ipynb #997a550f
 def eye_albedo(look, c):
     "Colour of the eyeball at canonical points (n,3)."
     centre = _lines()[3]; v = np.stack([np.abs(c[:, 0]), c[:, 1], c[:, 2]], 1) - centre
@@ -137,7 +137,7 @@ def eye_albedo(look, c):
     out = np.where((a < .5)[:, None], iris, white)
     return np.where((a < .2)[:, None], .02, out)
 
-# %% ../nbs/07_rendered_faces.ipynb #321cb3e1
+# %% ../nbs/07_rendered_faces.ipynb #7ab65b0d
 HEAD, HAIR, TEETH, GLASSES, BODY = range(5)
 
 def _grid(rows, cols, closed=False):
@@ -153,13 +153,13 @@ def teeth_mesh():
     rows = [[-.345, -.452], [-.462, -.55]]
     return np.stack([np.stack([arc + [0, y, 0] for y in r]) for r in rows]), _grid(2, 13)
 
-# %% ../nbs/07_rendered_faces.ipynb #631581b9
+# %% ../nbs/07_rendered_faces.ipynb #fb6c6995
 def _above_hairline(c):
     "How far canonical points (n,3) lie above the usual hairline, dm."
     z = c[:, 2]
     return c[:, 1] - np.where(z > -.2, .02 + (z + .2) * 1.42, .02 + (z + .2) * .7) - .12 * np.minimum(np.abs(c[:, 0]), .6) * (z > 0)
 
-# %% ../nbs/07_rendered_faces.ipynb #6eac2669
+# %% ../nbs/07_rendered_faces.ipynb #0ed845ab
 @functools.lru_cache(None)
 def _hair_mesh():
     "Indices of the head's vertices that carry hair, and triangles among them."
@@ -170,7 +170,7 @@ def _hair_mesh():
     used = np.unique(tri); back = np.full(len(c), -1); back[used] = np.arange(len(used))
     return used, back[tri]
 
-# %% ../nbs/07_rendered_faces.ipynb #a87d97a7
+# %% ../nbs/07_rendered_faces.ipynb #7e48e9c7
 def hair_vertices(look, V, normals):
     "The shell over the scalp of one unposed head (N,3)."
     idx, _ = _hair_mesh(); c = open_model().mean_shape.numpy()[idx]; n = normals[idx].copy(); v = V[idx].copy()
@@ -184,7 +184,7 @@ def hair_vertices(look, V, normals):
     v[:, 1] -= hang; v[:, 0] *= 1 + .12 * np.minimum(hang, 1)
     return v
 
-# %% ../nbs/07_rendered_faces.ipynb #08aa8b72
+# %% ../nbs/07_rendered_faces.ipynb #17499444
 def _tube(path, radius, closed):
     "A four-sided tube around a path (n,3)."
     d = np.roll(path, -1, 0) - np.roll(path, 1, 0)
@@ -195,7 +195,7 @@ def _tube(path, radius, closed):
     if closed: ring = np.concatenate([ring, ring[:1]])
     return ring.reshape(-1, 3), _grid(len(ring), 4, True)
 
-# %% ../nbs/07_rendered_faces.ipynb #a8dbbe72
+# %% ../nbs/07_rendered_faces.ipynb #12992c83
 def glasses_mesh(rim):
     "Vertices and triangles of a pair of glasses before the mean face; `rim` are the half axes."
     t = np.linspace(0, 2 * np.pi, 24, endpoint=False); sq = lambda u: np.sign(u) * np.abs(u) ** .75
@@ -208,7 +208,7 @@ def glasses_mesh(rim):
     n = np.cumsum([0] + [len(v) for v, _ in parts])
     return np.concatenate([v for v, _ in parts]), np.concatenate([f + k for (_, f), k in zip(parts, n)])
 
-# %% ../nbs/07_rendered_faces.ipynb #cfbda941
+# %% ../nbs/07_rendered_faces.ipynb #ee20d93c
 @functools.lru_cache(None)
 def body_mesh():
     "Neck, shoulders and chest."
@@ -217,7 +217,7 @@ def body_mesh():
     v = np.stack([np.stack([rx * np.sin(t), 0 * t + y, -.62 + rz * np.cos(t)], -1) for y, rx, rz in ring])
     return v.reshape(-1, 3), _grid(len(ring), 28, True)
 
-# %% ../nbs/07_rendered_faces.ipynb #a2fc1657
+# %% ../nbs/07_rendered_faces.ipynb #a0995186
 @functools.lru_cache(None)
 def _face_parts():
     "What is the same for everyone: masks of the head's vertices."
@@ -225,7 +225,7 @@ def _face_parts():
     mouth = is_("mouth_interior") + ((reg == REGIONS.index("skin")) & (np.abs(c[:, 0]) < .27) & (c[:, 1] < -.3) & (c[:, 1] > -.54) & (c[:, 2] < .33) & (c[:, 2] > -.4))
     return np.minimum(mouth, 1).astype(np.float32), is_("eyeballs")
 
-# %% ../nbs/07_rendered_faces.ipynb #3e2ee3eb
+# %% ../nbs/07_rendered_faces.ipynb #04a7380c
 def assemble(look, V, normals, lips, chin):
     "Vertices, canonical positions, part numbers and triangles of head, hair, teeth and glasses, unposed. `lips`, `chin` (3,): where this person's closed lips are, and how far the chin has moved."
     m = open_model(); tt, tri_t = teeth_mesh(); v, c, part, tri = [V], [m.mean_shape.numpy()], [np.full(len(V), HEAD)], [m.triangles.numpy()]
@@ -236,7 +236,7 @@ def assemble(look, V, normals, lips, chin):
     if look.glasses: g, f = glasses_mesh(look.rim); add(g + skull, g, GLASSES, f)
     return np.concatenate(v), np.concatenate(c), np.concatenate(part), np.concatenate(tri)
 
-# %% ../nbs/07_rendered_faces.ipynb #b2a79dee
+# %% ../nbs/07_rendered_faces.ipynb #5c3d7ffa
 def _normals(v, tri):
     "Unit vertex normals (n,3) of one mesh."
     a, b, c = v[tri[:, 0]], v[tri[:, 1]], v[tri[:, 2]]; u, w = b - a, c - a
@@ -244,7 +244,7 @@ def _normals(v, tri):
     at = tri.T.ravel(); out = np.stack([np.bincount(at, np.tile(face[:, k], 3), len(v)) for k in range(3)], 1)
     return (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
-# %% ../nbs/07_rendered_faces.ipynb #54191b0b
+# %% ../nbs/07_rendered_faces.ipynb #8c894866
 def sample_light(rng):
     "Random light: (9,3) harmonics per colour, and the direction (3,) of the strongest lamp."
     d = rng.normal(size=3) * [1, .6, .4] + [0, .35, .7]; d /= np.linalg.norm(d)
@@ -260,7 +260,7 @@ def shade(normals, sh):
     basis = np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)
     return np.clip(basis @ sh.astype(np.float32), .03, None)
 
-# %% ../nbs/07_rendered_faces.ipynb #76a394e7
+# %% ../nbs/07_rendered_faces.ipynb #a105bb35
 def _colours(look, a, sh, lamp):
     "sRGB (n,3) of pixels with attributes a (n,9): canonical 3, normal 3, mouth, eyeball, part."
     c, n, mouth, ball, part = a[:, :3], a[:, 3:6], a[:, 6], a[:, 7], np.rint(a[:, 8]).astype(int)
@@ -282,7 +282,7 @@ def _colours(look, a, sh, lamp):
     lin = lin * (.2 / max(float(lin[part == HEAD].mean()), .02)) ** .6  # the camera exposes for the face, more or less
     return np.sqrt(np.clip(lin, 0, 1))  # a gamma of 2 for sRGB's 2.2: a root is cheap
 
-# %% ../nbs/07_rendered_faces.ipynb #dd1b6477
+# %% ../nbs/07_rendered_faces.ipynb #cf1a0557
 def background(rng, size):
     "A random blurred background (size,size,3), sRGB."
     base = np.clip(rng.uniform(.05, .95) + rng.normal(0, .1, 3), 0, 1); n = rng.choice([2, 3, 6, 12])
@@ -292,7 +292,7 @@ def background(rng, size):
         x, y, w, h = (rng.uniform(0, 1, 4) * size).astype(int); out[y:y + h, x:x + w // 2] = out[y:y + h, x:x + w // 2] * .4 + .6 * np.clip(rng.uniform(0, 1) + rng.normal(0, .08, 3), 0, 1)
     return out
 
-# %% ../nbs/07_rendered_faces.ipynb #40edecf6
+# %% ../nbs/07_rendered_faces.ipynb #7edfe1d9
 def camera(
     rng, # numpy generator
     image:np.ndarray, # (H,W,3) sRGB in [0,1]
@@ -311,12 +311,12 @@ def camera(
         buf = io.BytesIO(); out.save(buf, "JPEG", quality=int(rng.uniform(35, 95))); out = Image.open(buf)
     return np.array(out)
 
-# %% ../nbs/07_rendered_faces.ipynb #cca5ec36
+# %% ../nbs/07_rendered_faces.ipynb #1c1e0cd0
 def _shrink(image, size):
     "Average a float picture down to size × size."
     return np.stack([np.asarray(Image.fromarray(image[..., k]).resize((size, size), Image.BOX)) for k in range(3)], -1)
 
-# %% ../nbs/07_rendered_faces.ipynb #d7999ae6
+# %% ../nbs/07_rendered_faces.ipynb #5f60c25d
 def render_face(
     look:Look, # what the person looks like
     params:FaceParams, # one face of the open model
@@ -345,7 +345,7 @@ def render_face(
     image = _shrink(image, size)
     return camera(rng, image) if shoot else image
 
-# %% ../nbs/07_rendered_faces.ipynb #d76b10f4
+# %% ../nbs/07_rendered_faces.ipynb #03b31d70
 @functools.lru_cache(None)
 def _units():
     "Expression units of the open model by group: pairs of one face movement, gaze, blink."
@@ -354,7 +354,7 @@ def _units():
     move = [v for n, v in pairs.items() if not n.startswith("eyeLook") and n not in ("eyeBlink", "tongueOut", "jawOpen")]
     return move, {n: k for k, n in enumerate(names)}
 
-# %% ../nbs/07_rendered_faces.ipynb #e611c364
+# %% ../nbs/07_rendered_faces.ipynb #efcd5fe5
 def sample_expression(rng):
     "Expression coefficients (52,), 0 to 1."
     move, at = _units(); e = np.zeros(len(at), np.float32)
@@ -371,7 +371,7 @@ def sample_expression(rng):
     if rng.random() < .02: e[at["tongueOut"]] = rng.uniform(0, 1)
     return e
 
-# %% ../nbs/07_rendered_faces.ipynb #a06aaeb9
+# %% ../nbs/07_rendered_faces.ipynb #475d2580
 def sample_pose(rng):
     "Rotation (3,) in radian, translation (3,) and scale on the image plane, as a head crop leaves them."
     wide = rng.random(3) < [.1, .3, .06]
@@ -379,7 +379,7 @@ def sample_pose(rng):
     r = np.clip(r, [-40, -90, -40], [40, 90, 40]) * np.pi / 180
     return r.astype(np.float32), np.append(rng.normal(0, .07, 2), 0).astype(np.float32), np.float32(.66 * np.exp(rng.normal(0, .12)))
 
-# %% ../nbs/07_rendered_faces.ipynb #c42480ca
+# %% ../nbs/07_rendered_faces.ipynb #b5b71a45
 @dataclasses.dataclass
 class Person:
     "One identity: looks and shape."
@@ -387,7 +387,7 @@ class Person:
     look:Look
     id_coeff:torch.Tensor # (1,80)
 
-# %% ../nbs/07_rendered_faces.ipynb #3861d64d
+# %% ../nbs/07_rendered_faces.ipynb #efd8f090
 @functools.lru_cache(4096)
 def person(
     number:int, # which; the same number is the same person
@@ -397,7 +397,7 @@ def person(
     rng = np.random.default_rng((seed, 1, number))
     return Person(number, Look.sample(rng), torch.from_numpy(rng.normal(0, .9, (1, 80)).astype(np.float32)))
 
-# %% ../nbs/07_rendered_faces.ipynb #0f2815e6
+# %% ../nbs/07_rendered_faces.ipynb #ad599e47
 def rendered_face(
     index:int, # which picture; the same index is the same picture
     people=(0, 1000), # numbers from which the person is drawn
@@ -410,7 +410,7 @@ def rendered_face(
     p = FaceParams(who.id_coeff, T(sample_expression(rng)), T(r), T(t), torch.tensor([s]))
     return render_face(who.look, p, rng, size), p, who.number
 
-# %% ../nbs/07_rendered_faces.ipynb #b57385cb
+# %% ../nbs/07_rendered_faces.ipynb #c09a3b8a
 PIECE = 500
 
 def _render_piece(job):
@@ -421,7 +421,7 @@ def _render_piece(job):
     with atomic_path(Path(folder) / f"{k:04d}.npy") as tmp: np.save(tmp, np.stack([im for im, _, _ in made]))
     return k
 
-# %% ../nbs/07_rendered_faces.ipynb #a48806fc
+# %% ../nbs/07_rendered_faces.ipynb #a81a0d9e
 def render_set(
     folder, # where the pieces go
     n:int, # pictures
@@ -440,7 +440,7 @@ def render_set(
     for _ in run_jobs(_render_piece, jobs, workers, f"rendering, {PIECE} at a time", progress and bool(jobs)): pass
     return RenderedSet(folder)
 
-# %% ../nbs/07_rendered_faces.ipynb #4eb2a33e
+# %% ../nbs/07_rendered_faces.ipynb #a0e723ab
 def _complete(folder, k, n):
     "Whether piece k is there with n pictures."
     try: return len(np.load(Path(folder) / f"{k:04d}.npy", mmap_mode="r", allow_pickle=False)) == n
@@ -452,7 +452,7 @@ def _read_json(path):
     try: return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as e: raise F3AError(f"'{path}' cannot be read: render the set again.") from e
 
-# %% ../nbs/07_rendered_faces.ipynb #99f927ab
+# %% ../nbs/07_rendered_faces.ipynb #18b10721
 class RenderedSet:
     "A set written by `render_set`; pictures stay on disk until they are asked for."
     def __init__(self, folder):
@@ -465,13 +465,13 @@ class RenderedSet:
         "Pictures (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.pieces[i // PIECE][i % PIECE] for i in map(int, idx)]))
 
-# %% ../nbs/07_rendered_faces.ipynb #f281cb67
+# %% ../nbs/07_rendered_faces.ipynb #5342feec
 def smooth_track(rng, T, n, slow=.15, fps=25.):
     "n smooth random curves (T,n) of unit variance: sums of three slow waves."
     t = np.arange(T)[:, None] / fps; f = rng.uniform(.3, 1., (3, 1, n)) * slow * np.array([1, 2, 3.3])[:, None, None]
     return (np.sin(6.283 * f * t + rng.uniform(0, 6.283, (3, 1, n))) * np.array([1, .6, .35])[:, None, None]).sum(0) / .86
 
-# %% ../nbs/07_rendered_faces.ipynb #6d7e0b58
+# %% ../nbs/07_rendered_faces.ipynb #6bc8d3dc
 def clip_params(
     number:int, # the person
     frames:int=100, # how many
@@ -499,7 +499,7 @@ def clip_params(
     F32 = lambda x: torch.from_numpy(np.asarray(x, np.float32))
     return FaceParams(who.id_coeff.expand(T, -1).clone(), F32(e), F32(rot * np.pi / 180), F32(move_t), F32(scale))
 
-# %% ../nbs/07_rendered_faces.ipynb #0f488efa
+# %% ../nbs/07_rendered_faces.ipynb #8bc2a09b
 def render_clip(
     number:int, # the person
     frames:int=100, # how many
