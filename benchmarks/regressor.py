@@ -13,7 +13,7 @@ from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import posed_landmarks
-from f3a_lite.regressor import LazyFrames, Regressor, evaluate_rendered, finetune, jitter, load_regressor, pose_error_between_models, regress_clip, warm_loss
+from f3a_lite.regressor import LazyFrames, Regressor, evaluate_rendered, finetune, jitter, load_regressor, pose_error, pose_error_between_models, regress_clip, rotation_angle, warm_loss
 from f3a_lite.rendered import render_set, rendered_face
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +24,14 @@ def first_shares(net):
     torch.manual_seed(0); faces = [rendered_face(k) for k in range(48)]; x = torch.from_numpy(np.stack([f[0] for f in faces])).movedim(-1, 1).float() / 255
     terms = warm_loss(open_model(), Regressor(net.cfg)(x), FaceParams.stack([f[1] for f in faces]))
     return {"0": {k: float((v / terms["total"]).detach()) for k, v in terms.items() if k != "total"}}
+
+
+def by_yaw(net, faces, edges=(0, 15, 30, 45, 60, 75, 90)):
+    "Pose errors on rendered faces by how far they are turned."
+    t = faces.params; p = FaceParams.stack([net.predict(faces.images(i)) for i in np.array_split(np.arange(len(faces)), 10)]); yaw = t.rotation[:, 1].abs() * 180 / np.pi; rows = {}
+    for lo, hi in zip(edges, edges[1:]):
+        k = (yaw >= lo) & (yaw <= hi); rows[f"{lo}–{hi}"] = dict(share=float(k.float().mean()), pose=float(pose_error(p[k], t[k]).mean()), turn=float(rotation_angle(p.rotation[k], t.rotation[k]).mean()))
+    return rows
 
 
 def on_clips(net, clips):
@@ -50,7 +58,8 @@ if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__); ap.add_argument("faces", nargs="?"); ap.add_argument("--clips", type=int, default=0, help="only every n-th clip")
     args = ap.parse_args(); set_threads(); t0 = time.time(); net = load_regressor(); faces = Path(args.faces) if args.faces else None
     out = dict(loss_shares=first_shares(net) | {k: v for k, v in net.info.get("loss_shares", {}).items() if k != "0"}, training={k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")})
-    out["rendered"] = evaluate_rendered(net, render_set(ROOT / "runs" / "rendered" / "test", 1000, (4000, 4200), 1, workers=2)); print(out["rendered"], flush=True)
+    unseen = render_set(ROOT / "runs" / "rendered" / "test", 1000, (4000, 4200), 1, workers=2)
+    out["rendered"], out["by_yaw"] = evaluate_rendered(net, unseen), by_yaw(net, unseen); print(out["rendered"], flush=True)
     x = torch.rand(128, 3, 128, 128); net.predict(x); t = time.perf_counter(); [net.predict(x) for _ in range(3)]; out["faces_a_second"] = 3 * 128 / (time.perf_counter() - t); print("faces a second", out["faces_a_second"])
     if faces and (faces / "aflw2000").is_dir(): out["aflw2000"] = on_aflw(net, faces / "aflw2000"); print(out["aflw2000"], flush=True)
     if faces and (faces / "clips").is_dir():

@@ -6,10 +6,10 @@
 __all__ = ['HEADS', 'LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss',
            'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_in_plane', 'augment', 'LazyFrames',
            'save_regressor', 'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'loss_shares',
-           'angle_difference', 'pose_error', 'evaluate_rendered', 'finetune', 'regress_clip', 'jitter',
-           'pose_error_between_models', 'variance_share', 'train_regressor', 'f3a_train_regressor']
+           'angle_difference', 'pose_error', 'rotation_angle', 'evaluate_rendered', 'finetune', 'regress_clip',
+           'jitter', 'pose_error_between_models', 'variance_share', 'train_regressor', 'f3a_train_regressor']
 
-# %% ../nbs/09_regressor.ipynb #cf5161b3
+# %% ../nbs/09_regressor.ipynb #691f48a7
 import json, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose
 from .fitting import landmark_error, landmark_model
 from .rendered import RenderedSet, render_set
 
-# %% ../nbs/09_regressor.ipynb #9f2f6afe
+# %% ../nbs/09_regressor.ipynb #a2b68032
 class ResBlock(nn.Module):
     "PRNet's residual block: 1×1 down, 4×4 with stride, 1×1 up, and a shortcut."
     def __init__(self, cin, cout, stride):
@@ -43,7 +43,7 @@ class ResBlock(nn.Module):
         h = F.relu(self.n2(self.look(F.pad(h, self.pad))))  # (B,cout/2,H/stride,W/stride)
         return F.relu(self.n3(self.up(h) + self.skip(x)))  # (B,cout,H/stride,W/stride)
 
-# %% ../nbs/09_regressor.ipynb #8b2819fd
+# %% ../nbs/09_regressor.ipynb #a3a11465
 @dataclass
 class RegressorConfig:
     "What a regressor is."
@@ -60,7 +60,7 @@ class RegressorConfig:
 
 HEADS = dict(id_coeff=None, exp_coeff=None, rotation=3, translation=2, scale=1)
 
-# %% ../nbs/09_regressor.ipynb #eebff01f
+# %% ../nbs/09_regressor.ipynb #2a11cead
 class Regressor(nn.Module):
     "Picture → all of P, in named heads."
     def __init__(self, cfg:RegressorConfig=RegressorConfig()):
@@ -73,14 +73,13 @@ class Regressor(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.fc1, self.fc2 = nn.Linear(c * (cfg.size // 32 // cfg.stem_stride) ** 2, cfg.hidden), nn.Linear(cfg.hidden, sum(self.sizes))
         nn.init.normal_(self.fc2.weight, std=.01); nn.init.zeros_(self.fc2.bias)
-        self.to(memory_format=torch.channels_last)  # 1.2 times as fast on a CPU, the same numbers
     def forward(self, x): # (B,3,H,W) in [0,1]
         h = self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
         h = F.relu(self.fc1(h.flatten(1)))  # (B,hidden)
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
-# %% ../nbs/09_regressor.ipynb #2b9a04b9
+# %% ../nbs/09_regressor.ipynb #cd383a46
 def point_weights(
     mouth:float=10., # the paper's factors
     eyes:float=5.,
@@ -89,7 +88,7 @@ def point_weights(
     w = torch.ones(68); w[36:48], w[48:] = eyes, mouth
     return w
 
-# %% ../nbs/09_regressor.ipynb #c17aab15
+# %% ../nbs/09_regressor.ipynb #3e732e5e
 def landmark_loss(
     points, # (B,68,2) projected, image plane
     target, # (B,68,2)
@@ -99,7 +98,7 @@ def landmark_loss(
     w = (point_weights() if weights is None else weights).to(points)
     return ((points - target).abs() * w[:, None]).sum(1).mean() / w.sum()
 
-# %% ../nbs/09_regressor.ipynb #6925aff2
+# %% ../nbs/09_regressor.ipynb #f80f2767
 def shape_loss(model, params, truth):
     "Eq. 6: mean absolute difference of the unposed vertices, dm."
     K, L = params.id_coeff.shape[1], params.exp_coeff.shape[1]
@@ -114,7 +113,7 @@ def coefficient_loss(params, model):
     "L_reg: mean size of the identity coefficients (in standard deviations) plus that of the expression coefficients."
     return (params.id_coeff / model.id_std[:params.id_coeff.shape[1]]).abs().mean() + params.exp_coeff.abs().mean()
 
-# %% ../nbs/09_regressor.ipynb #635e1375
+# %% ../nbs/09_regressor.ipynb #73e5cc0f
 LAMBDAS = (10., 1., 1e-3)  # λ1, λ2, λ3 of the supplement
 
 def warm_loss(
@@ -129,7 +128,7 @@ def warm_loss(
     terms = dict(shp=shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #b210f9c4
+# %% ../nbs/09_regressor.ipynb #6528e399
 def sub_loss(
     model:MorphableModel,
     params:FaceParams, # predicted
@@ -140,7 +139,7 @@ def sub_loss(
     terms = dict(lm=landmark_loss(posed_landmarks(landmark_model(model), params)[..., :2], marks), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #cf1ab57d
+# %% ../nbs/09_regressor.ipynb #8963b18c
 def move_in_plane(
     images, # (B,3,H,W)
     params, # FaceParams, or landmarks (B,68,2)
@@ -160,7 +159,7 @@ def move_in_plane(
     t = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))
     return out, params.replace(rotation=matrix_to_euler(Q @ euler_to_matrix(params.rotation)), translation=t, scale=params.scale * zoom)
 
-# %% ../nbs/09_regressor.ipynb #bbfd54e3
+# %% ../nbs/09_regressor.ipynb #73d70f42
 def augment(
     images, # (B,3,H,W)
     params, # FaceParams or landmarks
@@ -178,7 +177,7 @@ def augment(
         x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev)
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
-# %% ../nbs/09_regressor.ipynb #e1abbb9f
+# %% ../nbs/09_regressor.ipynb #68762275
 class LazyFrames:
     "Frames (T,H,W,3) uint8, on disk or not, that become tensors (n,3,H,W) when they are indexed."
     def __init__(self, frames): self.frames = frames
@@ -197,13 +196,13 @@ def predict(self:Regressor, images, batch:int=64, named:bool=True):
     self.train(was); p = FaceParams.stack(out)
     return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if named else p
 
-# %% ../nbs/09_regressor.ipynb #ff47fd79
+# %% ../nbs/09_regressor.ipynb #608e5060
 def save_regressor(net, path, **info):
     "Write weights (float16) and facts as safetensors."
     t = {k: v.detach().cpu().half().contiguous() if v.is_floating_point() else v.cpu() for k, v in net.state_dict().items()}
     with atomic_path(path) as tmp: save_file(t, tmp, metadata=dict(kind="regressor", config=json.dumps(asdict(net.cfg)), info=json.dumps(info)))
 
-# %% ../nbs/09_regressor.ipynb #5b7ad18c
+# %% ../nbs/09_regressor.ipynb #e294a440
 def load_regressor(
     path=None, # None: the bundled weights
     device="cpu",
@@ -220,7 +219,7 @@ def load_regressor(
     net.info = json.loads(meta["info"])
     return net.to(device).eval()
 
-# %% ../nbs/09_regressor.ipynb #66a84b3f
+# %% ../nbs/09_regressor.ipynb #04305e74
 @dataclass
 class RegressorTraining:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -240,7 +239,7 @@ class RegressorTraining:
         n = kw.pop("net", RegressorConfig.paper())
         return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., ema=0.), **kw})
 
-# %% ../nbs/09_regressor.ipynb #6b2605b2
+# %% ../nbs/09_regressor.ipynb #c775c36c
 class RegressorTrainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, faces=None, clips=(), device=None, face_model=None):
@@ -253,7 +252,7 @@ class RegressorTrainer:
         self.average = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/09_regressor.ipynb #28b30ffe
+# %% ../nbs/09_regressor.ipynb #3f7e6f1a
 @patch
 def batch(self:RegressorTrainer, k):
     "Pictures and FaceParams (warm-up), or pictures and landmarks (second phase), of step k."
@@ -265,7 +264,7 @@ def batch(self:RegressorTrainer, k):
     x, m = torch.cat([self.clips[i].images(j) for i, j in pick]), torch.stack([self.clips[i].landmarks[j] for i, j in pick])
     return augment(x.to(self.device), m.to(self.device), g, .6 * self.cfg.augment)
 
-# %% ../nbs/09_regressor.ipynb #2028fa80
+# %% ../nbs/09_regressor.ipynb #d3113bb5
 @patch
 def lr_at(self:RegressorTrainer, k):
     "A warm-up of 50 steps, a cosine to a hundredth; a tenth of that in the second phase."
@@ -273,7 +272,7 @@ def lr_at(self:RegressorTrainer, k):
     j = k if k < self.cfg.steps else k - self.cfg.steps
     return float(top * min(1, (j + 1) / 50) * (.01 + .99 * .5 * (1 + np.cos(np.pi * j / max(1, n)))))
 
-# %% ../nbs/09_regressor.ipynb #bf34c019
+# %% ../nbs/09_regressor.ipynb #44d180dc
 @patch
 def step(self:RegressorTrainer):
     "One step; gives the terms of the loss."
@@ -287,7 +286,7 @@ def step(self:RegressorTrainer):
     self.log.append(dict(step=k, **row))
     return row
 
-# %% ../nbs/09_regressor.ipynb #622d92b4
+# %% ../nbs/09_regressor.ipynb #1fb35553
 @patch
 def averaged(self:RegressorTrainer):
     "A regressor with the moving average of the weights."
@@ -305,14 +304,14 @@ def save(self:RegressorTrainer, path):
     "A checkpoint, written atomically."
     save_checkpoint(path, asdict(self.cfg), net=self.net.state_dict(), opt=self.opt.state_dict(), average=self.average, done=self.done, seconds=self.seconds, log=json.dumps(self.log))
 
-# %% ../nbs/09_regressor.ipynb #5c07ddd0
+# %% ../nbs/09_regressor.ipynb #57733604
 @patch
 def load(self:RegressorTrainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
     s = load_checkpoint(path, asdict(self.cfg), self.device)
     self.net.load_state_dict(s["net"]); self.opt.load_state_dict(s["opt"]); self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/09_regressor.ipynb #67ccfbec
+# %% ../nbs/09_regressor.ipynb #0d32d676
 def loss_shares(log, steps=(0, 1000)):
     "Share of the total of each term of L_warm at some steps (mean over 20)."
     rows = {}
@@ -321,7 +320,7 @@ def loss_shares(log, steps=(0, 1000)):
         if part: rows[k] = {n: float(np.mean([r[n] / r["total"] for r in part])) for n in ("shp", "lm", "tr", "reg")}
     return rows
 
-# %% ../nbs/09_regressor.ipynb #9005c20a
+# %% ../nbs/09_regressor.ipynb #52dbace2
 def angle_difference(a, b):
     "Absolute differences of angles, degrees; a full turn is nothing."
     return (torch.remainder(a - b + np.pi, 2 * np.pi) - np.pi).abs() * 180 / np.pi
@@ -330,7 +329,16 @@ def pose_error(params, truth):
     "Mean absolute error of pitch, yaw and roll in degrees, angle by angle (3,)."
     return angle_difference(params.rotation, truth.rotation).mean(0)
 
-# %% ../nbs/09_regressor.ipynb #8e8a1fd3
+# %% ../nbs/09_regressor.ipynb #17f43de2
+def rotation_angle(
+    a, # (B,3) Euler angles, radian
+    b, # (B,3)
+)->torch.Tensor: # (B,) degrees
+    "Angle of the rotation between two poses."
+    R = euler_to_matrix(a) @ euler_to_matrix(b).transpose(1, 2)
+    return ((R.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1).acos() * 180 / np.pi
+
+# %% ../nbs/09_regressor.ipynb #d31d5968
 def evaluate_rendered(
     net, # a Regressor
     faces, # RenderedSet or LabelledSet of people that training never saw
@@ -341,11 +349,11 @@ def evaluate_rendered(
     m, idx = face_model or open_model(), np.arange(min(n, len(faces)))
     p = FaceParams.stack([net.predict(faces.images(i), named=len(m.exp_names) > 0) for i in np.array_split(idx, max(1, len(idx) // 100))]); t = faces.params[torch.from_numpy(idx)]
     straight = posed_landmarks(m, t.replace(rotation=torch.zeros(1, 3)))
-    e = landmark_error(m, p, posed_landmarks(m, t)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1)); near = t.rotation[:, 1].abs() < 45 * np.pi / 180
-    axes = pose_error(p, t)
-    return dict(pose=float(axes.mean()), pitch=float(axes[0]), yaw=float(axes[1]), roll=float(axes[2]), points=float(e.mean()), points_median=float(e.median()), points_frontal=float(e[near].mean()), pictures=len(idx))
+    e = landmark_error(m, p, posed_landmarks(m, t)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1)); near, wide = (t.rotation[:, 1].abs() < a * np.pi / 180 for a in (45, 60))
+    axes, turn = pose_error(p, t), rotation_angle(p.rotation, t.rotation)
+    return dict(pose=float(axes.mean()), turn=float(turn.mean()), pose_within_60=float(pose_error(p[wide], t[wide]).mean()), pitch=float(axes[0]), yaw=float(axes[1]), roll=float(axes[2]), points=float(e.mean()), points_median=float(e.median()), points_frontal=float(e[near].mean()), pictures=len(idx))
 
-# %% ../nbs/09_regressor.ipynb #d32a6032
+# %% ../nbs/09_regressor.ipynb #8b110aa6
 def finetune(
     net:Regressor, # stays as it is
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -370,7 +378,7 @@ def finetune(
         opt.zero_grad(); loss.backward(); opt.step()
     return net
 
-# %% ../nbs/09_regressor.ipynb #46f85bb9
+# %% ../nbs/09_regressor.ipynb #a12031ed
 def regress_clip(
     net:Regressor,
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -385,7 +393,7 @@ def jitter(marks):
     eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1).median()
     return float((marks[2:] - 2 * marks[1:-1] + marks[:-2]).norm(dim=-1).mean() / eye)
 
-# %% ../nbs/09_regressor.ipynb #59159e08
+# %% ../nbs/09_regressor.ipynb #1f630f73
 def pose_error_between_models(
     predicted, # (n,3) angles with our model's zero pose
     annotated, # (n,3) angles with another model's
@@ -397,13 +405,13 @@ def pose_error_between_models(
         out.append(angle_difference(matrix_to_euler((P[k] @ C.T)[None]), matrix_to_euler(A[k:k + 1]))[0])
     return torch.stack(out)
 
-# %% ../nbs/09_regressor.ipynb #34d97ae5
+# %% ../nbs/09_regressor.ipynb #b60101cb
 def variance_share(params, truth):
     "Variance of predicted coefficients over that of the true ones: identity, expression, rotation; 0 is mode collapse."
     v = lambda x: float(x.var(0).sum())
     return {n: v(getattr(params, n)) / v(getattr(truth, n)) for n in ("id_coeff", "exp_coeff", "rotation")}
 
-# %% ../nbs/09_regressor.ipynb #950443ec
+# %% ../nbs/09_regressor.ipynb #087f1f03
 def train_regressor(
     cfg:RegressorTraining, # what to do
     out, # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
@@ -434,7 +442,20 @@ def train_regressor(
     if results: print(f"unseen people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
     return results
 
-# %% ../nbs/09_regressor.ipynb #b0bd4041
+# %% ../nbs/09_regressor.ipynb #0c4a357e
+def _rendered(folder, pictures, people, seed, workers, steps):
+    "Rendered faces to train on, of some people, and to test on, of others."
+    train = render_set(folder / "train", pictures, (0, people), seed, workers=workers) if steps else None
+    return train, render_set(folder / "test", min(1000, pictures), (people, people + 200), seed + 1, workers=workers)
+
+def _photos(folder, net):
+    "Labelled photos to train on and to test on."
+    from f3a_lite.clips import LabelledSet, expand_clips, load_clip
+    train, test = LabelledSet([load_clip(c) for c in expand_clips([folder])]).split()
+    if (train.params.id_coeff.shape[1], train.params.exp_coeff.shape[1]) != (net.K, net.L): raise F3AError(f"'{folder}' has parameters of another model: give --bfm here exactly where f3a_prepare had it.")
+    return train, test
+
+# %% ../nbs/09_regressor.ipynb #d51e9552
 @command
 def f3a_train_regressor(
     clips:Param("prepared clips for the second phase (folders written by f3a_prepare)", nargs="*"),
@@ -462,18 +483,13 @@ def f3a_train_regressor(
         set_threads(threads)
         if preset not in ("lite", "paper"): raise F3AError(f"There is no preset '{preset}': choose 'lite' or 'paper'.")
         if pictures < 1 or people < 1: raise F3AError("The numbers of pictures and of people must be at least 1.")
-        from f3a_lite.clips import LabelledSet, expand_clips, load_clip  # the clips come later in the order of the notebooks
+        from f3a_lite.clips import expand_clips, load_clip  # the clips come later in the order of the notebooks
         loaded = [load_clip(c) for c in expand_clips(clips, "train")]
         opts = {k: v for k, v in dict(steps=steps, sub_steps=sub_steps if clips else 0, batch=batch, lr=lr, augment=augment).items() if v is not None}
         cfg = getattr(RegressorTraining, preset)(seed=seed, **opts)
         model = load_basel_3ddfa(*bfm.split(",")) if bfm else None
         if bfm: cfg.net.K, cfg.net.L = model.K, model.L
-        if labelled:
-            train, test = LabelledSet([load_clip(c) for c in expand_clips([labelled])]).split()
-            if (train.params.id_coeff.shape[1], train.params.exp_coeff.shape[1]) != (cfg.net.K, cfg.net.L): raise F3AError(f"'{labelled}' has parameters of another model: give --bfm here exactly where f3a_prepare had it.")
-        else:
-            if bfm: raise F3AError("Rendered faces are of the open model: --bfm goes with --labelled.")
-            train = render_set(Path(faces) / "train", pictures, (0, people), seed, workers=workers) if cfg.steps else None
-            test = render_set(Path(faces) / "test", min(1000, pictures), (people, people + 200), seed + 1, workers=workers)
+        if bfm and not labelled: raise F3AError("Rendered faces are of the open model: --bfm goes with --labelled.")
+        train, test = _photos(labelled, cfg.net) if labelled else _rendered(Path(faces), pictures, people, seed, workers, cfg.steps)
         train_regressor(cfg, out, train, loaded, test, minutes, get_device(device), init=init, face_model=model)
         print(f"wrote {Path(out) / 'weights.safetensors'} and metrics.json")
