@@ -9,7 +9,7 @@ __all__ = ['FORMAT', 'PARAM_SOURCES', 'PARAMS', 'PHOTOS', 'BLOCKS', 'PreparedCli
            'prepare_dataset', 'read_shard', 'write_manifest', 'expand_clips', 'prepare_photos', 'prepare_labelled',
            'LabelledSet', 'prepare_people', 'f3a_prepare', 'split_frames', 'sample_pairs']
 
-# %% ../nbs/10_prepared_clips.ipynb #12c2032b
+# %% ../nbs/10_prepared_clips.ipynb #a8a79bd7
 import functools, hashlib, json, os, shutil, sys, tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,10 @@ from .fitting import fit_landmarks, landmark_error
 from .rendered import render_clip
 from .datasets import DATASETS, PRESETS, choose_identities, clip_quality, drop_reason, list_items, missing_frames, read_annotated_frames, read_labelled
 
-# %% ../nbs/10_prepared_clips.ipynb #9763d9b1
+# %% ../nbs/10_prepared_clips.ipynb #ee132a80
 FORMAT = 1 # of the prepared clip; raised when the files change their meaning
 
-# %% ../nbs/10_prepared_clips.ipynb #84f60e14
+# %% ../nbs/10_prepared_clips.ipynb #652f3373
 @dataclass
 class PreparedClip:
     "A prepared clip: frames stay on disk until they are asked for."
@@ -42,7 +42,7 @@ class PreparedClip:
         "Frames as a tensor (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
-# %% ../nbs/10_prepared_clips.ipynb #37a9b059
+# %% ../nbs/10_prepared_clips.ipynb #d08bb10a
 def load_clip(
     path, # folder written by f3a_prepare
 )->PreparedClip:
@@ -62,7 +62,7 @@ def load_clip(
     if not np.isfinite(marks).all(): raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers; prepare it again.")
     return PreparedClip(path, frames, torch.from_numpy(marks).float(), found, params, meta)
 
-# %% ../nbs/10_prepared_clips.ipynb #d955756d
+# %% ../nbs/10_prepared_clips.ipynb #f87d1a0e
 PARAM_SOURCES = ("fit", "regressor", "tuned")
 PARAMS = "fit" # the default: see the comparison below
 
@@ -70,7 +70,7 @@ def check_source(params):
     "Raise `F3AError` where parameters cannot come from there."
     if params not in PARAM_SOURCES: raise F3AError(f"Parameters can come from {' or '.join(PARAM_SOURCES)}, not from '{params}'.")
 
-# %% ../nbs/10_prepared_clips.ipynb #e37c7c89
+# %% ../nbs/10_prepared_clips.ipynb #06f0bf1e
 def estimate_params(
     source:str, # 'fit', 'regressor', or 'tuned': the regressor after fine-tuning on the clip
     model:MorphableModel, # the model of the parameters; the regressor knows the open one
@@ -88,7 +88,7 @@ def estimate_params(
     if source == "tuned": net = finetune(net, x, marks, found, progress=progress)
     return regress_clip(net, x, found)
 
-# %% ../nbs/10_prepared_clips.ipynb #739fef93
+# %% ../nbs/10_prepared_clips.ipynb #1c3f8db9
 def prepare_clip(
     video, # a video file, or a folder with one picture a frame
     out, # folder of the prepared clip
@@ -117,14 +117,14 @@ def prepare_clip(
         write_clip(tmp, P, marks, track.found, meta, model)
     return load_clip(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #aea5ff35
+# %% ../nbs/10_prepared_clips.ipynb #4a4370c8
 def write_clip(folder, params, marks, found, meta, model=None):
     "Write landmarks, parameters and meta beside the frames; the errors of the parameters go into meta."
     error = landmark_error(model or open_model(), params, marks)[torch.as_tensor(found)]
     np.save(folder / "landmarks.npy", np.asarray(marks, np.float32)); np.save(folder / "found.npy", np.asarray(found, bool)); params.save(folder / "params.safetensors")
     save_json(dict(meta, fit_error=round(float(error.mean()), 5), fit_error_p95=round(float(error.quantile(.95)), 5)), folder / "meta.json")
 
-# %% ../nbs/10_prepared_clips.ipynb #8b76ac13
+# %% ../nbs/10_prepared_clips.ipynb #0c7a2eff
 def check_face_size(track, name):
     "Raise `F3AError` where the eyes are fewer than 12 pixels apart."
     eye = np.median(np.linalg.norm(track.landmarks[:, 36] - track.landmarks[:, 45], axis=-1))
@@ -136,7 +136,7 @@ def cut_frames(video, fps, box, size, T, path):
     for k, (_, f) in enumerate(iter_frames(video, fps, T)): frames[k] = resize_square(crop_square(f, box), size)
     frames.flush()
 
-# %% ../nbs/10_prepared_clips.ipynb #130fff3c
+# %% ../nbs/10_prepared_clips.ipynb #e67bdaeb
 class _atomic_folder:
     "A folder that is there completely or not at all."
     def __init__(self, path): self.path = Path(path)
@@ -153,8 +153,7 @@ class _atomic_folder:
         if isinstance(err, OSError) and err.errno in (28, 122): raise F3AError(f"The disk is full: '{self.path.name}' was not written; free some space and run the command again.") from err
         return False
 
-
-# %% ../nbs/10_prepared_clips.ipynb #9205ac0a
+# %% ../nbs/10_prepared_clips.ipynb #3395360d
 def given_landmarks(source, times):
     "The user's own landmarks as a Track."
     source = Path(source)
@@ -169,7 +168,7 @@ def given_landmarks(source, times):
     ok = np.ones(len(times), bool)
     return Track(marks.astype(np.float64), ok, ok, np.array(times))
 
-# %% ../nbs/10_prepared_clips.ipynb #8b2caa7d
+# %% ../nbs/10_prepared_clips.ipynb #a8f86735
 def needs_preparing(
     video, # the video file
     out, # folder of its prepared clip
@@ -182,14 +181,14 @@ def needs_preparing(
     except (F3AError, OSError): return True
     return m["sha256"] != fingerprint(video) or m["size"] != size or m.get("params", "fit") != params or m.get("max_frames") != max_frames
 
-# %% ../nbs/10_prepared_clips.ipynb #e2dca4f3
+# %% ../nbs/10_prepared_clips.ipynb #fc510fac
 def fingerprint(path):
     "sha256 of a video; of a folder, that of its frames' names and contents."
     from f3a_lite.landmarks import frame_files
     if Path(path).is_file(): return sha256(path)
     return hashlib.sha256("".join(f"{p.name} {sha256(p)}\n" for p in frame_files(path)).encode()).hexdigest()
 
-# %% ../nbs/10_prepared_clips.ipynb #11080f58
+# %% ../nbs/10_prepared_clips.ipynb #f5dc4da7
 def split_paths(paths, landmarks=None):
     "VIDEO... OUT as (videos, out); raises `F3AError` where one of the two is missing."
     paths = paths or [data_path("woman_laughing.mp4"), Path("runs/clips")]
@@ -199,7 +198,7 @@ def split_paths(paths, landmarks=None):
     if landmarks and len(videos) > 1: raise F3AError("--landmarks goes with one video: prepare the videos one by one.")
     return videos, make_folder(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #330d443e
+# %% ../nbs/10_prepared_clips.ipynb #d7a8c27e
 def prepare_one(video, target, alone, **kw):
     "Prepare a video unless it is there already; False where it had to be left out."
     if video.exists() and not needs_preparing(video, target, kw["size"], kw["params"], kw["max_frames"]): print(f"{video.name}: already prepared"); return True
@@ -210,7 +209,7 @@ def prepare_one(video, target, alone, **kw):
     print(f"{video.name}: {clip.meta['tracking']}; fit error {clip.meta['fit_error']:.2%} of the outer-eye distance -> {target}")
     return True
 
-# %% ../nbs/10_prepared_clips.ipynb #0a35e08c
+# %% ../nbs/10_prepared_clips.ipynb #d07f212d
 def prepare_rendered(
     number:int, # the person
     out, # folder of the prepared clip
@@ -226,7 +225,7 @@ def prepare_rendered(
     with _atomic_folder(out) as tmp: np.save(tmp / "frames.npy", pics); write_clip(tmp, p, marks, np.ones(frames, bool), meta)
     return load_clip(out)
 
-# %% ../nbs/10_prepared_clips.ipynb #24bef062
+# %% ../nbs/10_prepared_clips.ipynb #f0739bc5
 def prepare_item(job):
     "Prepare one item of a data set in a process of its own; gives (name, facts). Top level, so that spawned processes find it."
     item, out, kw = job; target = Path(out) / item.name; problems = []
@@ -243,7 +242,7 @@ def prepare_item(job):
     except F3AError as e: return item.name, dict(failed=str(e))
     except Exception as e: return item.name, dict(failed=f"{type(e).__name__}: {e}")
 
-# %% ../nbs/10_prepared_clips.ipynb #16bb37f6
+# %% ../nbs/10_prepared_clips.ipynb #2464e6d1
 def prepare_dataset(
     root, # folder of the data set; for 'rendered', how many people
     out, # folder of the prepared clips
@@ -279,7 +278,7 @@ def prepare_dataset(
     if not m["counts"]["prepared"]: raise F3AError(f"None of the {len(mine)} videos could be prepared; '{out / m['file']}' says why.")
     return m
 
-# %% ../nbs/10_prepared_clips.ipynb #b4b69b0e
+# %% ../nbs/10_prepared_clips.ipynb #136598de
 def _sweep(out, names):
     "Remove what a killed run left half done."
     for n in names:
@@ -293,7 +292,7 @@ def read_shard(shard):
     except ValueError: pass
     raise F3AError(f"A shard is written i/n with 0 ≤ i < n, for example 0/4; not '{shard}'.")
 
-# %% ../nbs/10_prepared_clips.ipynb #c96d7ca3
+# %% ../nbs/10_prepared_clips.ipynb #1c0e4e93
 def write_manifest(out, dataset, shard, facts, folders=None):
     "Counts, reasons and fingerprints, in a stable order and without times; `folders`: files of folders that hold several items."
     i, n = read_shard(shard); good = {k: v for k, v in facts.items() if "failed" not in v}
@@ -302,7 +301,7 @@ def write_manifest(out, dataset, shard, facts, folders=None):
     save_json(m, Path(out) / m["file"])
     return m
 
-# %% ../nbs/10_prepared_clips.ipynb #f63d86a1
+# %% ../nbs/10_prepared_clips.ipynb #c5046c7c
 def expand_clips(
     paths, # prepared clips, or folders with a manifest
     split:str=None, # 'train' or 'test', where the manifest knows
@@ -320,7 +319,7 @@ def expand_clips(
             out += [p / k for k, v in items.items() if "failed" not in v and not v["dropped"] and (split is None or v.get("split", split) == split)]
     return out
 
-# %% ../nbs/10_prepared_clips.ipynb #947d6d07
+# %% ../nbs/10_prepared_clips.ipynb #31cdde03
 PHOTOS = 200 # in one prepared folder
 
 def _same_photos(target, mats, size, model):
@@ -334,7 +333,7 @@ def _photos_sha(mats):
     files = [f for m in mats for f in (m, *(m.with_suffix(e) for e in PICTURES)) if f.exists()]
     return hashlib.sha256("".join(f"{f.name} {sha256(f)}\n" for f in files).encode()).hexdigest()
 
-# %% ../nbs/10_prepared_clips.ipynb #9fcff9f4
+# %% ../nbs/10_prepared_clips.ipynb #9cdaba86
 @functools.lru_cache(1)
 def _basel(files): return load_basel_3ddfa(*files)  # read once in each process, never sent from one to another
 
@@ -355,7 +354,7 @@ def prepare_photos(job):
     facts = {k: dict(frames=1, found=1, dropped="", folder=name) for k in m["photos"]} | {k: dict(failed=v) for k, v in m["failed"].items()}
     return name, facts, {f.name: sha256(f) for f in sorted(target.iterdir())}
 
-# %% ../nbs/10_prepared_clips.ipynb #2eead51c
+# %% ../nbs/10_prepared_clips.ipynb #95409f79
 def prepare_labelled(
     root, # folder with NAME.jpg and NAME.mat, at any depth
     out, # folder of the pieces and of the manifest
@@ -376,7 +375,7 @@ def prepare_labelled(
     if not folders: raise F3AError(f"No annotated photo could be read under '{root}'" + (f"; first reason: {facts[min(facts)]['failed']}" if facts else "."))
     return write_manifest(out, "300w3d", shard, dict(sorted(facts.items())), dict(sorted(folders.items())))
 
-# %% ../nbs/10_prepared_clips.ipynb #84b828b6
+# %% ../nbs/10_prepared_clips.ipynb #040c14e6
 class LabelledSet:
     "Labelled pictures of several prepared folders as one set."
     def __init__(self, clips): # prepared clips whose parameters are of one model
@@ -393,7 +392,7 @@ class LabelledSet:
         held = self.clips[every - 1::every] or self.clips[-1:]
         return LabelledSet([c for c in self.clips if c not in held] or self.clips), LabelledSet(held)
 
-# %% ../nbs/10_prepared_clips.ipynb #5397bc1c
+# %% ../nbs/10_prepared_clips.ipynb #362d4ba9
 def _draw_person(job):
     "Render one person's clip, unless it is there; top level, so that spawned processes find it."
     k, out, kw = job; target = Path(out) / f"person_{k:05d}"
@@ -410,7 +409,7 @@ def prepare_people(n, out, frames=100, workers=1, shard=(0, 1), seed=0, size=128
     facts = dict(run_jobs(_draw_person, jobs, workers, "rendering", progress))
     return write_manifest(out, "rendered", f"{shard[0]}/{shard[1]}", dict(sorted(facts.items())))
 
-# %% ../nbs/10_prepared_clips.ipynb #48056847
+# %% ../nbs/10_prepared_clips.ipynb #6835ad21
 @command
 def f3a_prepare(
     paths:Param("VIDEO... OUT: videos, then the output folder; with --dataset: ROOT OUT", nargs="*"),
@@ -434,7 +433,7 @@ def f3a_prepare(
         failed = [v for v in videos if not prepare_one(v, out / v.stem, len(videos) == 1, size=size, max_frames=max_frames, landmarks=landmarks, params=params)]
         if len(failed) == len(videos): raise F3AError("None of the videos could be prepared; the lines above say why.")
 
-# %% ../nbs/10_prepared_clips.ipynb #05c8e19f
+# %% ../nbs/10_prepared_clips.ipynb #d7b37499
 def _prepare_whole(paths, dataset, workers, shard, size, max_frames, params, people, bfm):
     "The command's part for data sets."
     if len(paths) != 2: raise F3AError("With --dataset give the folder of the data set and the output folder: f3a_prepare ROOT OUT --dataset NAME.")
@@ -444,10 +443,10 @@ def _prepare_whole(paths, dataset, workers, shard, size, max_frames, params, peo
     m = prepare_dataset(paths[0], paths[1], dataset, workers, shard, size, max_frames, params, bfm.split(",") if bfm else None, people)
     print(f"{m['counts']['prepared']} of {m['counts']['items']} prepared, {m['counts']['failed']} left out, {m['counts']['dropped']} dropped by the rule; see {Path(paths[1]) / m['file']}")
 
-# %% ../nbs/10_prepared_clips.ipynb #b57ef523
+# %% ../nbs/10_prepared_clips.ipynb #4fd6fa3d
 BLOCKS = ((.5, .6), (.9, 1.))  # contiguous shares of each clip that training never sees
 
-# %% ../nbs/10_prepared_clips.ipynb #aa030db1
+# %% ../nbs/10_prepared_clips.ipynb #6645795e
 def split_frames(
     T:int, # frames of a clip
     seed:int=0,
@@ -463,7 +462,7 @@ def split_frames(
     held = np.sort(np.random.default_rng(seed).permutation(rest)[:int(len(rest) * random_share)])
     return dict(train=np.setdiff1d(rest, held), random=held, blocks=np.flatnonzero(block & ok))
 
-# %% ../nbs/10_prepared_clips.ipynb #91ac02d8
+# %% ../nbs/10_prepared_clips.ipynb #61fac5d2
 def sample_pairs(
     splits:list, # one `split_frames` dict a clip
     which:str, # 'train', 'random' or 'blocks': where targets come from; sources are always training frames

@@ -7,7 +7,7 @@ __all__ = ['NEEDED', 'DATASETS', 'RULE', 'PRESETS', 'Annotation', 'read_annotati
            'fixed_contour', 'fit_points', 'photo_of', 'read_photo', 'read_labelled', 'Item', 'list_items',
            'read_annotated_frames', 'missing_frames', 'clip_quality', 'drop_reason', 'choose_identities']
 
-# %% ../nbs/08_datasets.ipynb #5eb36eab
+# %% ../nbs/08_datasets.ipynb #97f667da
 import dataclasses, re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from .projection import euler_to_matrix, from_pixels, matrix_to_euler, nearest_r
 from .fitting import fit_landmarks
 from .landmarks import PICTURES, VIDEOS, crop_square, eye_opening, frame_files, head_crop, laplacian_variance, mouth_opening, read_image, read_pts, resize_square, to_crop
 
-# %% ../nbs/08_datasets.ipynb #02e1fb98
+# %% ../nbs/08_datasets.ipynb #7d9f012d
 @dataclass
 class Annotation:
     "What a .mat of 300W-3D or AFLW2000-3D says about its photo."
@@ -33,7 +33,7 @@ class Annotation:
 
 NEEDED = {"Shape_Para": 199, "Exp_Para": 29, "Pose_Para": 7, "pt3d_68": 204}
 
-# %% ../nbs/08_datasets.ipynb #59a1d950
+# %% ../nbs/08_datasets.ipynb #27685c6b
 def read_annotation(
     path, # a .mat file
 )->Annotation:
@@ -53,7 +53,7 @@ def read_annotation(
     if not q[6] > 0: raise F3AError(f"'{path.name}': the scale is {q[6]:g}, expected a positive number.")
     return Annotation(path.stem, f("Shape_Para").ravel(), f("Exp_Para").ravel(), q[:3], q[3:6], float(q[6]), p - [1, 1, 0])
 
-# %% ../nbs/08_datasets.ipynb #24c3521e
+# %% ../nbs/08_datasets.ipynb #84f8c455
 def unpose(
     a:Annotation,
 )->np.ndarray: # (68,3) mm in the model's frame, centred
@@ -62,7 +62,7 @@ def unpose(
     R = euler_to_matrix(torch.tensor(a.rotation)[None])[0].numpy()
     return (p @ R) / a.scale / 1000  # R⁻¹ = Rᵀ
 
-# %% ../nbs/08_datasets.ipynb #0828487e
+# %% ../nbs/08_datasets.ipynb #c1ac0244
 def annotation_params(
     a:Annotation,
     height:int, # of the photo, pixels
@@ -74,12 +74,12 @@ def annotation_params(
     T = lambda x: torch.as_tensor(np.asarray(x, np.float32))[None]
     return FaceParams(T(a.shape), T(a.exp), T(a.rotation), T(t), torch.tensor([a.scale * 1e5 * 2 / side], dtype=torch.float32))
 
-# %% ../nbs/08_datasets.ipynb #28f1d0ba
+# %% ../nbs/08_datasets.ipynb #9455fba5
 def fixed_contour(model):
     "The model with jaw landmarks that stay on their vertices."
     return dataclasses.replace(model, contour_vertices=model.landmark_vertices[None, :17], contour_yaws=torch.zeros(1))
 
-# %% ../nbs/08_datasets.ipynb #c0838b09
+# %% ../nbs/08_datasets.ipynb #3c131556
 def fit_points(
     points, # (T,68,3) image plane; depth in the same unit
     model:MorphableModel=None, # None: the open model
@@ -93,7 +93,7 @@ def fit_points(
         out.append(FaceParams.neutral(1, model.K, model.L).replace(rotation=matrix_to_euler(R[None]), translation=torch.cat([t[:2], torch.zeros(1)])[None], scale=s[None]))
     return FaceParams.stack([fit_landmarks(model, pts[k:k + 1, :, :2], start=p) for k, p in enumerate(out)])
 
-# %% ../nbs/08_datasets.ipynb #d3247e04
+# %% ../nbs/08_datasets.ipynb #9474ce41
 def photo_of(
     mat:Path, # an annotation
 )->Path: # the picture of the same name
@@ -115,7 +115,7 @@ def read_photo(
     else: p = fit_points(np.concatenate([xy.numpy(), a.points[:, 2:] * 2 / side], 1)[None])
     return resize_square(crop_square(im, box), size), p, xy
 
-# %% ../nbs/08_datasets.ipynb #cbe3d199
+# %% ../nbs/08_datasets.ipynb #97d829c0
 def read_labelled(
     root, # folder with NAME.jpg and NAME.mat, at any depth
     size:int=128, # pixels of the crop
@@ -128,7 +128,7 @@ def read_labelled(
         try: yield name, *read_photo(mat, size, bfm)
         except F3AError as e: yield name, e
 
-# %% ../nbs/08_datasets.ipynb #69cd0522
+# %% ../nbs/08_datasets.ipynb #673d4a6b
 DATASETS = ("300vw", "voxceleb2", "300w3d", "video", "rendered")
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Item:
     annotation:Path=None # folder of .pts
     identity:str="" # who it shows, where that is known
 
-# %% ../nbs/08_datasets.ipynb #f9884baf
+# %% ../nbs/08_datasets.ipynb #8b807fec
 def list_items(
     root, # folder of the data set
     dataset:str, # '300vw', 'voxceleb2' or 'video'
@@ -154,7 +154,7 @@ def list_items(
 
 def _items_300vw(root): return [Item(p.parent.name, p, p.parent / "annot", p.parent.name) for p in sorted(root.rglob("vid.avi"))]
 
-# %% ../nbs/08_datasets.ipynb #909f79f6
+# %% ../nbs/08_datasets.ipynb #1d65165c
 def _items_voxceleb2(root):
     found = sorted(p for p in root.rglob("*.mp4") if re.fullmatch(r"id\d+", p.parent.parent.name))
     return [Item("-".join(p.with_suffix("").parts[-3:]), p, None, p.parent.parent.name) for p in found]
@@ -169,7 +169,7 @@ def _items_any(root):
         seen.add(n); items.append(Item(n, p, None, p.parent.name if p.parent != root else p.stem))
     return items
 
-# %% ../nbs/08_datasets.ipynb #f6f358da
+# %% ../nbs/08_datasets.ipynb #cf90233d
 def read_annotated_frames(
     folder, # of .pts files, named by frame number, counted from 1
     frames:int, # of the video
@@ -192,7 +192,7 @@ def read_annotated_frames(
     good = np.flatnonzero(ok); marks[~ok] = marks[good[np.abs(np.flatnonzero(~ok)[:, None] - good).argmin(1)]]  # hold the nearest
     return marks, ok, problems
 
-# %% ../nbs/08_datasets.ipynb #15d65f2b
+# %% ../nbs/08_datasets.ipynb #58403fd2
 def missing_frames(
     folder, # with one numbered picture a frame
 )->list: # the numbers that are missing between the first and the last
@@ -200,10 +200,10 @@ def missing_frames(
     n = [int(m[-1]) for p in frame_files(folder) if (m := re.findall(r"\d+", p.stem))]
     return sorted(set(range(min(n), max(n) + 1)) - set(n)) if n else []
 
-# %% ../nbs/08_datasets.ipynb #622b0815
+# %% ../nbs/08_datasets.ipynb #c31f9bf8
 RULE = dict(eye_px=30., sharpness=2e-4, expression=.012)
 
-# %% ../nbs/08_datasets.ipynb #4f22514b
+# %% ../nbs/08_datasets.ipynb #87d35739
 def clip_quality(
     clip, # a prepared clip
 )->dict: # eye_px, sharpness, expression
@@ -214,7 +214,7 @@ def clip_quality(
     sharp, spread = laplacian_variance(clip.images(ok[some]), px), mouth_opening(m).std() + eye_opening(m).std()
     return dict(eye_px=round(float(eye / 2 * side), 2), sharpness=round(float(np.median(sharp)), 6), expression=round(float(spread), 5))
 
-# %% ../nbs/08_datasets.ipynb #b9692f75
+# %% ../nbs/08_datasets.ipynb #80193d57
 def drop_reason(
     quality:dict, # from clip_quality
     rule:dict=RULE,
@@ -223,10 +223,10 @@ def drop_reason(
     words = dict(eye_px="the face is too small (outer-eye distance {} px, at least {})", sharpness="the picture is blurred (Laplacian variance {}, at least {})", expression="a single expression (spread {}, at least {})")
     return "; ".join(words[k].format(quality[k], v) for k, v in rule.items() if quality[k] < v)
 
-# %% ../nbs/08_datasets.ipynb #7fc8675e
+# %% ../nbs/08_datasets.ipynb #543c89a4
 PRESETS = {"300vw": dict(train_pairs=91_000, test_pairs=91_000), "voxceleb2": dict(train_people=1000, test_people=119, videos=10, train_pairs=840_100, test_pairs=94_466)}
 
-# %% ../nbs/08_datasets.ipynb #8b3fed4f
+# %% ../nbs/08_datasets.ipynb #c4554202
 def choose_identities(
     items:list, # Items with identities
     train:int, # people for training
