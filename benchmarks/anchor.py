@@ -4,7 +4,6 @@ python benchmarks/anchor.py [--steps 420]
 """
 import argparse, time
 from pathlib import Path
-import torch
 from f3a_lite.clips import load_clip, needs_preparing, prepare_clip
 from f3a_lite.core import data_path, run_info, save_json, set_threads
 from f3a_lite.generator import GeneratorConfig

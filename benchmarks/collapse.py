@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from f3a_lite.fitting import landmark_error
 from f3a_lite.core import run_info, save_json, set_threads
-from f3a_lite.morphable import FaceParams, open_model
+from f3a_lite.morphable import open_model
 from f3a_lite.projection import posed_landmarks
 from f3a_lite.regressor import Regressor, RegressorConfig, augment, pose_error, shape_loss, sub_loss, variance_share, warm_loss
 from f3a_lite.rendered import render_set

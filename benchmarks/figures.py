@@ -2,12 +2,12 @@
 
 make figures
 """
-import argparse, json, re, shutil, subprocess, sys, time
+import argparse, re, shutil, subprocess, sys, time
 from pathlib import Path
 import numpy as np
 import torch
 from f3a_lite.animation import BUNDLED, BUNDLED_FRAME, animate, face_of_clip
-from f3a_lite.clips import load_clip, needs_preparing, prepare_clip, sample_pairs, split_frames
+from f3a_lite.clips import load_clip, needs_preparing, prepare_clip, split_frames
 from f3a_lite.core import data_path, run_info, save_json, seed_everything, set_threads, sha256, tile_images
 from f3a_lite.demo import run_demo
 from f3a_lite.generator import load_generator

@@ -1,5 +1,4 @@
 "Make data_samples/still_example.safetensors: one frame of the bundled clip with its landmarks and fitted parameters."
-import sys
 from pathlib import Path
 import numpy as np
 import torch

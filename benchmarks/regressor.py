@@ -3,12 +3,12 @@
 python benchmarks/regressor.py FACES [--clips N]
 FACES holds clips/*.mp4 and aflw2000/*.{jpg,mat}; what is missing is left out of the result.
 """
-import argparse, json, time
+import argparse, time
 from pathlib import Path
 import numpy as np
 import torch
 from f3a_lite.clips import load_clip, needs_preparing, prepare_clip
-from f3a_lite.core import data_path, run_info, save_json, set_threads
+from f3a_lite.core import run_info, save_json, set_threads
 from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import FaceParams, open_model

@@ -8,7 +8,7 @@ __all__ = ['BUNDLED', 'GESTURES', 'SYNTHETIC', 'BUNDLED_FRAME', 'Face', 'read_fa
            'contact_sheet', 'plan_motion', 'f3a_animate']
 
 # %% ../nbs/17_animation.ipynb #3242cd4c
-import dataclasses, sys, time
+import dataclasses, sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path

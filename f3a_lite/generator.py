@@ -6,7 +6,7 @@
 __all__ = ['GeneratorConfig', 'UpBlock', 'Generator', 'save_generator', 'load_generator']
 
 # %% ../nbs/13_fade_in_decoding.ipynb #12447f01
-from dataclasses import dataclass, asdict, field
+from dataclasses import dataclass, asdict
 import json
 from pathlib import Path
 import torch

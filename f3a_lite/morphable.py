@@ -7,8 +7,8 @@ __all__ = ['PARAM_NAMES', 'REGIONS', 'FaceParams', 'MorphableModel', 'load_model
            'load_deep3d', 'read_numpy_pickle', 'load_3ddfa_v2', 'view_mesh']
 
 # %% ../nbs/02_morphable_model.ipynb #3acc94e1
-import dataclasses, functools, io, json, pickle
-from dataclasses import dataclass, field
+import dataclasses, functools, pickle
+from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 import torch

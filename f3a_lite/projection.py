@@ -8,7 +8,6 @@ __all__ = ['to_pixels', 'from_pixels', 'euler_to_matrix', 'matrix_to_euler', 'ne
 
 # %% ../nbs/03_projection.ipynb #6588dce8
 import torch
-from .core import F3AError
 from .morphable import FaceParams, MorphableModel
 from .rasterizer import rasterize_map, vertex_normals, lambert
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from .core import F3AError, atomic_path, make_folder, run_jobs, save_json, to_tensor
 from .morphable import FaceParams, REGIONS, open_model
-from .projection import euler_to_matrix, posed_landmarks, to_pixels
+from .projection import euler_to_matrix, to_pixels
 from .rasterizer import rasterize_map
 
 # %% ../nbs/07_rendered_faces.ipynb #ee0cff17

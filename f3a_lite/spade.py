@@ -8,7 +8,6 @@ __all__ = ['act', 'DownBlock', 'Encoder', 'SPADE', 'fuse']
 # %% ../nbs/12_spade_fusion.ipynb #3df446a3
 import torch
 from torch import nn
-import torch.nn.functional as F
 
 # %% ../nbs/12_spade_fusion.ipynb #1f0dd5cb
 def act(

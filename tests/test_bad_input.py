@@ -1,5 +1,5 @@
 "Damaged clips, wrong weights, refused folders and full disks: one sentence, exit code 2, nothing half-written."
-import errno, json, os, shutil
+import errno, json, shutil
 import numpy as np
 import pytest
 import torch

@@ -1,6 +1,5 @@
 "Miniature data sets in the layouts of 300VW, VoxCeleb2 and 300W-3D, with all that goes wrong in real ones."
 import json, os, signal, subprocess, sys, time
-from pathlib import Path
 import numpy as np
 import pytest
 import torch
@@ -9,12 +8,12 @@ from scipy.io import savemat
 from f3a_lite.clips import LabelledSet, expand_clips, f3a_prepare, load_clip, prepare_dataset
 from f3a_lite.conditions import AU_NAMES, read_openface
 from f3a_lite.core import F3AError, data_path
-from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, read_labelled, unpose
+from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, unpose
 from f3a_lite.landmarks import iter_frames, write_image
-from f3a_lite.morphable import FaceParams, open_model
+from f3a_lite.morphable import open_model
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.regressor import f3a_train_regressor, load_regressor, pose_error_between_models
-from f3a_lite.rendered import render_clip, rendered_face
+from f3a_lite.rendered import rendered_face
 
 
 @pytest.fixture(scope="module")

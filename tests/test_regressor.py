@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_command
-from f3a_lite.clips import f3a_prepare, load_clip, prepare_clip, prepare_dataset
+from f3a_lite.clips import f3a_prepare, load_clip, prepare_clip
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model

@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import run_command
 from f3a_lite.generator import GeneratorConfig, load_generator
-from f3a_lite.training import TrainConfig, Trainer, f3a_train, make_batch
+from f3a_lite.training import TrainConfig, Trainer, f3a_train
 
 
 @pytest.mark.parametrize("warp", [False, True])
