@@ -62,7 +62,26 @@ def initial_pose(
     t = b.mean(1) - scale[:, None] * (euler_to_matrix(torch.stack([0 * yaw, 0 * yaw, roll], 1)) @ model.landmarks(model.mean_shape[None])[0][pick].mean(0))[:, :2]
     return rot, torch.cat([t, torch.zeros(len(t), 1)], 1), scale / yaw.cos().clamp(min=.6)
 
-# %% ../nbs/06_fitting.ipynb #6ba6f302
+# %% ../nbs/06_fitting.ipynb #2cecfe6f
+def _unknowns(m, marks, identity, start):
+    "Leaf tensors of the fit; a known identity is no unknown."
+    rot, trans, scale = initial_pose(m, marks) if start is None else (start.rotation.clone(), start.translation, start.scale)
+    idc = torch.zeros(1, m.K) if identity is None else identity.clone()
+    u = dict(id=idc / m.id_std, exp=torch.full((len(marks), m.L), .02), rot=rot, trans=trans[:, :2].clone(), log=scale.clamp(min=1e-3).log())
+    for k, v in u.items(): v.requires_grad_(k != "id" or identity is None)
+    return u
+
+# %% ../nbs/06_fitting.ipynb #30b39834
+def _fit_loss(d, u, w, unit, cfg): # d (T,68,2) in outer-eye distances, w (T,68)
+    "Soft L1 on the landmarks, ridge and sparsity on the coefficients, smoothness in time."
+    T = len(d)
+    loss = (w[..., None] * ((d**2 + cfg.softness**2).sqrt() - cfg.softness)).sum() / (w.sum() * 2).clamp(min=1)
+    loss = loss + cfg.ridge_id * u["id"].square().sum() + cfg.sparse_exp * u["exp"].abs().sum() / T
+    if T == 1: return loss
+    d = {k: u[k][1:] - u[k][:-1] for k in ("exp", "rot", "trans", "log")}
+    return loss + cfg.smooth_exp * d["exp"].square().sum() / T + cfg.smooth_pose * (d["rot"].square().sum() + (d["trans"] / unit).square().sum() * .1 + d["log"].square().sum()) / T
+
+# %% ../nbs/06_fitting.ipynb #5860bea1
 def fit_landmarks(
     model:MorphableModel, # any morphable model
     marks:torch.Tensor, # (T,68,2) on the image plane
@@ -82,24 +101,15 @@ def fit_landmarks(
     eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1)
     unit = eye[ok > 0].median() if ok.any() else eye.median()
     if not unit > 1e-4: raise F3AError("The landmarks of the eyes fall together: this is no face.")
-    rot, trans, scale = initial_pose(m, marks) if start is None else (start.rotation.clone(), start.translation, start.scale)
-    idc = torch.zeros(1, m.K) if identity is None else identity.clone()
-    u = dict(id=idc / m.id_std, exp=torch.full((T, m.L), .02), rot=rot, trans=trans[:, :2].clone(), log=scale.clamp(min=1e-3).log())
-    for k, v in u.items(): v.requires_grad_(k != "id" or identity is None)
-    lr = dict(id=1.5, exp=.7, rot=.3, trans=.15, log=.15)
+    u = _unknowns(m, marks, identity, start); lr = dict(id=1.5, exp=.7, rot=.3, trans=.15, log=.15)
     opt = torch.optim.Adam([dict(params=[v], lr=cfg.lr * lr[k], base=cfg.lr * lr[k]) for k, v in u.items() if v.requires_grad], betas=(.9, .99))
     w = landmark_weights(cfg); w = (w / w.mean())[None] * ok[:, None]
     named = len(m.exp_names) > 0  # units between 0 and 1; models without names may take either sign
     for step in tqdm(range(cfg.steps), desc="fitting", disable=not progress, leave=False):
         z = min(1., 2 * (1 - step / cfg.steps)) * .95 + .05
         for gr in opt.param_groups: gr["lr"] = gr["base"] * z
-        p = _params(u, m, T)
-        d = (posed_landmarks(m, p)[..., :2] - marks) / unit  # (T,68,2)
-        loss = (w[..., None] * ((d**2 + cfg.softness**2).sqrt() - cfg.softness)).sum() / (w.sum() * 2).clamp(min=1)
-        loss = loss + cfg.ridge_id * u["id"].square().sum() + cfg.sparse_exp * u["exp"].abs().sum() / T
-        if T > 1:
-            d = {k: u[k][1:] - u[k][:-1] for k in ("exp", "rot", "trans", "log")}
-            loss = loss + cfg.smooth_exp * d["exp"].square().sum() / T + cfg.smooth_pose * (d["rot"].square().sum() + (d["trans"] / unit).square().sum() * .1 + d["log"].square().sum()) / T
+        d = (posed_landmarks(m, _params(u, m, T))[..., :2] - marks) / unit  # (T,68,2)
+        loss = _fit_loss(d, u, w, unit, cfg)
         opt.zero_grad(); loss.backward(); opt.step()
         if named:
             with torch.no_grad(): u["exp"].clamp_(0, 1)
