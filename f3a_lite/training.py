@@ -7,7 +7,7 @@ __all__ = ['make_batch', 'run_generator', 'clip_for_lessons', 'TrainConfig', 'Tr
            'print_results', 'train', 'write_run', 'start_from', 'without_flow_norm', 'describe_people', 'f3a_train',
            'still_psnr']
 
-# %% ../nbs/16_training.ipynb #dad1fe91
+# %% ../nbs/16_training.ipynb #045ef559
 import dataclasses, json, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from .generator import Generator, GeneratorConfig, save_generator
 from .losses import PatchDiscriminator, weighted_pixel_loss, perceptual_loss, critic_loss, adversarial_loss, feature_weights, total_loss, LAMBDA_4
 from .metrics import picture_metrics
 
-# %% ../nbs/16_training.ipynb #ade6a9bf
+# %% ../nbs/16_training.ipynb #d04fde55
 def make_batch(
     clips:list, # prepared clips
     pairs:np.ndarray, # (B,3) clip, source frame, target frame
@@ -47,12 +47,12 @@ def make_batch(
     b = dict(source=source, target=target, flow=flow, mask=mask.float(), warped=warped, weight=feature_weights(marks, size), landmarks=marks)
     return {k: v.to(device) for k, v in b.items()}
 
-# %% ../nbs/16_training.ipynb #a6237f06
+# %% ../nbs/16_training.ipynb #da5440f9
 def run_generator(generator, batch):
     "Call a generator with the parts of a batch that it takes."
     return generator(batch["source"], batch["flow"], batch["warped"], batch["mask"])
 
-# %% ../nbs/16_training.ipynb #8639a40c
+# %% ../nbs/16_training.ipynb #9e6a82fb
 def clip_for_lessons(
     frames:int=60, # how many
 )->PreparedClip:
@@ -62,7 +62,7 @@ def clip_for_lessons(
     video = data_path("woman_laughing.mp4")
     return prepare_clip(video, out, max_frames=frames, progress=False) if needs_preparing(video, out, max_frames=frames) else load_clip(out)
 
-# %% ../nbs/16_training.ipynb #ce71b6a3
+# %% ../nbs/16_training.ipynb #4d43412a
 @dataclass
 class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -84,7 +84,7 @@ class TrainConfig:
     test_pairs:int = 120 # held-out pairs of each kind that are measured at the end
     seed:int = 0
 
-# %% ../nbs/16_training.ipynb #a4fcf348
+# %% ../nbs/16_training.ipynb #c6a9fabf
 @patch(cls_method=True)
 def lite(cls:TrainConfig, **kw): return cls(**kw)
 
@@ -98,7 +98,7 @@ def paper(cls:TrainConfig, dataset="300vw", **kw):
 @patch(cls_method=True)
 def voxceleb2(cls:TrainConfig, **kw): return cls.paper("voxceleb2", **kw)
 
-# %% ../nbs/16_training.ipynb #945d8aa7
+# %% ../nbs/16_training.ipynb #2af62c84
 class Trainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, clips, splits=None, device=None, face_model=None):
@@ -112,7 +112,7 @@ class Trainer:
         self.index, self.known = sample_pairs(self.splits, "train", cfg.pairs, cfg.seed) if cfg.pairs else None, (None, None)
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/16_training.ipynb #daea69f4
+# %% ../nbs/16_training.ipynb #40925e25
 @patch
 def stage(self:Trainer, step):
     "Resolution and batch of a step."
@@ -125,13 +125,13 @@ def lr_at(self:Trainer, step):
     p = step / max(1, self.cfg.steps)
     return float(self.cfg.lr * min(1, (step + 1) / 20) * (.05 + .95 * .5 * (1 + np.cos(np.pi * p))))
 
-# %% ../nbs/16_training.ipynb #c85e084d
+# %% ../nbs/16_training.ipynb #f99ed897
 @patch
 def adversarial(self:Trainer, step):
     "Whether critic and perceptual loss take part."
     return step >= (1 - self.cfg.adv_share) * self.cfg.steps
 
-# %% ../nbs/16_training.ipynb #f7f5b07f
+# %% ../nbs/16_training.ipynb #a3e974a7
 @patch
 def order(self:Trainer, epoch):
     "Order of the pair index in an epoch."
@@ -147,7 +147,7 @@ def pairs(self:Trainer, step):
     seen = low * cfg.low_batch + (step - low) * cfg.batch
     return self.index[[self.order(k // cfg.pairs)[k % cfg.pairs] for k in range(seen, seen + n)]]
 
-# %% ../nbs/16_training.ipynb #7c37a00f
+# %% ../nbs/16_training.ipynb #d99f1350
 @patch
 def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
     "The discriminator's optimisation steps of one generator step (Eq. 11)."
@@ -155,7 +155,7 @@ def step_critic(self:Trainer, real, fake): # (B,3,H,W) each
         loss = critic_loss(self.D(real), self.D(fake.detach()))
         self.opt_D.zero_grad(); loss.backward(); self.opt_D.step()
 
-# %% ../nbs/16_training.ipynb #b6608064
+# %% ../nbs/16_training.ipynb #c5b44ec1
 @patch
 def generator_loss(self:Trainer, out, b, adversarial):
     "Eq. 13, and the penalty on T_warp's mask."
@@ -169,7 +169,7 @@ def generator_loss(self:Trainer, out, b, adversarial):
     if "paint" in out: loss = loss + LAMBDA_4 * self.cfg.mask_penalty * (out["paint"] * b["mask"]).mean()
     return loss
 
-# %% ../nbs/16_training.ipynb #b4638e41
+# %% ../nbs/16_training.ipynb #dab60bf5
 @patch
 def step(self:Trainer):
     "One generator step, with critic steps where they are due; gives the mean absolute error."
@@ -190,7 +190,7 @@ def step(self:Trainer):
     self.log.append(dict(step=k, size=size, l1=round(l1, 5), seconds=round(self.seconds, 1)))
     return l1
 
-# %% ../nbs/16_training.ipynb #303c619a
+# %% ../nbs/16_training.ipynb #d609eb15
 @patch
 def averaged(self:Trainer):
     "A generator with the moving average of the weights, for use."
@@ -208,7 +208,7 @@ def save(self:Trainer, path):
     state = {n: getattr(self, n).state_dict() for n in ("G", "D", "opt_G", "opt_D")}
     save_checkpoint(path, asdict(self.cfg), average=self.average, done=self.done, seconds=self.seconds, log=json.dumps(self.log), **state)
 
-# %% ../nbs/16_training.ipynb #06fc21a2
+# %% ../nbs/16_training.ipynb #ae180cfb
 @patch
 def load(self:Trainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
@@ -216,14 +216,14 @@ def load(self:Trainer, path):
     for n in ("G", "D", "opt_G", "opt_D"): getattr(self, n).load_state_dict(s[n])
     self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/16_training.ipynb #4bd5b24e
+# %% ../nbs/16_training.ipynb #1183ef5e
 def shuffle_flows(generator, b):
     "What the generator makes when each source gets the flow of another pair."
     r = {**b, **{k: b[k].roll(1, 0) for k in ("flow", "mask")}}
     if generator.cfg.warp: r["warped"] = warp_by_flow(b["source"], extend_flow(r["flow"], r["mask"] > 0))
     return run_generator(generator, r)["image"]
 
-# %% ../nbs/16_training.ipynb #f07bbbd3
+# %% ../nbs/16_training.ipynb #59a3ce07
 def evaluate(
     generator, # a generator, or None for the baselines only
     clips:list, # prepared clips
@@ -251,7 +251,7 @@ def evaluate(
         out[which] = {name: {k: float(torch.cat(v).mean()) for k, v in m.items()} for name, m in rows.items()}
     return out
 
-# %% ../nbs/16_training.ipynb #9b8e5fe3
+# %% ../nbs/16_training.ipynb #197d9ed8
 def print_results(results):
     "A table of `evaluate`'s answer."
     for which, title in (("random", "random held-out frames (as the paper; near-copies of training frames)"), ("blocks", "contiguous held-out blocks (never seen)")):
@@ -259,7 +259,7 @@ def print_results(results):
         print(title)
         for name, m in results[which].items(): print(f"  {name:<10} MAE {m['mae']:.4f}   MSE {m['mse']:.4f}   PSNR {m['psnr']:5.2f}   SSIM {m['ssim']:.3f}")
 
-# %% ../nbs/16_training.ipynb #877c4617
+# %% ../nbs/16_training.ipynb #abb41eb6
 def train(
     cfg:TrainConfig, # what to do
     clips:list, # prepared clips
@@ -276,7 +276,7 @@ def train(
     run_training(t, cfg.steps, out, minutes, save_every, cfg.generator.name)
     return write_run(t, out, command, before)
 
-# %% ../nbs/16_training.ipynb #3d50b4e1
+# %% ../nbs/16_training.ipynb #fadbcf23
 def write_run(t, out, command=None, before=None):
     "Evaluate, and write weights, figures and log of a Trainer; `before` are the facts of an earlier leg."
     cfg, clips = t.cfg, t.clips
@@ -290,7 +290,7 @@ def write_run(t, out, command=None, before=None):
     print_results(results)
     return results
 
-# %% ../nbs/16_training.ipynb #e27c09c4
+# %% ../nbs/16_training.ipynb #3551af9b
 def start_from(
     trainer, # a new Trainer
     path, # weights of the same architecture
@@ -305,7 +305,7 @@ def start_from(
     trainer.G.load_state_dict(old.state_dict()); trainer.average = {k: v.detach().clone() for k, v in trainer.G.state_dict().items()}
     return info
 
-# %% ../nbs/16_training.ipynb #f6c78fb0
+# %% ../nbs/16_training.ipynb #cda8fbf2
 def without_flow_norm(
     G, # a generator whose T_flow normalises
     flow:torch.Tensor, # (B,3,H,W) typical flows
@@ -323,7 +323,7 @@ def without_flow_norm(
             k = norm.weight / sd; conv.weight.mul_(k[:, None, None, None]); conv.bias.copy_(norm.bias - k * mean)
     return new
 
-# %% ../nbs/16_training.ipynb #52e9496b
+# %% ../nbs/16_training.ipynb #bd76852d
 def describe_people(
     clips:list, # prepared clips
     n:int=9, # frames a clip
@@ -339,7 +339,7 @@ def describe_people(
         out.append([round(float(v), 4) for v in np.mean([face_embedding(np.asarray(c.frames[i]), p) for i, p in zip(idx, px)], 0)])
     return out
 
-# %% ../nbs/16_training.ipynb #ada68f4a
+# %% ../nbs/16_training.ipynb #7a752d7e
 @command
 def f3a_train(
     clips:Param("prepared clips, or data sets (folders written by f3a_prepare)", nargs="*"),
@@ -378,7 +378,7 @@ def f3a_train(
         train(cfg, [load_clip(c) for c in expand_clips(clips, "train")], out, minutes, get_device(device), init=init)
         print(f"wrote {Path(out) / 'weights.safetensors'} and metrics.json")
 
-# %% ../nbs/16_training.ipynb #f5f5148c
+# %% ../nbs/16_training.ipynb #cbaa4717
 def still_psnr(
     generator, # any generator
     clip, # a prepared clip

@@ -17,8 +17,9 @@ def test_train_command_writes_weights_and_figures_of_one_run(clip, tmp_path, war
     assert g.info["results"] == m["results"] and {"copy", "warp", "model", "shuffled"} <= set(m["results"]["random"])
 
 
-def test_interrupted_and_resumed_is_the_same_run(clip, tmp_path):
-    base = [clip.path, "--size", "64", "--steps", "4", "--batch", "2"]
+@pytest.mark.parametrize("pairs", [0, 5])
+def test_interrupted_and_resumed_is_the_same_run(clip, tmp_path, pairs):
+    base = [clip.path, "--size", "64", "--steps", "4", "--batch", "2", "--pairs", pairs, "--test_pairs", "4"]
     assert run_command(f3a_train, *base, "--out", tmp_path / "a") == 0
     assert run_command(f3a_train, *base, "--out", tmp_path / "b", "--minutes", "0.00001") == 0
     assert run_command(f3a_train, *base, "--out", tmp_path / "b") == 0
@@ -35,6 +36,7 @@ def test_same_seed_same_weights_other_seed_other_weights(clip):
 
 def test_paper_preset_builds_and_runs_small(clip):
     cfg = TrainConfig.paper(); assert cfg.batch == 64 and cfg.lr == 1e-4 and cfg.generator.channels[-1] == 512
+    assert (cfg.pairs, cfg.test_pairs, cfg.steps) == (91_000, 91_000, 56_875) and TrainConfig.voxceleb2().pairs == 840_100
     t = Trainer(TrainConfig(generator=cfg.generator, size=64, steps=1, batch=1, low_batch=1, adv_share=1.), [clip], device=torch.device("cpu"))
     assert np.isfinite(t.step())
 
