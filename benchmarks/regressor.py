@@ -39,7 +39,7 @@ def on_clips(net, clips):
     m, rows = landmark_model(open_model()), {}
     for c in clips:
         ok = torch.as_tensor(c.found); x = LazyFrames(c.frames)
-        for name, p in (("as shipped", regress_clip(net, x, c.found)), ("after fine-tuning", regress_clip(finetune(net, x, c.landmarks, c.found), x, c.found)), ("the fitter", c.params)):
+        for name, p in (("as shipped", regress_clip(net, x, c.found)), ("as shipped, one look", regress_clip(net, x, c.found, 1)), ("after fine-tuning", regress_clip(finetune(net, x, c.landmarks, c.found), x, c.found)), ("the fitter", c.params)):
             e = landmark_error(m, p[ok], c.landmarks[ok]); rows.setdefault(name, []).append((c.path.name, float(e.mean()), jitter(posed_landmarks(m, p)[..., :2])))
         print(c.path.name, {k: f"{v[-1][1]:.2%}" for k, v in rows.items()}, flush=True)
     return {k: dict(points=float(np.mean([e for _, e, _ in v])), worst=float(max(e for _, e, _ in v)), jitter=float(np.mean([j for *_, j in v])), clips={n: [round(e, 4), round(j, 5)] for n, e, j in v}) for k, v in rows.items()}
@@ -48,9 +48,9 @@ def on_clips(net, clips):
 def on_aflw(net, folder):
     "Pose on annotated photos: the regressor needs no tracker, only the crop."
     ann = torch.tensor(np.stack([read_annotation(p).rotation for p in sorted(folder.glob("*.mat"))]), dtype=torch.float32); rows = [r for r in read_labelled(folder) if len(r) == 4]
-    pred = net.predict(torch.from_numpy(np.stack([r[1] for r in rows])).movedim(-1, 1).float() / 255)
+    x = torch.from_numpy(np.stack([r[1] for r in rows])).movedim(-1, 1).float() / 255; pred = net.predict(x); once = pose_error_between_models(net.predict(x, looks=1).rotation, ann)
     e = pose_error_between_models(pred.rotation, ann); fit = pose_error_between_models(torch.cat([r[2].rotation for r in rows]), ann)
-    return dict(images=len(ann), pose=float(e.mean()), pitch=float(e[:, 0].mean()), yaw=float(e[:, 1].mean()), roll=float(e[:, 2].mean()), yaw_range=[float(ann[:, 1].min() * 180 / np.pi), float(ann[:, 1].max() * 180 / np.pi)],
+    return dict(images=len(ann), pose=float(e.mean()), one_look=float(once.mean()), pitch=float(e[:, 0].mean()), yaw=float(e[:, 1].mean()), roll=float(e[:, 2].mean()), yaw_range=[float(ann[:, 1].min() * 180 / np.pi), float(ann[:, 1].max() * 180 / np.pi)],
                 each={r[0]: [round(float(v), 2) for v in k] for r, k in zip(rows, e)}, fitted_to_the_annotated_points=float(fit.mean()))
 
 
@@ -59,7 +59,7 @@ if __name__ == "__main__":
     args = ap.parse_args(); set_threads(); t0 = time.time(); net = load_regressor(); faces = Path(args.faces) if args.faces else None
     out = dict(loss_shares=first_shares(net) | {k: v for k, v in net.info.get("loss_shares", {}).items() if k != "0"}, training={k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")})
     unseen = render_set(ROOT / "runs" / "rendered" / "test", 1000, (4000, 4200), 1, workers=2)
-    out["rendered"], out["by_yaw"] = evaluate_rendered(net, unseen), by_yaw(net, unseen); print(out["rendered"], flush=True)
+    out["rendered"], out["rendered_one_look"], out["by_yaw"] = evaluate_rendered(net, unseen), evaluate_rendered(net, unseen, looks=1), by_yaw(net, unseen); print(out["rendered"], flush=True)
     x = torch.rand(128, 3, 128, 128); net.predict(x); t = time.perf_counter(); [net.predict(x) for _ in range(3)]; out["faces_a_second"] = 3 * 128 / (time.perf_counter() - t); print("faces a second", out["faces_a_second"])
     if faces and (faces / "aflw2000").is_dir(): out["aflw2000"] = on_aflw(net, faces / "aflw2000"); print(out["aflw2000"], flush=True)
     if faces and (faces / "clips").is_dir():

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['HEADS', 'LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss',
-           'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_in_plane', 'augment', 'LazyFrames',
-           'save_regressor', 'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'loss_shares',
-           'angle_difference', 'pose_error', 'rotation_angle', 'evaluate_rendered', 'finetune', 'regress_clip',
-           'jitter', 'pose_error_between_models', 'variance_share', 'train_regressor', 'f3a_train_regressor']
+           'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_params', 'move_picture',
+           'move_in_plane', 'augment', 'centring', 'look_again', 'LazyFrames', 'save_regressor', 'load_regressor',
+           'RegressorTraining', 'RegressorTrainer', 'loss_shares', 'angle_difference', 'pose_error', 'rotation_angle',
+           'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'pose_error_between_models', 'variance_share',
+           'train_regressor', 'f3a_train_regressor']
 
 # %% ../nbs/09_regressor.ipynb #691f48a7
 import json, time
@@ -65,7 +66,7 @@ class Regressor(nn.Module):
     "Picture → all of P, in named heads."
     def __init__(self, cfg:RegressorConfig=RegressorConfig()):
         super().__init__()
-        self.cfg, b = cfg, cfg.base
+        self.cfg, self.looks, b = cfg, 2, cfg.base
         self.sizes = [cfg.K, cfg.L, 3, 2, 1]
         self.stem = nn.Sequential(nn.ZeroPad2d((1, 3 - cfg.stem_stride, 1, 3 - cfg.stem_stride)), nn.Conv2d(3, b, 4, cfg.stem_stride, bias=False), nn.BatchNorm2d(b), nn.ReLU())
         steps = [(2, 2), (2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), (16, 1), (32, 2), (32, 1)]; c, blocks = b, []
@@ -140,24 +141,40 @@ def sub_loss(
     return dict(terms, total=sum(terms.values()))
 
 # %% ../nbs/09_regressor.ipynb #8963b18c
-def move_in_plane(
-    images, # (B,3,H,W)
+def move_params(
     params, # FaceParams, or landmarks (B,68,2)
     angle, # (B,) radian, counter-clockwise
     zoom, # (B,) factor
     shift, # (B,2) image plane
 ):
-    "Turn, scale and shift pictures about their centre, and the parameters (or landmarks) with them."
-    c, s = zoom * angle.cos(), zoom * angle.sin(); M = torch.stack([c, -s, s, c], -1).view(-1, 2, 2)  # X' = M X + shift
-    inv = torch.linalg.inv(M); flip = torch.tensor([1., -1.], device=images.device)  # rows of a picture run down
+    "Parameters, or landmarks, of faces whose pictures were turned, scaled and shifted about their centre."
+    M = _in_plane(angle, zoom)
+    if not isinstance(params, FaceParams): return params @ M.transpose(1, 2) + shift[:, None]
+    Q = torch.eye(3, device=angle.device).repeat(len(angle), 1, 1); Q[:, :2, :2] = _in_plane(angle, torch.ones_like(angle))
+    t = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))
+    return params.replace(rotation=matrix_to_euler(Q @ euler_to_matrix(params.rotation)), translation=t, scale=params.scale * zoom)
+
+def _in_plane(angle, zoom):
+    "Matrices (B,2,2) of X' = M X + shift."
+    c, s = zoom * angle.cos(), zoom * angle.sin()
+    return torch.stack([c, -s, s, c], -1).view(-1, 2, 2)
+
+# %% ../nbs/09_regressor.ipynb #27b3dead
+def move_picture(
+    images, # (B,3,H,W)
+    angle, # (B,) radian, counter-clockwise
+    zoom, # (B,) factor
+    shift, # (B,2) image plane
+):
+    "Turn, scale and shift pictures about their centre; the border is repeated."
+    inv = torch.linalg.inv(_in_plane(angle, zoom)); flip = torch.tensor([1., -1.], device=images.device)  # rows of a picture run down
     A = inv * flip[:, None] * flip[None]; off = -(inv @ shift[..., None])[..., 0] * flip
     grid = F.affine_grid(torch.cat([A, off[..., None]], 2), images.shape, align_corners=False)
-    out = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    if not isinstance(params, FaceParams): return out, params @ M.transpose(1, 2) + shift[:, None]
-    o, l = torch.zeros_like(c), torch.ones_like(c)
-    Q = torch.stack([angle.cos(), -angle.sin(), o, angle.sin(), angle.cos(), o, o, o, l], -1).view(-1, 3, 3)
-    t = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))
-    return out, params.replace(rotation=matrix_to_euler(Q @ euler_to_matrix(params.rotation)), translation=t, scale=params.scale * zoom)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+def move_in_plane(images, params, angle, zoom, shift):
+    "Pictures and their parameters (or landmarks), moved together."
+    return move_picture(images, angle, zoom, shift), move_params(params, angle, zoom, shift)
 
 # %% ../nbs/09_regressor.ipynb #73d70f42
 def augment(
@@ -178,6 +195,24 @@ def augment(
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
 # %% ../nbs/09_regressor.ipynb #68762275
+def centring(
+    params:FaceParams, # where the faces are
+    scale:float=.66, # what a head crop gives on average
+)->tuple: # zoom (B,) and shift (B,2) that bring them to the middle
+    "The move that makes faces as large as usual, in the middle of the picture."
+    zoom = (scale / params.scale).clamp(.5, 2)
+    return zoom, -zoom[:, None] * params.translation[:, :2]
+
+def look_again(
+    net, # a Regressor
+    images, # (B,3,H,W)
+    params:FaceParams, # what it said at first
+)->FaceParams: # what it says of the centred pictures, moved back
+    "A second look at faces that are now in the middle."
+    zoom, shift = centring(params); upright = torch.zeros_like(zoom)
+    return move_params(net(move_picture(images, upright, zoom, shift)), upright, 1 / zoom, -shift / zoom[:, None])
+
+# %% ../nbs/09_regressor.ipynb #466ab32f
 class LazyFrames:
     "Frames (T,H,W,3) uint8, on disk or not, that become tensors (n,3,H,W) when they are indexed."
     def __init__(self, frames): self.frames = frames
@@ -185,14 +220,16 @@ class LazyFrames:
     def __getitem__(self, i): return to_tensor(np.asarray(self.frames[i.numpy() if isinstance(i, torch.Tensor) else i]))
 
 @patch
-def predict(self:Regressor, images, batch:int=64, named:bool=True):
-    "FaceParams of pictures (T,3,H,W) or LazyFrames; `named`: clip the expression units to 0 to 1."
+def predict(self:Regressor, images, batch:int=64, named:bool=True, looks:int=None):
+    "FaceParams of pictures (T,3,H,W) or LazyFrames; `named`: clip the expression units to 0 to 1; `looks`: how often to look; None: as often as the network wants."
     was = self.training; self.eval(); dev = next(self.parameters()).device; out = []
     with torch.no_grad():
         for k in range(0, len(images), batch):
             x = images[k:k + batch]
             if x.shape[-2:] != (self.cfg.size, self.cfg.size): x = F.interpolate(x, (self.cfg.size, self.cfg.size), mode="bilinear", antialias=True, align_corners=False)
-            out.append(self(x.to(dev)).to("cpu"))
+            p = self(x := x.to(dev))
+            for _ in range((looks or self.looks) - 1): p = look_again(self, x, p)
+            out.append(p.to("cpu"))
     self.train(was); p = FaceParams.stack(out)
     return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if named else p
 
@@ -344,10 +381,11 @@ def evaluate_rendered(
     faces, # RenderedSet or LabelledSet of people that training never saw
     n:int=1000, # pictures
     face_model:MorphableModel=None, # the model of the labels; None: the open model
+    looks:int=None, # how often to look; None: as often as the network wants
 )->dict: # pose in degrees, points as share of the outer-eye distance
     "Errors on rendered faces. In profile the eye corners fall together, so the distance is that of the unturned face."
     m, idx = face_model or open_model(), np.arange(min(n, len(faces)))
-    p = FaceParams.stack([net.predict(faces.images(i), named=len(m.exp_names) > 0) for i in np.array_split(idx, max(1, len(idx) // 100))]); t = faces.params[torch.from_numpy(idx)]
+    p = FaceParams.stack([net.predict(faces.images(i), named=len(m.exp_names) > 0, looks=looks) for i in np.array_split(idx, max(1, len(idx) // 100))]); t = faces.params[torch.from_numpy(idx)]
     straight = posed_landmarks(m, t.replace(rotation=torch.zeros(1, 3)))
     e = landmark_error(m, p, posed_landmarks(m, t)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1)); near, wide = (t.rotation[:, 1].abs() < a * np.pi / 180 for a in (45, 60))
     axes, turn = pose_error(p, t), rotation_angle(p.rotation, t.rotation)
@@ -376,6 +414,7 @@ def finetune(
         for gr in opt.param_groups: gr["lr"] = lr * (.05 + .95 * .5 * (1 + np.cos(np.pi * k / steps)))
         j = torch.from_numpy(rng.choice(idx, batch)); loss = sub_loss(m, net(images[j].to(dev)).to("cpu"), marks[j])["total"]
         opt.zero_grad(); loss.backward(); opt.step()
+    net.looks = 1  # it has learnt where this clip's faces lie, and needs no second look
     return net
 
 # %% ../nbs/09_regressor.ipynb #a12031ed
@@ -383,9 +422,10 @@ def regress_clip(
     net:Regressor,
     images:torch.Tensor, # (T,3,H,W) frames of one clip
     found=None, # (T,) frames to average the identity over; None: all
+    looks:int=None, # how often to look; None: as often as the network wants
 )->FaceParams: # T faces with one identity
     "Parameters of a clip: everything per frame, except the identity, which is the mean."
-    p = net.predict(images); ok = torch.ones(len(images), dtype=torch.bool) if found is None else torch.as_tensor(found).bool()
+    p = net.predict(images, looks=looks); ok = torch.ones(len(images), dtype=torch.bool) if found is None else torch.as_tensor(found).bool()
     return p.replace(id_coeff=p.id_coeff[ok].mean(0, keepdim=True).expand(len(p), -1).clone())
 
 def jitter(marks):
