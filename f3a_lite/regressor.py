@@ -183,9 +183,11 @@ def augment(
     rng, # torch generator
     strength:float=1., # 0: nothing
 ):
-    "Random similarity, colours, noise and a hiding patch."
+    "Random similarity, colours, noise and a hiding patch. One face in six lies far from the middle, as a head does that moves in a fixed crop."
     B, dev = len(images), images.device; u = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev) * strength
-    x, p = move_in_plane(images, params, u(B) * .35, (u(B) * .18).exp(), u(B, 2) * .12)
+    far = (torch.rand(B, generator=rng).to(dev) < (1 / 6 if strength else 0)).float(); v = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev)
+    zoom, shift = (u(B) * .18 + far * v(B) * .35).exp(), u(B, 2) * .12 + far[:, None] * v(B, 2) * .35
+    x, p = move_in_plane(images, params, u(B) * .35, zoom, shift)
     grey = (torch.rand(B, 1, 1, 1, generator=rng).to(dev) < .1 * strength).float()
     x = x * (1 - grey) + x.mean(1, keepdim=True) * grey
     x = ((x - .5) * (1 + .3 * u(B, 1, 1, 1)) + .5 + .15 * u(B, 1, 1, 1) + .06 * u(B, 3, 1, 1)).clamp(0, 1) ** (u(B, 1, 1, 1) * .35).exp()
