@@ -1,6 +1,7 @@
 """The bundled regressor on unseen rendered people, on real clips and on AFLW2000 images: results/regressor.json.
 
 python benchmarks/regressor.py FACES [--clips N]
+python benchmarks/regressor.py FACES --attempts WEIGHTS...: the legs of the training, into results/regressor_attempts.json
 FACES holds clips/*.mp4 and aflw2000/*.{jpg,mat}; what is missing is left out of the result.
 """
 import argparse, time
@@ -13,7 +14,7 @@ from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import posed_landmarks
-from f3a_lite.regressor import LazyFrames, Regressor, evaluate_rendered, finetune, jitter, load_regressor, pose_error, pose_error_between_models, regress_clip, rotation_angle, warm_loss
+from f3a_lite.regressor import LazyFrames, Regressor, evaluate_rendered, finetune, jitter, load_regressor, pose_error, pose_error_between_models, regress_clip, rotation_angle, variance_share, warm_loss
 from f3a_lite.rendered import render_set, rendered_face
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,13 @@ def by_yaw(net, faces, edges=(0, 15, 30, 45, 60, 75, 90)):
     for lo, hi in zip(edges, edges[1:]):
         k = (yaw >= lo) & (yaw <= hi); rows[f"{lo}–{hi}"] = dict(share=float(k.float().mean()), pose=float(pose_error(p[k], t[k]).mean()), turn=float(rotation_angle(p.rotation[k], t.rotation[k]).mean()))
     return rows
+
+
+def variety(net, faces, n=400, units=("jawOpen", "eyeBlinkLeft", "mouthSmileLeft", "mouthPucker", "browInnerUp")):
+    "Mode collapse: variance shares, and correlations of some expression units with the truth."
+    p, t, names = net.predict(faces.images(range(n))), faces.params[torch.arange(n)], open_model().exp_names
+    corr = lambda k: float(np.corrcoef(p.exp_coeff[:, k], t.exp_coeff[:, k])[0, 1])
+    return variance_share(p, t), {u: corr(names.index(u)) for u in units}
 
 
 def on_clips(net, clips):
@@ -54,12 +62,23 @@ def on_aflw(net, folder):
                 each={r[0]: [round(float(v), 2) for v in k] for r, k in zip(rows, e)}, fitted_to_the_annotated_points=float(fit.mean()))
 
 
+def attempts(paths, unseen, folder):
+    "Each leg with one look and with two."
+    rows = []
+    for p in paths:
+        net = load_regressor(p); rows.append({"command": net.info["command"], "steps": net.info["steps"], "one look": evaluate_rendered(net, unseen, looks=1), "two looks": evaluate_rendered(net, unseen), "aflw": on_aflw(net, folder)}); print(rows[-1], flush=True)
+    return rows
+
+
 if __name__ == "__main__":
-    ap = argparse.ArgumentParser(description=__doc__); ap.add_argument("faces", nargs="?"); ap.add_argument("--clips", type=int, default=0, help="only every n-th clip")
+    ap = argparse.ArgumentParser(description=__doc__); ap.add_argument("faces", nargs="?"); ap.add_argument("--clips", type=int, default=0, help="only every n-th clip"); ap.add_argument("--attempts", nargs="+", default=())
     args = ap.parse_args(); set_threads(); t0 = time.time(); net = load_regressor(); faces = Path(args.faces) if args.faces else None
-    out = dict(loss_shares=first_shares(net) | {k: v for k, v in net.info.get("loss_shares", {}).items() if k != "0"}, training={k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")})
     unseen = render_set(ROOT / "runs" / "rendered" / "test", 1000, (4000, 4200), 1, workers=2)
+    if args.attempts:
+        save_json(dict(attempts=attempts(args.attempts, unseen, faces / "aflw2000"), info=run_info("python benchmarks/regressor.py FACES --attempts " + " ".join(args.attempts), 0, t0)), ROOT / "results" / "regressor_attempts.json"); raise SystemExit
+    out = dict(loss_shares=first_shares(net) | {k: v for k, v in net.info.get("loss_shares", {}).items() if k != "0"}, training={k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")})
     out["rendered"], out["rendered_one_look"], out["by_yaw"] = evaluate_rendered(net, unseen), evaluate_rendered(net, unseen, looks=1), by_yaw(net, unseen); print(out["rendered"], flush=True)
+    out["variance_share"], out["unit_correlation"] = variety(net, unseen)
     x = torch.rand(128, 3, 128, 128); net.predict(x); t = time.perf_counter(); [net.predict(x) for _ in range(3)]; out["faces_a_second"] = 3 * 128 / (time.perf_counter() - t); print("faces a second", out["faces_a_second"])
     if faces and (faces / "aflw2000").is_dir(): out["aflw2000"] = on_aflw(net, faces / "aflw2000"); print(out["aflw2000"], flush=True)
     if faces and (faces / "clips").is_dir():
