@@ -8,7 +8,7 @@ __all__ = ['HEADS', 'LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'poin
            'move_in_plane', 'augment', 'centring', 'look_again', 'LazyFrames', 'save_regressor', 'load_regressor',
            'RegressorTraining', 'RegressorTrainer', 'loss_shares', 'angle_difference', 'pose_error', 'rotation_angle',
            'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'pose_error_between_models', 'variance_share',
-           'train_regressor', 'f3a_train_regressor']
+           'revive', 'train_regressor', 'f3a_train_regressor']
 
 # %% ../nbs/09_regressor.ipynb #691f48a7
 import json, time
@@ -76,7 +76,7 @@ class Regressor(nn.Module):
         nn.init.normal_(self.fc2.weight, std=.01); nn.init.zeros_(self.fc2.bias)
     def forward(self, x): # (B,3,H,W) in [0,1]
         h = self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
-        h = F.relu(self.fc1(h.flatten(1)))  # (B,hidden)
+        h = F.leaky_relu(self.fc1(h.flatten(1)), .1)  # (B,hidden)
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
@@ -123,10 +123,10 @@ def warm_loss(
     truth:FaceParams, # annotated
     lambdas=LAMBDAS,
 )->dict: # each term with its λ, and 'total'
-    "Eq. 8. The jaw points of both faces are taken where the true yaw shows them."
+    "Eq. 8, with L_shp in centimetres. The jaw points of both faces are taken where the true yaw shows them."
     lm = landmark_model(model)
     points = [lm.landmarks(pose(lm, p), truth.rotation[:, 1])[..., :2] for p in (params, truth)]
-    terms = dict(shp=shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
+    terms = dict(shp=10 * shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
 # %% ../nbs/09_regressor.ipynb #6528e399
@@ -454,6 +454,20 @@ def variance_share(params, truth):
     return {n: v(getattr(params, n)) / v(getattr(truth, n)) for n in ("id_coeff", "exp_coeff", "rotation")}
 
 # %% ../nbs/09_regressor.ipynb #087f1f03
+def revive(
+    net:Regressor, # changed in place
+    images, # (n,3,H,W) typical pictures
+    least:float=.005, # share of the pictures on which a unit must answer
+)->int: # how many units were drawn anew
+    "Draw units of the first fully connected layer anew that are positive on almost no picture."
+    seen = []; hook = net.fc1.register_forward_hook(lambda _, x, y: seen.append(y > 0))
+    net.predict(images, looks=1); hook.remove()
+    dead = torch.cat(seen).float().mean(0) < least; fresh = nn.Linear(net.fc1.in_features, int(dead.sum()))
+    with torch.no_grad():
+        net.fc1.weight[dead], net.fc1.bias[dead], net.fc2.weight[:, dead] = fresh.weight, fresh.bias, 0.
+    return int(dead.sum())
+
+# %% ../nbs/09_regressor.ipynb #693e0114
 def train_regressor(
     cfg:RegressorTraining, # what to do
     out, # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
@@ -473,6 +487,7 @@ def train_regressor(
     if init:
         old = load_regressor(init); before = old.info
         if old.cfg != cfg.net: raise F3AError(f"'{init}' holds a regressor of another shape: start from weights of the same preset.")
+        if faces is not None: print(f"{revive(old, faces.images(range(min(200, len(faces)))))} silent units drawn anew")
         t.net.load_state_dict(old.state_dict()); t.average = {k: v.detach().clone() for k, v in t.net.state_dict().items()}
     run_training(t, cfg.steps + cfg.sub_steps, out, minutes, save_every, "regressor")
     net = t.averaged(); results = evaluate_rendered(net, test, face_model=face_model) if test is not None else {}
