@@ -73,10 +73,11 @@ class Regressor(nn.Module):
         for m, s in steps: blocks.append(ResBlock(c, b * m, s)); c = b * m
         self.blocks = nn.Sequential(*blocks)
         self.fc1, self.fc2 = nn.Linear(c * (cfg.size // 32 // cfg.stem_stride) ** 2, cfg.hidden), nn.Linear(cfg.hidden, sum(self.sizes))
+        self.norm = nn.BatchNorm1d(cfg.hidden)
         nn.init.normal_(self.fc2.weight, std=.01); nn.init.zeros_(self.fc2.bias)
     def forward(self, x): # (B,3,H,W) in [0,1]
         h = self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
-        h = F.leaky_relu(self.fc1(h.flatten(1)), .1)  # (B,hidden)
+        h = F.relu(self.norm(self.fc1(h.flatten(1))))  # (B,hidden)
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
@@ -253,6 +254,7 @@ def load_regressor(
     except Exception as e: raise F3AError(f"'{path}' holds no weights that can be read: give a file written by f3a_train_regressor.") from e
     if meta.get("kind") != "regressor": raise F3AError(f"'{path}' holds no regressor: give a file written by f3a_train_regressor.")
     net = Regressor(RegressorConfig(**json.loads(meta["config"])))
+    t = {**{k: v for k, v in net.state_dict().items() if k.startswith("norm.")}, **t}  # weights from before the norm: it leaves numbers as they are
     try: net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in t.items()})
     except RuntimeError as e: raise F3AError(f"'{path}' holds weights of another architecture: train the regressor again.") from e
     net.info = json.loads(meta["info"])
@@ -459,12 +461,15 @@ def revive(
     images, # (n,3,H,W) typical pictures
     least:float=.005, # share of the pictures on which a unit must answer
 )->int: # how many units were drawn anew
-    "Draw units of the first fully connected layer anew that are positive on almost no picture."
-    seen = []; hook = net.fc1.register_forward_hook(lambda _, x, y: seen.append(y > 0))
-    net.predict(images, looks=1); hook.remove()
-    dead = torch.cat(seen).float().mean(0) < least; fresh = nn.Linear(net.fc1.in_features, int(dead.sum()))
+    "Draw units of the first fully connected layer anew that answer on almost no picture, without changing what the network says."
+    seen = []; hook = net.norm.register_forward_hook(lambda _, x, y: seen.append((x[0], y)))
+    net.predict(images, looks=1); hook.remove(); x, y = (torch.cat(v) for v in zip(*seen))  # (n,hidden) before and after the norm
+    dead = (y > 0).float().mean(0) < least; fresh = nn.Linear(net.fc1.in_features, int(dead.sum()))
     with torch.no_grad():
+        net.norm.running_mean.copy_(x.mean(0)); net.norm.running_var.copy_(x.var(0))
+        net.norm.weight.copy_(y.std(0)); net.norm.bias.copy_(y.mean(0))
         net.fc1.weight[dead], net.fc1.bias[dead], net.fc2.weight[:, dead] = fresh.weight, fresh.bias, 0.
+        net.norm.weight[dead], net.norm.bias[dead] = 1., 0.
     return int(dead.sum())
 
 # %% ../nbs/09_regressor.ipynb #693e0114
