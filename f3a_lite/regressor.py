@@ -77,7 +77,7 @@ class Regressor(nn.Module):
         nn.init.normal_(self.fc2.weight, std=.01); nn.init.zeros_(self.fc2.bias)
     def forward(self, x): # (B,3,H,W) in [0,1]
         h = self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
-        h = F.relu(self.norm(self.fc1(h.flatten(1))))  # (B,hidden)
+        h = F.leaky_relu(self.norm(self.fc1(h.flatten(1))), .1)  # (B,hidden)
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
@@ -317,7 +317,7 @@ def lr_at(self:RegressorTrainer, k):
 @patch
 def step(self:RegressorTrainer):
     "One step; gives the terms of the loss."
-    k, t0 = self.done, time.time(); x, truth = self.batch(k); self.net.train()
+    k, t0 = self.done, time.time(); x, truth = self.batch(k); self.net.train().norm.eval()  # means of 48 pictures would shake the pose by degrees
     p = self.net(x); terms = (warm_loss if k < self.cfg.steps else sub_loss)(self.model, p, truth)
     for gr in self.opt.param_groups: gr["lr"] = self.lr_at(k)
     self.opt.zero_grad(); terms["total"].backward(); self.opt.step()
@@ -462,14 +462,16 @@ def revive(
     least:float=.005, # share of the pictures on which a unit must answer
 )->int: # how many units were drawn anew
     "Draw units of the first fully connected layer anew that answer on almost no picture, without changing what the network says."
-    seen = []; hook = net.norm.register_forward_hook(lambda _, x, y: seen.append((x[0], y)))
-    net.predict(images, looks=1); hook.remove(); x, y = (torch.cat(v) for v in zip(*seen))  # (n,hidden) before and after the norm
-    dead = (y > 0).float().mean(0) < least; fresh = nn.Linear(net.fc1.in_features, int(dead.sum()))
+    def answers():  # (n,hidden) before and after the norm
+        seen = []; hook = net.norm.register_forward_hook(lambda _, x, y: seen.append((x[0], y)))
+        net.predict(images, looks=1); hook.remove()
+        return (torch.cat(v) for v in zip(*seen))
+    x, y = answers(); dead = (y > 0).float().mean(0) < least; fresh = nn.Linear(net.fc1.in_features, int(dead.sum()))
     with torch.no_grad():
-        net.norm.running_mean.copy_(x.mean(0)); net.norm.running_var.copy_(x.var(0))
         net.norm.weight.copy_(y.std(0)); net.norm.bias.copy_(y.mean(0))
         net.fc1.weight[dead], net.fc1.bias[dead], net.fc2.weight[:, dead] = fresh.weight, fresh.bias, 0.
         net.norm.weight[dead], net.norm.bias[dead] = 1., 0.
+        x, _ = answers(); net.norm.running_mean.copy_(x.mean(0)); net.norm.running_var.copy_(x.var(0))
     return int(dead.sum())
 
 # %% ../nbs/09_regressor.ipynb #693e0114
@@ -489,6 +491,7 @@ def train_regressor(
     "Train with progress bar, checkpoints and resume."
     out, t = make_folder(out), RegressorTrainer(cfg, faces, clips, device, face_model)
     before = None
+    if faces is not None and not init: revive(t.net, faces.images(range(min(200, len(faces)))), 2.); t.average = {k: v.detach().clone() for k, v in t.net.state_dict().items()}  # all units start awake
     if init:
         old = load_regressor(init); before = old.info
         if old.cfg != cfg.net: raise F3AError(f"'{init}' holds a regressor of another shape: start from weights of the same preset.")
