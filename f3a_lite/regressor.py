@@ -11,7 +11,7 @@ __all__ = ['HEADS', 'LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'poin
            'revive', 'train_regressor', 'f3a_train_regressor']
 
 # %% ../nbs/09_regressor.ipynb #691f48a7
-import json, time
+import dataclasses, json, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
 import numpy as np
@@ -54,6 +54,7 @@ class RegressorConfig:
     size:int = 128 # pixels of the picture
     K:int = 80 # identity coefficients
     L:int = 52 # expression coefficients
+    slope:float = .1 # of the leaky ReLU between the fully connected layers; 0: a unit can fall silent for good
     @classmethod
     def lite(cls, **kw): return cls(**kw)
     @classmethod
@@ -77,7 +78,7 @@ class Regressor(nn.Module):
         nn.init.normal_(self.fc2.weight, std=.01); nn.init.zeros_(self.fc2.bias)
     def forward(self, x): # (B,3,H,W) in [0,1]
         h = self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
-        h = F.leaky_relu(self.norm(self.fc1(h.flatten(1))), .1)  # (B,hidden)
+        h = F.leaky_relu(self.norm(self.fc1(h.flatten(1))), self.cfg.slope)  # (B,hidden)
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
@@ -124,10 +125,10 @@ def warm_loss(
     truth:FaceParams, # annotated
     lambdas=LAMBDAS,
 )->dict: # each term with its λ, and 'total'
-    "Eq. 8, with L_shp in centimetres. The jaw points of both faces are taken where the true yaw shows them."
+    "Eq. 8. The jaw points of both faces are taken where the true yaw shows them."
     lm = landmark_model(model)
     points = [lm.landmarks(pose(lm, p), truth.rotation[:, 1])[..., :2] for p in (params, truth)]
-    terms = dict(shp=10 * shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
+    terms = dict(shp=shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
 # %% ../nbs/09_regressor.ipynb #6528e399
@@ -253,7 +254,8 @@ def load_regressor(
         with safe_open(str(path), "pt") as f: t, meta = {k: f.get_tensor(k) for k in f.keys()}, f.metadata() or {}
     except Exception as e: raise F3AError(f"'{path}' holds no weights that can be read: give a file written by f3a_train_regressor.") from e
     if meta.get("kind") != "regressor": raise F3AError(f"'{path}' holds no regressor: give a file written by f3a_train_regressor.")
-    net = Regressor(RegressorConfig(**json.loads(meta["config"])))
+    plain = {} if any(k.startswith("norm.") for k in t) else dict(slope=0.)  # weights from before the norm have a plain ReLU
+    net = Regressor(RegressorConfig(**{**plain, **json.loads(meta["config"])}))
     t = {**{k: v for k, v in net.state_dict().items() if k.startswith("norm.")}, **t}  # weights from before the norm: it leaves numbers as they are
     try: net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in t.items()})
     except RuntimeError as e: raise F3AError(f"'{path}' holds weights of another architecture: train the regressor again.") from e
@@ -494,7 +496,7 @@ def train_regressor(
     if faces is not None and not init: revive(t.net, faces.images(range(min(200, len(faces)))), 2.); t.average = {k: v.detach().clone() for k, v in t.net.state_dict().items()}  # all units start awake
     if init:
         old = load_regressor(init); before = old.info
-        if old.cfg != cfg.net: raise F3AError(f"'{init}' holds a regressor of another shape: start from weights of the same preset.")
+        if dataclasses.replace(old.cfg, slope=cfg.net.slope) != cfg.net: raise F3AError(f"'{init}' holds a regressor of another shape: start from weights of the same preset.")
         if faces is not None: print(f"{revive(old, faces.images(range(min(200, len(faces)))))} silent units drawn anew")
         t.net.load_state_dict(old.state_dict()); t.average = {k: v.detach().clone() for k, v in t.net.state_dict().items()}
     run_training(t, cfg.steps + cfg.sub_steps, out, minutes, save_every, "regressor")
