@@ -10,7 +10,7 @@ __all__ = ['HEADS', 'LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'poin
            'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'pose_error_between_models', 'variance_share',
            'revive', 'train_regressor', 'f3a_train_regressor']
 
-# %% ../nbs/09_regressor.ipynb #691f48a7
+# %% ../nbs/09_regressor.ipynb #1f17728b
 import dataclasses, json, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose
 from .fitting import landmark_error, landmark_model
 from .rendered import RenderedSet, render_set
 
-# %% ../nbs/09_regressor.ipynb #a2b68032
+# %% ../nbs/09_regressor.ipynb #485d24d2
 class ResBlock(nn.Module):
     "PRNet's residual block: 1×1 down, 4×4 with stride, 1×1 up, and a shortcut."
     def __init__(self, cin, cout, stride):
@@ -44,7 +44,7 @@ class ResBlock(nn.Module):
         h = F.relu(self.n2(self.look(F.pad(h, self.pad))))  # (B,cout/2,H/stride,W/stride)
         return F.relu(self.n3(self.up(h) + self.skip(x)))  # (B,cout,H/stride,W/stride)
 
-# %% ../nbs/09_regressor.ipynb #a3a11465
+# %% ../nbs/09_regressor.ipynb #6fcb0894
 @dataclass
 class RegressorConfig:
     "What a regressor is."
@@ -62,7 +62,7 @@ class RegressorConfig:
 
 HEADS = dict(id_coeff=None, exp_coeff=None, rotation=3, translation=2, scale=1)
 
-# %% ../nbs/09_regressor.ipynb #2a11cead
+# %% ../nbs/09_regressor.ipynb #3efb3105
 class Regressor(nn.Module):
     "Picture → all of P, in named heads."
     def __init__(self, cfg:RegressorConfig=RegressorConfig()):
@@ -82,7 +82,7 @@ class Regressor(nn.Module):
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
 
-# %% ../nbs/09_regressor.ipynb #cd383a46
+# %% ../nbs/09_regressor.ipynb #054b0506
 def point_weights(
     mouth:float=10., # the paper's factors
     eyes:float=5.,
@@ -91,7 +91,7 @@ def point_weights(
     w = torch.ones(68); w[36:48], w[48:] = eyes, mouth
     return w
 
-# %% ../nbs/09_regressor.ipynb #3e732e5e
+# %% ../nbs/09_regressor.ipynb #060c047a
 def landmark_loss(
     points, # (B,68,2) projected, image plane
     target, # (B,68,2)
@@ -101,7 +101,7 @@ def landmark_loss(
     w = (point_weights() if weights is None else weights).to(points)
     return ((points - target).abs() * w[:, None]).sum(1).mean() / w.sum()
 
-# %% ../nbs/09_regressor.ipynb #f80f2767
+# %% ../nbs/09_regressor.ipynb #416064e8
 def shape_loss(model, params, truth):
     "Eq. 6: mean absolute difference of the unposed vertices, dm."
     K, L = params.id_coeff.shape[1], params.exp_coeff.shape[1]
@@ -116,7 +116,7 @@ def coefficient_loss(params, model):
     "L_reg: mean size of the identity coefficients (in standard deviations) plus that of the expression coefficients."
     return (params.id_coeff / model.id_std[:params.id_coeff.shape[1]]).abs().mean() + params.exp_coeff.abs().mean()
 
-# %% ../nbs/09_regressor.ipynb #73e5cc0f
+# %% ../nbs/09_regressor.ipynb #7e9a7cba
 LAMBDAS = (10., 1., 1e-3)  # λ1, λ2, λ3 of the supplement
 
 def warm_loss(
@@ -131,7 +131,7 @@ def warm_loss(
     terms = dict(shp=shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #6528e399
+# %% ../nbs/09_regressor.ipynb #383596f9
 def sub_loss(
     model:MorphableModel,
     params:FaceParams, # predicted
@@ -142,7 +142,7 @@ def sub_loss(
     terms = dict(lm=landmark_loss(posed_landmarks(landmark_model(model), params)[..., :2], marks), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
-# %% ../nbs/09_regressor.ipynb #8963b18c
+# %% ../nbs/09_regressor.ipynb #47d4d312
 def move_params(
     params, # FaceParams, or landmarks (B,68,2)
     angle, # (B,) radian, counter-clockwise
@@ -161,7 +161,7 @@ def _in_plane(angle, zoom):
     c, s = zoom * angle.cos(), zoom * angle.sin()
     return torch.stack([c, -s, s, c], -1).view(-1, 2, 2)
 
-# %% ../nbs/09_regressor.ipynb #27b3dead
+# %% ../nbs/09_regressor.ipynb #5f18dbe4
 def move_picture(
     images, # (B,3,H,W)
     angle, # (B,) radian, counter-clockwise
@@ -178,7 +178,7 @@ def move_in_plane(images, params, angle, zoom, shift):
     "Pictures and their parameters (or landmarks), moved together."
     return move_picture(images, angle, zoom, shift), move_params(params, angle, zoom, shift)
 
-# %% ../nbs/09_regressor.ipynb #73d70f42
+# %% ../nbs/09_regressor.ipynb #e39d7a1f
 def augment(
     images, # (B,3,H,W)
     params, # FaceParams or landmarks
@@ -198,7 +198,7 @@ def augment(
         x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev)
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
-# %% ../nbs/09_regressor.ipynb #68762275
+# %% ../nbs/09_regressor.ipynb #59c871fd
 def centring(
     params:FaceParams, # where the faces are
     scale:float=.66, # what a head crop gives on average
@@ -216,7 +216,7 @@ def look_again(
     zoom, shift = centring(params); upright = torch.zeros_like(zoom)
     return move_params(net(move_picture(images, upright, zoom, shift)), upright, 1 / zoom, -shift / zoom[:, None])
 
-# %% ../nbs/09_regressor.ipynb #466ab32f
+# %% ../nbs/09_regressor.ipynb #87b4e3d4
 class LazyFrames:
     "Frames (T,H,W,3) uint8, on disk or not, that become tensors (n,3,H,W) when they are indexed."
     def __init__(self, frames): self.frames = frames
@@ -237,13 +237,13 @@ def predict(self:Regressor, images, batch:int=64, named:bool=True, looks:int=Non
     self.train(was); p = FaceParams.stack(out)
     return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if named else p
 
-# %% ../nbs/09_regressor.ipynb #608e5060
+# %% ../nbs/09_regressor.ipynb #6fd13262
 def save_regressor(net, path, **info):
     "Write weights (float16) and facts as safetensors."
     t = {k: v.detach().cpu().half().contiguous() if v.is_floating_point() else v.cpu() for k, v in net.state_dict().items()}
     with atomic_path(path) as tmp: save_file(t, tmp, metadata=dict(kind="regressor", config=json.dumps(asdict(net.cfg)), info=json.dumps(info)))
 
-# %% ../nbs/09_regressor.ipynb #e294a440
+# %% ../nbs/09_regressor.ipynb #25e3dd42
 def load_regressor(
     path=None, # None: the bundled weights
     device="cpu",
@@ -262,7 +262,7 @@ def load_regressor(
     net.info = json.loads(meta["info"])
     return net.to(device).eval()
 
-# %% ../nbs/09_regressor.ipynb #04305e74
+# %% ../nbs/09_regressor.ipynb #068ec55e
 @dataclass
 class RegressorTraining:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
@@ -282,7 +282,7 @@ class RegressorTraining:
         n = kw.pop("net", RegressorConfig.paper())
         return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., ema=0.), **kw})
 
-# %% ../nbs/09_regressor.ipynb #c775c36c
+# %% ../nbs/09_regressor.ipynb #d509b6fd
 class RegressorTrainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
     def __init__(self, cfg, faces=None, clips=(), device=None, face_model=None):
@@ -295,7 +295,7 @@ class RegressorTrainer:
         self.average = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.done, self.seconds, self.log = 0, 0., []
 
-# %% ../nbs/09_regressor.ipynb #3f7e6f1a
+# %% ../nbs/09_regressor.ipynb #a9032760
 @patch
 def batch(self:RegressorTrainer, k):
     "Pictures and FaceParams (warm-up), or pictures and landmarks (second phase), of step k."
@@ -307,7 +307,7 @@ def batch(self:RegressorTrainer, k):
     x, m = torch.cat([self.clips[i].images(j) for i, j in pick]), torch.stack([self.clips[i].landmarks[j] for i, j in pick])
     return augment(x.to(self.device), m.to(self.device), g, .6 * self.cfg.augment)
 
-# %% ../nbs/09_regressor.ipynb #d3113bb5
+# %% ../nbs/09_regressor.ipynb #90190cb3
 @patch
 def lr_at(self:RegressorTrainer, k):
     "A warm-up of 50 steps, a cosine to a hundredth; a tenth of that in the second phase."
@@ -315,7 +315,7 @@ def lr_at(self:RegressorTrainer, k):
     j = k if k < self.cfg.steps else k - self.cfg.steps
     return float(top * min(1, (j + 1) / 50) * (.01 + .99 * .5 * (1 + np.cos(np.pi * j / max(1, n)))))
 
-# %% ../nbs/09_regressor.ipynb #44d180dc
+# %% ../nbs/09_regressor.ipynb #7db9c0d7
 @patch
 def step(self:RegressorTrainer):
     "One step; gives the terms of the loss."
@@ -329,7 +329,7 @@ def step(self:RegressorTrainer):
     self.log.append(dict(step=k, **row))
     return row
 
-# %% ../nbs/09_regressor.ipynb #1fb35553
+# %% ../nbs/09_regressor.ipynb #fdba3301
 @patch
 def averaged(self:RegressorTrainer):
     "A regressor with the moving average of the weights."
@@ -347,14 +347,14 @@ def save(self:RegressorTrainer, path):
     "A checkpoint, written atomically."
     save_checkpoint(path, asdict(self.cfg), net=self.net.state_dict(), opt=self.opt.state_dict(), average=self.average, done=self.done, seconds=self.seconds, log=json.dumps(self.log))
 
-# %% ../nbs/09_regressor.ipynb #57733604
+# %% ../nbs/09_regressor.ipynb #b549de9c
 @patch
 def load(self:RegressorTrainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
     s = load_checkpoint(path, asdict(self.cfg), self.device)
     self.net.load_state_dict(s["net"]); self.opt.load_state_dict(s["opt"]); self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
-# %% ../nbs/09_regressor.ipynb #0d32d676
+# %% ../nbs/09_regressor.ipynb #b9ed865f
 def loss_shares(log, steps=(0, 1000)):
     "Share of the total of each term of L_warm at some steps (mean over 20)."
     rows = {}
@@ -363,7 +363,7 @@ def loss_shares(log, steps=(0, 1000)):
         if part: rows[k] = {n: float(np.mean([r[n] / r["total"] for r in part])) for n in ("shp", "lm", "tr", "reg")}
     return rows
 
-# %% ../nbs/09_regressor.ipynb #52dbace2
+# %% ../nbs/09_regressor.ipynb #6b9ef76b
 def angle_difference(a, b):
     "Absolute differences of angles, degrees; a full turn is nothing."
     return (torch.remainder(a - b + np.pi, 2 * np.pi) - np.pi).abs() * 180 / np.pi
@@ -372,7 +372,7 @@ def pose_error(params, truth):
     "Mean absolute error of pitch, yaw and roll in degrees, angle by angle (3,)."
     return angle_difference(params.rotation, truth.rotation).mean(0)
 
-# %% ../nbs/09_regressor.ipynb #17f43de2
+# %% ../nbs/09_regressor.ipynb #57a9e27e
 def rotation_angle(
     a, # (B,3) Euler angles, radian
     b, # (B,3)
@@ -381,7 +381,7 @@ def rotation_angle(
     R = euler_to_matrix(a) @ euler_to_matrix(b).transpose(1, 2)
     return ((R.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1).acos() * 180 / np.pi
 
-# %% ../nbs/09_regressor.ipynb #d31d5968
+# %% ../nbs/09_regressor.ipynb #1c182617
 def evaluate_rendered(
     net, # a Regressor
     faces, # RenderedSet or LabelledSet of people that training never saw
@@ -397,7 +397,7 @@ def evaluate_rendered(
     axes, turn = pose_error(p, t), rotation_angle(p.rotation, t.rotation)
     return dict(pose=float(axes.mean()), turn=float(turn.mean()), pose_within_60=float(pose_error(p[wide], t[wide]).mean()), pitch=float(axes[0]), yaw=float(axes[1]), roll=float(axes[2]), points=float(e.mean()), points_median=float(e.median()), points_frontal=float(e[near].mean()), pictures=len(idx))
 
-# %% ../nbs/09_regressor.ipynb #8b110aa6
+# %% ../nbs/09_regressor.ipynb #40b62177
 def finetune(
     net:Regressor, # stays as it is
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -423,7 +423,7 @@ def finetune(
     net.looks = 1  # it has learnt where this clip's faces lie, and needs no second look
     return net
 
-# %% ../nbs/09_regressor.ipynb #a12031ed
+# %% ../nbs/09_regressor.ipynb #4da66898
 def regress_clip(
     net:Regressor,
     images:torch.Tensor, # (T,3,H,W) frames of one clip
@@ -439,7 +439,7 @@ def jitter(marks):
     eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1).median()
     return float((marks[2:] - 2 * marks[1:-1] + marks[:-2]).norm(dim=-1).mean() / eye)
 
-# %% ../nbs/09_regressor.ipynb #1f630f73
+# %% ../nbs/09_regressor.ipynb #f3dd25ed
 def pose_error_between_models(
     predicted, # (n,3) angles with our model's zero pose
     annotated, # (n,3) angles with another model's
@@ -451,13 +451,13 @@ def pose_error_between_models(
         out.append(angle_difference(matrix_to_euler((P[k] @ C.T)[None]), matrix_to_euler(A[k:k + 1]))[0])
     return torch.stack(out)
 
-# %% ../nbs/09_regressor.ipynb #b60101cb
+# %% ../nbs/09_regressor.ipynb #967eddda
 def variance_share(params, truth):
     "Variance of predicted coefficients over that of the true ones: identity, expression, rotation; 0 is mode collapse."
     v = lambda x: float(x.var(0).sum())
     return {n: v(getattr(params, n)) / v(getattr(truth, n)) for n in ("id_coeff", "exp_coeff", "rotation")}
 
-# %% ../nbs/09_regressor.ipynb #087f1f03
+# %% ../nbs/09_regressor.ipynb #c86b01e9
 def revive(
     net:Regressor, # changed in place
     images, # (n,3,H,W) typical pictures
@@ -476,7 +476,7 @@ def revive(
         x, _ = answers(); net.norm.running_mean.copy_(x.mean(0)); net.norm.running_var.copy_(x.var(0))
     return int(dead.sum())
 
-# %% ../nbs/09_regressor.ipynb #693e0114
+# %% ../nbs/09_regressor.ipynb #6c044646
 def train_regressor(
     cfg:RegressorTraining, # what to do
     out, # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
@@ -509,7 +509,7 @@ def train_regressor(
     if results: print(f"unseen people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
     return results
 
-# %% ../nbs/09_regressor.ipynb #0c4a357e
+# %% ../nbs/09_regressor.ipynb #57f86c69
 def _rendered(folder, pictures, people, seed, workers, steps):
     "Rendered faces to train on, of some people, and to test on, of others."
     train = render_set(folder / "train", pictures, (0, people), seed, workers=workers) if steps else None
@@ -522,7 +522,7 @@ def _photos(folder, net):
     if (train.params.id_coeff.shape[1], train.params.exp_coeff.shape[1]) != (net.K, net.L): raise F3AError(f"'{folder}' has parameters of another model: give --bfm here exactly where f3a_prepare had it.")
     return train, test
 
-# %% ../nbs/09_regressor.ipynb #d51e9552
+# %% ../nbs/09_regressor.ipynb #5313e740
 @command
 def f3a_train_regressor(
     clips:Param("prepared clips for the second phase (folders written by f3a_prepare)", nargs="*"),
