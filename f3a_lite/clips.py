@@ -66,6 +66,10 @@ def load_clip(
 PARAM_SOURCES = ("fit", "regressor", "tuned")
 PARAMS = "fit" # the default: see the comparison below
 
+def _regressor_sha(params):
+    "Fingerprint of the regressor that gives the parameters; None where none does."
+    return None if params == "fit" else sha256(data_path("regressor.safetensors"))
+
 def check_source(params):
     "Raise `F3AError` where parameters cannot come from there."
     if params not in PARAM_SOURCES: raise F3AError(f"Parameters can come from {' or '.join(PARAM_SOURCES)}, not from '{params}'.")
@@ -108,7 +112,7 @@ def prepare_clip(
     check_face_size(track, video.name)
     box = head_crop(track.landmarks)
     marks = from_pixels(torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32), size, size)
-    meta = dict(format=FORMAT, source=video.name, sha256=fingerprint(video), size=size, params=params, crop=list(box), fps=round(info.fps, 4), frames=len(marks), max_frames=wanted, has_audio=info.has_audio, model=model.name,
+    meta = dict(format=FORMAT, source=video.name, sha256=fingerprint(video), size=size, params=params, regressor=_regressor_sha(params), crop=list(box), fps=round(info.fps, 4), frames=len(marks), max_frames=wanted, has_audio=info.has_audio, model=model.name,
                 tracking=track.report())
     make_folder(out.parent)
     with _atomic_folder(out) as tmp:
@@ -179,7 +183,7 @@ def needs_preparing(
     "False where a complete clip of the very same video is already there, prepared the same way."
     try: m = load_clip(out).meta
     except (F3AError, OSError): return True
-    return m["sha256"] != fingerprint(video) or m["size"] != size or m.get("params", "fit") != params or m.get("max_frames") != max_frames
+    return m["sha256"] != fingerprint(video) or m["size"] != size or m.get("params", "fit") != params or m.get("max_frames") != max_frames or m.get("regressor") != _regressor_sha(params)
 
 # %% ../nbs/10_prepared_clips.ipynb #fc510fac
 def fingerprint(path):
@@ -322,11 +326,11 @@ def expand_clips(
 # %% ../nbs/10_prepared_clips.ipynb #31cdde03
 PHOTOS = 200 # in one prepared folder
 
-def _same_photos(target, mats, size, model):
+def _same_photos(target, sha, size, model):
     "Whether a prepared piece was made of these very files."
     try: m = load_clip(target).meta
     except F3AError: return False
-    return (m["sha256"], m["size"], m["model"]) == (_photos_sha(mats), size, model)
+    return (m["sha256"], m["size"], m["model"]) == (sha, size, model)
 
 def _photos_sha(mats):
     "Fingerprint of annotations and photos."
@@ -339,13 +343,13 @@ def _basel(files): return load_basel_3ddfa(*files)  # read once in each process,
 
 def prepare_photos(job):
     "Prepare one piece; gives (name, facts by photo, fingerprints). Top level, so that spawned processes find it."
-    name, root, mats, out, size, bfm = job; target = Path(out) / name; model = _basel(bfm) if bfm else open_model()
-    if not _same_photos(target, mats, size, model.name):
+    name, root, mats, out, size, bfm = job; target = Path(out) / name; model = _basel(bfm) if bfm else open_model(); sha = _photos_sha(mats)
+    if not _same_photos(target, sha, size, model.name):
         rows = list(read_labelled(root, size, model if bfm else None, mats)); good = [r for r in rows if len(r) == 4]
         failed = {r[0]: str(r[1]) for r in rows if len(r) == 2}
         if not good: return name, {k: dict(failed=v) for k, v in failed.items()}, None
         _, pics, params, marks = zip(*good)
-        meta = dict(format=FORMAT, source=Path(root).name, sha256=_photos_sha(mats), size=size, params="annotation" if bfm else "fit", crop=[0, 0, size, size], fps=1., frames=len(pics),
+        meta = dict(format=FORMAT, source=Path(root).name, sha256=sha, size=size, params="annotation" if bfm else "fit", crop=[0, 0, size, size], fps=1., frames=len(pics),
                     has_audio=False, model=model.name, tracking="annotated landmarks", photos=[r[0] for r in good], failed=failed)
         with _atomic_folder(target) as tmp:
             np.save(tmp / "frames.npy", np.stack(pics))
@@ -388,9 +392,10 @@ class LabelledSet:
         at = np.searchsorted(self.first, idx, "right") - 1
         return torch.cat([self.clips[c].images(k - self.first[c]) for c, k in zip(at, idx)])
     def split(self, every:int=20):
-        "Two sets by folder: those to train on, and every so many-th to test on."
-        held = self.clips[every - 1::every] or self.clips[-1:]
-        return LabelledSet([c for c in self.clips if c not in held] or self.clips), LabelledSet(held)
+        "Two sets by folder: those to train on, and every so many-th to test on. A single folder cannot be split: (it, None)."
+        if len(self.clips) < 2: return self, None
+        k = set(range(every - 1, len(self.clips), every)) or {len(self.clips) - 1}
+        return tuple(LabelledSet([c for i, c in enumerate(self.clips) if (i in k) == held]) for held in (False, True))
 
 # %% ../nbs/10_prepared_clips.ipynb #362d4ba9
 def _draw_person(job):

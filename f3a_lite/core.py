@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['F3AError', 'friendly_errors', 'command', 'get_device', 'seed_everything', 'set_threads', 'atomic_path', 'make_folder',
            'save_json', 'one_thread_each', 'run_jobs', 'save_checkpoint', 'load_checkpoint', 'run_training',
-           'update_average', 'sha256', 'run_info', 'add_leg', 'data_path', 'third_party_model', 'to_image', 'to_tensor',
-           'tile_images', 'show_images', 'flow_to_rgb']
+           'copy_weights', 'update_average', 'sha256', 'run_info', 'add_leg', 'data_path', 'third_party_model',
+           'to_image', 'to_tensor', 'tile_images', 'show_images', 'flow_to_rgb']
 
 # %% ../nbs/00_core.ipynb #becbd034
 import contextlib, hashlib, importlib.util, json, os, platform, subprocess, sys, tempfile, time
@@ -190,6 +190,13 @@ def run_training(
         finally: trainer.save(ck)
     if trainer.done < total: print(f"stopped after {minutes:g} minutes at step {trainer.done} of {total}; the same command goes on.")
     return trainer.done >= total
+
+# %% ../nbs/00_core.ipynb #a82d793f
+def copy_weights(
+    net:torch.nn.Module,
+)->dict: # tensors of their own, by name
+    "A copy of a network's weights, where the moving average begins."
+    return {k: v.detach().clone() for k, v in net.state_dict().items()}
 
 # %% ../nbs/00_core.ipynb #a69d3a84
 def update_average(

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
 from fastcore.script import Param
-from .core import F3AError, add_leg, command, data_path, friendly_errors, get_device, load_checkpoint, make_folder, run_info, run_training, save_checkpoint, save_json, seed_everything, set_threads, update_average
+from .core import F3AError, add_leg, command, copy_weights, data_path, friendly_errors, get_device, load_checkpoint, make_folder, run_info, run_training, save_checkpoint, save_json, seed_everything, set_threads, update_average
 from .morphable import FaceParams, MorphableModel, open_model
 from .projection import posed_landmarks
 from .flow import facial_flow, extend_flow, warp_by_flow
@@ -106,7 +106,7 @@ class Trainer:
         self.cfg, self.clips, self.device, self.face_model = cfg, clips, device or get_device(), face_model or open_model()
         self.splits = splits or [split_frames(len(c), found=c.found) for c in clips]
         self.G, self.D = Generator(cfg.generator).to(self.device), PatchDiscriminator().to(self.device)
-        self.average = {k: v.detach().clone() for k, v in self.G.state_dict().items()}
+        self.average = copy_weights(self.G)
         self.opt_G = torch.optim.Adam(self.G.parameters(), lr=cfg.lr, betas=cfg.betas)
         self.opt_D = torch.optim.Adam(self.D.parameters(), lr=cfg.critic_lr, betas=cfg.betas)
         self.index, self.known = sample_pairs(self.splits, "train", cfg.pairs, cfg.seed) if cfg.pairs else None, (None, None)
@@ -233,15 +233,17 @@ def evaluate(
     seed:int=123,
     face_model:MorphableModel=None, # None: the open model
     shuffle:bool=False, # also with flows exchanged between pairs: a generator that ignores its condition would not mind
+    progress:bool=False, # show a progress bar
 )->dict: # split → method → metric → mean
     "Copying, warping and the generator on held-out frames."
+    from tqdm.auto import tqdm
     splits = splits or [split_frames(len(c), found=c.found) for c in clips]
     device = next(generator.parameters()).device if generator is not None else torch.device("cpu")
     anchor, out = generator.cfg.anchor if generator is not None else "target", {}
     for which in ("random", "blocks"):
         if not sum(len(s[which]) for s in splits): continue
         rows = {}
-        for part in np.array_split(sample_pairs(splits, which, n, seed), max(1, n // 8)):
+        for part in tqdm(np.array_split(sample_pairs(splits, which, n, seed), max(1, n // 8)), desc=f"measuring, {which}", disable=not progress, leave=False):
             b = make_batch(clips, part, size, face_model, anchor, device); made = dict(copy=b["source"], warp=b["warped"])
             with torch.no_grad():
                 if generator is not None: made["model"] = run_generator(generator, b)["image"]
@@ -281,7 +283,7 @@ def write_run(t, out, command=None, before=None):
     "Evaluate, and write weights, figures and log of a Trainer; `before` are the facts of an earlier leg."
     cfg, clips = t.cfg, t.clips
     real = {c.path: k for k, c in enumerate(clips) if c.meta.get("params") != "exact"} or {c.path: k for k, c in enumerate(clips)}  # figures are of real people, where there are any
-    G = t.averaged(); results = evaluate(G, [clips[k] for k in real.values()], [t.splits[k] for k in real.values()], n=cfg.test_pairs, size=cfg.size, shuffle=True)
+    G = t.averaged(); results = evaluate(G, [clips[k] for k in real.values()], [t.splits[k] for k in real.values()], n=cfg.test_pairs, size=cfg.size, shuffle=True, progress=True)
     info = {**run_info(command, cfg.seed), "seconds": round(t.seconds), "steps": t.done, "clips": [clips[k].meta["source"] for k in real.values()], "sha256": [clips[k].meta["sha256"] for k in real.values()], "rendered_clips": sum(c.meta.get("params") == "exact" for c in clips)}
     info = add_leg(info, before)
     save_generator(G, out / "weights.safetensors", train=asdict(cfg), people=describe_people(clips), results=results, **info)
@@ -302,7 +304,7 @@ def start_from(
         b = make_batch(trainer.clips, sample_pairs(trainer.splits, "train", 32, seed=(trainer.cfg.seed, 2)), trainer.cfg.size, trainer.face_model, old.cfg.anchor)
         old = without_flow_norm(old, b["flow"])
     if asdict(old.cfg) != asdict(trainer.cfg.generator): raise F3AError(f"'{path}' holds a {old.cfg.name} of another shape: start from weights of the same generator.")
-    trainer.G.load_state_dict(old.state_dict()); trainer.average = {k: v.detach().clone() for k, v in trainer.G.state_dict().items()}
+    trainer.G.load_state_dict(old.state_dict()); trainer.average = copy_weights(trainer.G)
     return info
 
 # %% ../nbs/16_training.ipynb #cda8fbf2

@@ -140,6 +140,8 @@ def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
     before = m["folders"]; write_image(np.zeros((150, 150, 3), np.uint8), str(root / "sub" / "p0.jpg")); after = go("one")["folders"]
     assert [k for k in before if before[k] != after[k]] == ["photos_00000"]
     s = LabelledSet([load_clip(c) for c in expand_clips([tmp_path / "one", tmp_path / "two"])]); assert len(s) == 10
+    train, test = s.split(every=3); assert (len(train.clips), len(test.clips)) == (4, 2) and {c.path for c in train.clips}.isdisjoint(c.path for c in test.clips)
+    assert LabelledSet(s.clips[:1]).split()[1] is None  # photos that were trained on test nothing
     assert torch.equal(s.images([1, 9]), torch.cat([s.clips[1].images(0), s.clips[5].images(1)]))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_command
-from f3a_lite.clips import f3a_prepare, load_clip, prepare_clip
+from f3a_lite.clips import f3a_prepare, load_clip, needs_preparing, prepare_clip
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
@@ -21,6 +21,10 @@ def test_command_trains_resumes_and_refuses(tmp_path, clip, capsys):
     net = load_regressor(tmp_path / "r" / "weights.safetensors"); assert len(net.predict(torch.rand(3, 3, 128, 128))) == 3
     log = json.loads(torch.load(tmp_path / "r" / "checkpoint.pt", weights_only=True)["log"]); assert [r["step"] for r in log] == list(range(6))
     assert all("shp" in r for r in log[:4]) and not any("shp" in r for r in log[4:])  # L_warm, then L_sub
+    w = tmp_path / "r" / "weights.safetensors"; again = ["--init", w, "--out", tmp_path / "leg", "--steps", 3, *common]; capsys.readouterr()
+    assert run_command(f3a_train_regressor, *again, "--minutes", 1e-5) == 0 and "units drawn anew" in capsys.readouterr().out
+    assert run_command(f3a_train_regressor, *again) == 0 and "units drawn anew" not in capsys.readouterr().out  # only at the start of a leg
+    assert load_regressor(tmp_path / "leg" / "weights.safetensors").info["steps"] == 9
     assert run_command(f3a_train_regressor, "--out", tmp_path / "r", "--steps", 9, *common) == 2 and "other settings" in capsys.readouterr().err
     assert run_command(f3a_train_regressor, "--preset", "huge") == 2
     assert run_command(f3a_train_regressor, tmp_path / "nowhere", "--out", tmp_path / "q", *common) == 2
@@ -57,6 +61,9 @@ def test_bundled_clip(video, tmp_path):
 
 def test_prepare_with_the_regressor(video, tmp_path, capsys):
     assert run_command(f3a_prepare, video, tmp_path, "--max_frames", 6, "--params", "regressor") == 0
+    assert not needs_preparing(video, tmp_path / video.stem, params="regressor", max_frames=6)
+    f = tmp_path / video.stem / "meta.json"; f.write_text(json.dumps({**json.loads(f.read_text()), "regressor": "of other weights"}))
+    assert needs_preparing(video, tmp_path / video.stem, params="regressor", max_frames=6), "parameters of other weights are no longer these"
     assert run_command(f3a_prepare, video, tmp_path, "--params", "guess") == 2 and "guess" in capsys.readouterr().err
 
 
