@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss',
            'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_params', 'move_picture',
-           'move_in_plane', 'augment', 'centring', 'look_again', 'LazyFrames', 'save_regressor', 'load_regressor',
-           'RegressorTraining', 'RegressorTrainer', 'loss_shares', 'angle_difference', 'pose_error', 'rotation_angle',
-           'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'pose_error_between_models', 'variance_share',
-           'revive', 'train_regressor', 'f3a_train_regressor']
+           'move_in_plane', 'augment', 'centring', 'mirror_params', 'mean_params', 'look_again', 'LazyFrames',
+           'save_regressor', 'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'loss_shares',
+           'angle_difference', 'pose_error', 'rotation_angle', 'evaluate_rendered', 'finetune', 'regress_clip',
+           'jitter', 'pose_error_between_models', 'variance_share', 'revive', 'train_regressor', 'f3a_train_regressor']
 
 # %% ../nbs/09_regressor.ipynb #1f17728b
 import dataclasses, json, time
@@ -122,11 +122,12 @@ def warm_loss(
     params:FaceParams, # predicted
     truth:FaceParams, # annotated
     lambdas=LAMBDAS,
+    shp:float=1., # weight of L_shp
 )->dict: # each term with its λ, and 'total'
     "Eq. 8. The jaw points of both faces are taken where the true yaw shows them."
     lm = landmark_model(model)
     points = [lm.landmarks(pose(lm, p), truth.rotation[:, 1])[..., :2] for p in (params, truth)]
-    terms = dict(shp=shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
+    terms = dict(shp=shp * shape_loss(model, params, truth), lm=lambdas[0] * landmark_loss(*points), tr=lambdas[1] * transformation_loss(params, truth), reg=lambdas[2] * coefficient_loss(params, model))
     return dict(terms, total=sum(terms.values()))
 
 # %% ../nbs/09_regressor.ipynb #383596f9
@@ -183,17 +184,17 @@ def augment(
     rng, # torch generator
     strength:float=1., # 0: nothing
 ):
-    "Random similarity, colours, noise and a hiding patch. One face in six lies far from the middle, as a head does that moves in a fixed crop."
+    "Random similarity, colours, noise and a hiding patch, plain or cut from another picture. One face in twelve lies far from the middle, as a head does that moves in a fixed crop."
     B, dev = len(images), images.device; u = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev) * strength
-    far = (torch.rand(B, generator=rng).to(dev) < (1 / 6 if strength else 0)).float(); v = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev)
+    far = (torch.rand(B, generator=rng).to(dev) < (1 / 12 if strength else 0)).float(); v = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev)
     zoom, shift = (u(B) * .18 + far * v(B) * .35).exp(), u(B, 2) * .12 + far[:, None] * v(B, 2) * .35
     x, p = move_in_plane(images, params, u(B) * .35, zoom, shift)
-    grey = (torch.rand(B, 1, 1, 1, generator=rng).to(dev) < .1 * strength).float()
+    grey = (torch.rand(B, 1, 1, 1, generator=rng).to(dev) < .2 * strength).float()
     x = x * (1 - grey) + x.mean(1, keepdim=True) * grey
-    x = ((x - .5) * (1 + .3 * u(B, 1, 1, 1)) + .5 + .15 * u(B, 1, 1, 1) + .06 * u(B, 3, 1, 1)).clamp(0, 1) ** (u(B, 1, 1, 1) * .35).exp()
-    for k in torch.nonzero(torch.rand(B, generator=rng) < .3 * strength).flatten().tolist():
-        h, w = (torch.rand(2, generator=rng) * .35 * x.shape[-1]).int().tolist(); i, j = (torch.rand(2, generator=rng) * x.shape[-1]).int().tolist()
-        x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev)
+    x = ((x - .5) * (1 + .35 * u(B, 1, 1, 1)) + .5 + .15 * u(B, 1, 1, 1) + .1 * u(B, 3, 1, 1)).clamp(0, 1) ** (u(B, 1, 1, 1) * .35).exp()
+    for k in torch.nonzero(torch.rand(B, generator=rng) < .4 * strength).flatten().tolist():
+        h, w = (torch.rand(2, generator=rng) * .45 * x.shape[-1]).int().tolist(); i, j = (torch.rand(2, generator=rng) * x.shape[-1]).int().tolist()
+        x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev) if k % 2 else images[k - 1, :, i:i + h, j:j + w]
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
 # %% ../nbs/09_regressor.ipynb #59c871fd
@@ -205,14 +206,35 @@ def centring(
     zoom = (scale / params.scale).clamp(.5, 2)
     return zoom, -zoom[:, None] * params.translation[:, :2]
 
+def mirror_params(
+    params:FaceParams,
+    exp_names=(), # of the expression units; left and right change places; without names they stay
+)->FaceParams:
+    "Parameters of the face in the mirror image. The identity stays as it is: its coefficients have no sides that could be swapped."
+    other = lambda n: n.replace("Left", "#").replace("Right", "Left").replace("#", "Right"); names = list(exp_names)
+    e = params.exp_coeff[:, [names.index(other(n)) for n in names]] if names else params.exp_coeff
+    sign = lambda *v: torch.tensor(v).to(params.rotation)
+    return params.replace(exp_coeff=e, rotation=params.rotation * sign(1., -1., -1.), translation=params.translation * sign(-1., 1., 1.))
+
+def mean_params(
+    a:FaceParams,
+    b:FaceParams, # rotations that are not opposite
+)->FaceParams:
+    "The face in the middle of two: means of the coefficients, and the rotation halfway."
+    R = torch.stack([nearest_rotation(r) for r in (euler_to_matrix(a.rotation) + euler_to_matrix(b.rotation)).cpu()]).to(a.rotation)
+    return FaceParams((a.id_coeff + b.id_coeff) / 2, (a.exp_coeff + b.exp_coeff) / 2, matrix_to_euler(R), (a.translation + b.translation) / 2, (a.scale + b.scale) / 2)
+
 def look_again(
     net, # a Regressor
     images, # (B,3,H,W)
     params:FaceParams, # what it said at first
-)->FaceParams: # what it says of the centred pictures, moved back
+    exp_names=(), # of the expression units
+)->FaceParams: # what it says of the centred pictures and of their mirror images, moved back
     "A second look at faces that are now in the middle."
-    zoom, shift = centring(params); upright = torch.zeros_like(zoom)
-    return move_params(net(move_picture(images, upright, zoom, shift)), upright, 1 / zoom, -shift / zoom[:, None])
+    zoom, shift = centring(params); upright = torch.zeros_like(zoom); x = move_picture(images, upright, zoom, shift)  # (B,3,H,W)
+    p, mirrored = net(x), mirror_params(net(x.flip(3)), exp_names)
+    both = mean_params(p, mirrored if exp_names else mirrored.replace(exp_coeff=p.exp_coeff)).replace(id_coeff=p.id_coeff)
+    return move_params(both, upright, 1 / zoom, -shift / zoom[:, None])
 
 # %% ../nbs/09_regressor.ipynb #87b4e3d4
 class LazyFrames:
@@ -230,7 +252,7 @@ def predict(self:Regressor, images, batch:int=64, named:bool=True, looks:int=Non
             x = images[k:k + batch]
             if x.shape[-2:] != (self.cfg.size, self.cfg.size): x = F.interpolate(x, (self.cfg.size, self.cfg.size), mode="bilinear", antialias=True, align_corners=False)
             p = self(x := x.to(dev))
-            for _ in range((looks or self.looks) - 1): p = look_again(self, x, p)
+            for _ in range((looks or self.looks) - 1): p = look_again(self, x, p, open_model().exp_names if named else ())
             out.append(p.to("cpu"))
     self.train(was); p = FaceParams.stack(out)
     return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if named else p
@@ -269,6 +291,8 @@ class RegressorTraining:
     sub_steps:int = 0 # steps on clips with landmarks only
     batch:int = 48
     lr:float = 1.5e-3 # falls to a hundredth by a cosine; the second phase starts at a tenth of it
+    fc1_lr:float = .1 # factor for the first fully connected layer, whose inputs are many and never negative
+    shp:float = 1. # weight of L_shp; 10 makes its decimetres centimetres
     betas:tuple = (.9, .999) # Adam
     augment:float = 1. # strength
     ema:float = .995 # moving average of the weights, which is what is saved
@@ -278,7 +302,7 @@ class RegressorTraining:
     @classmethod
     def paper(cls, **kw):
         n = kw.pop("net", RegressorConfig.paper())
-        return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., ema=0.), **kw})
+        return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., ema=0., fc1_lr=1.), **kw})
 
 # %% ../nbs/09_regressor.ipynb #d509b6fd
 class RegressorTrainer:
@@ -289,7 +313,8 @@ class RegressorTrainer:
         self.model = (face_model or open_model()).to(self.device)
         if faces is None and cfg.steps: raise F3AError("The warm-up needs labelled faces: render some, or set the warm-up steps to 0.")
         if not self.clips and cfg.sub_steps: raise F3AError("The second phase needs prepared clips: name them, or leave --sub_steps at 0.")
-        self.net = Regressor(cfg.net).to(self.device); self.opt = torch.optim.Adam(self.net.parameters(), lr=cfg.lr, betas=cfg.betas)
+        self.net = Regressor(cfg.net).to(self.device); first = {id(p) for p in self.net.fc1.parameters()}
+        self.opt = torch.optim.Adam([dict(params=[p for p in self.net.parameters() if id(p) not in first]), dict(params=list(self.net.fc1.parameters()), factor=cfg.fc1_lr)], lr=cfg.lr, betas=cfg.betas)
         self.average = copy_weights(self.net)
         self.done, self.seconds, self.log = 0, 0., []
 
@@ -318,8 +343,8 @@ def lr_at(self:RegressorTrainer, k):
 def step(self:RegressorTrainer):
     "One step; gives the terms of the loss."
     k, t0 = self.done, time.time(); x, truth = self.batch(k); self.net.train().norm.eval()  # means of 48 pictures would shake the pose by degrees
-    p = self.net(x); terms = (warm_loss if k < self.cfg.steps else sub_loss)(self.model, p, truth)
-    for gr in self.opt.param_groups: gr["lr"] = self.lr_at(k)
+    p = self.net(x); terms = warm_loss(self.model, p, truth, shp=self.cfg.shp) if k < self.cfg.steps else sub_loss(self.model, p, truth)
+    for gr in self.opt.param_groups: gr["lr"] = self.lr_at(k) * gr.get("factor", 1.)
     self.opt.zero_grad(); terms["total"].backward(); self.opt.step()
     update_average(self.average, self.net, self.cfg.ema, k); self.done += 1; self.seconds += time.time() - t0
     row = {n: round(float(v.detach()), 5) for n, v in terms.items()}
@@ -535,6 +560,7 @@ def f3a_train_regressor(
     batch:Param("pictures a step", int)=None,
     lr:Param("learning rate", float)=None,
     augment:Param("strength of the augmentation", float)=None,
+    shp:Param("weight of L_shp", float)=None,
     init:Param("weight file to start from, for a second leg", str)=None,
     minutes:Param("stop after so many minutes; the same command goes on", float)=None,
     workers:Param("processes that render", int)=2,
@@ -549,7 +575,7 @@ def f3a_train_regressor(
         if pictures < 1 or people < 1: raise F3AError("The numbers of pictures and of people must be at least 1.")
         from f3a_lite.clips import expand_clips, load_clip  # the clips come later in the order of the notebooks
         loaded = [load_clip(c) for c in expand_clips(clips, "train")]
-        opts = {k: v for k, v in dict(steps=steps, sub_steps=sub_steps if clips else 0, batch=batch, lr=lr, augment=augment).items() if v is not None}
+        opts = {k: v for k, v in dict(steps=steps, sub_steps=sub_steps if clips else 0, batch=batch, lr=lr, augment=augment, shp=shp).items() if v is not None}
         cfg = getattr(RegressorTraining, preset)(seed=seed, **opts)
         model = load_basel_3ddfa(*bfm.split(",")) if bfm else None
         if bfm: cfg.net.K, cfg.net.L = model.K, model.L
