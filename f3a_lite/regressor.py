@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss',
            'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_params', 'move_picture',
-           'move_in_plane', 'augment', 'centring', 'mirror_params', 'mean_params', 'look_again', 'LazyFrames',
+           'move_in_plane', 'cover', 'augment', 'centring', 'mirror_params', 'mean_params', 'look_again', 'LazyFrames',
            'save_regressor', 'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'loss_shares',
            'angle_difference', 'pose_error', 'rotation_angle', 'evaluate_rendered', 'finetune', 'regress_clip',
            'jitter', 'pose_error_between_models', 'variance_share', 'revive', 'train_regressor', 'f3a_train_regressor']
@@ -177,6 +177,31 @@ def move_in_plane(images, params, angle, zoom, shift):
     "Pictures and their parameters (or landmarks), moved together."
     return move_picture(images, angle, zoom, shift), move_params(params, angle, zoom, shift)
 
+# %% ../nbs/09_regressor.ipynb #d0f67cc8
+def _head_axes(params, size):
+    "Places of all pixels along the head's axes to the right and up, (B,H,W) each, dm, seen at a depth of .35 dm."
+    v = torch.linspace(1 / size - 1, 1 - 1 / size, size, device=params.scale.device); X = torch.stack(torch.meshgrid(v, -v, indexing="xy"), -1)  # (H,W,2)
+    R = euler_to_matrix(params.rotation); M = R[:, :2, :2] + .15 * torch.eye(2, device=R.device)  # invertible in profile too
+    d = X[None] - params.translation[:, None, None, :2] - .35 * params.scale[:, None, None, None] * R[:, None, None, :2, 2]
+    return (torch.linalg.solve(M * params.scale[:, None, None], d.flatten(1, 2).transpose(1, 2))).view(len(d), 2, size, size).unbind(1)
+
+def cover(
+    images, # (B,3,H,W)
+    params:FaceParams, # where the heads are
+    rng, # torch generator, on the CPU
+    share:float=.5, # of the faces that get something
+):
+    "Paint a fringe, a strand of hair on one side, or sunglasses over some of the faces."
+    B, S, dev = len(images), images.shape[-1], images.device; r = lambda *s: torch.rand(*s, generator=rng).to(dev)
+    x, y = _head_axes(params, S); kind = (r(B, 1, 1) / share * 3).int()  # 0 fringe, 1 strand, 2 sunglasses, above: nothing
+    wave = F.interpolate(r(B, 1, 5, 5), (S, S), mode="bicubic")[:, 0] - .5  # (B,H,W)
+    x = torch.where(r(B, 1, 1) < .5, x, -x); fringe, strand = y > .2 + .6 * r(B, 1, 1) + .3 * wave, x > .15 + .45 * r(B, 1, 1) + .3 * wave
+    lens = ((x.abs() - .34) / .26) ** 2 + ((y - .26) / .2) ** 2 < 1
+    mask = torch.where(kind == 0, fringe, torch.where(kind == 1, strand, lens & (kind == 2)))[:, None]  # (B,1,H,W)
+    streaks = F.interpolate(r(B, 1, 8, 24), (S, S), mode="bilinear"); plain = r(B, 3, 1, 1) * r(B, 1, 1, 1) * (.5 + streaks)
+    other = images.roll(1, 0).roll((S // 3, S // 3), (2, 3)); filling = torch.where((r(B, 1, 1, 1) < .3) & (kind < 2)[:, None], other, plain.clamp(0, 1))
+    return torch.where(mask, filling, images)
+
 # %% ../nbs/09_regressor.ipynb #e39d7a1f
 def augment(
     images, # (B,3,H,W)
@@ -189,6 +214,7 @@ def augment(
     far = (torch.rand(B, generator=rng).to(dev) < (1 / 12 if strength else 0)).float(); v = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev)
     zoom, shift = (u(B) * .18 + far * v(B) * .35).exp(), u(B, 2) * .12 + far[:, None] * v(B, 2) * .35
     x, p = move_in_plane(images, params, u(B) * .35, zoom, shift)
+    if strength and isinstance(p, FaceParams): x = cover(x, p, rng, .5 * strength)
     grey = (torch.rand(B, 1, 1, 1, generator=rng).to(dev) < .2 * strength).float()
     x = x * (1 - grey) + x.mean(1, keepdim=True) * grey
     x = ((x - .5) * (1 + .35 * u(B, 1, 1, 1)) + .5 + .15 * u(B, 1, 1, 1) + .1 * u(B, 3, 1, 1)).clamp(0, 1) ** (u(B, 1, 1, 1) * .35).exp()
