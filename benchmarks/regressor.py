@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def first_shares(net):
     "Shares of the terms of L_warm for an untrained network: step 0."
     torch.manual_seed(0); faces = [rendered_face(k) for k in range(48)]; x = torch.from_numpy(np.stack([f[0] for f in faces])).movedim(-1, 1).float() / 255
-    terms = warm_loss(open_model(), Regressor(net.cfg)(x), FaceParams.stack([f[1] for f in faces]))
+    terms = warm_loss(open_model(), Regressor(net.cfg)(x), FaceParams.stack([f[1] for f in faces]), shp=net.info.get("train", {}).get("shp", 1.))
     return {"0": {k: float((v / terms["total"]).detach()) for k, v in terms.items() if k != "total"}}
 
 
