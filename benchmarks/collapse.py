@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def measure(net, x, truth, model):
     "Errors on unseen people, and variance of the coefficients over that of the truth."
-    p = net.predict(x, named=False, looks=1); straight = posed_landmarks(model, truth.replace(rotation=torch.zeros(1, 3)))
+    with torch.no_grad(): p = net.eval()(x)
+    straight = posed_landmarks(model, truth.replace(rotation=torch.zeros(1, 3)))
     e = landmark_error(model, p, posed_landmarks(model, truth)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1))
     return dict(points=float(e.mean()), pose=float(pose_error(p, truth).mean()), shape=float(shape_loss(model, p, truth)), **variance_share(p, truth))
 

@@ -66,7 +66,7 @@ def attempts(paths, unseen, folder):
     "Each leg with one look and with two."
     rows = []
     for p in paths:
-        net = load_regressor(p); rows.append({"command": net.info["command"], "steps": net.info["steps"], "one look": evaluate_rendered(net, unseen, looks=1), "two looks": evaluate_rendered(net, unseen), "aflw": on_aflw(net, folder)}); print(rows[-1], flush=True)
+        net = load_regressor(p); share, corr = variety(net, unseen); rows.append({"command": net.info["command"], "steps": net.info["steps"], "one look": evaluate_rendered(net, unseen, looks=1), "two looks": evaluate_rendered(net, unseen), "aflw": on_aflw(net, folder), "variance_share": share, "unit_correlation": corr}); print(rows[-1], flush=True)
     return rows
 
 

@@ -55,11 +55,11 @@ def matrix_to_euler(
 
 # %% ../nbs/03_projection.ipynb #9221eee9
 def nearest_rotation(
-    M:torch.Tensor, # (3,3) any matrix, for example Σ b aᵀ for points a to be turned onto b
-)->torch.Tensor: # (3,3)
+    M:torch.Tensor, # (...,3,3) any matrices, for example Σ b aᵀ for points a to be turned onto b
+)->torch.Tensor: # (...,3,3)
     "The rotation nearest to a matrix; never a reflection."
-    U, _, V = torch.linalg.svd(M)
-    return U @ torch.diag(torch.stack([torch.ones_like(M[0, 0]), torch.ones_like(M[0, 0]), torch.det(U @ V).sign()])) @ V
+    U, _, V = torch.linalg.svd(M); side = torch.ones_like(M[..., 0]); side[..., 2] = torch.det(U @ V).sign()
+    return (U * side[..., None, :]) @ V
 
 # %% ../nbs/03_projection.ipynb #b32c39ae
 def pose(

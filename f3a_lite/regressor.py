@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss',
            'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_params', 'move_picture',
-           'move_in_plane', 'cover', 'augment', 'centring', 'mirror_params', 'mean_params', 'look_again', 'LazyFrames',
+           'move_in_plane', 'cover', 'centring', 'undo', 'augment', 'mirror_params', 'look_again', 'LazyFrames',
            'save_regressor', 'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'loss_shares',
            'angle_difference', 'pose_error', 'rotation_angle', 'evaluate_rendered', 'finetune', 'regress_clip',
            'jitter', 'pose_error_between_models', 'variance_share', 'revive', 'train_regressor', 'f3a_train_regressor']
 
 # %% ../nbs/09_regressor.ipynb #1f17728b
-import dataclasses, json, time
+import dataclasses, json, os, shutil, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
 import numpy as np
@@ -74,11 +74,14 @@ class Regressor(nn.Module):
         self.fc1, self.fc2 = nn.Linear(c * (cfg.size // 32 // cfg.stem_stride) ** 2, cfg.hidden), nn.Linear(cfg.hidden, sum(self.sizes))
         self.norm = nn.BatchNorm1d(cfg.hidden)
         nn.init.normal_(self.fc2.weight, std=.01); nn.init.zeros_(self.fc2.bias)
-    def forward(self, x): # (B,3,H,W) in [0,1]
-        h = self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
+    def features(self, x): # (B,3,H,W) in [0,1]
+        return self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
+    def heads(self, h): # (B,32b,2,2) or (B,32b,4,4)
         h = F.leaky_relu(self.norm(self.fc1(h.flatten(1))), self.cfg.slope)  # (B,hidden)
         i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
         return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
+    def forward(self, x): # (B,3,H,W) in [0,1]
+        return self.heads(self.features(x))
 
 # %% ../nbs/09_regressor.ipynb #054b0506
 def point_weights(
@@ -181,9 +184,10 @@ def move_in_plane(images, params, angle, zoom, shift):
 def _head_axes(params, size):
     "Places of all pixels along the head's axes to the right and up, (B,H,W) each, dm, seen at a depth of .35 dm."
     v = torch.linspace(1 / size - 1, 1 - 1 / size, size, device=params.scale.device); X = torch.stack(torch.meshgrid(v, -v, indexing="xy"), -1)  # (H,W,2)
-    R = euler_to_matrix(params.rotation); M = R[:, :2, :2] + .15 * torch.eye(2, device=R.device)  # invertible in profile too
+    R = euler_to_matrix(params.rotation); M = R[:, :2, :2] * params.scale[:, None, None]
     d = X[None] - params.translation[:, None, None, :2] - .35 * params.scale[:, None, None, None] * R[:, None, None, :2, 2]
-    return (torch.linalg.solve(M * params.scale[:, None, None], d.flatten(1, 2).transpose(1, 2))).view(len(d), 2, size, size).unbind(1)
+    back = torch.linalg.inv(M.mT @ M + (.15 * params.scale[:, None, None]) ** 2 * torch.eye(2, device=R.device)) @ M.mT  # damped: in profile M has no inverse
+    return (back @ d.flatten(1, 2).mT).view(len(d), 2, size, size).unbind(1)
 
 def cover(
     images, # (B,3,H,W)
@@ -192,29 +196,47 @@ def cover(
     share:float=.5, # of the faces that get something
 ):
     "Paint a fringe, a strand of hair on one side, or sunglasses over some of the faces."
-    B, S, dev = len(images), images.shape[-1], images.device; r = lambda *s: torch.rand(*s, generator=rng).to(dev)
-    x, y = _head_axes(params, S); kind = (r(B, 1, 1) / share * 3).int()  # 0 fringe, 1 strand, 2 sunglasses, above: nothing
+    S, dev = images.shape[-1], images.device; r = lambda *s: torch.rand(*s, generator=rng).to(dev); k = torch.nonzero(r(len(images)) < share).flatten(); B = len(k)
+    if not B: return images
+    x, y = _head_axes(params[k], S); kind = (r(B, 1, 1) * 3).int()  # 0 fringe, 1 strand, 2 sunglasses
     wave = F.interpolate(r(B, 1, 5, 5), (S, S), mode="bicubic")[:, 0] - .5  # (B,H,W)
     x = torch.where(r(B, 1, 1) < .5, x, -x); fringe, strand = y > .2 + .6 * r(B, 1, 1) + .3 * wave, x > .15 + .45 * r(B, 1, 1) + .3 * wave
     lens = ((x.abs() - .34) / .26) ** 2 + ((y - .26) / .2) ** 2 < 1
-    mask = torch.where(kind == 0, fringe, torch.where(kind == 1, strand, lens & (kind == 2)))[:, None]  # (B,1,H,W)
+    mask = torch.where(kind == 0, fringe, torch.where(kind == 1, strand, lens))[:, None]  # (B,1,H,W)
     streaks = F.interpolate(r(B, 1, 8, 24), (S, S), mode="bilinear"); plain = r(B, 3, 1, 1) * r(B, 1, 1, 1) * (.5 + streaks)
-    other = images.roll(1, 0).roll((S // 3, S // 3), (2, 3)); filling = torch.where((r(B, 1, 1, 1) < .3) & (kind < 2)[:, None], other, plain.clamp(0, 1))
-    return torch.where(mask, filling, images)
+    other = images[k - 1].roll((S // 3, S // 3), (2, 3)); filling = torch.where((r(B, 1, 1, 1) < .3) & (kind < 2)[:, None], other, plain.clamp(0, 1))
+    return images.index_copy(0, k, torch.where(mask, filling, images[k]))
 
 # %% ../nbs/09_regressor.ipynb #e39d7a1f
+def centring(
+    params:FaceParams, # where the faces are
+    scale:float=.66, # what a head crop gives on average
+)->tuple: # angle (B,), zoom (B,) and shift (B,2) for `move_picture`
+    "The move that brings faces upright to the middle of the picture, as large as usual."
+    up, zoom = euler_to_matrix(params.rotation)[:, :2, 1], (scale / params.scale).clamp(.5, 2); angle = torch.atan2(up[:, 0], up[:, 1])
+    return angle, zoom, -(_in_plane(angle, zoom) @ params.translation[:, :2, None])[..., 0]
+
+def undo(angle, zoom, shift):
+    "The move that takes another back."
+    return -angle, 1 / zoom, -(_in_plane(-angle, 1 / zoom) @ shift[..., None])[..., 0]
+
+# %% ../nbs/09_regressor.ipynb #570151e3
 def augment(
     images, # (B,3,H,W)
     params, # FaceParams or landmarks
     rng, # torch generator
     strength:float=1., # 0: nothing
+    centred:float=0., # share of the faces that are brought near the middle; only with FaceParams
 ):
     "Random similarity, colours, noise and a hiding patch, plain or cut from another picture. One face in twelve lies far from the middle, as a head does that moves in a fixed crop."
-    B, dev = len(images), images.device; u = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev) * strength
-    far = (torch.rand(B, generator=rng).to(dev) < (1 / 12 if strength else 0)).float(); v = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev)
-    zoom, shift = (u(B) * .18 + far * v(B) * .35).exp(), u(B, 2) * .12 + far[:, None] * v(B, 2) * .35
-    x, p = move_in_plane(images, params, u(B) * .35, zoom, shift)
-    if strength and isinstance(p, FaceParams): x = cover(x, p, rng, .5 * strength)
+    B, dev = len(images), images.device; v = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev); u = lambda *s: v(*s) * strength
+    far = (torch.rand(B, generator=rng).to(dev) < (1 / 12 if strength else 0)).float()
+    move = u(B) * .35, (u(B) * .18 + far * v(B) * .35).exp(), u(B, 2) * .12 + far[:, None] * v(B, 2) * .35
+    if centred:
+        angle, zoom, shift = centring(params); off, grow = v(B) * .12, (v(B) * .1).exp(); shift = (_in_plane(off, grow) @ shift[..., None])[..., 0] + v(B, 2) * .06
+        near = torch.rand(B, generator=rng).to(dev) < centred; move = torch.where(near, angle + off, move[0]), torch.where(near, zoom * grow, move[1]), torch.where(near[:, None], shift, move[2])
+    x, p = move_in_plane(images, params, *move)
+    if isinstance(p, FaceParams): x = cover(x, p, rng, .25 * strength)
     grey = (torch.rand(B, 1, 1, 1, generator=rng).to(dev) < .2 * strength).float()
     x = x * (1 - grey) + x.mean(1, keepdim=True) * grey
     x = ((x - .5) * (1 + .35 * u(B, 1, 1, 1)) + .5 + .15 * u(B, 1, 1, 1) + .1 * u(B, 3, 1, 1)).clamp(0, 1) ** (u(B, 1, 1, 1) * .35).exp()
@@ -223,15 +245,7 @@ def augment(
         x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev) if k % 2 else images[k - 1, :, i:i + h, j:j + w]
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
-# %% ../nbs/09_regressor.ipynb #59c871fd
-def centring(
-    params:FaceParams, # where the faces are
-    scale:float=.66, # what a head crop gives on average
-)->tuple: # zoom (B,) and shift (B,2) that bring them to the middle
-    "The move that makes faces as large as usual, in the middle of the picture."
-    zoom = (scale / params.scale).clamp(.5, 2)
-    return zoom, -zoom[:, None] * params.translation[:, :2]
-
+# %% ../nbs/09_regressor.ipynb #9fb9572a
 def mirror_params(
     params:FaceParams,
     exp_names=(), # of the expression units; left and right change places; without names they stay
@@ -242,14 +256,6 @@ def mirror_params(
     sign = lambda *v: torch.tensor(v).to(params.rotation)
     return params.replace(exp_coeff=e, rotation=params.rotation * sign(1., -1., -1.), translation=params.translation * sign(-1., 1., 1.))
 
-def mean_params(
-    a:FaceParams,
-    b:FaceParams, # rotations that are not opposite
-)->FaceParams:
-    "The face in the middle of two: means of the coefficients, and the rotation halfway."
-    R = torch.stack([nearest_rotation(r) for r in (euler_to_matrix(a.rotation) + euler_to_matrix(b.rotation)).cpu()]).to(a.rotation)
-    return FaceParams((a.id_coeff + b.id_coeff) / 2, (a.exp_coeff + b.exp_coeff) / 2, matrix_to_euler(R), (a.translation + b.translation) / 2, (a.scale + b.scale) / 2)
-
 def look_again(
     net, # a Regressor
     images, # (B,3,H,W)
@@ -257,10 +263,10 @@ def look_again(
     exp_names=(), # of the expression units
 )->FaceParams: # what it says of the centred pictures and of their mirror images, moved back
     "A second look at faces that are now in the middle."
-    zoom, shift = centring(params); upright = torch.zeros_like(zoom); x = move_picture(images, upright, zoom, shift)  # (B,3,H,W)
-    p, mirrored = net(x), mirror_params(net(x.flip(3)), exp_names)
-    both = mean_params(p, mirrored if exp_names else mirrored.replace(exp_coeff=p.exp_coeff)).replace(id_coeff=p.id_coeff)
-    return move_params(both, upright, 1 / zoom, -shift / zoom[:, None])
+    to = centring(params); x = move_picture(images, *to)  # (B,3,H,W)
+    p, q = net(x), mirror_params(net(x.flip(3)), exp_names); halfway = nearest_rotation(euler_to_matrix(p.rotation) + euler_to_matrix(q.rotation))  # (B,3,3)
+    both = p.lerp(q, .5).replace(rotation=matrix_to_euler(halfway), id_coeff=p.id_coeff, **({} if exp_names else dict(exp_coeff=p.exp_coeff)))
+    return move_params(both, *undo(*to))
 
 # %% ../nbs/09_regressor.ipynb #87b4e3d4
 class LazyFrames:
@@ -270,18 +276,19 @@ class LazyFrames:
     def __getitem__(self, i): return to_tensor(np.asarray(self.frames[i.numpy() if isinstance(i, torch.Tensor) else i]))
 
 @patch
-def predict(self:Regressor, images, batch:int=64, named:bool=True, looks:int=None):
-    "FaceParams of pictures (T,3,H,W) or LazyFrames; `named`: clip the expression units to 0 to 1; `looks`: how often to look; None: as often as the network wants."
-    was = self.training; self.eval(); dev = next(self.parameters()).device; out = []
+def predict(self:Regressor, images, batch:int=64, looks:int=None):
+    "FaceParams of pictures (T,3,H,W) or LazyFrames; the open model's expression units are clipped to 0 to 1; `looks`: how often to look; None: as often as the network wants."
+    was, m = self.training, open_model(); self.eval(); dev = next(self.parameters()).device; out = []
+    names = m.exp_names if (self.cfg.K, self.cfg.L) == (m.K, m.L) else ()  # another model's units have no names
     with torch.no_grad():
         for k in range(0, len(images), batch):
             x = images[k:k + batch]
             if x.shape[-2:] != (self.cfg.size, self.cfg.size): x = F.interpolate(x, (self.cfg.size, self.cfg.size), mode="bilinear", antialias=True, align_corners=False)
             p = self(x := x.to(dev))
-            for _ in range((looks or self.looks) - 1): p = look_again(self, x, p, open_model().exp_names if named else ())
+            for _ in range((looks or self.looks) - 1): p = look_again(self, x, p, names)
             out.append(p.to("cpu"))
     self.train(was); p = FaceParams.stack(out)
-    return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if named else p
+    return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if names else p
 
 # %% ../nbs/09_regressor.ipynb #6fd13262
 def save_regressor(net, path, **info):
@@ -321,6 +328,8 @@ class RegressorTraining:
     shp:float = 1. # weight of L_shp; 10 makes its decimetres centimetres
     betas:tuple = (.9, .999) # Adam
     augment:float = 1. # strength
+    centred:float = .7 # share of the faces that the warm-up sees as the second look does
+    compile:bool = False # compile the convolutions first: a third faster, the same numbers but for rounding
     ema:float = .995 # moving average of the weights, which is what is saved
     seed:int = 0
     @classmethod
@@ -328,7 +337,7 @@ class RegressorTraining:
     @classmethod
     def paper(cls, **kw):
         n = kw.pop("net", RegressorConfig.paper())
-        return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., ema=0., fc1_lr=1.), **kw})
+        return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., centred=0., ema=0., fc1_lr=1.), **kw})
 
 # %% ../nbs/09_regressor.ipynb #d509b6fd
 class RegressorTrainer:
@@ -339,8 +348,11 @@ class RegressorTrainer:
         self.model = (face_model or open_model()).to(self.device)
         if faces is None and cfg.steps: raise F3AError("The warm-up needs labelled faces: render some, or set the warm-up steps to 0.")
         if not self.clips and cfg.sub_steps: raise F3AError("The second phase needs prepared clips: name them, or leave --sub_steps at 0.")
-        self.net = Regressor(cfg.net).to(self.device); first = {id(p) for p in self.net.fc1.parameters()}
-        self.opt = torch.optim.Adam([dict(params=[p for p in self.net.parameters() if id(p) not in first]), dict(params=list(self.net.fc1.parameters()), factor=cfg.fc1_lr)], lr=cfg.lr, betas=cfg.betas)
+        self.net = Regressor(cfg.net).to(self.device)
+        groups = [dict(params=[p for n, p in self.net.named_parameters() if n.startswith("fc1.") == first], factor=factor) for first, factor in ((False, 1.), (True, cfg.fc1_lr))]
+        self.opt = torch.optim.Adam(groups, lr=cfg.lr, betas=cfg.betas)
+        self.features = torch.compile(self.net.features) if cfg.compile else self.net.features
+        if cfg.compile and self.device.type == "cpu" and not any(shutil.which(c) for c in (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")): raise F3AError("--compile needs a C++ compiler, and none was found: install one, or leave --compile away.")
         self.average = copy_weights(self.net)
         self.done, self.seconds, self.log = 0, 0., []
 
@@ -351,7 +363,7 @@ def batch(self:RegressorTrainer, k):
     rng, n = np.random.default_rng((self.cfg.seed, 5, k)), self.cfg.batch; g = torch.Generator().manual_seed(self.cfg.seed * 1000003 + k)
     if k < self.cfg.steps:
         idx = rng.integers(0, len(self.faces), n); x, p = self.faces.images(idx).to(self.device), self.faces.params[torch.from_numpy(idx)].to(self.device)
-        return augment(x, p, g, self.cfg.augment)
+        return augment(x, p, g, self.cfg.augment, self.cfg.centred)
     c = rng.integers(0, len(self.clips), n); pick = [(i, int(rng.choice(np.flatnonzero(self.clips[i].found)))) for i in c]
     x, m = torch.cat([self.clips[i].images(j) for i, j in pick]), torch.stack([self.clips[i].landmarks[j] for i, j in pick])
     return augment(x.to(self.device), m.to(self.device), g, .6 * self.cfg.augment)
@@ -369,8 +381,8 @@ def lr_at(self:RegressorTrainer, k):
 def step(self:RegressorTrainer):
     "One step; gives the terms of the loss."
     k, t0 = self.done, time.time(); x, truth = self.batch(k); self.net.train().norm.eval()  # means of 48 pictures would shake the pose by degrees
-    p = self.net(x); terms = warm_loss(self.model, p, truth, shp=self.cfg.shp) if k < self.cfg.steps else sub_loss(self.model, p, truth)
-    for gr in self.opt.param_groups: gr["lr"] = self.lr_at(k) * gr.get("factor", 1.)
+    p = self.net.heads(self.features(x)); terms = warm_loss(self.model, p, truth, shp=self.cfg.shp) if k < self.cfg.steps else sub_loss(self.model, p, truth)
+    for gr in self.opt.param_groups: gr["lr"] = self.lr_at(k) * gr["factor"]
     self.opt.zero_grad(); terms["total"].backward(); self.opt.step()
     update_average(self.average, self.net, self.cfg.ema, k); self.done += 1; self.seconds += time.time() - t0
     row = {n: round(float(v.detach()), 5) for n, v in terms.items()}
@@ -440,7 +452,7 @@ def evaluate_rendered(
 )->dict: # pose in degrees, points as share of the outer-eye distance
     "Errors on rendered faces. In profile the eye corners fall together, so the distance is that of the unturned face."
     m, idx = face_model or open_model(), np.arange(min(n, len(faces)))
-    p = FaceParams.stack([net.predict(faces.images(i), named=len(m.exp_names) > 0, looks=looks) for i in np.array_split(idx, max(1, len(idx) // 100))]); t = faces.params[torch.from_numpy(idx)]
+    p = FaceParams.stack([net.predict(faces.images(i), looks=looks) for i in np.array_split(idx, max(1, len(idx) // 100))]); t = faces.params[torch.from_numpy(idx)]
     straight = posed_landmarks(m, t.replace(rotation=torch.zeros(1, 3)))
     e = landmark_error(m, p, posed_landmarks(m, t)[..., :2], (straight[:, 36] - straight[:, 45]).norm(dim=-1)); near, wide = (t.rotation[:, 1].abs() < a * np.pi / 180 for a in (45, 60))
     axes, turn = pose_error(p, t), rotation_angle(p.rotation, t.rotation)
@@ -559,8 +571,8 @@ def train_regressor(
 
 # %% ../nbs/09_regressor.ipynb #57f86c69
 def _rendered(folder, pictures, people, seed, workers, steps):
-    "Rendered faces to train on, of some people, and to test on, of others."
-    train = render_set(folder / "train", pictures, (0, people), seed, workers=workers) if steps else None
+    "Rendered faces to train on, in disguise, and of other people to test on."
+    train = render_set(folder / "disguised", pictures, (0, people), seed, workers=workers, disguise=True) if steps else None
     return train, render_set(folder / "test", min(1000, pictures), (people, people + 200), seed + 1, workers=workers)
 
 def _photos(folder, net):
@@ -587,6 +599,7 @@ def f3a_train_regressor(
     lr:Param("learning rate", float)=None,
     augment:Param("strength of the augmentation", float)=None,
     shp:Param("weight of L_shp", float)=None,
+    compile:Param("compile the network first (needs a C++ compiler)", action="store_true")=False,
     init:Param("weight file to start from, for a second leg", str)=None,
     minutes:Param("stop after so many minutes; the same command goes on", float)=None,
     workers:Param("processes that render", int)=2,
@@ -602,7 +615,7 @@ def f3a_train_regressor(
         from f3a_lite.clips import expand_clips, load_clip  # the clips come later in the order of the notebooks
         loaded = [load_clip(c) for c in expand_clips(clips, "train")]
         opts = {k: v for k, v in dict(steps=steps, sub_steps=sub_steps if clips else 0, batch=batch, lr=lr, augment=augment, shp=shp).items() if v is not None}
-        cfg = getattr(RegressorTraining, preset)(seed=seed, **opts)
+        cfg = getattr(RegressorTraining, preset)(seed=seed, compile=compile, **opts)
         model = load_basel_3ddfa(*bfm.split(",")) if bfm else None
         if bfm: cfg.net.K, cfg.net.L = model.K, model.L
         if bfm and not labelled: raise F3AError("Rendered faces are of the open model: --bfm goes with --labelled.")
