@@ -74,14 +74,21 @@ class Regressor(nn.Module):
         self.fc1, self.fc2 = nn.Linear(c * (cfg.size // 32 // cfg.stem_stride) ** 2, cfg.hidden), nn.Linear(cfg.hidden, sum(self.sizes))
         self.norm = nn.BatchNorm1d(cfg.hidden)
         nn.init.normal_(self.fc2.weight, std=.01); nn.init.zeros_(self.fc2.bias)
-    def features(self, x): # (B,3,H,W) in [0,1]
-        return self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
-    def heads(self, h): # (B,32b,2,2) or (B,32b,4,4)
-        h = F.leaky_relu(self.norm(self.fc1(h.flatten(1))), self.cfg.slope)  # (B,hidden)
-        i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
-        return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
-    def forward(self, x): # (B,3,H,W) in [0,1]
-        return self.heads(self.features(x))
+
+# %% ../nbs/09_regressor.ipynb #92b1770a
+@patch
+def features(self:Regressor, x): # (B,3,H,W) in [0,1]
+    return self.blocks(self.stem((x - .5) * 4))  # (B,32b,H/64,W/64), lite; (B,32b,H/32,W/32), paper
+
+@patch
+def heads(self:Regressor, h): # (B,32b,2,2), lite; (B,32b,4,4), paper
+    h = F.leaky_relu(self.norm(self.fc1(h.flatten(1))), self.cfg.slope)  # (B,hidden)
+    i, e, r, t, s = self.fc2(h).split(self.sizes, 1)  # (B,K), (B,L), (B,3), (B,2), (B,1)
+    return FaceParams(i, e, r, F.pad(t * .2, (0, 1)), .64 * (s[:, 0] * .3).clamp(-2, 2).exp())
+
+@patch
+def forward(self:Regressor, x): # (B,3,H,W) in [0,1]
+    return self.heads(self.features(x))
 
 # %% ../nbs/09_regressor.ipynb #054b0506
 def point_weights(
@@ -158,6 +165,8 @@ def move_params(
     t = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))
     return params.replace(rotation=matrix_to_euler(Q @ euler_to_matrix(params.rotation)), translation=t, scale=params.scale * zoom)
 
+
+# %% ../nbs/09_regressor.ipynb #bd05af9a
 def _in_plane(angle, zoom):
     "Matrices (B,2,2) of X' = M X + shift."
     c, s = zoom * angle.cos(), zoom * angle.sin()
@@ -189,6 +198,8 @@ def _head_axes(params, size):
     back = torch.linalg.inv(M.mT @ M + (.15 * params.scale[:, None, None]) ** 2 * torch.eye(2, device=R.device)) @ M.mT  # damped: in profile M has no inverse
     return (back @ d.flatten(1, 2).mT).view(len(d), 2, size, size).unbind(1)
 
+
+# %% ../nbs/09_regressor.ipynb #33231df9
 def cover(
     images, # (B,3,H,W)
     params:FaceParams, # where the heads are
@@ -256,17 +267,21 @@ def mirror_params(
     sign = lambda *v: torch.tensor(v).to(params.rotation)
     return params.replace(exp_coeff=e, rotation=params.rotation * sign(1., -1., -1.), translation=params.translation * sign(-1., 1., 1.))
 
+
+# %% ../nbs/09_regressor.ipynb #8c8bc33a
 def look_again(
     net, # a Regressor
     images, # (B,3,H,W)
     params:FaceParams, # what it said at first
-    exp_names=(), # of the expression units
-)->FaceParams: # what it says of the centred pictures and of their mirror images, moved back
+    exp_names=(), # of the expression units; without names the mirror image has no say in identity and expression
+)->FaceParams: # the mean of that, of what it says of the centred pictures, and of their mirror images
     "A second look at faces that are now in the middle."
     to = centring(params); x = move_picture(images, *to)  # (B,3,H,W)
-    p, q = net(x), mirror_params(net(x.flip(3)), exp_names); halfway = nearest_rotation(euler_to_matrix(p.rotation) + euler_to_matrix(q.rotation))  # (B,3,3)
-    both = p.lerp(q, .5).replace(rotation=matrix_to_euler(halfway), id_coeff=p.id_coeff, **({} if exp_names else dict(exp_coeff=p.exp_coeff)))
-    return move_params(both, *undo(*to))
+    p, q = (move_params(v, *undo(*to)) for v in (net(x), mirror_params(net(x.flip(3)), exp_names)))
+    mean = lambda n, of=(params, p, q): sum(getattr(v, n) for v in of) / len(of)
+    R = nearest_rotation(sum(euler_to_matrix(v.rotation) for v in (params, p, q)))  # (B,3,3)
+    face = [mean(n, (params, p, q) if exp_names else (params, p)) for n in ("id_coeff", "exp_coeff")]
+    return FaceParams(*face, matrix_to_euler(R), mean("translation"), mean("scale"))
 
 # %% ../nbs/09_regressor.ipynb #87b4e3d4
 class LazyFrames:
@@ -275,6 +290,8 @@ class LazyFrames:
     def __len__(self): return len(self.frames)
     def __getitem__(self, i): return to_tensor(np.asarray(self.frames[i.numpy() if isinstance(i, torch.Tensor) else i]))
 
+
+# %% ../nbs/09_regressor.ipynb #92b9819c
 @patch
 def predict(self:Regressor, images, batch:int=64, looks:int=None):
     "FaceParams of pictures (T,3,H,W) or LazyFrames; the open model's expression units are clipped to 0 to 1; `looks`: how often to look; None: as often as the network wants."

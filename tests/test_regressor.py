@@ -10,7 +10,7 @@ from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.generator import Generator, GeneratorConfig, save_generator
 from f3a_lite.morphable import open_model
-from f3a_lite.regressor import evaluate_rendered, f3a_train_regressor, finetune, load_regressor, pose_error_between_models, regress_clip
+from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining, evaluate_rendered, f3a_train_regressor, finetune, load_regressor, pose_error_between_models, regress_clip
 from f3a_lite.rendered import render_set
 
 
@@ -38,7 +38,26 @@ def test_weights_of_something_else(tmp_path):
 
 def test_another_set_in_the_folder(tmp_path):
     render_set(tmp_path, 2, progress=False)
-    with pytest.raises(F3AError, match="other settings"): render_set(tmp_path, 2, seed=5, progress=False)
+    for other in (dict(seed=5), dict(disguise=True)):
+        with pytest.raises(F3AError, match="other settings"): render_set(tmp_path, 2, progress=False, **other)
+    old = json.loads((tmp_path / "meta.json").read_text()); del old["disguise"]; (tmp_path / "meta.json").write_text(json.dumps(old))
+    assert len(render_set(tmp_path, 2, progress=False)) == 2  # a set from before there were disguises goes on
+
+
+def small_run(faces, **kw):
+    cfg = RegressorTraining(net=RegressorConfig(base=4, hidden=32), steps=3, batch=4, **kw); t = RegressorTrainer(cfg, faces, device=torch.device("cpu"))
+    return [t.step()["total"] for _ in range(3)]
+
+
+@pytest.mark.slow
+def test_compiled_training_is_the_same_training(tmp_path):
+    faces = render_set(tmp_path, 8, progress=False)
+    assert np.allclose(small_run(faces, compile=True), small_run(faces), rtol=1e-3)
+
+
+def test_compiling_without_a_compiler(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda *a, **k: None)
+    with pytest.raises(F3AError, match="C\\+\\+ compiler"): small_run(render_set(tmp_path, 8, progress=False), compile=True)
 
 
 def test_stored_numbers_belong_to_the_bundled_weights():
