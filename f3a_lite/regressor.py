@@ -346,7 +346,7 @@ class RegressorTraining:
     betas:tuple = (.9, .999) # Adam
     augment:float = 1. # strength
     centred:float = .7 # share of the faces that the warm-up sees as the second look does
-    compile:bool = False # compile the convolutions first: a third faster, the same numbers but for rounding
+    compile:bool = False # compile the convolutions first: faster steps, the same numbers but for rounding
     ema:float = .995 # moving average of the weights, which is what is saved
     seed:int = 0
     @classmethod
