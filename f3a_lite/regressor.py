@@ -278,10 +278,9 @@ def look_again(
     "A second look at faces that are now in the middle."
     to = centring(params); x = move_picture(images, *to)  # (B,3,H,W)
     p, q = (move_params(v, *undo(*to)) for v in (net(x), mirror_params(net(x.flip(3)), exp_names)))
-    mean = lambda n, of=(params, p, q): sum(getattr(v, n) for v in of) / len(of)
-    R = nearest_rotation(sum(euler_to_matrix(v.rotation) for v in (params, p, q)))  # (B,3,3)
-    face = [mean(n, (params, p, q) if exp_names else (params, p)) for n in ("id_coeff", "exp_coeff")]
-    return FaceParams(*face, matrix_to_euler(R), mean("translation"), mean("scale"))
+    three = params, p, q; shape = three if exp_names else three[:2]; mean = lambda n, of=three: sum(getattr(v, n) for v in of) / len(of)
+    R = nearest_rotation(sum(euler_to_matrix(v.rotation) for v in three))  # (B,3,3)
+    return FaceParams(mean("id_coeff", shape), mean("exp_coeff", shape), matrix_to_euler(R), mean("translation"), mean("scale"))
 
 # %% ../nbs/09_regressor.ipynb #87b4e3d4
 class LazyFrames:
@@ -368,8 +367,8 @@ class RegressorTrainer:
         self.net = Regressor(cfg.net).to(self.device)
         groups = [dict(params=[p for n, p in self.net.named_parameters() if n.startswith("fc1.") == first], factor=factor) for first, factor in ((False, 1.), (True, cfg.fc1_lr))]
         self.opt = torch.optim.Adam(groups, lr=cfg.lr, betas=cfg.betas)
-        self.features = torch.compile(self.net.features) if cfg.compile else self.net.features
         if cfg.compile and self.device.type == "cpu" and not any(shutil.which(c) for c in (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")): raise F3AError("--compile needs a C++ compiler, and none was found: install one, or leave --compile away.")
+        self.features = torch.compile(self.net.features) if cfg.compile else self.net.features
         self.average = copy_weights(self.net)
         self.done, self.seconds, self.log = 0, 0., []
 
