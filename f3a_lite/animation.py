@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BUNDLED', 'GESTURES', 'SYNTHETIC', 'BUNDLED_FRAME', 'Face', 'read_face', 'face_of_clip', 'default_weights', 'knows',
-           'animate', 'scripted', 'driven', 'write_video', 'even_size', 'open_sound', 'copy_sound', 'write_gif',
-           'contact_sheet', 'plan_motion', 'f3a_animate']
+           'animate', 'gesture', 'scripted', 'driven', 'picture_stream', 'write_video', 'even_size', 'open_sound',
+           'copy_sound', 'write_gif', 'contact_sheet', 'follow', 'move_towards', 'plan_motion', 'f3a_animate']
 
 # %% ../nbs/17_animation.ipynb #3242cd4c
 import dataclasses, sys
@@ -32,8 +32,14 @@ class Face:
     embedding:np.ndarray # (128,) identity
 
 # %% ../nbs/17_animation.ipynb #f9b90c15
+def _picture(path, frame):
+    "A photo, or one frame of a video."
+    if path.suffix.lower() not in VIDEOS: return read_image(path)
+    return [f for _, f in iter_frames(path, max_frames=(frame or 0) + 1)][-1]
+
+# %% ../nbs/17_animation.ipynb #ed255a5a
 def read_face(
-    path, # a photo, a video (its first clear frame is taken) or a prepared clip
+    path, # a photo, a video (its first frame, if no other is named) or a prepared clip
     size:int=128, # pixels
     frame:int=None, # which frame of a video or clip
     model:MorphableModel=None, # None: the open model
@@ -43,17 +49,13 @@ def read_face(
     path, model = Path(path), model or open_model()
     if path.is_dir():
         c = load_clip(path); return face_of_clip(c, min(frame or 0, len(c) - 1))
-    if path.suffix.lower() in VIDEOS:
-        frames = [f for k, (_, f) in enumerate(iter_frames(path, max_frames=(frame or 0) + 1))]; image = frames[-1]
-    else: image = read_image(path)
-    track = track_frames([(0., image)], path.name)
+    image = _picture(path, frame); track = track_frames([(0., image)], path.name)
     if track.others: print(f"'{path.name}' shows more than one face; the largest is animated.", file=sys.stderr)
     check_face_size(track, path.name)
     box = head_crop(track.landmarks)
     marks = from_pixels(torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32), size, size)
     crop = resize_square(crop_square(image, box), size)
     return Face(to_tensor(crop)[None], estimate_params(params, model, marks, track.found, crop[None]), face_embedding(image, track.landmarks[0]))
-
 
 # %% ../nbs/17_animation.ipynb #8823e927
 def face_of_clip(clip, frame):
@@ -79,6 +81,14 @@ def knows(
     return len(people) > 0 and (len(people) > 20 or np.linalg.norm(people - face.embedding, axis=1).min() < KNOWN_DISTANCE)
 
 # %% ../nbs/17_animation.ipynb #6018fccd
+def _paint(generator, face, targets, model, flow, warped, mask): # flow and warped: (n,3,H,W), mask: (n,1,H,W)
+    "Frames of the generator, (n,3,H,W)."
+    device, n, size = next(generator.parameters()).device, len(targets), face.image.shape[-1]
+    if generator.cfg.anchor == "source": flow, _ = facial_flow(model, face.params, targets, size, "source")
+    inputs = face.image.expand(n, -1, -1, -1), flow, warped, mask.float()
+    with torch.no_grad(): return generator(*(x.to(device) for x in inputs))["image"].float().cpu()
+
+# %% ../nbs/17_animation.ipynb #64a809bf
 def animate(
     generator:Generator, # None: warping only
     face:Face, # the source
@@ -90,17 +100,12 @@ def animate(
     "Generate every frame from the source and its flow."
     from tqdm.auto import tqdm
     model = model or open_model(); size = face.image.shape[-1]
-    device = next(generator.parameters()).device if generator is not None else torch.device("cpu")
     parts = {k: [] for k in ("output", "mesh", "flow", "warped")}
     for i in tqdm(range(0, len(targets), batch), desc="animating", disable=not progress, leave=False):
-        t = targets[i:i + batch]; n = len(t)
-        flow, mask = facial_flow(model, face.params, t, size, "target")
-        warped = warp_by_flow(face.image.expand(n, -1, -1, -1), extend_flow(flow, mask))
+        t = targets[i:i + batch]; flow, mask = facial_flow(model, face.params, t, size, "target")
+        warped = warp_by_flow(face.image.expand(len(t), -1, -1, -1), extend_flow(flow, mask))
         parts["flow"].append(flow); parts["warped"].append(warped); parts["mesh"].append(render_mesh(model, t, size)[0])
-        if generator is None: parts["output"].append(warped); continue
-        cond = flow if generator.cfg.anchor == "target" else facial_flow(model, face.params, t, size, "source")[0]
-        with torch.no_grad(): out = generator(*(x.to(device) for x in (face.image.expand(n, -1, -1, -1), cond, warped, mask.float())))["image"]
-        parts["output"].append(out.float().cpu())
+        parts["output"].append(warped if generator is None else _paint(generator, face, t, model, flow, warped, mask))
     return {k: torch.cat(v) for k, v in parts.items()}
 
 # %% ../nbs/17_animation.ipynb #52e633df
@@ -109,6 +114,21 @@ GESTURES = dict(smile=dict(mouthSmile=.9, cheekSquint=.4), blink=dict(eyeBlink=1
                 turn=(0., 22., 0.), turn_back=(0., -22., 0.), nod=(-14., 0., 0.), tilt=(0., 0., 14.))
 
 # %% ../nbs/17_animation.ipynb #2442085f
+def gesture(
+    start:FaceParams, # one face
+    goal, # expression units and their values, or angles (pitch, yaw, roll) in degrees
+    n:int, # frames
+    model:MorphableModel, # with named units
+)->FaceParams: # n faces, there and back
+    "One gesture of a script."
+    a = torch.sin(torch.linspace(0, torch.pi, n)).clamp(min=0) ** .7  # (n,)
+    if not isinstance(goal, dict): return start.replace(rotation=start.rotation + a[:, None] * torch.tensor(goal) * torch.pi / 180)
+    e = start.exp_coeff.expand(n, -1).clone()  # (n,L)
+    for name, v in goal.items():
+        for k in model.unit(name): e[:, k] = torch.lerp(e[:, k], e[:, k].clamp(min=v), a)
+    return start.replace(exp_coeff=e)
+
+# %% ../nbs/17_animation.ipynb #367f9d2a
 def scripted(
     start:FaceParams, # one face
     script:str="smile,blink,turn", # words of GESTURES, separated by commas
@@ -119,14 +139,8 @@ def scripted(
     model, parts = model or open_model(), [start]
     for word in [w.strip() for w in script.split(",") if w.strip()]:
         if word not in GESTURES: raise F3AError(f"The script knows no '{word}': choose from {', '.join(GESTURES)}.")
-        g = GESTURES[word]; n = max(3, round(fps * (.4 if word in ("blink", "wink") else 1.)))
-        a = torch.sin(torch.linspace(0, torch.pi, n)).clamp(min=0) ** .7
-        p = start.replace(exp_coeff=start.exp_coeff.expand(n, -1).clone())
-        if isinstance(g, dict):
-            for name, v in g.items():
-                for k in model.unit(name): p.exp_coeff[:, k] = torch.lerp(p.exp_coeff[:, k], torch.maximum(p.exp_coeff[:, k], torch.tensor(v)), a)
-        else: p = p.replace(rotation=start.rotation + a[:, None] * torch.tensor(g) * torch.pi / 180)
-        parts += [p] + [start] * max(1, round(fps * .12))
+        n = max(3, round(fps * (.4 if word in ("blink", "wink") else 1.)))
+        parts += [gesture(start, GESTURES[word], n, model)] + [start] * max(1, round(fps * .12))
     if len(parts) == 1: raise F3AError("The script is empty: give words such as smile,blink,turn.")
     return FaceParams.stack(parts)
 
@@ -142,7 +156,14 @@ def driven(
 # %% ../nbs/17_animation.ipynb #be6eacb0
 SYNTHETIC = "Synthetic video: generated by f3a_lite from a still picture and a motion. Not a recording of a real event."
 
-# %% ../nbs/17_animation.ipynb #3261ac0a
+# %% ../nbs/17_animation.ipynb #76463c7c
+def picture_stream(out, im, rate):
+    "A video stream for pictures like `im` (H,W,3) in the open container `out`."
+    st = out.add_stream("libx264", rate=rate)
+    st.height, st.width, st.pix_fmt, st.options = *im.shape[:2], "yuv420p", {"crf": "18", "preset": "medium"}
+    return st
+
+# %% ../nbs/17_animation.ipynb #e7e28a8b
 def write_video(
     frames, # (T,3,H,W) in [0,1], or a list of (H,W,3) uint8
     path, # .mp4
@@ -157,9 +178,7 @@ def write_video(
     rate = Fraction(fps).limit_denominator(1001)
     with atomic_path(path) as tmp, av.open(str(tmp), "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}) as out:
         out.metadata.update(comment=SYNTHETIC, description=SYNTHETIC, synthetic="true")
-        st = out.add_stream("libx264", rate=rate)
-        st.height, st.width, st.pix_fmt, st.options = *ims[0].shape[:2], "yuv420p", {"crf": "18", "preset": "medium"}
-        sound = open_sound(audio_from, out)
+        st, sound = picture_stream(out, ims[0], rate), open_sound(audio_from, out)
         for k, im in enumerate(ims):
             f = av.VideoFrame.from_ndarray(np.ascontiguousarray(im), format="rgb24"); f.pts, f.time_base = k, 1 / rate
             out.mux(st.encode(f))
@@ -214,24 +233,42 @@ def contact_sheet(
     return tile_images([x for r in rows for x in r], ncols=len(idx))
 
 # %% ../nbs/17_animation.ipynb #ce120a15
-def plan_motion(face, source, driving=None, to=None, script=None, model=None, fps=25., work=None, frame=None, params=PARAMS):
+def follow(
+    face:Face, # the source
+    source, # where it came from: the same clip, or another
+    driving, # a video or a prepared clip
+    model:MorphableModel,
+    params:str=PARAMS, # where the parameters come from
+    work="runs/clips", # folder for prepared clips
+)->tuple: # targets, driving frames, fps, video with the sound or None
+    "The motion of a driving clip."
+    driving = Path(driving); out = driving if driving.is_dir() else make_folder(work) / driving.stem
+    new = not driving.is_dir() and needs_preparing(driving, out, params=params)
+    clip = prepare_clip(driving, out, model=model, params=params) if new else load_clip(out)
+    one = face_of_clip(clip, len(clip) // 2)
+    same = np.linalg.norm(one.embedding - face.embedding) < KNOWN_DISTANCE and Path(source).resolve() in (driving.resolve(), clip.path.resolve())
+    return driven(face.params, clip.params, same), clip.images(range(len(clip))), clip.meta["fps"], None if driving.is_dir() else driving
+
+# %% ../nbs/17_animation.ipynb #60137da6
+def move_towards(
+    face:Face, # the source
+    photo, # of anybody
+    model:MorphableModel,
+    fps:float=25.,
+    params:str=PARAMS, # where the parameters come from
+)->FaceParams: # a second on the way, and .4 of one there
+    "Eq. 3 from a face to the expression and rotation of a photo."
+    other = read_face(photo, face.image.shape[-1], model=model, params=params)
+    theta = torch.cat([torch.linspace(1, 0, round(fps)), torch.zeros(round(fps * .4))])
+    return interpolate_params(face.params, reenact(face.params, other.params, translation=False), theta)
+
+# %% ../nbs/17_animation.ipynb #e5848ead
+def plan_motion(face, source, driving=None, to=None, script=None, model=None, fps=25., params=PARAMS):
     "Targets, driving frames, fps and sound for one of the three kinds of motion."
     model = model or open_model()
     if sum(x is not None for x in (driving, to, script)) > 1: raise F3AError("Choose one of --driving, --to and --script.")
-    if driving is not None:
-        driving = Path(driving)
-        if driving.is_dir(): clip, sound = load_clip(driving), None
-        else:
-            out = make_folder(work or "runs/clips") / driving.stem
-            clip, sound = (prepare_clip(driving, out, model=model, params=params) if needs_preparing(driving, out, params=params) else load_clip(out)), driving
-        one = face_of_clip(clip, len(clip) // 2)
-        same = np.linalg.norm(one.embedding - face.embedding) < KNOWN_DISTANCE and Path(source).resolve() in (driving.resolve(), clip.path.resolve())
-        return driven(face.params, clip.params, same), clip.images(range(len(clip))), clip.meta["fps"], sound
-    if to is not None:
-        other = read_face(to, face.image.shape[-1], model=model, params=params)
-        theta = torch.cat([torch.linspace(1, 0, round(fps)), torch.zeros(round(fps * .4))])
-        end = reenact(face.params, other.params, translation=False)
-        return interpolate_params(face.params, end, theta), None, fps, None
+    if driving is not None: return follow(face, source, driving, model, params)
+    if to is not None: return move_towards(face, to, model, fps, params), None, fps, None
     return scripted(face.params, script or "smile,blink,turn", fps, model), None, fps, None
 
 # %% ../nbs/17_animation.ipynb #17e82c37

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'PARAM_SOURCES', 'PARAMS', 'PHOTOS', 'BLOCKS', 'PreparedClip', 'load_clip', 'check_source',
-           'estimate_params', 'prepare_clip', 'write_clip', 'check_face_size', 'cut_frames', 'given_landmarks',
-           'needs_preparing', 'fingerprint', 'split_paths', 'prepare_one', 'prepare_rendered', 'prepare_item',
-           'prepare_dataset', 'read_shard', 'write_manifest', 'expand_clips', 'prepare_photos', 'prepare_labelled',
-           'LabelledSet', 'prepare_people', 'f3a_prepare', 'split_frames', 'sample_pairs']
+           'estimate_params', 'find_face', 'prepare_clip', 'write_clip', 'check_face_size', 'cut_frames',
+           'given_landmarks', 'needs_preparing', 'fingerprint', 'split_paths', 'prepare_one', 'prepare_rendered',
+           'annotated_face', 'prepare_item', 'choose_items', 'prepare_items', 'prepare_dataset', 'read_shard',
+           'write_manifest', 'expand_clips', 'prepare_photos', 'prepare_labelled', 'LabelledSet', 'prepare_people',
+           'f3a_prepare', 'split_frames', 'sample_pairs']
 
 # %% ../nbs/10_prepared_clips.ipynb #a8a79bd7
 import functools, hashlib, json, os, shutil, sys, tempfile
@@ -43,6 +44,14 @@ class PreparedClip:
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
 # %% ../nbs/10_prepared_clips.ipynb #d08bb10a
+def _check_fit(path, frames, marks, found, params):
+    "Raise `F3AError` where the parts of a clip do not fit together."
+    T = len(frames)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or marks.shape != (T, 68, 2) or len(params) != T or len(found) != T:
+        raise F3AError(f"The prepared clip '{path}' does not fit together: {T} frames, {len(marks)} landmark sets, {len(params)} parameter sets; prepare it again.")
+    if not np.isfinite(marks).all(): raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers; prepare it again.")
+
+# %% ../nbs/10_prepared_clips.ipynb #daab3c25
 def load_clip(
     path, # folder written by f3a_prepare
 )->PreparedClip:
@@ -56,10 +65,7 @@ def load_clip(
     except (OSError, ValueError) as e: raise F3AError(f"The prepared clip '{path}' is damaged ({type(e).__name__}): delete it and prepare it again.") from e
     if meta.get("format") != FORMAT: raise F3AError(f"The prepared clip '{path}' has format {meta.get('format')}, this version reads {FORMAT}: prepare it again.")
     params = FaceParams.load(path / "params.safetensors")
-    T = len(frames)
-    if frames.ndim != 4 or frames.shape[-1] != 3 or marks.shape != (T, 68, 2) or len(params) != T or len(found) != T:
-        raise F3AError(f"The prepared clip '{path}' does not fit together: {T} frames, {len(marks)} landmark sets, {len(params)} parameter sets; prepare it again.")
-    if not np.isfinite(marks).all(): raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers; prepare it again.")
+    _check_fit(path, frames, marks, found, params)
     return PreparedClip(path, frames, torch.from_numpy(marks).float(), found, params, meta)
 
 # %% ../nbs/10_prepared_clips.ipynb #f87d1a0e
@@ -93,6 +99,14 @@ def estimate_params(
     return regress_clip(net, x, found)
 
 # %% ../nbs/10_prepared_clips.ipynb #1c3f8db9
+def find_face(video, info, landmarks=None, max_frames=None, progress=False)->Track:
+    "Landmarks of the frames of a video, tracked or given."
+    if isinstance(landmarks, Track): return landmarks
+    frames = iter_frames(video, info.fps, max_frames)
+    if landmarks is None: return track_frames(frames, video.name, progress, info.frames or None)
+    return given_landmarks(landmarks, [t for t, _ in frames])
+
+# %% ../nbs/10_prepared_clips.ipynb #4ee2149e
 def prepare_clip(
     video, # a video file, or a folder with one picture a frame
     out, # folder of the prepared clip
@@ -105,14 +119,11 @@ def prepare_clip(
 )->PreparedClip:
     "Track, crop and fit one video. Raises `F3AError` in one sentence for anything that is no video with a face."
     video, out, model = Path(video), Path(out), model or open_model()
-    check_source(params); info, wanted = video_info(video), max_frames
-    if isinstance(landmarks, Track): track, max_frames = landmarks, len(landmarks.landmarks)
-    elif landmarks is None: track = track_frames(iter_frames(video, info.fps, max_frames), video.name, progress, info.frames or None)
-    else: track = given_landmarks(landmarks, [t for t, _ in iter_frames(video, info.fps, max_frames)])
+    check_source(params); info = video_info(video); track = find_face(video, info, landmarks, max_frames, progress)
     check_face_size(track, video.name)
     box = head_crop(track.landmarks)
     marks = from_pixels(torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32), size, size)
-    meta = dict(format=FORMAT, source=video.name, sha256=fingerprint(video), size=size, params=params, regressor=_regressor_sha(params), crop=list(box), fps=round(info.fps, 4), frames=len(marks), max_frames=wanted, has_audio=info.has_audio, model=model.name,
+    meta = dict(format=FORMAT, source=video.name, sha256=fingerprint(video), size=size, params=params, regressor=_regressor_sha(params), crop=list(box), fps=round(info.fps, 4), frames=len(marks), max_frames=max_frames, has_audio=info.has_audio, model=model.name,
                 tracking=track.report())
     make_folder(out.parent)
     with _atomic_folder(out) as tmp:
@@ -230,14 +241,19 @@ def prepare_rendered(
     return load_clip(out)
 
 # %% ../nbs/10_prepared_clips.ipynb #f0739bc5
+def annotated_face(item, max_frames=None): # a data set's item
+    "The annotated landmarks as a Track (None where there are none), and what is wrong with them."
+    if item.annotation is None: return None, []
+    times = [t for t, _ in iter_frames(item.video, video_info(item.video).fps, max_frames)]
+    marks, ok, problems = read_annotated_frames(item.annotation, len(times))
+    return Track(marks, ok, ok, np.array(times[:len(marks)])), problems
+
+# %% ../nbs/10_prepared_clips.ipynb #2464e6d1
 def prepare_item(job):
     "Prepare one item of a data set in a process of its own; gives (name, facts). Top level, so that spawned processes find it."
-    item, out, kw = job; target = Path(out) / item.name; problems = []
+    item, out, kw = job; target = Path(out) / item.name
     try:
-        marks = None
-        if item.annotation is not None:
-            times = [t for t, _ in iter_frames(item.video, video_info(item.video).fps, kw["max_frames"])]
-            m, ok, problems = read_annotated_frames(item.annotation, len(times)); marks = Track(m, ok, ok, np.array(times[:len(m)]))
+        marks, problems = annotated_face(item, kw["max_frames"])
         if item.video.is_dir() and (gaps := missing_frames(item.video)): problems = [f"{len(gaps)} frames are missing, first number {gaps[0]}"]
         if needs_preparing(item.video, target, kw["size"], kw["params"], kw["max_frames"]): prepare_clip(item.video, target, landmarks=marks, progress=False, **kw)
         c = load_clip(target); quality = clip_quality(c)
@@ -246,7 +262,26 @@ def prepare_item(job):
     except F3AError as e: return item.name, dict(failed=str(e))
     except Exception as e: return item.name, dict(failed=f"{type(e).__name__}: {e}")
 
-# %% ../nbs/10_prepared_clips.ipynb #2464e6d1
+# %% ../nbs/10_prepared_clips.ipynb #311b0098
+def choose_items(root, dataset, people=None, seed=0):
+    "Items of a data set, and of each name 'train' or 'test' where people are kept apart."
+    items = list_items(root, dataset)
+    if dataset != "voxceleb2": return items, {}
+    train, test = people or (PRESETS[dataset]["train_people"], PRESETS[dataset]["test_people"])
+    chosen = choose_identities(items, train, test, PRESETS[dataset]["videos"], seed)
+    return sorted(chosen["train"] + chosen["test"], key=lambda x: x.name), {x.name: k for k, v in chosen.items() for x in v}
+
+# %% ../nbs/10_prepared_clips.ipynb #38744618
+def prepare_items(items, out, workers=1, progress=True, **kw)->dict: # facts by name
+    "Prepare some items in several processes."
+    from tqdm.auto import tqdm
+    _sweep(out, [x.name for x in items]); facts = {}
+    for name, f in run_jobs(prepare_item, [(x, str(out), kw) for x in items], workers, "preparing", progress):
+        facts[name] = f
+        if progress and "failed" in f: tqdm.write(f"{name}: left out. {f['failed']}")
+    return facts
+
+# %% ../nbs/10_prepared_clips.ipynb #d41729d1
 def prepare_dataset(
     root, # folder of the data set; for 'rendered', how many people
     out, # folder of the prepared clips
@@ -262,21 +297,12 @@ def prepare_dataset(
     progress:bool=True, # show a progress bar
 )->dict: # the manifest
     "Prepare a data set: resumable, in several processes. Raises `F3AError` where nothing could be prepared."
-    from tqdm.auto import tqdm
     if dataset not in DATASETS: raise F3AError(f"There is no data set '{dataset}': choose from {', '.join(DATASETS)}.")
     out = make_folder(out); i, n = read_shard(shard)
     if dataset == "300w3d": return prepare_labelled(root, out, bfm, size, workers, shard, progress)
     if dataset == "rendered": return prepare_people(root, out, max_frames or 100, workers, (i, n), seed, size, progress)
-    items, split = list_items(root, dataset), {}
-    if dataset == "voxceleb2":
-        train, test = people or (PRESETS[dataset]["train_people"], PRESETS[dataset]["test_people"])
-        chosen = choose_identities(items, train, test, PRESETS[dataset]["videos"], seed)
-        items = sorted(chosen["train"] + chosen["test"], key=lambda x: x.name); split = {x.name: k for k, v in chosen.items() for x in v}
-    mine = items[i::n]; _sweep(out, [x.name for x in mine])
-    jobs = [(x, str(out), dict(size=size, max_frames=max_frames, params=params)) for x in mine]; facts = {}
-    for name, f in run_jobs(prepare_item, jobs, workers, "preparing", progress):
-        facts[name] = f
-        if progress and "failed" in f: tqdm.write(f"{name}: left out. {f['failed']}")
+    items, split = choose_items(root, dataset, people, seed); mine = items[i::n]
+    facts = prepare_items(mine, out, workers, progress, size=size, max_frames=max_frames, params=params)
     for x in mine: facts[x.name].update(identity=x.identity, **({"split": split[x.name]} if split else {}))
     m = write_manifest(out, dataset, shard, {x.name: facts[x.name] for x in mine})
     if not m["counts"]["prepared"]: raise F3AError(f"None of the {len(mine)} videos could be prepared; '{out / m['file']}' says why.")
@@ -306,6 +332,14 @@ def write_manifest(out, dataset, shard, facts, folders=None):
     return m
 
 # %% ../nbs/10_prepared_clips.ipynb #c5046c7c
+def _clips_of(manifest, split=None):
+    "Names of the folders that a manifest offers."
+    try: m = json.loads(manifest.read_text(encoding="utf-8")); items = m["items"]
+    except (OSError, ValueError, KeyError) as e: raise F3AError(f"'{manifest}' is no manifest that can be read: prepare the data set again.") from e
+    if "folders" in m: return list(m["folders"])  # photos: several items a folder
+    return [k for k, v in items.items() if "failed" not in v and not v["dropped"] and (split is None or v.get("split", split) == split)]
+
+# %% ../nbs/10_prepared_clips.ipynb #8beb6a79
 def expand_clips(
     paths, # prepared clips, or folders with a manifest
     split:str=None, # 'train' or 'test', where the manifest knows
@@ -316,11 +350,7 @@ def expand_clips(
         manifests = sorted(p.glob("manifest*.json"))
         if not p.exists(): raise F3AError(f"The prepared clip '{p}' does not exist: run f3a_prepare first.")
         if (p / "meta.json").exists() or not manifests: out.append(p); continue
-        for f in manifests:
-            try: m = json.loads(f.read_text(encoding="utf-8")); items = m["items"]
-            except (OSError, ValueError, KeyError) as e: raise F3AError(f"'{f}' is no manifest that can be read: prepare the data set again.") from e
-            if "folders" in m: out += [p / k for k in m["folders"]]; continue  # photos: several items a folder
-            out += [p / k for k, v in items.items() if "failed" not in v and not v["dropped"] and (split is None or v.get("split", split) == split)]
+        out += [p / k for f in manifests for k in _clips_of(f, split)]
     return out
 
 # %% ../nbs/10_prepared_clips.ipynb #31cdde03
@@ -337,23 +367,30 @@ def _photos_sha(mats):
     files = [f for m in mats for f in (m, *(m.with_suffix(e) for e in PICTURES)) if f.exists()]
     return hashlib.sha256("".join(f"{f.name} {sha256(f)}\n" for f in files).encode()).hexdigest()
 
-# %% ../nbs/10_prepared_clips.ipynb #9cdaba86
+# %% ../nbs/10_prepared_clips.ipynb #09502832
+def _write_photos(root, mats, target, size, model, sha, exact):
+    "Read the photos of one piece and write it; `exact`: the annotations are of this very model. Gives the reasons of those that failed, by name."
+    rows = list(read_labelled(root, size, model if exact else None, mats)); good = [r for r in rows if len(r) == 4]
+    failed = {r[0]: str(r[1]) for r in rows if len(r) == 2}
+    if not good: return failed
+    names, pics, params, marks = zip(*good)
+    meta = dict(format=FORMAT, source=Path(root).name, sha256=sha, size=size, params="annotation" if exact else "fit", crop=[0, 0, size, size], fps=1., frames=len(pics),
+                has_audio=False, model=model.name, tracking="annotated landmarks", photos=list(names), failed=failed)
+    with _atomic_folder(target) as tmp:
+        np.save(tmp / "frames.npy", np.stack(pics))
+        write_clip(tmp, FaceParams.stack(params), torch.stack(marks), np.ones(len(pics), bool), meta, model)
+    return failed
+
+# %% ../nbs/10_prepared_clips.ipynb #1cf96428
 @functools.lru_cache(1)
-def _basel(files): return load_basel_3ddfa(*files)  # read once in each process, never sent from one to another
+def _basel(files): return load_basel_3ddfa(*files)
 
 def prepare_photos(job):
     "Prepare one piece; gives (name, facts by photo, fingerprints). Top level, so that spawned processes find it."
     name, root, mats, out, size, bfm = job; target = Path(out) / name; model = _basel(bfm) if bfm else open_model(); sha = _photos_sha(mats)
     if not _same_photos(target, sha, size, model.name):
-        rows = list(read_labelled(root, size, model if bfm else None, mats)); good = [r for r in rows if len(r) == 4]
-        failed = {r[0]: str(r[1]) for r in rows if len(r) == 2}
-        if not good: return name, {k: dict(failed=v) for k, v in failed.items()}, None
-        _, pics, params, marks = zip(*good)
-        meta = dict(format=FORMAT, source=Path(root).name, sha256=sha, size=size, params="annotation" if bfm else "fit", crop=[0, 0, size, size], fps=1., frames=len(pics),
-                    has_audio=False, model=model.name, tracking="annotated landmarks", photos=[r[0] for r in good], failed=failed)
-        with _atomic_folder(target) as tmp:
-            np.save(tmp / "frames.npy", np.stack(pics))
-            write_clip(tmp, FaceParams.stack(params), torch.stack(marks), np.ones(len(pics), bool), meta, model)
+        failed = _write_photos(root, mats, target, size, model, sha, bool(bfm))
+        if len(failed) == len(mats): return name, {k: dict(failed=v) for k, v in failed.items()}, None
     m = load_clip(target).meta
     facts = {k: dict(frames=1, found=1, dropped="", folder=name) for k in m["photos"]} | {k: dict(failed=v) for k, v in m["failed"].items()}
     return name, facts, {f.name: sha256(f) for f in sorted(target.iterdir())}

@@ -81,7 +81,25 @@ def _fit_loss(d, u, w, unit, cfg): # d (T,68,2) in outer-eye distances, w (T,68)
     d = {k: u[k][1:] - u[k][:-1] for k in ("exp", "rot", "trans", "log")}
     return loss + cfg.smooth_exp * d["exp"].square().sum() / T + cfg.smooth_pose * (d["rot"].square().sum() + (d["trans"] / unit).square().sum() * .1 + d["log"].square().sum()) / T
 
-# %% ../nbs/06_fitting.ipynb #5860bea1
+# %% ../nbs/06_fitting.ipynb #cf7f7ed0
+def _usable(marks, found):
+    "Landmarks (T,68,2), weights of the frames (T,), and the outer-eye distance; or one sentence."
+    marks = torch.as_tensor(marks, dtype=torch.float32)
+    if marks.ndim != 3 or marks.shape[1:] != (68, 2): raise F3AError(f"Landmarks must have the shape (frames, 68, 2), not {tuple(marks.shape)}.")
+    if not torch.isfinite(marks).all(): raise F3AError("The landmarks hold values that are not finite numbers; track the clip again.")
+    ok = torch.ones(len(marks)) if found is None else torch.as_tensor(found).float()
+    eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1)
+    unit = eye[ok > 0].median() if ok.any() else eye.median()
+    if not unit > 1e-4: raise F3AError("The landmarks of the eyes fall together: this is no face.")
+    return marks, ok, unit
+
+# %% ../nbs/06_fitting.ipynb #698defd9
+def _optimiser(u, cfg):
+    "Adam with one learning rate for each kind of unknown."
+    lr = dict(id=1.5, exp=.7, rot=.3, trans=.15, log=.15)
+    return torch.optim.Adam([dict(params=[v], lr=cfg.lr * lr[k], base=cfg.lr * lr[k]) for k, v in u.items() if v.requires_grad], betas=(.9, .99))
+
+# %% ../nbs/06_fitting.ipynb #ed7e2822
 def fit_landmarks(
     model:MorphableModel, # any morphable model
     marks:torch.Tensor, # (T,68,2) on the image plane
@@ -93,16 +111,8 @@ def fit_landmarks(
 )->FaceParams: # T faces with one shared identity
     "Fit a clip: shared identity, per-frame expression and pose, all frames at once. Raises `F3AError` for unusable landmarks."
     from tqdm.auto import tqdm
-    marks = torch.as_tensor(marks, dtype=torch.float32)
-    if marks.ndim != 3 or marks.shape[1:] != (68, 2): raise F3AError(f"Landmarks must have the shape (frames, 68, 2), not {tuple(marks.shape)}.")
-    if not torch.isfinite(marks).all(): raise F3AError("The landmarks hold values that are not finite numbers; track the clip again.")
-    T, m = len(marks), landmark_model(model)
-    ok = torch.ones(T) if found is None else torch.as_tensor(found).float()
-    eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1)
-    unit = eye[ok > 0].median() if ok.any() else eye.median()
-    if not unit > 1e-4: raise F3AError("The landmarks of the eyes fall together: this is no face.")
-    u = _unknowns(m, marks, identity, start); lr = dict(id=1.5, exp=.7, rot=.3, trans=.15, log=.15)
-    opt = torch.optim.Adam([dict(params=[v], lr=cfg.lr * lr[k], base=cfg.lr * lr[k]) for k, v in u.items() if v.requires_grad], betas=(.9, .99))
+    marks, ok, unit = _usable(marks, found); T, m = len(marks), landmark_model(model)
+    u = _unknowns(m, marks, identity, start); opt = _optimiser(u, cfg)
     w = landmark_weights(cfg); w = (w / w.mean())[None] * ok[:, None]
     named = len(m.exp_names) > 0  # units between 0 and 1; models without names may take either sign
     for step in tqdm(range(cfg.steps), desc="fitting", disable=not progress, leave=False):

@@ -9,6 +9,7 @@ __all__ = ['FLOW_SCALE', 'facial_flow', 'interpolate_params', 'reenact', 'add_no
 # %% ../nbs/04_facial_flow.ipynb #5218d77d
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from .core import F3AError
 from .morphable import FaceParams, MorphableModel, PARAM_NAMES
 from .projection import pose, to_pixels
@@ -140,30 +141,42 @@ class FlowExplorer:
         self.model, self.size = model, size
         self.params = params if params is not None else FaceParams.neutral(1, model.K, model.L)
         self.photo = photo if photo is not None else render_mesh(model, self.params, size)[0][0]
-    def compute(self, yaw=0., pitch=0., jawOpen=0., smile=0., blink=0., theta=0.):
-        "Pictures: mesh, x, y and z flow, warped photo. `theta` = 1 goes back to the source (Eq. 3)."
-        from f3a_lite.core import to_image
-        from f3a_lite.projection import render_mesh
-        e = self.params.exp_coeff.clone()
-        for name, v in (("jawOpen", jawOpen), ("mouthSmile", smile), ("eyeBlink", blink)):
-            for k in self.model.unit(name): e[:, k] = (e[:, k] + v).clamp(0, 1)
-        turn = torch.tensor([[pitch, yaw, 0.]]) * torch.pi / 180
-        target = interpolate_params(self.params, self.params.replace(exp_coeff=e, rotation=self.params.rotation + turn), [theta])
-        flow, mask = facial_flow(self.model, self.params, target, self.size)
-        warped = warp_by_flow(self.photo[None], extend_flow(flow, mask))[0]
-        channels = [(flow[0, c] / .5 / 2 + .5).clamp(0, 1) for c in range(3)]
-        return [to_image(i) for i in (render_mesh(self.model, target, self.size)[0][0], *channels, warped)]
-    def widget(self):
-        "The sliders and pictures as an ipywidgets box."
-        import io
-        import ipywidgets as w
-        from PIL import Image
-        from f3a_lite.core import tile_images
-        s = lambda name, lo, hi, v=0.: w.FloatSlider(value=v, min=lo, max=hi, step=(hi - lo) / 40, description=name, continuous_update=True)
-        sliders = dict(yaw=s("yaw °", -45, 45), pitch=s("pitch °", -25, 25), jawOpen=s("jawOpen", 0, 1), smile=s("smile", 0, 1), blink=s("blink", 0, 1), theta=s("θ", 0, 1))
-        picture = w.Image(format="png", width=5 * 170)
-        def update(*_):
-            b = io.BytesIO(); Image.fromarray(tile_images(self.compute(**{k: v.value for k, v in sliders.items()}), ncols=5)).save(b, "png", compress_level=1); picture.value = b.getvalue()
-        for v in sliders.values(): v.observe(update, "value")
-        update()
-        return w.VBox([w.HBox([w.VBox(list(sliders.values())[:3]), w.VBox(list(sliders.values())[3:])]), picture, w.HTML("mesh · x flow · y flow · z flow · warped photo")])
+
+# %% ../nbs/04_facial_flow.ipynb #9d52816d
+@patch
+def target(self:FlowExplorer, yaw=0., pitch=0., jawOpen=0., smile=0., blink=0., theta=0.): # degrees, degrees, and 0 to 1
+    "The face that the sliders ask for. `theta` = 1 goes back to the source (Eq. 3)."
+    e = self.params.exp_coeff.clone()
+    for name, v in (("jawOpen", jawOpen), ("mouthSmile", smile), ("eyeBlink", blink)):
+        for k in self.model.unit(name): e[:, k] = (e[:, k] + v).clamp(0, 1)
+    turn = torch.tensor([[pitch, yaw, 0.]]) * torch.pi / 180
+    return interpolate_params(self.params, self.params.replace(exp_coeff=e, rotation=self.params.rotation + turn), [theta])
+
+# %% ../nbs/04_facial_flow.ipynb #a62da511
+@patch
+def compute(self:FlowExplorer, **sliders):
+    "Pictures: mesh, x, y and z flow, warped photo; `sliders` as in `target`."
+    from f3a_lite.core import to_image
+    from f3a_lite.projection import render_mesh
+    target = self.target(**sliders)
+    flow, mask = facial_flow(self.model, self.params, target, self.size)
+    warped = warp_by_flow(self.photo[None], extend_flow(flow, mask))[0]
+    channels = [(flow[0, c] / .5 / 2 + .5).clamp(0, 1) for c in range(3)]
+    return [to_image(i) for i in (render_mesh(self.model, target, self.size)[0][0], *channels, warped)]
+
+# %% ../nbs/04_facial_flow.ipynb #cacb8bd0
+@patch
+def widget(self:FlowExplorer):
+    "The sliders and pictures as an ipywidgets box."
+    import io
+    import ipywidgets as w
+    from PIL import Image
+    from f3a_lite.core import tile_images
+    s = lambda name, lo, hi: w.FloatSlider(value=0., min=lo, max=hi, step=(hi - lo) / 40, description=name, continuous_update=True)
+    sliders = dict(yaw=s("yaw °", -45, 45), pitch=s("pitch °", -25, 25), jawOpen=s("jawOpen", 0, 1), smile=s("smile", 0, 1), blink=s("blink", 0, 1), theta=s("θ", 0, 1))
+    picture, rows = w.Image(format="png", width=5 * 170), list(sliders.values())
+    def update(*_):
+        b = io.BytesIO(); Image.fromarray(tile_images(self.compute(**{k: v.value for k, v in sliders.items()}), ncols=5)).save(b, "png", compress_level=1); picture.value = b.getvalue()
+    for v in rows: v.observe(update, "value")
+    update()
+    return w.VBox([w.HBox([w.VBox(rows[:3]), w.VBox(rows[3:])]), picture, w.HTML("mesh · x flow · y flow · z flow · warped photo")])

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 import torch
 from torch import nn
+from fastcore.basics import patch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from .core import F3AError, atomic_path
@@ -57,18 +58,27 @@ class Generator(nn.Module):
         self.T_dec = nn.ModuleList([UpBlock(c[l + 1], c[l], cfg.activation) for l in range(len(c) - 1)])
         self.to_rgb = nn.Sequential(nn.Conv2d(c[0], c[0], 3, 1, 1), act(c[0], cfg.activation), nn.Conv2d(c[0], 4 if cfg.warp else 3, 3, 1, 1))
         if cfg.warp: nn.init.constant_(self.to_rgb[-1].bias[3:], -1.)  # start from the warped photo
-    def forward(self, source, condition, warped=None, mask=None): # (B,3,H,W), (B,3,H,W), (B,3,H,W), (B,1,H,W)
-        seen = torch.cat([source, warped, mask], 1) if self.cfg.warp else source  # (B,7 or 3,H,W)
-        h_enc, h_flow = self.T_enc(seen * 2 - 1), self.T_flow(condition * self.cfg.flow_scale)  # lists of (B,Cl,H/2^l,W/2^l)
-        h = None
-        for l in reversed(range(len(h_enc))):
-            h = fuse(h, self.spade[l](h_enc[l], h_flow[l]))  # (B,Cl,H/2^l,W/2^l), Eq. 4
-            if l: h = self.T_dec[l - 1](h)  # (B,Cl-1,H/2^(l-1),W/2^(l-1))
-        out = self.to_rgb(h)  # (B,3 or 4,H,W)
-        painted = torch.sigmoid(out[:, :3])  # (B,3,H,W)
-        if not self.cfg.warp: return dict(image=painted)
-        a = torch.sigmoid(out[:, 3:])  # (B,1,H,W)
-        return dict(image=a * painted + (1 - a) * warped, paint=a, painted=painted)
+
+# %% ../nbs/13_fade_in_decoding.ipynb #d9c8a9af
+@patch
+def decode(self:Generator, h_enc, h_flow): # lists of (B,Cl,H/2^l,W/2^l)
+    "From the features of both streams to the finest ones of the decoder."
+    h = None
+    for l in reversed(range(len(h_enc))):
+        h = fuse(h, self.spade[l](h_enc[l], h_flow[l]))  # (B,Cl,H/2^l,W/2^l), Eq. 4
+        if l: h = self.T_dec[l - 1](h)  # (B,Cl-1,H/2^(l-1),W/2^(l-1))
+    return h  # (B,C0,H,W)
+
+# %% ../nbs/13_fade_in_decoding.ipynb #0e150c0b
+@patch
+def forward(self:Generator, source, condition, warped=None, mask=None): # (B,3,H,W), (B,3,H,W), (B,3,H,W), (B,1,H,W)
+    seen = torch.cat([source, warped, mask], 1) if self.cfg.warp else source  # (B,7 or 3,H,W)
+    h_enc, h_flow = self.T_enc(seen * 2 - 1), self.T_flow(condition * self.cfg.flow_scale)  # lists of (B,Cl,H/2^l,W/2^l)
+    out = self.to_rgb(self.decode(h_enc, h_flow))  # (B,3 or 4,H,W)
+    painted = torch.sigmoid(out[:, :3])  # (B,3,H,W)
+    if not self.cfg.warp: return dict(image=painted)
+    a = torch.sigmoid(out[:, 3:])  # (B,1,H,W)
+    return dict(image=a * painted + (1 - a) * warped, paint=a, painted=painted)
 
 # %% ../nbs/13_fade_in_decoding.ipynb #790bc34b
 def _features(self, image):

@@ -15,10 +15,20 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from PIL import Image, ImageOps
 from .core import F3AError, atomic_path, third_party_model
 
 # %% ../nbs/05_landmarks.ipynb #ed2e1981
+def _to_rgb(im):
+    "An opened picture upright, in 8-bit RGB, on white."
+    im = ImageOps.exif_transpose(im)
+    if im.mode.startswith("I;16") or im.mode == "I": im = Image.fromarray((np.asarray(im).astype(np.float64) / 257).clip(0, 255).astype(np.uint8))
+    if im.mode in ("RGBA", "LA", "PA") or "transparency" in im.info:
+        im = im.convert("RGBA"); im = Image.alpha_composite(Image.new("RGBA", im.size, "white"), im)
+    return im.convert("RGB")
+
+# %% ../nbs/05_landmarks.ipynb #5abe52d6
 def read_image(
     path, # a photo: anything Pillow reads; HEIC too where pillow-heif is installed
 )->np.ndarray: # (H,W,3) uint8
@@ -29,12 +39,7 @@ def read_image(
         try: import pillow_heif; pillow_heif.register_heif_opener()
         except ImportError as e: raise F3AError(f"'{path.name}' is a HEIC photo: run `pip install 'f3a_lite[heif]'`, or convert it to JPEG.") from e
     try:
-        with Image.open(path) as im:
-            im = ImageOps.exif_transpose(im)
-            if im.mode.startswith("I;16") or im.mode == "I": im = Image.fromarray((np.asarray(im).astype(np.float64) / 257).clip(0, 255).astype(np.uint8))
-            if im.mode in ("RGBA", "LA", "PA") or "transparency" in im.info:
-                im = im.convert("RGBA"); im = Image.alpha_composite(Image.new("RGBA", im.size, "white"), im)
-            return np.asarray(im.convert("RGB"))
+        with Image.open(path) as im: return np.asarray(_to_rgb(im))
     except Exception as e: raise F3AError(f"'{path.name}' is not a photo that can be read: give a JPEG, PNG or similar file.") from e
 
 # %% ../nbs/05_landmarks.ipynb #95c174a7
@@ -216,34 +221,32 @@ class Track:
 class Tracker:
     "Follows the largest face from frame to frame."
     def __init__(self, patience=12): self.box, self.patience, self.lost, self.others, self.k = None, patience, 0, 0, 0
-    def __call__(self, frame):
-        "Landmarks (68,2) and whether the detector saw the face; (None, False) where there is no face."
-        self.k += 1
-        box, many = self._near(frame) if self.box is not None and self.k % 25 else (None, False)
-        if box is None:
-            faces = detect_faces(frame, thorough=self.box is None or self.lost > self.patience)
-            box, many = (self._choose(faces), len(faces) > 1) if faces else (None, False)
-        self.others += many
-        seen = box is not None
-        self.lost = 0 if seen else self.lost + 1
-        if not seen and (self.box is None or self.lost > self.patience): return None, False
-        points = place_landmarks(frame, box if seen else self.box)
-        if seen: self.box = box
-        elif not _plausible(points, self.box): return None, False
-        else: self.box = _box_of(points, self.box)
-        return points, seen
-    def _near(self, frame):
-        l, t, r, b = self.box; s = r - l; x0, y0, x1, y1 = (max(0, int(l - .6 * s)), max(0, int(t - .6 * s)), int(r + .6 * s), int(b + .6 * s))
-        part = frame[y0:y1, x0:x1]
-        if min(part.shape[:2]) < 20: return None, False
-        found = _detect(np.ascontiguousarray(part), 100 / s, (x0, y0), -.1)
-        return (self._choose(found), len(found) > 1) if found else (None, False)
-    def _choose(self, boxes):
-        "The largest, unless the last box overlaps another of similar size."
-        area = lambda b: (b[2] - b[0]) * (b[3] - b[1])
-        if self.box is None: return max(boxes, key=area)
-        def overlap(b): w, h = min(b[2], self.box[2]) - max(b[0], self.box[0]), min(b[3], self.box[3]) - max(b[1], self.box[1]); return max(w, 0) * max(h, 0) / area(b)
-        return max(boxes, key=lambda b: area(b) * (1 + overlap(b)))
+
+# %% ../nbs/05_landmarks.ipynb #0c4c8a2e
+@patch
+def _choose(self:Tracker, boxes):
+    "The largest, unless the last box overlaps another of similar size."
+    area = lambda b: (b[2] - b[0]) * (b[3] - b[1])
+    if self.box is None: return max(boxes, key=area)
+    def overlap(b): w, h = min(b[2], self.box[2]) - max(b[0], self.box[0]), min(b[3], self.box[3]) - max(b[1], self.box[1]); return max(w, 0) * max(h, 0) / area(b)
+    return max(boxes, key=lambda b: area(b) * (1 + overlap(b)))
+
+# %% ../nbs/05_landmarks.ipynb #0ef2df71
+@patch
+def _near(self:Tracker, frame):
+    "The face around the last box, and whether there is another."
+    l, t, r, b = self.box; s = r - l; x0, y0, x1, y1 = (max(0, int(l - .6 * s)), max(0, int(t - .6 * s)), int(r + .6 * s), int(b + .6 * s))
+    part = frame[y0:y1, x0:x1]
+    if min(part.shape[:2]) < 20: return None, False
+    found = _detect(np.ascontiguousarray(part), 100 / s, (x0, y0), -.1)
+    return (self._choose(found), len(found) > 1) if found else (None, False)
+
+@patch
+def _find(self:Tracker, frame):
+    "A box near the last one, or anywhere; and whether there is another face."
+    if self.box is not None and self.k % 25 and (near := self._near(frame))[0] is not None: return near
+    faces = detect_faces(frame, thorough=self.box is None or self.lost > self.patience)
+    return (self._choose(faces), len(faces) > 1) if faces else (None, False)
 
 # %% ../nbs/05_landmarks.ipynb #a67522d5
 def _box_of(points, like):
@@ -255,6 +258,18 @@ def _plausible(points, box):
     "Whether landmarks still look like a face of about this size."
     size = (points.max(0) - points.min(0)) / (box[2] - box[0])
     return bool((size > .5).all() and (size < 1.8).all())
+
+# %% ../nbs/05_landmarks.ipynb #0ad52500
+@patch
+def __call__(self:Tracker, frame):
+    "Landmarks (68,2) and whether the detector saw the face; (None, False) where there is no face."
+    self.k += 1; box, many = self._find(frame); seen = box is not None
+    self.others += many; self.lost = 0 if seen else self.lost + 1
+    if not seen and (self.box is None or self.lost > self.patience): return None, False
+    points = place_landmarks(frame, box if seen else self.box)
+    if not seen and not _plausible(points, self.box): return None, False
+    self.box = box if seen else _box_of(points, self.box)
+    return points, seen
 
 # %% ../nbs/05_landmarks.ipynb #54694a86
 def track_frames(

@@ -233,44 +233,19 @@ def rasterize_map(
     _kernels()[1](v, t, a, ids, np.full(ids.shape, -np.inf, np.float32), out, cull)
     return torch.from_numpy(out), torch.from_numpy(ids >= 0)[:, None]
 
-# %% ../nbs/01_rasterizer.ipynb #6e574b9f
-def rasterize_torch(
-    vertices:torch.Tensor, # (B,N,3) pixels, on any device
-    triangles:torch.Tensor, # (T,3) indices
-    height:int, # of the map
-    width:int, # of the map
-    cull:bool=False, # leave out triangles that turn their back
-)->tuple: # ids (B,H,W) int64 and weights (B,H,W,3), on the device of `vertices`
-    "The z-buffer in plain batched torch: the same answer on CPU, CUDA or MPS."
-    B, dev, S = len(vertices), vertices.device, SUBPIXEL
-    tri, v = triangles.long().to(dev), vertices.detach().float()
-    finite = torch.isfinite(v).all(-1)
+# %% ../nbs/01_rasterizer.ipynb #b7ff24c6
+def _edge_torch(a, b, c): return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
+
+# %% ../nbs/01_rasterizer.ipynb #4401b9c9
+def _boxes(v, tri, height, width, cull): # (B,N,3) float32, (T,3)
+    "Corners (B,T,3,2) and depths (B,T,3), areas (B,T), boxes lo and hi (B,T,2), and which triangles are live (B,T)."
+    S, finite = SUBPIXEL, torch.isfinite(v).all(-1)
     xy = (torch.nan_to_num(v[..., :2], posinf=0, neginf=0) * S + .5).floor().clamp(-_LIMIT, _LIMIT).long()  # (B,N,2)
     p, z = xy[:, tri], v[..., 2][:, tri]  # (B,T,3,2), (B,T,3)
     area = _edge_torch(p[:, :, 0], p[:, :, 1], p[:, :, 2])  # (B,T)
     lo = torch.div(p.amin(2) + (S - 1), S, rounding_mode="floor").clamp(min=0)  # first pixel of the box
-    hi = torch.minimum(torch.div(p.amax(2), S, rounding_mode="floor"), torch.tensor([width - 1, height - 1], device=dev))
-    live = finite[:, tri].all(-1) & ((area < 0) if cull else (area != 0)) & (lo <= hi).all(-1)
-    size = (hi - lo).amax(-1) + 1  # (B,T)
-    depth = torch.full((B * height * width,), -torch.inf, device=dev)
-    hits, k = [], 1
-    while True:
-        pick = live & (size <= k) & (size > k // 2 if k > 1 else size > 0)
-        if pick.any(): hits.append(_cover(p, z, area, lo, hi, pick, k, height, width))
-        if k >= max(height, width): break
-        k *= 2
-    for pixel, zz, _, _ in hits: depth.scatter_reduce_(0, pixel, zz, "amax")
-    best = torch.full((B * height * width,), len(tri), device=dev, dtype=torch.long)
-    for pixel, zz, t, _ in hits: best.scatter_reduce_(0, pixel, torch.where(zz == depth[pixel], t, len(tri)), "amin")
-    weights = torch.zeros(B * height * width, 3, device=dev)
-    for pixel, zz, t, w in hits:
-        won = t == best[pixel]
-        weights[pixel[won]] = w[won]
-    ids = torch.where(best < len(tri), best, -1)
-    return ids.view(B, height, width), weights.view(B, height, width, 3)
-
-# %% ../nbs/01_rasterizer.ipynb #b7ff24c6
-def _edge_torch(a, b, c): return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
+    hi = torch.minimum(torch.div(p.amax(2), S, rounding_mode="floor"), torch.tensor([width - 1, height - 1], device=v.device))
+    return p, z, area, lo, hi, finite[:, tri].all(-1) & ((area < 0) if cull else (area != 0)) & (lo <= hi).all(-1)
 
 # %% ../nbs/01_rasterizer.ipynb #e8a67948
 def _cover(p, z, area, lo, hi, pick, k, height, width):
@@ -293,6 +268,39 @@ def _cover(p, z, area, lo, hi, pick, k, height, width):
     zz = (w * z[:, None]).sum(-1)
     pixel = (b[:, None] * height + px[..., 1]) * width + px[..., 0]
     return pixel[inside], zz[inside], t[:, None].expand_as(inside)[inside], w[inside]
+
+# %% ../nbs/01_rasterizer.ipynb #e18b8fc8
+def _winners(hits, n, none): # hits: groups of (pixel, depth, triangle, weights)
+    "Nearest triangle of n pixels (`none` where there is none) and its weights."
+    depth = torch.full((n,), -torch.inf, device=hits[0][1].device); best = torch.full((n,), none, device=depth.device, dtype=torch.long)
+    for pixel, z, _, _ in hits: depth.scatter_reduce_(0, pixel, z, "amax")
+    for pixel, z, t, _ in hits: best.scatter_reduce_(0, pixel, torch.where(z == depth[pixel], t, none), "amin")
+    weights = torch.zeros(n, 3, device=depth.device)
+    for pixel, z, t, w in hits:
+        won = t == best[pixel]
+        weights[pixel[won]] = w[won]
+    return best, weights
+
+# %% ../nbs/01_rasterizer.ipynb #5b700af8
+def rasterize_torch(
+    vertices:torch.Tensor, # (B,N,3) pixels, on any device
+    triangles:torch.Tensor, # (T,3) indices
+    height:int, # of the map
+    width:int, # of the map
+    cull:bool=False, # leave out triangles that turn their back
+)->tuple: # ids (B,H,W) int64 and weights (B,H,W,3), on the device of `vertices`
+    "The z-buffer in plain batched torch: the same answer on CPU, CUDA or MPS."
+    B, v, tri = len(vertices), vertices.detach().float(), triangles.long().to(vertices.device)
+    p, z, area, lo, hi, live = _boxes(v, tri, height, width, cull)
+    size, hits, k = (hi - lo).amax(-1) + 1, [], 1  # (B,T)
+    while True:
+        pick = live & (size <= k) & (size > k // 2 if k > 1 else size > 0)
+        if pick.any(): hits.append(_cover(p, z, area, lo, hi, pick, k, height, width))
+        if k >= max(height, width): break
+        k *= 2
+    if not hits: return torch.full((B, height, width), -1, device=v.device), torch.zeros(B, height, width, 3, device=v.device)
+    best, weights = _winners(hits, B * height * width, len(tri))
+    return torch.where(best < len(tri), best, -1).view(B, height, width), weights.view(B, height, width, 3)
 
 # %% ../nbs/01_rasterizer.ipynb #9cec9f6e
 def vertex_normals(

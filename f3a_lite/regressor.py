@@ -5,19 +5,21 @@
 # %% auto #0
 __all__ = ['LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss',
            'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_params', 'move_picture',
-           'move_in_plane', 'cover', 'centring', 'undo', 'augment', 'mirror_params', 'look_again', 'LazyFrames',
-           'save_regressor', 'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'loss_shares',
-           'angle_difference', 'pose_error', 'rotation_angle', 'evaluate_rendered', 'finetune', 'regress_clip',
-           'jitter', 'pose_error_between_models', 'variance_share', 'revive', 'train_regressor', 'f3a_train_regressor']
+           'move_in_plane', 'cover', 'centring', 'undo', 'random_move', 'recolour', 'augment', 'mirror_params',
+           'look_again', 'LazyFrames', 'folded', 'save_regressor', 'load_regressor', 'RegressorTraining',
+           'RegressorTrainer', 'loss_shares', 'angle_difference', 'pose_error', 'rotation_angle', 'evaluate_rendered',
+           'finetune', 'regress_clip', 'jitter', 'pose_error_between_models', 'variance_share', 'revive', 'grow',
+           'train_regressor', 'f3a_train_regressor']
 
 # %% ../nbs/09_regressor.ipynb #1f17728b
-import dataclasses, json, os, shutil, time
+import copy, dataclasses, json, os, shutil, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
 import torch.nn.functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from safetensors import safe_open
 from safetensors.torch import save_file
 from fastcore.basics import patch
@@ -232,25 +234,37 @@ def undo(angle, zoom, shift):
     return -angle, 1 / zoom, -(_in_plane(-angle, 1 / zoom) @ shift[..., None])[..., 0]
 
 # %% ../nbs/09_regressor.ipynb #570151e3
+def random_move(B, rng, strength=1., params=None, centred=0.):
+    "Angles (B,), zooms (B,) and shifts (B,2): anywhere, or, for a share `centred` of the faces, near the middle but for the errors of a first look."
+    dev = params.scale.device if centred else torch.device("cpu"); v = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev); u = lambda *s: v(*s) * strength
+    far = (torch.rand(B, generator=rng).to(dev) < (1 / 12 if strength else 0)).float()
+    move = u(B) * .35, (u(B) * .18 + far * v(B) * .35).exp(), u(B, 2) * .12 + far[:, None] * v(B, 2) * .35
+    if not centred: return move
+    angle, zoom, shift = centring(params); off, grow = v(B) * .12, (v(B) * .1).exp(); shift = (_in_plane(off, grow) @ shift[..., None])[..., 0] + v(B, 2) * .06
+    near = torch.rand(B, generator=rng).to(dev) < centred
+    return torch.where(near, angle + off, move[0]), torch.where(near, zoom * grow, move[1]), torch.where(near[:, None], shift, move[2])
+
+# %% ../nbs/09_regressor.ipynb #4251735d
+def recolour(x, rng, strength=1.):
+    "Pictures (B,3,H,W) in other light."
+    B, dev = len(x), x.device; u = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev) * strength
+    grey = (torch.rand(B, 1, 1, 1, generator=rng).to(dev) < .2 * strength).float()
+    x = x * (1 - grey) + x.mean(1, keepdim=True) * grey
+    return ((x - .5) * (1 + .35 * u(B, 1, 1, 1)) + .5 + .15 * u(B, 1, 1, 1) + .1 * u(B, 3, 1, 1)).clamp(0, 1) ** (u(B, 1, 1, 1) * .35).exp()
+
+# %% ../nbs/09_regressor.ipynb #c5111929
 def augment(
     images, # (B,3,H,W)
     params, # FaceParams or landmarks
-    rng, # torch generator
+    rng, # torch generator, on the CPU
     strength:float=1., # 0: nothing
     centred:float=0., # share of the faces that are brought near the middle; only with FaceParams
 ):
     "Random similarity, colours, noise and a hiding patch, plain or cut from another picture. One face in twelve lies far from the middle, as a head does that moves in a fixed crop."
-    B, dev = len(images), images.device; v = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev); u = lambda *s: v(*s) * strength
-    far = (torch.rand(B, generator=rng).to(dev) < (1 / 12 if strength else 0)).float()
-    move = u(B) * .35, (u(B) * .18 + far * v(B) * .35).exp(), u(B, 2) * .12 + far[:, None] * v(B, 2) * .35
-    if centred:
-        angle, zoom, shift = centring(params); off, grow = v(B) * .12, (v(B) * .1).exp(); shift = (_in_plane(off, grow) @ shift[..., None])[..., 0] + v(B, 2) * .06
-        near = torch.rand(B, generator=rng).to(dev) < centred; move = torch.where(near, angle + off, move[0]), torch.where(near, zoom * grow, move[1]), torch.where(near[:, None], shift, move[2])
-    x, p = move_in_plane(images, params, *move)
+    B, dev = len(images), images.device; move = random_move(B, rng, strength, params, centred)
+    x, p = move_in_plane(images, params, *(m.to(dev) for m in move))
     if isinstance(p, FaceParams): x = cover(x, p, rng, .25 * strength)
-    grey = (torch.rand(B, 1, 1, 1, generator=rng).to(dev) < .2 * strength).float()
-    x = x * (1 - grey) + x.mean(1, keepdim=True) * grey
-    x = ((x - .5) * (1 + .35 * u(B, 1, 1, 1)) + .5 + .15 * u(B, 1, 1, 1) + .1 * u(B, 3, 1, 1)).clamp(0, 1) ** (u(B, 1, 1, 1) * .35).exp()
+    x = recolour(x, rng, strength)
     for k in torch.nonzero(torch.rand(B, generator=rng) < .4 * strength).flatten().tolist():
         h, w = (torch.rand(2, generator=rng) * .45 * x.shape[-1]).int().tolist(); i, j = (torch.rand(2, generator=rng) * x.shape[-1]).int().tolist()
         x[k, :, i:i + h, j:j + w] = torch.rand(3, 1, 1, generator=rng).to(dev) if k % 2 else images[k - 1, :, i:i + h, j:j + w]
@@ -290,20 +304,30 @@ class LazyFrames:
     def __getitem__(self, i): return to_tensor(np.asarray(self.frames[i.numpy() if isinstance(i, torch.Tensor) else i]))
 
 
+# %% ../nbs/09_regressor.ipynb #eec6d4b8
+def folded(
+    net:Regressor,
+)->Regressor: # for answers only
+    "A copy with every normalisation that follows a convolution folded into it, channels last in memory on a CPU."
+    net = copy.deepcopy(net).eval(); fold = lambda conv, norm: (fuse_conv_bn_eval(conv, norm), nn.Identity())
+    net.stem[1], net.stem[2] = fold(net.stem[1], net.stem[2])
+    for b in net.blocks: (b.down, b.n1), (b.look, b.n2) = fold(b.down, b.n1), fold(b.look, b.n2)
+    return net.to(memory_format=torch.channels_last) if next(net.parameters()).device.type == "cpu" else net
+
 # %% ../nbs/09_regressor.ipynb #92b9819c
 @patch
 def predict(self:Regressor, images, batch:int=64, looks:int=None):
     "FaceParams of pictures (T,3,H,W) or LazyFrames; the open model's expression units are clipped to 0 to 1; `looks`: how often to look; None: as often as the network wants."
-    was, m = self.training, open_model(); self.eval(); dev = next(self.parameters()).device; out = []
+    m, net, dev, out = open_model(), folded(self), next(self.parameters()).device, []
     names = m.exp_names if (self.cfg.K, self.cfg.L) == (m.K, m.L) else ()  # another model's units have no names
     with torch.no_grad():
         for k in range(0, len(images), batch):
             x = images[k:k + batch]
             if x.shape[-2:] != (self.cfg.size, self.cfg.size): x = F.interpolate(x, (self.cfg.size, self.cfg.size), mode="bilinear", antialias=True, align_corners=False)
-            p = self(x := x.to(dev))
-            for _ in range((looks or self.looks) - 1): p = look_again(self, x, p, names)
+            p = net(x := x.to(dev))
+            for _ in range((looks or self.looks) - 1): p = look_again(net, x, p, names)
             out.append(p.to("cpu"))
-    self.train(was); p = FaceParams.stack(out)
+    p = FaceParams.stack(out)
     return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if names else p
 
 # %% ../nbs/09_regressor.ipynb #6fd13262
@@ -487,7 +511,6 @@ def finetune(
     progress:bool=False, # show a progress bar
 )->Regressor: # a copy that knows this clip
     "Self-supervised fine-tuning on one clip (Eq. 9)."
-    import copy
     from tqdm.auto import tqdm
     m = open_model(); net = copy.deepcopy(net).eval(); rng = np.random.default_rng(seed)
     idx = np.arange(len(images)) if found is None else np.flatnonzero(np.asarray(found))
@@ -553,7 +576,41 @@ def revive(
         x, _ = answers(); net.norm.running_mean.copy_(x.mean(0)); net.norm.running_var.copy_(x.var(0))
     return int(dead.sum())
 
-# %% ../nbs/09_regressor.ipynb #6c044646
+# %% ../nbs/09_regressor.ipynb #0d4da95f
+def grow(
+    net:Regressor,
+    base:int, # channels of the first convolution of the new one
+)->Regressor:
+    "A wider regressor that answers like the narrow one."
+    new, n = Regressor(dataclasses.replace(net.cfg, base=base)), net.fc1.in_features // (32 * net.cfg.base); out = new.state_dict()
+    fold = lambda k, w: w.view(len(w), -1, n) if k == "fc1.weight" else w  # (hidden,32b,cells): channels before places
+    for k, w in net.state_dict().items():
+        to, w = fold(k, out[k]), fold(k, w)
+        if w.dim() > 1: to[:len(w), w.shape[1]:] = 0.  # old channels do not listen to new ones
+        to[tuple(slice(m) for m in w.shape)] = w
+    return new.train(net.training)
+
+# %% ../nbs/09_regressor.ipynb #4d98057f
+def _begin(t, faces, old=None, name=""):
+    "Weights of a run that has no checkpoint yet."
+    if old:
+        if dataclasses.replace(old.cfg, slope=t.cfg.net.slope, base=t.cfg.net.base) != t.cfg.net or old.cfg.base > t.cfg.net.base: raise F3AError(f"'{name}' holds a regressor of another shape: start from weights of the same preset, at most as wide.")
+        t.net.load_state_dict(grow(old, t.cfg.net.base).state_dict())
+    if faces is not None: print(f"{revive(t.net, faces.images(range(min(200, len(faces)))), .005 if old else 2.)} of {t.cfg.net.hidden} units drawn anew")
+    t.average = copy_weights(t.net)
+
+# %% ../nbs/09_regressor.ipynb #82919b39
+def _finish(t, out, test, command, old=None):
+    "Measure the averaged weights and write them."
+    net = t.averaged(); results = evaluate_rendered(net, test, face_model=t.model.to("cpu")) if test is not None else {}; shares = loss_shares(t.log)
+    info = {**run_info(command, t.cfg.seed), "seconds": round(t.seconds), "steps": t.done, "faces": t.faces.meta if t.faces else None, "clips": [c.meta["source"] for c in t.clips]}
+    info = add_leg(info, old and old.info)
+    save_regressor(net, out / "weights.safetensors", results=results, loss_shares=shares, train=asdict(t.cfg), **info)
+    save_json(dict(results=results, loss_shares=shares, info=info), out / "metrics.json"); save_json(t.log[::10], out / "log.json")
+    if results: print(f"unseen people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
+    return results
+
+# %% ../nbs/09_regressor.ipynb #694a08da
 def train_regressor(
     cfg:RegressorTraining, # what to do
     out, # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
@@ -570,20 +627,9 @@ def train_regressor(
     "Train with progress bar, checkpoints and resume."
     out, t = make_folder(out), RegressorTrainer(cfg, faces, clips, device, face_model)
     old = load_regressor(init) if init else None
-    if old and dataclasses.replace(old.cfg, slope=cfg.net.slope) != cfg.net: raise F3AError(f"'{init}' holds a regressor of another shape: start from weights of the same preset.")
-    if not (out / "checkpoint.pt").exists():  # a run that goes on has all this behind it
-        if old: t.net.load_state_dict(old.state_dict())
-        if faces is not None: print(f"{revive(t.net, faces.images(range(min(200, len(faces)))), .005 if old else 2.)} of {cfg.net.hidden} units drawn anew")
-        t.average = copy_weights(t.net)
+    if not (out / "checkpoint.pt").exists(): _begin(t, faces, old, init)  # a run that goes on has this behind it
     run_training(t, cfg.steps + cfg.sub_steps, out, minutes, save_every, "regressor")
-    net = t.averaged(); results = evaluate_rendered(net, test, face_model=face_model) if test is not None else {}
-    shares = loss_shares(t.log)
-    info = {**run_info(command, cfg.seed), "seconds": round(t.seconds), "steps": t.done, "faces": faces.meta if faces else None, "clips": [c.meta["source"] for c in clips]}
-    info = add_leg(info, old and old.info)
-    save_regressor(net, out / "weights.safetensors", results=results, loss_shares=shares, train=asdict(cfg), **info)
-    save_json(dict(results=results, loss_shares=shares, info=info), out / "metrics.json"); save_json(t.log[::10], out / "log.json")
-    if results: print(f"unseen people: pose {results['pose']:.2f}°, points {results['points']:.2%} of the outer-eye distance")
-    return results
+    return _finish(t, out, test, command, old)
 
 # %% ../nbs/09_regressor.ipynb #57f86c69
 def _rendered(folder, pictures, people, seed, workers, steps):
@@ -615,6 +661,7 @@ def f3a_train_regressor(
     lr:Param("learning rate", float)=None,
     augment:Param("strength of the augmentation", float)=None,
     shp:Param("weight of L_shp", float)=None,
+    base:Param("channels of the first convolution; weights of a narrower net (--init) grow", int)=None,
     compile:Param("compile the network first (needs a C++ compiler)", action="store_true")=False,
     init:Param("weight file to start from, for a second leg", str)=None,
     minutes:Param("stop after so many minutes; the same command goes on", float)=None,
@@ -627,12 +674,13 @@ def f3a_train_regressor(
     with friendly_errors():
         set_threads(threads)
         if preset not in ("lite", "paper"): raise F3AError(f"There is no preset '{preset}': choose 'lite' or 'paper'.")
-        if pictures < 1 or people < 1: raise F3AError("The numbers of pictures and of people must be at least 1.")
+        if min(pictures, people, 1 if base is None else base) < 1: raise F3AError("The numbers of pictures, of people and of channels (--base) must be at least 1.")
         from f3a_lite.clips import expand_clips, load_clip  # the clips come later in the order of the notebooks
         loaded = [load_clip(c) for c in expand_clips(clips, "train")]
         opts = {k: v for k, v in dict(steps=steps, sub_steps=sub_steps if clips else 0, batch=batch, lr=lr, augment=augment, shp=shp).items() if v is not None}
         cfg = getattr(RegressorTraining, preset)(seed=seed, compile=compile, **opts)
         model = load_basel_3ddfa(*bfm.split(",")) if bfm else None
+        if base: cfg.net.base = base
         if bfm: cfg.net.K, cfg.net.L = model.K, model.L
         if bfm and not labelled: raise F3AError("Rendered faces are of the open model: --bfm goes with --labelled.")
         train, test = _photos(labelled, cfg.net) if labelled else _rendered(Path(faces), pictures, people, seed, workers, cfg.steps)

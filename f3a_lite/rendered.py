@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['SKINS', 'HAIRS', 'IRISES', 'HEAD', 'HAIR', 'TEETH', 'GLASSES', 'BODY', 'BLURRED', 'MIXED', 'PIECE', 'Look', 'groomed',
-           'skin_albedo', 'eye_albedo', 'teeth_mesh', 'hair_vertices', 'glasses_mesh', 'body_mesh', 'assemble',
-           'sample_light', 'shade', 'background', 'camera', 'render_face', 'sample_expression', 'sample_pose', 'Person',
-           'person', 'rendered_face', 'render_set', 'RenderedSet', 'smooth_track', 'clip_params', 'render_clip']
+           'hair_on_skin', 'skin_albedo', 'eye_albedo', 'teeth_mesh', 'hair_vertices', 'glasses_mesh', 'body_mesh',
+           'assemble', 'sample_light', 'shade', 'background', 'camera', 'posed_mesh', 'render_face',
+           'sample_expression', 'sample_pose', 'Person', 'person', 'rendered_face', 'render_set', 'RenderedSet',
+           'smooth_track', 'clip_params', 'render_clip']
 
 # %% ../nbs/07_rendered_faces.ipynb #c72687e7
 import dataclasses, functools, io
@@ -117,12 +118,28 @@ def _lip_mask(x, y, z):
     return _smooth(-edge, edge, up - y) * _smooth(-edge, edge, y - down) * _smooth(edge, -edge, x - top[-1, 0]) * (z > .3)
 
 # %% ../nbs/07_rendered_faces.ipynb #50f4df0e
+def hair_on_skin(
+    look:Look,
+    c:np.ndarray, # (n,3) canonical positions, dm
+)->np.ndarray: # (n,) how much of the skin is hidden
+    "Stubble, brows and lashes."
+    x, y, z = np.abs(c[:, 0]), c[:, 1], c[:, 2]; brow, upper = _lines()[:2]; front = (z > .15) & (y > 0) & (y < .6)
+    shade = np.zeros(len(c), np.float32); low = (y < .1) & (z > -.45)
+    if look.stubble:
+        area = _smooth(-.12, -.3, y + .35 * x - .05) * low * _smooth(-1.05, -.9, y) * (1 - _lip_mask(x, y, z)) * _smooth(.14, .2, np.hypot(x * .8, y + .53) + (y > -.4) * .06)
+        shade = area * np.float32(look.stubble) * (.45 + .35 * look.stubble + .07 * _field(c, look.waves[12:18], 130.))
+    d, t = _to_line(x, y, brow); thick = .055 * (1 - .55 * t)
+    hair = np.float32(look.brows) * _smooth(1.3 * thick, .5 * thick, d) * front * (.8 + .2 * _field(c, look.waves[18:24], 60.))
+    lash = .8 * _smooth(.022, .006, _to_line(x, y, upper)[0]) * front
+    return np.clip(np.maximum(np.maximum(shade, hair), lash), 0, 1)
+
+# %% ../nbs/07_rendered_faces.ipynb #edda8071
 def skin_albedo(
     look:Look, # whose skin
     c:np.ndarray, # (n,3) canonical positions, dm
 )->np.ndarray: # (n,3) sRGB
     "Colour of skin, lips, brows, lashes and stubble at points of the face."
-    x, y, z = np.abs(c[:, 0]), c[:, 1], c[:, 2]; brow, upper, lower = _lines()[:3]; lip = _lip_mask(x, y, z)
+    x, y, z = np.abs(c[:, 0]), c[:, 1], c[:, 2]; _, upper, lower = _lines()[:3]; lip = _lip_mask(x, y, z)
     grain = _field(c, look.waves[:6], 3.)
     red = np.exp(-((x - .38)**2 + (y + .15)**2) / .03) + np.exp(-(x**2 + (y + .08)**2) / .012)
     out = _f(*look.skin) * (1 + .03 * grain[:, None]) * (1 - (np.float32(look.redness) * red)[:, None] * _f(.05, .35, .35))
@@ -131,14 +148,7 @@ def skin_albedo(
     d, _ = _to_line(x, y, np.concatenate([upper, lower[::-1]])); front = (z > .15) & (y > 0) & (y < .6)
     out = out * (1 - .18 * (np.exp(-(d / .07)**2) * front)[:, None])  # the socket is a little darker
     out = out * (1 - lip[:, None]) + _f(*look.lips) * lip[:, None]
-    shade = np.zeros(len(c), np.float32); low = (y < .1) & (z > -.45)
-    if look.stubble:
-        area = _smooth(-.12, -.3, y + .35 * x - .05) * low * _smooth(-1.05, -.9, y) * (1 - lip) * _smooth(.14, .2, np.hypot(x * .8, y + .53) + (y > -.4) * .06)
-        shade = area * np.float32(look.stubble) * (.45 + .35 * look.stubble + .07 * _field(c, look.waves[12:18], 130.))
-    d, t = _to_line(x, y, brow); thick = .055 * (1 - .55 * t)
-    hair = np.float32(look.brows) * _smooth(1.3 * thick, .5 * thick, d) * front * (.8 + .2 * _field(c, look.waves[18:24], 60.))
-    lash = .8 * _smooth(.022, .006, _to_line(x, y, upper)[0]) * front
-    a = np.clip(np.maximum(np.maximum(shade, hair), lash), 0, 1)[:, None]
+    a = hair_on_skin(look, c)[:, None]
     return np.clip(out * (1 - a) + _f(*np.minimum(look.hair * .9, look.skin * .45)) * a, 0, 1)
 
 # %% ../nbs/07_rendered_faces.ipynb #997a550f
@@ -215,17 +225,17 @@ def _tube(path, radius, closed):
     return ring.reshape(-1, 3), _grid(len(ring), 4, True)
 
 # %% ../nbs/07_rendered_faces.ipynb #12992c83
+def _one_side(rim, side, dark):
+    "Ring and arm of one side, −1 or 1; `dark` fills the ring."
+    t = np.linspace(0, 2 * np.pi, 24, endpoint=False); sq = lambda u: np.sign(u) * np.abs(u) ** .75; x = rim[0] * sq(np.cos(t))
+    ring = np.stack([side * .315 + x, .24 + rim[1] * sq(np.sin(t)), .5 - .12 * (np.abs(.315 + x) - .1)], -1); k, arm = np.arange(24), np.linspace(0, 1, 5)[:, None]
+    lens = [(np.concatenate([ring, ring.mean(0, keepdims=True) + [0, 0, .03]]), np.stack([k, (k + 1) % 24, 0 * k + 24], 1))] if dark else []
+    return [_tube(ring, .017, True), *lens, _tube(np.array([side * (.315 + rim[0]), .3, .43]) * (1 - arm) + np.array([side * .80, .25, -.5]) * arm, .016, False)]
+
 def glasses_mesh(rim, dark=False):
     "Vertices and triangles of a pair of glasses before the mean face; `rim` are the half axes, `dark` fills the rings."
-    t = np.linspace(0, 2 * np.pi, 24, endpoint=False); sq = lambda u: np.sign(u) * np.abs(u) ** .75
-    parts = []
-    for s in (-1, 1):
-        ring = np.stack([s * .315 + rim[0] * sq(np.cos(t)), .24 + rim[1] * sq(np.sin(t)), .5 - .12 * (np.abs(.315 + s * rim[0] * sq(np.cos(t)) * s) - .1)], -1); parts.append(_tube(ring, .017, True))
-        if dark: k = np.arange(24); parts.append((np.concatenate([ring, ring.mean(0, keepdims=True) + [0, 0, .03]]), np.stack([k, (k + 1) % 24, 0 * k + 24], 1)))
-        arm = np.linspace(0, 1, 5)[:, None]
-        parts.append(_tube(np.array([s * (.315 + rim[0]), .3, .43]) * (1 - arm) + np.array([s * .80, .25, -.5]) * arm, .016, False))
-    x = np.linspace(-.315 + rim[0], .315 - rim[0], 4); parts.append(_tube(np.stack([x, .3 + 0 * x, .53 + 0 * x], -1), .015, False))
-    n = np.cumsum([0] + [len(v) for v, _ in parts])
+    x = np.linspace(-.315 + rim[0], .315 - rim[0], 4); bridge = _tube(np.stack([x, .3 + 0 * x, .53 + 0 * x], -1), .015, False)
+    parts = [*_one_side(rim, -1, dark), *_one_side(rim, 1, dark), bridge]; n = np.cumsum([0] + [len(v) for v, _ in parts])
     return np.concatenate([v for v, _ in parts]), np.concatenate([f + k for (_, f), k in zip(parts, n)])
 
 # %% ../nbs/07_rendered_faces.ipynb #ee20d93c
@@ -281,25 +291,45 @@ def shade(normals, sh):
     return np.clip(basis @ sh.astype(np.float32), .03, None)
 
 # %% ../nbs/07_rendered_faces.ipynb #a105bb35
-def _colours(look, a, sh, lamp):
-    "sRGB (n,3) of pixels with attributes a (n,9): canonical 3, normal 3, mouth, eyeball, part."
-    c, n, mouth, ball, part = a[:, :3], a[:, 3:6], a[:, 6], a[:, 7], np.rint(a[:, 8]).astype(int)
-    n = n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6); out = np.zeros((len(a), 3), np.float32); gloss = np.zeros(len(a), np.float32)
-    k = part == HEAD; col = skin_albedo(look, c[k]); m, b = mouth[k, None], ball[k] > .6
-    col = col * (1 - m) + _f(.32, .10, .10) * m * (.4 + .6 * _smooth(.1, .45, c[k, 2]))[:, None]
-    if b.any(): col[b] = eye_albedo(look, c[k][b])
-    out[k] = col; gloss[k] = np.where(b, .5, look.gloss * (1 - mouth[k]))
+def _head_colours(look, c, mouth, ball): # (n,3) canonical, (n,), (n,) masks
+    "Skin, the inside of the mouth and eyeballs: sRGB (n,3) and gloss (n,)."
+    col, m, b = skin_albedo(look, c), mouth[:, None], ball > .6
+    col = col * (1 - m) + _f(.32, .10, .10) * m * (.4 + .6 * _smooth(.1, .45, c[:, 2]))[:, None]
+    if b.any(): col[b] = eye_albedo(look, c[b])
+    return col, np.where(b, .5, look.gloss * (1 - mouth))
+
+def _hair_colours(look, c):
+    "Strands that run down from the crown."
+    ang = np.arctan2(c[:, 0], c[:, 2]); strand = np.sin(ang * 37 + look.waves[0, 3] + 3 * c[:, 1]) + np.sin(ang * 71 + 5 * c[:, 1]) + .8 * _field(c, look.waves[12:18], 9.)
+    return np.clip(_f(*look.hair) * (1 + .07 * strand[:, None]), .01, 1)
+
+def _body_colours(look, c):
+    "A neck of skin, and cloth with a round collar."
+    neck = c[:, 1] > -1.5 - .12 * np.cos(c[:, 0] * 3)
+    return np.where(neck[:, None], _f(*look.skin) * np.float32(.9), _f(*look.cloth) * (1 + .1 * _field(c, look.waves[:6], 4.))[:, None])
+
+# %% ../nbs/07_rendered_faces.ipynb #5e52562b
+def _albedo(look, a): # (n,9)
+    "sRGB (n,3) and gloss (n,) of pixels with attributes a: canonical 3, normal 3, mouth, eyeball, part."
+    c, mouth, ball, part = a[:, :3], a[:, 6], a[:, 7], np.rint(a[:, 8]).astype(int)
+    out, gloss = np.zeros((len(a), 3), np.float32), np.zeros(len(a), np.float32)
+    k = part == HEAD; out[k], gloss[k] = _head_colours(look, c[k], mouth[k], ball[k])
     k = part == HAIR
-    if k.any():
-        ang = np.arctan2(c[k, 0], c[k, 2]); strand = np.sin(ang * 37 + look.waves[0, 3] + 3 * c[k, 1]) + np.sin(ang * 71 + 5 * c[k, 1]) + .8 * _field(c[k], look.waves[12:18], 9.)
-        out[k] = np.clip(_f(*look.hair) * (1 + .07 * strand[:, None]), .01, 1); gloss[k] = .06
+    if k.any(): out[k] = _hair_colours(look, c[k]); gloss[k] = .06
     k = part == TEETH; out[k] = _f(.86, .83, .76) * (.72 + .28 * _smooth(.02, .2, np.abs(np.sin(c[k, 0] * 40))))[:, None]
     k = part == GLASSES; out[k] = look.frame * (.3 if look.shades else 1); gloss[k] = .3
-    k = part == BODY; neck = c[k, 1] > -1.5 - .12 * np.cos(c[k, 0] * 3); out[k] = np.where(neck[:, None], _f(*look.skin) * np.float32(.9), _f(*look.cloth) * (1 + .1 * _field(c[k], look.waves[:6], 4.))[:, None])
+    k = part == BODY; out[k] = _body_colours(look, c[k])
+    return out, gloss
+
+# %% ../nbs/07_rendered_faces.ipynb #49680116
+def _colours(look, a, sh, lamp):
+    "sRGB (n,3) of pixels with attributes a (n,9), under harmonics and a lamp."
+    n, mouth, ball, head = a[:, 3:6], a[:, 6], a[:, 7], np.rint(a[:, 8]).astype(int) == HEAD
+    n = n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6); out, gloss = _albedo(look, a)
     h = lamp + [0, 0, 1.]; h /= np.linalg.norm(h)
     spec = gloss * np.clip(n @ h.astype(np.float32), 0, 1) ** np.where(ball > .6, np.float32(90), np.float32(22))
-    lin = np.square(np.clip(out, 0, 1)) * shade(n, sh) * (1 - .75 * (mouth * (part == HEAD)))[:, None] + spec[:, None]
-    lin = lin * (.2 / max(float(lin[part == HEAD].mean()), .02)) ** .6  # the camera exposes for the face, more or less
+    lin = np.square(np.clip(out, 0, 1)) * shade(n, sh) * (1 - .75 * (mouth * head))[:, None] + spec[:, None]
+    lin = lin * (.2 / max(float(lin[head].mean()), .02)) ** .6  # the camera exposes for the face, more or less
     return np.sqrt(np.clip(lin, 0, 1))  # a gamma of 2 for sRGB's 2.2: a root is cheap
 
 # %% ../nbs/07_rendered_faces.ipynb #cf1a0557
@@ -339,6 +369,28 @@ def _shrink(image, size):
     return np.stack([np.asarray(Image.fromarray(image[..., k]).resize((size, size), Image.BOX)) for k in range(3)], -1)
 
 # %% ../nbs/07_rendered_faces.ipynb #5f60c25d
+def _shoulders(params):
+    "Vertices of the body (n,3) under a posed head, before scale and translation."
+    R, turn = (euler_to_matrix(params.rotation * torch.tensor([w]))[0].numpy() for w in ([1., 1., 1.], [.1, .35, .25]))
+    neck = np.array([0, -1.0, -.6])
+    return (body_mesh()[0] - neck) @ turn.T + R @ neck
+
+# %% ../nbs/07_rendered_faces.ipynb #c78259d4
+def posed_mesh(
+    look:Look,
+    params:FaceParams, # one face
+)->tuple: # X (n,3) on the image plane, triangles, attributes (n,9): canonical 3, normal 3, mouth, eyeball, part
+    "Head, hair, teeth, glasses and shoulders of one person."
+    m = open_model(); V = m.shape(params.id_coeff, params.exp_coeff)[0].numpy(); n = _normals(V, m.triangles.numpy()); k = m.landmark_vertices
+    lips = (params.id_coeff @ m.id_basis[:, k[60:]].flatten(1)).view(-1, 3).mean(0).numpy() - [0, 0, .02]
+    chin = (params.exp_coeff[0] @ m.exp_basis[:, k[8]]).numpy() * [.8, .9, .8]
+    v, c, part, tri = assemble(look, V, n, lips, chin); bv, bt = body_mesh()
+    masks = np.zeros((len(v) + len(bv), 2), np.float32); masks[:len(V)] = np.stack(_face_parts(), 1)
+    tri = np.concatenate([tri, bt + len(v)]); v = np.concatenate([v @ euler_to_matrix(params.rotation)[0].numpy().T, _shoulders(params)])
+    X = (float(params.scale) * v + params.translation[0].numpy()).astype(np.float32)
+    return X, tri, np.concatenate([np.concatenate([c, bv]), _normals(X, tri), masks, np.append(part, np.full(len(bv), BODY))[:, None]], 1)
+
+# %% ../nbs/07_rendered_faces.ipynb #6eb5616d
 def render_face(
     look:Look, # what the person looks like
     params:FaceParams, # one face of the open model
@@ -348,20 +400,9 @@ def render_face(
     shoot:bool=True, # pass the picture through the camera
 )->np.ndarray: # (size,size,3) uint8, or float sRGB where shoot is False
     "Draw one person with exact parameters."
-    m = open_model(); light, lamp, back = scene or (*sample_light(rng), background(rng, size * 3 // 2))
-    V = m.shape(params.id_coeff, params.exp_coeff)[0].numpy(); n = _normals(V, m.triangles.numpy()); k = m.landmark_vertices
-    lips = (params.id_coeff @ m.id_basis[:, k[60:]].flatten(1)).view(-1, 3).mean(0).numpy() - [0, 0, .02]
-    chin = (params.exp_coeff[0] @ m.exp_basis[:, k[8]]).numpy() * [.8, .9, .8]
-    v, c, part, tri = assemble(look, V, n, lips, chin)
-    R = euler_to_matrix(params.rotation)[0].numpy(); s, t = float(params.scale), params.translation[0].numpy()
-    N = len(m.mean_shape); mouth, ball = _face_parts(); masks = np.zeros((len(v), 2), np.float32); masks[:N] = np.stack([mouth, ball], 1)
-    v = v @ R.T
-    bv, bt = body_mesh(); turn = euler_to_matrix(params.rotation * torch.tensor([[.1, .35, .25]]))[0].numpy()
-    neck = np.array([0, -1.0, -.6]); bw = (bv - neck) @ turn.T + R @ neck  # the shoulders hang on the neck
-    tri = np.concatenate([tri, bt + len(v)]); v = np.concatenate([v, bw])
-    X = (s * v + t).astype(np.float32); normal = _normals(X, tri)
-    attr = np.concatenate([np.concatenate([c, bv]), normal, np.concatenate([masks, np.zeros((len(bv), 2), np.float32)]), np.concatenate([part, np.full(len(bv), BODY)])[:, None]], 1)
-    big = len(back); a, seen = rasterize_map(to_pixels(torch.from_numpy(X)[None], big, big), tri, attr[None].astype(np.float32), big, big)
+    light, lamp, back = scene or (*sample_light(rng), background(rng, size * 3 // 2)); big = len(back)
+    X, tri, attr = posed_mesh(look, params)
+    a, seen = rasterize_map(to_pixels(torch.from_numpy(X)[None], big, big), tri, attr[None].astype(np.float32), big, big)
     seen = seen[0, 0].numpy(); image = back.copy()
     image[seen] = _colours(look, a[0].permute(1, 2, 0).numpy()[seen], light, lamp)
     image = _shrink(image, size)
@@ -377,19 +418,27 @@ def _units():
     return move, {n: k for k, n in enumerate(names)}
 
 # %% ../nbs/07_rendered_faces.ipynb #efcd5fe5
-def sample_expression(rng):
-    "Expression coefficients (52,), 0 to 1."
-    move, at = _units(); e = np.zeros(len(at), np.float32)
-    if rng.random() < .85:
-        for k in rng.choice(len(move), rng.integers(1, 9), replace=False):
-            v = rng.uniform(0, 1) ** 1.3
-            for j in move[k]: e[j] = np.clip(v + rng.normal(0, .12) * (rng.random() < .5), 0, 1)
-        e[at["jawOpen"]] = rng.choice([0, rng.uniform(0, .3), rng.uniform(0, 1)], p=[.35, .35, .3])
-    lid = rng.choice([0, rng.uniform(0, .5), rng.uniform(.6, 1)], p=[.4, .4, .2])
+def _movements(rng, e):
+    "Up to eight face movements and the jaw, written into e."
+    move, at = _units()
+    for k in rng.choice(len(move), rng.integers(1, 9), replace=False):
+        v = rng.uniform(0, 1) ** 1.3
+        for j in move[k]: e[j] = np.clip(v + rng.normal(0, .12) * (rng.random() < .5), 0, 1)
+    e[at["jawOpen"]] = rng.choice([0, rng.uniform(0, .3), rng.uniform(0, 1)], p=[.35, .35, .3])
+
+def _gaze(rng, e):
+    "Lids and gaze of both eyes, written into e."
+    _, at = _units(); lid = rng.choice([0, rng.uniform(0, .5), rng.uniform(.6, 1)], p=[.4, .4, .2])
     for s in ("Left", "Right"): e[at["eyeBlink" + s]] = np.clip(lid + rng.normal(0, .04), 0, 1)
     gx, gy = rng.normal(0, .35, 2)
     for s, sign in (("Left", 1), ("Right", -1)):
         e[at[("eyeLookOut" if gx * sign > 0 else "eyeLookIn") + s]] = min(1, abs(gx)); e[at[("eyeLookUp" if gy > 0 else "eyeLookDown") + s]] = min(1, abs(gy))
+
+def sample_expression(rng):
+    "Expression coefficients (52,), 0 to 1."
+    _, at = _units(); e = np.zeros(len(at), np.float32)
+    if rng.random() < .85: _movements(rng, e)
+    _gaze(rng, e)
     if rng.random() < .02: e[at["tongueOut"]] = rng.uniform(0, 1)
     return e
 
@@ -498,6 +547,33 @@ def smooth_track(rng, T, n, slow=.15, fps=25.):
     return (np.sin(6.283 * f * t + rng.uniform(0, 6.283, (3, 1, n))) * np.array([1, .6, .35])[:, None, None]).sum(0) / .86
 
 # %% ../nbs/07_rendered_faces.ipynb #6bc8d3dc
+def _speech(rng, T, fps):
+    "Opening of a talking jaw (T,): syllables, with pauses."
+    talk = (smooth_track(rng, T, 1, .1, fps)[:, 0] > -.4)
+    talk = np.convolve(talk, np.ones(7) / 7)[3:3 + T]
+    return talk * np.clip(.22 + .22 * smooth_track(rng, T, 1, 2.2, fps)[:, 0], 0, 1)
+
+def _blinks(rng, T):
+    "How far the lids are closed (T,): shut for some frames, every thirty to a hundred and ten."
+    shut = np.zeros(T); k = int(rng.uniform(5, 40))
+    while k < T: shut = np.maximum(shut, np.clip(1.25 - np.abs(np.arange(T) - k) / 2.6, 0, 1)); k += int(rng.uniform(30, 110))
+    return np.clip(shut + .1, 0, 1)
+
+# %% ../nbs/07_rendered_faces.ipynb #b8d2504d
+def _performance(rng, T, fps):
+    "Expression coefficients (T,52) of a clip."
+    move, at = _units(); e = np.zeros((T, len(at)), np.float32); e[:, at["jawOpen"]] = _speech(rng, T, fps)
+    for k in rng.choice(len(move), 6, replace=False):
+        v = np.clip(smooth_track(rng, T, 1, .25 if rng.random() < .5 else 1.2, fps)[:, 0] - .4, 0, 1)
+        for j in move[k]: e[:, j] = v
+    shut, g = _blinks(rng, T), smooth_track(rng, T, 2, .3, fps) * .25
+    for s, sign in (("Left", 1), ("Right", -1)):
+        e[:, at["eyeBlink" + s]] = shut
+        e[:, at["eyeLookOut" + s]], e[:, at["eyeLookIn" + s]] = np.clip(g[:, 0] * sign, 0, 1), np.clip(-g[:, 0] * sign, 0, 1)
+        e[:, at["eyeLookUp" + s]], e[:, at["eyeLookDown" + s]] = np.clip(g[:, 1], 0, 1), np.clip(-g[:, 1], 0, 1)
+    return e
+
+# %% ../nbs/07_rendered_faces.ipynb #3a489e8d
 def clip_params(
     number:int, # the person
     frames:int=100, # how many
@@ -505,25 +581,12 @@ def clip_params(
     fps:float=25.,
 )->FaceParams: # one smooth performance
     "Parameters of a rendered clip: head motion, speech, blinks, a passing expression."
-    rng = np.random.default_rng((seed, 3, number)); who, (move, at) = person(number, seed), _units(); T = frames
-    rot = smooth_track(rng, T, 3, .2, fps) * [6, 14, 4] + rng.normal(0, 1, 3) * [3, 8, 3]
-    e = np.zeros((T, len(at)), np.float32); talk = (smooth_track(rng, T, 1, .1, fps)[:, 0] > -.4)
-    talk = np.convolve(talk, np.ones(7) / 7)[3:3 + T]
-    e[:, at["jawOpen"]] = talk * np.clip(.22 + .22 * smooth_track(rng, T, 1, 2.2, fps)[:, 0], 0, 1)
-    for k in rng.choice(len(move), 6, replace=False):
-        v = np.clip(smooth_track(rng, T, 1, .25 if rng.random() < .5 else 1.2, fps)[:, 0] - .4, 0, 1)
-        for j in move[k]: e[:, j] = v
-    shut = np.zeros(T); k = int(rng.uniform(5, 40))
-    while k < T: shut = np.maximum(shut, np.clip(1.25 - np.abs(np.arange(T) - k) / 2.6, 0, 1)); k += int(rng.uniform(30, 110))
-    for s in ("Left", "Right"): e[:, at["eyeBlink" + s]] = np.clip(shut + .1, 0, 1)
-    g = smooth_track(rng, T, 2, .3, fps) * .25
-    for s, sign in (("Left", 1), ("Right", -1)):
-        e[:, at["eyeLookOut" + s]], e[:, at["eyeLookIn" + s]] = np.clip(g[:, 0] * sign, 0, 1), np.clip(-g[:, 0] * sign, 0, 1)
-        e[:, at["eyeLookUp" + s]], e[:, at["eyeLookDown" + s]] = np.clip(g[:, 1], 0, 1), np.clip(-g[:, 1], 0, 1)
-    move_t = np.concatenate([smooth_track(rng, T, 2, .2, fps) * .03 + rng.normal(0, .04, 2), np.zeros((T, 1))], 1)
+    rng, T = np.random.default_rng((seed, 3, number)), frames; who = person(number, seed)
+    rot = smooth_track(rng, T, 3, .2, fps) * [6, 14, 4] + rng.normal(0, 1, 3) * [3, 8, 3]; e = _performance(rng, T, fps)
+    move = np.concatenate([smooth_track(rng, T, 2, .2, fps) * .03 + rng.normal(0, .04, 2), np.zeros((T, 1))], 1)
     scale = .64 * np.exp(rng.normal(0, .08) + .02 * smooth_track(rng, T, 1, .2, fps)[:, 0])
     F32 = lambda x: torch.from_numpy(np.asarray(x, np.float32))
-    return FaceParams(who.id_coeff.expand(T, -1).clone(), F32(e), F32(rot * np.pi / 180), F32(move_t), F32(scale))
+    return FaceParams(who.id_coeff.expand(T, -1).clone(), F32(e), F32(rot * np.pi / 180), F32(move), F32(scale))
 
 # %% ../nbs/07_rendered_faces.ipynb #8bc2a09b
 def render_clip(
