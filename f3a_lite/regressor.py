@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['LAMBDAS', 'ResBlock', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss',
            'transformation_loss', 'coefficient_loss', 'warm_loss', 'sub_loss', 'move_params', 'move_picture',
-           'move_in_plane', 'cover', 'centring', 'undo', 'random_move', 'recolour', 'augment', 'mirror_params',
-           'look_again', 'LazyFrames', 'folded', 'save_regressor', 'load_regressor', 'RegressorTraining',
-           'RegressorTrainer', 'loss_shares', 'angle_difference', 'pose_error', 'rotation_angle', 'evaluate_rendered',
-           'finetune', 'regress_clip', 'jitter', 'pose_error_between_models', 'variance_share', 'revive', 'grow',
-           'train_regressor', 'f3a_train_regressor']
+           'move_in_plane', 'cover', 'centring', 'undo', 'random_move', 'recolour', 'augment', 'mirror_matrix',
+           'mirror_params', 'look_again', 'LazyFrames', 'folded', 'save_regressor', 'load_regressor',
+           'RegressorTraining', 'RegressorTrainer', 'loss_shares', 'angle_difference', 'pose_error', 'rotation_angle',
+           'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'pose_error_between_models', 'variance_share',
+           'revive', 'grow', 'train_regressor', 'f3a_train_regressor']
 
 # %% ../nbs/09_regressor.ipynb #1f17728b
-import copy, dataclasses, json, os, shutil, time
+import copy, dataclasses, functools, json, os, shutil, time
 from dataclasses import dataclass, asdict, field
 from pathlib import Path
 import numpy as np
@@ -271,28 +271,36 @@ def augment(
     return x + .02 * torch.randn(x.shape, generator=rng).to(dev) * strength, p
 
 # %% ../nbs/09_regressor.ipynb #9fb9572a
+@functools.lru_cache(1)
+def mirror_matrix()->torch.Tensor: # (K,K)
+    "From identity coefficients of the open model to those of the mirror image, as near as its components come (least squares)."
+    m, flip = open_model(), torch.tensor([-1., 1., 1.])
+    twin = torch.cdist(m.mean_shape * flip, m.mean_shape).argmin(1)  # (N,)
+    return torch.linalg.lstsq(m.id_basis.flatten(1).T, (m.id_basis[:, twin] * flip).flatten(1).T).solution
+
+# %% ../nbs/09_regressor.ipynb #5dfa35aa
 def mirror_params(
     params:FaceParams,
-    exp_names=(), # of the expression units; left and right change places; without names they stay
+    open_face:bool=False, # of the open model; another model's identity and expression stay as they are
 )->FaceParams:
-    "Parameters of the face in the mirror image. The identity stays as it is: its coefficients have no sides that could be swapped."
-    other = lambda n: n.replace("Left", "#").replace("Right", "Left").replace("#", "Right"); names = list(exp_names)
-    e = params.exp_coeff[:, [names.index(other(n)) for n in names]] if names else params.exp_coeff
+    "Parameters of the face in the mirror image."
     sign = lambda *v: torch.tensor(v).to(params.rotation)
-    return params.replace(exp_coeff=e, rotation=params.rotation * sign(1., -1., -1.), translation=params.translation * sign(-1., 1., 1.))
-
+    out = params.replace(rotation=params.rotation * sign(1., -1., -1.), translation=params.translation * sign(-1., 1., 1.))
+    if not open_face: return out
+    other = lambda n: n.replace("Left", "#").replace("Right", "Left").replace("#", "Right"); names = list(open_model().exp_names)
+    return out.replace(id_coeff=params.id_coeff @ mirror_matrix().T.to(params.id_coeff), exp_coeff=params.exp_coeff[:, [names.index(other(n)) for n in names]])
 
 # %% ../nbs/09_regressor.ipynb #8c8bc33a
 def look_again(
     net, # a Regressor
     images, # (B,3,H,W)
     params:FaceParams, # what it said at first
-    exp_names=(), # of the expression units; without names the mirror image has no say in identity and expression
+    open_face:bool=False, # they are of the open model; of another, the mirror image has no say in identity and expression
 )->FaceParams: # the mean of that, of what it says of the centred pictures, and of their mirror images
     "A second look at faces that are now in the middle."
     to = centring(params); x = move_picture(images, *to)  # (B,3,H,W)
-    p, q = (move_params(v, *undo(*to)) for v in (net(x), mirror_params(net(x.flip(3)), exp_names)))
-    three = params, p, q; shape = three if exp_names else three[:2]; mean = lambda n, of=three: sum(getattr(v, n) for v in of) / len(of)
+    p, q = (move_params(v, *undo(*to)) for v in (net(x), mirror_params(net(x.flip(3)), open_face)))
+    three = params, p, q; shape = three if open_face else three[:2]; mean = lambda n, of=three: sum(getattr(v, n) for v in of) / len(of)
     R = nearest_rotation(sum(euler_to_matrix(v.rotation) for v in three))  # (B,3,3)
     return FaceParams(mean("id_coeff", shape), mean("exp_coeff", shape), matrix_to_euler(R), mean("translation"), mean("scale"))
 
@@ -319,16 +327,16 @@ def folded(
 def predict(self:Regressor, images, batch:int=64, looks:int=None):
     "FaceParams of pictures (T,3,H,W) or LazyFrames; the open model's expression units are clipped to 0 to 1; `looks`: how often to look; None: as often as the network wants."
     m, net, dev, out = open_model(), folded(self), next(self.parameters()).device, []
-    names = m.exp_names if (self.cfg.K, self.cfg.L) == (m.K, m.L) else ()  # another model's units have no names
+    own = (self.cfg.K, self.cfg.L) == (m.K, m.L)  # another model's units have no names
     with torch.no_grad():
         for k in range(0, len(images), batch):
             x = images[k:k + batch]
             if x.shape[-2:] != (self.cfg.size, self.cfg.size): x = F.interpolate(x, (self.cfg.size, self.cfg.size), mode="bilinear", antialias=True, align_corners=False)
             p = net(x := x.to(dev))
-            for _ in range((looks or self.looks) - 1): p = look_again(net, x, p, names)
+            for _ in range((looks or self.looks) - 1): p = look_again(net, x, p, own)
             out.append(p.to("cpu"))
     p = FaceParams.stack(out)
-    return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if names else p
+    return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if own else p
 
 # %% ../nbs/09_regressor.ipynb #6fd13262
 def save_regressor(net, path, **info):
