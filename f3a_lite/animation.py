@@ -35,7 +35,8 @@ class Face:
 def _picture(path, frame):
     "A photo, or one frame of a video."
     if path.suffix.lower() not in VIDEOS: return read_image(path)
-    return [f for _, f in iter_frames(path, max_frames=(frame or 0) + 1)][-1]
+    for _, image in iter_frames(path, max_frames=(frame or 0) + 1): pass  # one frame in memory at a time
+    return image
 
 # %% ../nbs/17_animation.ipynb #ed255a5a
 def read_face(
@@ -239,15 +240,13 @@ def follow(
     driving, # a video or a prepared clip
     model:MorphableModel,
     params:str=PARAMS, # where the parameters come from
-    work="runs/clips", # folder for prepared clips
 )->tuple: # targets, driving frames, fps, video with the sound or None
     "The motion of a driving clip."
-    driving = Path(driving); out = driving if driving.is_dir() else make_folder(work) / driving.stem
-    new = not driving.is_dir() and needs_preparing(driving, out, params=params)
-    clip = prepare_clip(driving, out, model=model, params=params) if new else load_clip(out)
+    driving = Path(driving); film = not driving.is_dir(); out = make_folder("runs/clips") / driving.stem if film else driving
+    clip = prepare_clip(driving, out, model=model, params=params) if film and needs_preparing(driving, out, params=params) else load_clip(out)
     one = face_of_clip(clip, len(clip) // 2)
     same = np.linalg.norm(one.embedding - face.embedding) < KNOWN_DISTANCE and Path(source).resolve() in (driving.resolve(), clip.path.resolve())
-    return driven(face.params, clip.params, same), clip.images(range(len(clip))), clip.meta["fps"], None if driving.is_dir() else driving
+    return driven(face.params, clip.params, same), clip.images(range(len(clip))), clip.meta["fps"], driving if film else None
 
 # %% ../nbs/17_animation.ipynb #60137da6
 def move_towards(

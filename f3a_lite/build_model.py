@@ -11,7 +11,7 @@ import math
 import numpy as np
 import torch
 from .core import F3AError
-from .morphable import MorphableModel, FaceParams, REGIONS
+from .morphable import MorphableModel, FaceParams, REGIONS, mirror_twins
 from .projection import render_mesh, pose, to_pixels
 from .rasterizer import rasterize
 
@@ -150,8 +150,7 @@ def vote_landmarks(
             offset += (d / size).clamp(max=1.); count += 1
         rows.append(offset / count if count >= heads // 4 else None)
     # a face and its mirror image deserve the same landmarks: each view also hears the opposite one
-    twin = torch.cdist(model.mean_shape * torch.tensor([-1, 1, 1.]), model.mean_shape).argmin(1)
-    seen = list(rows)
+    twin, seen = mirror_twins(model.mean_shape), list(rows)
     for k, r in enumerate(seen):
         o = seen[len(yaws) - 1 - k]
         if o is not None: o = o[MIRROR][:, twin]; rows[k] = o if r is None else r + o

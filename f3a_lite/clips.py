@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['FORMAT', 'PARAM_SOURCES', 'PARAMS', 'PHOTOS', 'BLOCKS', 'PreparedClip', 'load_clip', 'check_source',
            'estimate_params', 'find_face', 'prepare_clip', 'write_clip', 'check_face_size', 'cut_frames',
-           'given_landmarks', 'needs_preparing', 'fingerprint', 'split_paths', 'prepare_one', 'prepare_rendered',
-           'annotated_face', 'prepare_item', 'choose_items', 'prepare_items', 'prepare_dataset', 'read_shard',
-           'write_manifest', 'expand_clips', 'prepare_photos', 'prepare_labelled', 'LabelledSet', 'prepare_people',
-           'f3a_prepare', 'split_frames', 'sample_pairs']
+           'annotated_track', 'given_landmarks', 'needs_preparing', 'fingerprint', 'split_paths', 'prepare_one',
+           'prepare_rendered', 'annotated_face', 'prepare_item', 'choose_items', 'prepare_items', 'prepare_dataset',
+           'read_shard', 'write_manifest', 'expand_clips', 'prepare_photos', 'prepare_labelled', 'LabelledSet',
+           'prepare_people', 'f3a_prepare', 'split_frames', 'sample_pairs']
 
 # %% ../nbs/10_prepared_clips.ipynb #a8a79bd7
 import functools, hashlib, json, os, shutil, sys, tempfile
@@ -169,15 +169,17 @@ class _atomic_folder:
         return False
 
 # %% ../nbs/10_prepared_clips.ipynb #3395360d
+def annotated_track(folder, times):
+    "Landmarks of a folder of .pts files as a Track, and what is wrong with them."
+    marks, ok, problems = read_annotated_frames(folder, len(times))
+    return Track(marks, ok, ok, np.array(times[:len(marks)])), problems
+
 def given_landmarks(source, times):
     "The user's own landmarks as a Track."
     source = Path(source)
-    if source.is_dir():
-        marks, ok, _ = read_annotated_frames(source, len(times))
-        return Track(marks, ok, ok, np.array(times[:len(marks)]))
-    else:
-        try: marks = np.load(source, allow_pickle=False)
-        except (OSError, ValueError) as e: raise F3AError(f"'{source}' holds no landmarks: give a folder of .pts files or a .npy of shape (frames, 68, 2).") from e
+    if source.is_dir(): return annotated_track(source, times)[0]
+    try: marks = np.load(source, allow_pickle=False)
+    except (OSError, ValueError) as e: raise F3AError(f"'{source}' holds no landmarks: give a folder of .pts files or a .npy of shape (frames, 68, 2).") from e
     if marks.shape != (len(times), 68, 2): raise F3AError(f"'{source}' holds landmarks of shape {marks.shape}, but the video has {len(times)} frames: expected ({len(times)}, 68, 2).")
     if not np.isfinite(marks).all(): raise F3AError(f"'{source}' holds landmarks that are not finite numbers.")
     ok = np.ones(len(times), bool)
@@ -244,9 +246,7 @@ def prepare_rendered(
 def annotated_face(item, max_frames=None): # a data set's item
     "The annotated landmarks as a Track (None where there are none), and what is wrong with them."
     if item.annotation is None: return None, []
-    times = [t for t, _ in iter_frames(item.video, video_info(item.video).fps, max_frames)]
-    marks, ok, problems = read_annotated_frames(item.annotation, len(times))
-    return Track(marks, ok, ok, np.array(times[:len(marks)])), problems
+    return annotated_track(item.annotation, [t for t, _ in iter_frames(item.video, video_info(item.video).fps, max_frames)])
 
 # %% ../nbs/10_prepared_clips.ipynb #2464e6d1
 def prepare_item(job):

@@ -270,12 +270,12 @@ def _cover(p, z, area, lo, hi, pick, k, height, width):
     return pixel[inside], zz[inside], t[:, None].expand_as(inside)[inside], w[inside]
 
 # %% ../nbs/01_rasterizer.ipynb #e18b8fc8
-def _winners(hits, n, none): # hits: groups of (pixel, depth, triangle, weights)
+def _winners(hits, n, none, device): # hits: groups of (pixel, depth, triangle, weights)
     "Nearest triangle of n pixels (`none` where there is none) and its weights."
-    depth = torch.full((n,), -torch.inf, device=hits[0][1].device); best = torch.full((n,), none, device=depth.device, dtype=torch.long)
+    depth = torch.full((n,), -torch.inf, device=device); best = torch.full((n,), none, device=device, dtype=torch.long)
     for pixel, z, _, _ in hits: depth.scatter_reduce_(0, pixel, z, "amax")
     for pixel, z, t, _ in hits: best.scatter_reduce_(0, pixel, torch.where(z == depth[pixel], t, none), "amin")
-    weights = torch.zeros(n, 3, device=depth.device)
+    weights = torch.zeros(n, 3, device=device)
     for pixel, z, t, w in hits:
         won = t == best[pixel]
         weights[pixel[won]] = w[won]
@@ -298,8 +298,7 @@ def rasterize_torch(
         if pick.any(): hits.append(_cover(p, z, area, lo, hi, pick, k, height, width))
         if k >= max(height, width): break
         k *= 2
-    if not hits: return torch.full((B, height, width), -1, device=v.device), torch.zeros(B, height, width, 3, device=v.device)
-    best, weights = _winners(hits, B * height * width, len(tri))
+    best, weights = _winners(hits, B * height * width, len(tri), v.device)
     return torch.where(best < len(tri), best, -1).view(B, height, width), weights.view(B, height, width, 3)
 
 # %% ../nbs/01_rasterizer.ipynb #9cec9f6e

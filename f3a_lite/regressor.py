@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from fastcore.basics import patch
 from fastcore.script import Param
 from .core import F3AError, add_leg, atomic_path, command, copy_weights, data_path, friendly_errors, get_device, load_checkpoint, make_folder, run_info, run_training, save_checkpoint, save_json, seed_everything, set_threads, to_tensor, update_average
-from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, open_model
+from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, mirror_twins, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks
 from .fitting import landmark_error, landmark_model
 from .rendered import RenderedSet, render_set
@@ -236,12 +236,12 @@ def undo(angle, zoom, shift):
 # %% ../nbs/09_regressor.ipynb #570151e3
 def random_move(B, rng, strength=1., params=None, centred=0.):
     "Angles (B,), zooms (B,) and shifts (B,2): anywhere, or, for a share `centred` of the faces, near the middle but for the errors of a first look."
-    dev = params.scale.device if centred else torch.device("cpu"); v = lambda *s: (torch.rand(*s, generator=rng) * 2 - 1).to(dev); u = lambda *s: v(*s) * strength
-    far = (torch.rand(B, generator=rng).to(dev) < (1 / 12 if strength else 0)).float()
+    v = lambda *s: torch.rand(*s, generator=rng) * 2 - 1; u = lambda *s: v(*s) * strength
+    far = (torch.rand(B, generator=rng) < (1 / 12 if strength else 0)).float()
     move = u(B) * .35, (u(B) * .18 + far * v(B) * .35).exp(), u(B, 2) * .12 + far[:, None] * v(B, 2) * .35
     if not centred: return move
-    angle, zoom, shift = centring(params); off, grow = v(B) * .12, (v(B) * .1).exp(); shift = (_in_plane(off, grow) @ shift[..., None])[..., 0] + v(B, 2) * .06
-    near = torch.rand(B, generator=rng).to(dev) < centred
+    angle, zoom, shift = centring(params.to("cpu")); off, grow = v(B) * .12, (v(B) * .1).exp(); shift = (_in_plane(off, grow) @ shift[..., None])[..., 0] + v(B, 2) * .06
+    near = torch.rand(B, generator=rng) < centred
     return torch.where(near, angle + off, move[0]), torch.where(near, zoom * grow, move[1]), torch.where(near[:, None], shift, move[2])
 
 # %% ../nbs/09_regressor.ipynb #4251735d
@@ -274,9 +274,8 @@ def augment(
 @functools.lru_cache(1)
 def mirror_matrix()->torch.Tensor: # (K,K)
     "From identity coefficients of the open model to those of the mirror image, as near as its components come (least squares)."
-    m, flip = open_model(), torch.tensor([-1., 1., 1.])
-    twin = torch.cdist(m.mean_shape * flip, m.mean_shape).argmin(1)  # (N,)
-    return torch.linalg.lstsq(m.id_basis.flatten(1).T, (m.id_basis[:, twin] * flip).flatten(1).T).solution
+    m = open_model(); mirrored = m.id_basis[:, mirror_twins(m.mean_shape)] * torch.tensor([-1., 1., 1.])  # (K,N,3)
+    return torch.linalg.lstsq(m.id_basis.flatten(1).T, mirrored.flatten(1).T).solution
 
 # %% ../nbs/09_regressor.ipynb #5dfa35aa
 def mirror_params(
@@ -599,11 +598,9 @@ def grow(
     return new.train(net.training)
 
 # %% ../nbs/09_regressor.ipynb #4d98057f
-def _begin(t, faces, old=None, name=""):
+def _begin(t, faces, old=None):
     "Weights of a run that has no checkpoint yet."
-    if old:
-        if dataclasses.replace(old.cfg, slope=t.cfg.net.slope, base=t.cfg.net.base) != t.cfg.net or old.cfg.base > t.cfg.net.base: raise F3AError(f"'{name}' holds a regressor of another shape: start from weights of the same preset, at most as wide.")
-        t.net.load_state_dict(grow(old, t.cfg.net.base).state_dict())
+    if old: t.net.load_state_dict(grow(old, t.cfg.net.base).state_dict())
     if faces is not None: print(f"{revive(t.net, faces.images(range(min(200, len(faces)))), .005 if old else 2.)} of {t.cfg.net.hidden} units drawn anew")
     t.average = copy_weights(t.net)
 
@@ -635,7 +632,8 @@ def train_regressor(
     "Train with progress bar, checkpoints and resume."
     out, t = make_folder(out), RegressorTrainer(cfg, faces, clips, device, face_model)
     old = load_regressor(init) if init else None
-    if not (out / "checkpoint.pt").exists(): _begin(t, faces, old, init)  # a run that goes on has this behind it
+    if old and (dataclasses.replace(old.cfg, slope=cfg.net.slope, base=cfg.net.base) != cfg.net or old.cfg.base > cfg.net.base): raise F3AError(f"'{init}' holds a regressor of another shape: start from weights of the same preset, at most as wide.")
+    if not (out / "checkpoint.pt").exists(): _begin(t, faces, old)  # a run that goes on has this behind it
     run_training(t, cfg.steps + cfg.sub_steps, out, minutes, save_every, "regressor")
     return _finish(t, out, test, command, old)
 
