@@ -1,26 +1,30 @@
 # Two commands set everything up: `make demo` and `make test`. A second run reuses the environment.
 PYTHON ?= python3
 VENV   ?= .venv
-PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary av,numba --constraint constraints.txt
+BIN     = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary av,numba --constraint constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test figures export clean
+.PHONY: demo test dev figures export clean
 
 demo: $(VENV)/.run
-	$(VENV)/bin/python -m f3a_lite.demo
+	$(BIN)/python -m f3a_lite.demo
 
+# One process a core; each test runs on one thread.
 test: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+dev: $(VENV)/.dev
 
 figures: $(VENV)/.dev
-	$(VENV)/bin/python benchmarks/figures.py
+	$(BIN)/python benchmarks/figures.py
 
 export: $(VENV)/.dev
-	$(VENV)/bin/nbdev_export && $(VENV)/bin/nbdev_clean
+	$(BIN)/nbdev_export && $(BIN)/nbdev_clean
 
 $(VENV)/.run: settings.ini setup.py constraints.txt
 	@echo "Setting up $(VENV): downloads torch and the other libraries, a few minutes on first use"
-	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools wheel
 	$(PIP) --no-build-isolation --editable .
 	touch $@

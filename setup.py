@@ -30,7 +30,7 @@ setup(
     author=cfg["author"],
     url=cfg["git_url"],
     license="Apache-2.0",
-    python_requires=f">={cfg['min_python']},<3.14",
+    python_requires=f">={cfg['min_python']},<3.15",
     packages=["f3a_lite", "f3a_lite.data_samples"],
     package_dir={"f3a_lite": "f3a_lite", "f3a_lite.data_samples": "data_samples"},
     package_data={"f3a_lite.data_samples": ["*"]},

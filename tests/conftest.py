@@ -2,6 +2,9 @@
 import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "agg")
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes run tests: one thread each, before numpy and torch start theirs
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "F3A_THREADS"):
+        os.environ.setdefault(name, "1")
 from pathlib import Path
 import numpy as np
 import pytest
