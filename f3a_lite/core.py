@@ -284,12 +284,14 @@ def load_checkpoint(
     "Read a checkpoint of the same run. Raises `F3AError` for anything else, with what differs."
     try:
         state = torch.load(path, map_location=device, weights_only=True)
+        assert isinstance(state, dict)
         difference = _difference(json.loads(state["config"]), json.loads(json.dumps(config)))
     except Exception as e:
-        raise F3AError(f"'{path}' is not a checkpoint that can be read: delete it to start anew.") from e
+        raise F3AError(f"'{path}' is not a checkpoint that can be read: delete it, and the run goes on from "
+                       "checkpoint-previous.pt, or begins anew where that is missing.") from e
     if difference:
         raise F3AError(f"'{path}' belongs to a run with {difference}: "
-                       "give another output folder, or delete it to start anew.")
+                       "give another output folder, or delete the checkpoints in this one to start anew.")
     return state
 
 # %% ../nbs/00_core.ipynb #35f28d5f
@@ -365,7 +367,7 @@ def run_training(
                 newest, saved = keep_checkpoint(trainer, out), trainer.done
     except DivergedError as e:
         good = f"'{newest}' (step {saved}) is good and was left as it was" if newest else "there is no checkpoint yet"
-        raise F3AError(f"{e} Lower the learning rate and give another output folder; {good}.") from e
+        raise DivergedError(f"{e} Lower the learning rate and give another output folder; {good}.") from e
     if asked:
         raise KeyboardInterrupt
     if trainer.done < total:
