@@ -239,11 +239,11 @@ def test_learning_rate_and_average_follow_their_formulas(clip, monkeypatch):
         rates.append(watch(t, monkeypatch)["lr"])
         share = min(.6, (k + 1) / (k + 10))
         mean = {name: share * mean[name] + (1 - share) * v.double() for name, v in t.G.state_dict().items()}
+        for name, v in mean.items():
+            assert torch.allclose(t.average[name].double(), v, atol=1e-5), (name, k)
     want = [1e-3 * min(1, (k + 1) / 20) * (.05 + .95 * (1 + math.cos(math.pi * k / n)) / 2) for k in range(n)]
     assert np.allclose(rates, want, rtol=1e-9)
     assert rates[0] < .06e-3 and max(rates) > 5 * rates[-1], "it rises, and it falls"
-    for name, v in mean.items():
-        assert torch.allclose(t.average[name].double(), v, atol=1e-5)
     now = t.G.state_dict()
     assert any(not torch.allclose(t.average[name], now[name], atol=1e-4) for name in now), "not a copy of the last weights"
     for name, v in t.averaged().state_dict().items():
