@@ -24,7 +24,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from fastcore.basics import patch
 from fastcore.script import Param
-from .core import F3AError, add_leg, atomic_path, command, copy_weights, data_path, friendly_errors, get_device, load_checkpoint, make_folder, run_info, run_training, save_checkpoint, save_json, seed_everything, set_threads, to_tensor, update_average
+from .core import DivergedError, F3AError, add_leg, atomic_path, command, copy_weights, data_path, find_checkpoint
+from .core import friendly_errors, get_device, load_checkpoint, make_folder, run_identity, run_info, run_training
+from .core import save_checkpoint, save_json, seed_everything, set_threads, sha256, to_tensor, update_average
 from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, mirror_twins, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks
 from .fitting import landmark_error, landmark_model
@@ -167,7 +169,6 @@ def move_params(
     t = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))
     return params.replace(rotation=matrix_to_euler(Q @ euler_to_matrix(params.rotation)), translation=t, scale=params.scale * zoom)
 
-
 # %% ../nbs/09_regressor.ipynb #bd05af9a
 def _in_plane(angle, zoom):
     "Matrices (B,2,2) of X' = M X + shift."
@@ -199,7 +200,6 @@ def _head_axes(params, size):
     d = X[None] - params.translation[:, None, None, :2] - .35 * params.scale[:, None, None, None] * R[:, None, None, :2, 2]
     back = torch.linalg.inv(M.mT @ M + (.15 * params.scale[:, None, None]) ** 2 * torch.eye(2, device=R.device)) @ M.mT  # damped: in profile M has no inverse
     return (back @ d.flatten(1, 2).mT).view(len(d), 2, size, size).unbind(1)
-
 
 # %% ../nbs/09_regressor.ipynb #33231df9
 def cover(
@@ -310,7 +310,6 @@ class LazyFrames:
     def __len__(self): return len(self.frames)
     def __getitem__(self, i): return to_tensor(np.asarray(self.frames[i.numpy() if isinstance(i, torch.Tensor) else i]))
 
-
 # %% ../nbs/09_regressor.ipynb #eec6d4b8
 def folded(
     net:Regressor,
@@ -387,20 +386,38 @@ class RegressorTraining:
         return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., centred=0., ema=0., fc1_lr=1.), **kw})
 
 # %% ../nbs/09_regressor.ipynb #d509b6fd
+def _check_compiler():
+    "Raise `F3AError` where there is no C++ compiler."
+    names = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
+    if not any(shutil.which(c) for c in names):
+        raise F3AError("--compile needs a C++ compiler, and none was found: install one, or leave --compile away.")
+
 class RegressorTrainer:
     "Holds everything of a run; `step` does one, `save` and `load` make it resumable."
-    def __init__(self, cfg, faces=None, clips=(), device=None, face_model=None):
+    def __init__(self,
+        cfg:RegressorTraining, # what to do
+        faces:RenderedSet=None, # labelled pictures
+        clips=(), # prepared clips
+        device=None, # None: the best there is
+        face_model:MorphableModel=None, # the model of the labels; None: the open model
+    ):
         seed_everything(cfg.seed)
         self.cfg, self.faces, self.clips, self.device = cfg, faces, list(clips), device or get_device()
         self.model = (face_model or open_model()).to(self.device)
-        if faces is None and cfg.steps: raise F3AError("The warm-up needs labelled faces: render some, or set the warm-up steps to 0.")
-        if not self.clips and cfg.sub_steps: raise F3AError("The second phase needs prepared clips: name them, or leave --sub_steps at 0.")
+        if faces is None and cfg.steps:
+            raise F3AError("The warm-up needs labelled faces: render some, or set the warm-up steps to 0.")
+        if not self.clips and cfg.sub_steps:
+            raise F3AError("The second phase needs prepared clips: name them, or leave --sub_steps at 0.")
         self.net = Regressor(cfg.net).to(self.device)
-        groups = [dict(params=[p for n, p in self.net.named_parameters() if n.startswith("fc1.") == first], factor=factor) for first, factor in ((False, 1.), (True, cfg.fc1_lr))]
+        first = [p for n, p in self.net.named_parameters() if n.startswith("fc1.")]
+        rest = [p for n, p in self.net.named_parameters() if not n.startswith("fc1.")]
+        groups = [dict(params=rest, factor=1.), dict(params=first, factor=cfg.fc1_lr)]
         self.opt = torch.optim.Adam(groups, lr=cfg.lr, betas=cfg.betas)
-        if cfg.compile and self.device.type == "cpu" and not any(shutil.which(c) for c in (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")): raise F3AError("--compile needs a C++ compiler, and none was found: install one, or leave --compile away.")
+        if cfg.compile and self.device.type == "cpu":
+            _check_compiler()
         self.features = torch.compile(self.net.features) if cfg.compile else self.net.features
         self.average = copy_weights(self.net)
+        self.init = None  # fingerprint of the weights that a second leg begins with
         self.done, self.seconds, self.log = 0, 0., []
 
 # %% ../nbs/09_regressor.ipynb #a9032760
@@ -426,14 +443,26 @@ def lr_at(self:RegressorTrainer, k):
 # %% ../nbs/09_regressor.ipynb #7db9c0d7
 @patch
 def step(self:RegressorTrainer):
-    "One step; gives the terms of the loss."
-    k, t0 = self.done, time.time(); x, truth = self.batch(k); self.net.train().norm.eval()  # means of 48 pictures would shake the pose by degrees
-    p = self.net.heads(self.features(x)); terms = warm_loss(self.model, p, truth, shp=self.cfg.shp) if k < self.cfg.steps else sub_loss(self.model, p, truth)
-    for gr in self.opt.param_groups: gr["lr"] = self.lr_at(k) * gr["factor"]
-    self.opt.zero_grad(); terms["total"].backward(); self.opt.step()
-    update_average(self.average, self.net, self.cfg.ema, k); self.done += 1; self.seconds += time.time() - t0
+    "One step; gives the terms of the loss. Raises `DivergedError`, before anything moves, where the loss is not finite."
+    k, t0 = self.done, time.time()
+    x, truth = self.batch(k)
+    self.net.train().norm.eval()  # means of 48 pictures would shake the pose by degrees
+    p = self.net.heads(self.features(x))
+    if k < self.cfg.steps:
+        terms = warm_loss(self.model, p, truth, shp=self.cfg.shp)
+    else:
+        terms = sub_loss(self.model, p, truth)
+    if not torch.isfinite(terms["total"]):
+        raise DivergedError(f"Training broke down at step {k} (the loss is not a finite number).")
+    for gr in self.opt.param_groups:
+        gr["lr"] = self.lr_at(k) * gr["factor"]
+    self.opt.zero_grad()
+    terms["total"].backward()
+    self.opt.step()
+    update_average(self.average, self.net, self.cfg.ema, k)
+    self.done += 1
+    self.seconds += time.time() - t0
     row = {n: round(float(v.detach()), 5) for n, v in terms.items()}
-    if not np.isfinite(row["total"]): raise F3AError(f"Training broke down at step {k} (the loss is no number): lower the learning rate, or resume from the last checkpoint.")
     self.log.append(dict(step=k, **row))
     return row
 
@@ -441,7 +470,8 @@ def step(self:RegressorTrainer):
 @patch
 def averaged(self:RegressorTrainer):
     "A regressor with the moving average of the weights."
-    net = Regressor(self.cfg.net).to(self.device); net.load_state_dict(self.average)
+    net = Regressor(self.cfg.net).to(self.device)
+    net.load_state_dict(self.average)
     return net.eval()
 
 @patch
@@ -450,17 +480,30 @@ def describe(self:RegressorTrainer):
     rows = self.log[-20:]
     return {k: f"{np.mean([r[k] for r in rows if k in r]):.3f}" for k in rows[-1] if k != "step"}
 
+# %% ../nbs/09_regressor.ipynb #6ec8be25
+@patch
+def identity(self:RegressorTrainer):
+    "What makes this run this one and no other; see `run_identity`."
+    return run_identity(asdict(self.cfg), ("steps", "sub_steps"), self.clips, self.faces, self.init)
+
 @patch
 def save(self:RegressorTrainer, path):
-    "A checkpoint, written atomically."
-    save_checkpoint(path, asdict(self.cfg), net=self.net.state_dict(), opt=self.opt.state_dict(), average=self.average, done=self.done, seconds=self.seconds, log=json.dumps(self.log))
+    "A checkpoint, written atomically. Raises `DivergedError` where it is not finite."
+    state = dict(net=self.net.state_dict(), opt=self.opt.state_dict(), average=self.average)
+    facts = dict(done=self.done, warm_up=self.cfg.steps, seconds=self.seconds, log=json.dumps(self.log))
+    save_checkpoint(path, self.identity(), **state, **facts)
 
 # %% ../nbs/09_regressor.ipynb #b549de9c
 @patch
 def load(self:RegressorTrainer, path):
     "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
-    s = load_checkpoint(path, asdict(self.cfg), self.device)
-    self.net.load_state_dict(s["net"]); self.opt.load_state_dict(s["opt"]); self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
+    s = load_checkpoint(path, self.identity(), self.device)
+    if s["warm_up"] != self.cfg.steps and s["done"] > min(s["warm_up"], self.cfg.steps):
+        raise F3AError(f"'{path}' is past its warm-up, or past the one that is asked for: leave --steps at {s['warm_up']}, "
+                       "or give another output folder.")
+    self.net.load_state_dict(s["net"])
+    self.opt.load_state_dict(s["opt"])
+    self.average, self.done, self.seconds, self.log = s["average"], s["done"], s["seconds"], json.loads(s["log"])
 
 # %% ../nbs/09_regressor.ipynb #b9ed865f
 def loss_shares(log, steps=(0, 1000)):
@@ -616,6 +659,10 @@ def _finish(t, out, test, command, old=None):
     return results
 
 # %% ../nbs/09_regressor.ipynb #694a08da
+def _fits(old, net): # configs
+    "Whether weights of the old config can begin a net of the new one: the same but for the slope, and at most as wide."
+    return dataclasses.replace(old, slope=net.slope, base=net.base) == net and old.base <= net.base
+
 def train_regressor(
     cfg:RegressorTraining, # what to do
     out, # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
@@ -629,11 +676,14 @@ def train_regressor(
     init=None, # weight file to start from, for a second leg
     face_model:MorphableModel=None, # the model of the labels; None: the open model
 )->dict: # errors on the test set
-    "Train with progress bar, checkpoints and resume."
+    "Train with progress bar, checkpoints and resume. Raises `F3AError` where weights or a checkpoint do not fit."
     out, t = make_folder(out), RegressorTrainer(cfg, faces, clips, device, face_model)
     old = load_regressor(init) if init else None
-    if old and (dataclasses.replace(old.cfg, slope=cfg.net.slope, base=cfg.net.base) != cfg.net or old.cfg.base > cfg.net.base): raise F3AError(f"'{init}' holds a regressor of another shape: start from weights of the same preset, at most as wide.")
-    if not (out / "checkpoint.pt").exists(): _begin(t, faces, old)  # a run that goes on has this behind it
+    if old and not _fits(old.cfg, cfg.net):
+        raise F3AError(f"'{init}' holds a regressor of another shape: start from weights of the same preset, at most as wide.")
+    t.init = sha256(init) if init else None
+    if not find_checkpoint(out):
+        _begin(t, faces, old)  # a run that goes on has this behind it
     run_training(t, cfg.steps + cfg.sub_steps, out, minutes, save_every, "regressor")
     return _finish(t, out, test, command, old)
 

@@ -1,0 +1,326 @@
+"The loop around a training: what is saved, what is refused, and what an interrupt leaves behind."
+import copy
+import json
+import os
+import signal
+import threading
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+import numpy as np
+import pytest
+import torch
+from f3a_lite import core, regressor, training
+from f3a_lite.core import DivergedError, F3AError, all_finite, find_checkpoint, friendly_errors, note_interrupts, run_identity
+from f3a_lite.core import run_training, save_checkpoint
+from f3a_lite.generator import GeneratorConfig
+from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
+from f3a_lite.rendered import render_set
+from f3a_lite.training import TrainConfig, Trainer
+
+CPU = torch.device("cpu")
+SMALL = GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))
+
+
+def small_trainer(clip, **kw):
+    "A trainer whose critic takes part from the first step on; a step takes a hundredth of a second."
+    cfg = dict(generator=SMALL, size=32, steps=6, batch=2, low_batch=2, low_share=0., adv_share=1.)
+    return Trainer(TrainConfig(**{**cfg, **kw}), [clip], device=CPU)
+
+
+def state(t):
+    "Everything of a trainer that a step changes, in full precision."
+    return copy.deepcopy({n: getattr(t, n).state_dict() for n in ("G", "D", "opt_G", "opt_D")} | {"average": t.average, "done": t.done})
+
+
+def read(path):
+    "A checkpoint as it lies on disk."
+    return torch.load(path, weights_only=True)
+
+
+def same(a, b):
+    "Whether two states are equal to the last bit."
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b))
+    return a == b
+
+
+class Counter:
+    "A trainer that counts; `at` maps a step to what happens in the middle of it."
+    def __init__(self, at=None):
+        self.done, self.at, self.half = 0, at or {}, False
+
+    def step(self):
+        self.half = True
+        self.at.get(self.done, lambda: None)()
+        self.half = False
+        self.done += 1
+
+    def describe(self):
+        return {}
+
+    def save(self, path):
+        assert not self.half, "saved in the middle of a step"
+        save_checkpoint(path, {}, done=self.done)
+
+    def load(self, path):
+        self.done = core.load_checkpoint(path, {})["done"]
+
+
+def press(number=signal.SIGINT):
+    "What Ctrl-C does."
+    signal.raise_signal(number)
+
+
+# ---- interrupts
+
+@pytest.mark.parametrize("place, seed", [("opt_D", 1), ("opt_G", 2), ("save", 3)])
+def test_interrupted_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_path, place, seed):
+    "In the critic's step, in the generator's, and while a checkpoint is written."
+    whole = small_trainer(clip)
+    for _ in range(6):
+        whole.step()
+    when = int(np.random.default_rng(seed).integers(1, 5))
+    t = small_trainer(clip)
+    owner, name = (t, "save") if place == "save" else (getattr(t, place), "step")
+    plain, pressed = getattr(owner, name), []
+
+    def pressing(*a, **k):
+        if t.done == when and not pressed:
+            pressed.append(press())
+        return plain(*a, **k)
+
+    setattr(owner, name, pressing)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(t, 6, tmp_path, save_every=-1)
+    assert pressed and t.done < 6
+    again = small_trainer(clip)
+    assert run_training(again, 6, tmp_path)
+    assert same(state(again), state(whole))
+    assert read(tmp_path / "checkpoint.pt")["G"]["to_rgb.0.weight"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_loop_after_the_step_with_a_sentence(tmp_path, capsys, number):
+    t = Counter({2: lambda: press(number)})
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stop, friendly_errors():
+        run_training(t, 9, tmp_path)
+    assert stop.value.code == 2 and "the same command goes on" in capsys.readouterr().err
+    assert read(tmp_path / "checkpoint.pt")["done"] == t.done == 3
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    again = Counter()
+    assert run_training(again, 9, tmp_path) and again.done == 9
+
+
+def test_a_second_interrupt_stops_at_once_and_saves_nothing(tmp_path):
+    def twice():
+        press()
+        press()
+        raise AssertionError("the second Ctrl-C was not heard")
+    with pytest.raises(KeyboardInterrupt):
+        run_training(Counter({3: twice}), 9, tmp_path)
+    assert find_checkpoint(tmp_path) is None
+
+
+def test_an_error_in_a_step_saves_nothing(tmp_path):
+    def break_down():
+        raise RuntimeError("out of memory")
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(RuntimeError):
+        run_training(Counter({3: break_down}), 9, tmp_path)
+    assert find_checkpoint(tmp_path) is None and signal.getsignal(signal.SIGINT) is before
+
+
+def test_training_works_off_the_main_thread(tmp_path):
+    done = []
+    worker = threading.Thread(target=lambda: done.append(run_training(Counter(), 5, tmp_path)))
+    worker.start()
+    worker.join(30)
+    assert done == [True]
+
+
+def test_a_signal_that_was_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with note_interrupts() as asked:
+            press()
+        assert asked == [] and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# ---- divergence, and the two checkpoints
+
+def nan_like(loss):
+    "A loss that is no number, with a gradient."
+    return loss * float("nan")
+
+
+@pytest.mark.parametrize("place", ["generator", "critic", "weights", "average", "last step"])
+def test_a_diverged_run_keeps_its_last_good_checkpoint(clip, tmp_path, monkeypatch, place):
+    t = small_trainer(clip)
+    loss, step = t.generator_loss, t.opt_G.step
+    if place == "generator":
+        t.generator_loss = lambda *a: nan_like(loss(*a)) if t.done == 3 else loss(*a)
+    if place == "critic":
+        plain = training.critic_loss
+        monkeypatch.setattr(training, "critic_loss", lambda *a: nan_like(plain(*a)) if t.done == 3 else plain(*a))
+
+    def spoil(*a):
+        step(*a)
+        if t.done == (5 if place == "last step" else 3):
+            tensor = t.average["to_rgb.0.weight"] if place == "average" else t.G.to_rgb[0].weight.data
+            tensor[0] = float("inf")
+    if place in ("weights", "average", "last step"):
+        t.opt_G.step = spoil
+    good = 5 if place == "last step" else 3
+    with pytest.raises(DivergedError) as e:
+        run_training(t, 6, tmp_path, save_every=-1)
+    assert f"checkpoint.pt' (step {good}) is good" in str(e.value) and "learning rate" in str(e.value)
+    newest, before = read(tmp_path / "checkpoint.pt"), read(tmp_path / "checkpoint-previous.pt")
+    assert (newest["done"], before["done"]) == (good, good - 1)
+    assert all_finite(newest) and all_finite(before)
+    if place in ("generator", "critic"):
+        assert all_finite(state(t)), "no optimiser has stepped on that loss"
+        name = "opt_G" if place == "generator" else "opt_D"
+        assert same(getattr(t, name).state_dict()["state"], newest[name]["state"])
+
+
+def test_a_run_that_diverges_before_its_first_checkpoint_says_so(clip, tmp_path):
+    t = small_trainer(clip)
+    loss = t.generator_loss
+    t.generator_loss = lambda *a: nan_like(loss(*a))
+    with pytest.raises(F3AError, match="there is no checkpoint yet"):
+        run_training(t, 6, tmp_path)
+    assert find_checkpoint(tmp_path) is None
+
+
+def test_a_diverged_regressor_keeps_its_last_good_checkpoint(tmp_path, monkeypatch):
+    faces = render_set(tmp_path / "faces", 4, progress=False)
+    t = RegressorTrainer(RegressorTraining(net=RegressorConfig(base=4, hidden=16), steps=4, batch=2), faces, device=CPU)
+    plain = regressor.warm_loss
+    monkeypatch.setattr(regressor, "warm_loss", lambda *a, **k: {n: nan_like(v) if t.done == 2 else v for n, v in plain(*a, **k).items()})
+    with pytest.raises(DivergedError, match="step 2"):
+        run_training(t, 4, tmp_path, save_every=-1)
+    assert read(tmp_path / "checkpoint.pt")["done"] == 2 and all_finite(t.net.state_dict())
+
+
+def test_finite_is_looked_for_at_every_depth():
+    good = dict(a=torch.ones(2), b=[dict(c=torch.ones(1), n=3)], t=(torch.tensor([1]), "text", 1.5))
+    assert all_finite(good)
+    for bad in (dict(good, a=torch.tensor([1., float("nan")])), dict(good, b=[dict(c=torch.tensor([float("inf")]))]),
+                dict(good, t=(float("nan"),))):
+        assert not all_finite(bad)
+
+
+def test_one_of_the_two_checkpoints_is_there_at_every_moment(tmp_path, monkeypatch):
+    t = Counter()
+    run_training(t, 3, tmp_path, save_every=-1)
+    assert [read(tmp_path / f"checkpoint{n}.pt")["done"] for n in ("", "-previous")] == [3, 2]
+    run_training(Counter(), 3, tmp_path)
+    assert [read(tmp_path / f"checkpoint{n}.pt")["done"] for n in ("", "-previous")] == [3, 2], "nothing new, nothing written"
+    replace_file, calls = os.replace, []
+
+    def cut(a, b):  # a power cut at each of the renames in turn
+        calls.append(b)
+        if len(calls) == cut.at:
+            raise RuntimeError("power cut")
+        return replace_file(a, b)
+    monkeypatch.setattr(core.os, "replace", cut)
+    for cut.at, newest in ((1, 3), (2, 3), (3, 3)):
+        calls.clear()
+        with pytest.raises(RuntimeError):
+            run_training(Counter(), 9, tmp_path, save_every=-1)
+        assert read(find_checkpoint(tmp_path))["done"] == newest
+        assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+# ---- whose checkpoint is it?
+
+def with_meta(clip, **facts):
+    "The clip with other facts in its meta."
+    return replace(clip, meta={**clip.meta, **facts})
+
+
+def test_resume_refuses_other_clips(clip, tmp_path):
+    t = small_trainer(clip)
+    t.step()
+    t.save(tmp_path / "c.pt")
+    moved = with_meta(clip, source="renamed.mp4")
+    Trainer(t.cfg, [replace(moved, path=tmp_path)], device=CPU).load(tmp_path / "c.pt")
+    for facts, words in ((dict(sha256="0" * 64), "other clips"), (dict(params="tuned"), "prepared in another way"),
+                         (dict(size=64), "prepared in another way"), (dict(crop=[0, 0, 9, 9]), "prepared in another way"),
+                         (dict(max_frames=7), "prepared in another way"), (dict(regressor="0" * 64), "prepared in another way")):
+        with pytest.raises(F3AError, match=f"c.pt.*{words}.*another output folder"):
+            Trainer(t.cfg, [with_meta(clip, **facts)], device=CPU).load(tmp_path / "c.pt")
+    with pytest.raises(F3AError, match="other clips"):
+        Trainer(t.cfg, [clip, clip], device=CPU).load(tmp_path / "c.pt")
+
+
+def test_resume_refuses_other_first_weights_and_settings(clip, tmp_path):
+    t = small_trainer(clip)
+    t.init = "a" * 64
+    t.step()
+    t.save(tmp_path / "c.pt")
+    for init in (None, "b" * 64):
+        other = small_trainer(clip)
+        other.init = init
+        with pytest.raises(F3AError, match="other first weights"):
+            other.load(tmp_path / "c.pt")
+    for kw, words in ((dict(lr=.1), "lr was 0.0008 and is 0.1"), (dict(seed=1), "seed was 0 and is 1"), (dict(still=.5), "still"),
+                      (dict(generator=replace(SMALL, flow_norm=False)), "generator.flow_norm was True and is False")):
+        other = small_trainer(clip, **kw)
+        other.init = "a" * 64
+        with pytest.raises(F3AError, match=f"other settings.*{words}"):
+            other.load(tmp_path / "c.pt")
+
+
+def test_a_finished_run_can_be_made_longer(clip, tmp_path):
+    assert run_training(small_trainer(clip, steps=2), 2, tmp_path)
+    longer = small_trainer(clip, steps=5, test_pairs=7)
+    assert run_training(longer, 5, tmp_path) and [r["step"] for r in longer.log] == list(range(5))
+    assert longer.opt_G.param_groups[0]["lr"] == longer.lr_at(4), "the schedule of the new length"
+
+
+def test_what_makes_a_run(clip):
+    cfg = asdict(TrainConfig())
+    this = run_identity(cfg, ("steps", "test_pairs"), [clip])
+    assert "steps" not in this and "test_pairs" not in this and this["lr"] == cfg["lr"] and this["generator"]["warp"] is False
+    assert this["clips"][0]["sha256"] == clip.meta["sha256"] and json.loads(json.dumps(this)) == this
+
+
+def test_resume_of_a_regressor_refuses_other_faces_and_clips(clip, tmp_path):
+    sets = {seed: render_set(tmp_path / str(seed), 4, seed=seed, progress=False) for seed in (0, 1)}
+
+    def trainer(seed=0, clips=(), steps=2, sub_steps=0, init=None):
+        cfg = RegressorTraining(net=RegressorConfig(base=4, hidden=16), steps=steps, sub_steps=sub_steps, batch=2)
+        t = RegressorTrainer(cfg, sets[seed], clips, device=CPU)
+        t.init = init
+        return t
+    assert run_training(trainer(), 2, tmp_path)
+    for kw, words in ((dict(seed=1), "other labelled faces"), (dict(clips=[clip]), "other clips"), (dict(init="a"), "other first weights")):
+        with pytest.raises(F3AError, match=words):
+            run_training(trainer(**kw), 2, tmp_path)
+    longer = trainer(steps=3)
+    assert run_training(longer, 3, tmp_path) and longer.done == 3
+    with pytest.raises(F3AError, match="leave --steps at 3"):
+        trainer(steps=2).load(tmp_path / "checkpoint.pt")
+    t = trainer(clips=[clip], steps=1, sub_steps=1)
+    t.step()
+    t.step()
+    t.save(tmp_path / "two.pt")
+    with pytest.raises(F3AError, match="past its warm-up.*leave --steps at 1"):
+        trainer(clips=[clip], steps=2, sub_steps=1).load(tmp_path / "two.pt")
+    trainer(clips=[clip], steps=1, sub_steps=9).load(tmp_path / "two.pt")
+
+
+def test_a_file_that_is_no_checkpoint(tmp_path):
+    for name, content in (("text", "junk"), ("tensor", torch.ones(3)), ("dict", {"config": 3}), ("list", {"config": "[]"})):
+        path = tmp_path / f"{name}.pt"
+        torch.save(content, path) if name != "text" else path.write_text(content)
+        with pytest.raises(F3AError, match=f"{name}.pt' is not a checkpoint"):
+            core.load_checkpoint(path, {})
