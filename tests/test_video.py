@@ -1,13 +1,14 @@
 "Videos and photos as phones make them, and as they should not be."
-import re
+import os, re, shutil, socket
 import numpy as np
 import pytest
 from PIL import Image
 from conftest import run_command, write_movie
-from f3a_lite.animation import f3a_animate
+from f3a_lite.animation import f3a_animate, write_video
 from f3a_lite.clips import f3a_prepare, load_clip, prepare_clip
 from f3a_lite.core import F3AError
-from f3a_lite.landmarks import iter_frames, read_image, track_frames, upright, video_info
+from f3a_lite import landmarks
+from f3a_lite.landmarks import iter_frames, open_media, read_image, track_frames, upright, video_info
 
 
 @pytest.fixture(scope="session")
@@ -127,3 +128,113 @@ def test_own_landmarks_replace_the_tracker(tmp_path, shots):
     c = prepare_clip(p, tmp_path / "c", landmarks=tmp_path / "l.npy", progress=False); assert len(c) == 8
     np.save(tmp_path / "short.npy", t.landmarks[:3])
     with pytest.raises(F3AError, match="expected"): prepare_clip(p, tmp_path / "d", landmarks=tmp_path / "short.npy", progress=False)
+
+
+# A text under a video's name must not open other files
+
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsecret.ts\n#EXT-X-ENDLIST\n"
+SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+LISTS = {"concat.mp4": "ffconcat version 1.0\nfile secret.mp4\n", "safe.mov": "ffconcat version 1.0\nfile \'secret.mp4\'\n", "list.m3u8": HLS, "hls.mp4": HLS, "call.sdp": SDP, "sdp.mp4": SDP,
+         "dash.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S"><Period><AdaptationSet mimeType="video/mp4"><Representation id="0" bandwidth="1"><BaseURL>secret.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>',
+         "p%d.png.mp4": "x", "net.mp4": "ffconcat version 1.0\nfile http://127.0.0.1:PORT/x.mp4\n"}
+
+
+@pytest.fixture
+def beside(tmp_path, shots):
+    "A video and pictures that nobody has asked for."
+    write_movie(tmp_path / "secret.mp4", shots[:3])
+    write_movie(tmp_path / "secret.ts", shots[:3])
+    for k in range(3):
+        Image.fromarray(shots[k]).save(tmp_path / f"p{k}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_files_is_no_video(beside, name):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        s.setblocking(False)
+        (beside / name).write_text(LISTS[name].replace("PORT", str(s.getsockname()[1])))
+        for read in (open_media, video_info, lambda p: list(iter_frames(p))):
+            with pytest.raises(F3AError, match="not a video"):
+                read(beside / name)
+        with pytest.raises(BlockingIOError):
+            s.accept()  # nobody has called
+
+
+def test_the_lists_would_open_their_siblings(beside):
+    "What the tests above guard against is real: FFmpeg left alone follows these lists."
+    import av
+    for name in ("concat.mp4", "list.m3u8"):
+        (beside / name).write_text(LISTS[name])
+        with av.open(str(beside / name)) as c:
+            assert next(c.decode(video=0)).width == 480
+
+
+def test_the_format_is_looked_at_again(beside, monkeypatch):
+    "Should a build of FFmpeg not know the option, the format's name still decides."
+    import av
+    (beside / "concat.mp4").write_text(LISTS["concat.mp4"])
+    opened, closed = av.open, []
+    def careless(*args, **kw):
+        kw.pop("container_options")
+        c = opened(*args, **kw)
+        closed.append(c)
+        return c
+    monkeypatch.setattr(av, "open", careless)
+    with pytest.raises(F3AError, match="format 'concat'"):
+        open_media(beside / "concat.mp4")
+    assert len(closed) == 1
+    with open_media(beside / "secret.mp4") as c:
+        assert "mp4" in c.format.name
+
+
+def test_only_local_files_are_read(beside):
+    for name in ("http://127.0.0.1:9/x.mp4", "concat:secret.mp4|secret.mp4", "subfile,,start,0,end,9,,:secret.mp4", "data:video/mp4;base64,AAAA"):
+        with pytest.raises(F3AError):
+            open_media(name)
+
+
+def test_pictures_are_videos_of_one_frame(tmp_path, shots):
+    "A single photo, and one whose name looks like a pattern: only itself."
+    for name in ("a.png", "p%d.png"):
+        Image.fromarray(shots[0]).save(tmp_path / name)
+        Image.fromarray(shots[1]).save(tmp_path / "p0.png")
+        frames = [f for _, f in iter_frames(tmp_path / name)]
+        assert len(frames) == 1 and np.array_equal(frames[0], shots[0]) and video_info(tmp_path / name).frames == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no colons in names on Windows")
+def test_a_name_like_an_address_is_a_file(tmp_path, video, shots, monkeypatch):
+    "Read, written, and taken for its sound; from within its folder, where the name stands alone."
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(video, "12:30.mp4")
+    assert video_info("12:30.mp4").frames == 472 and next(iter_frames("12:30.mp4"))[1].shape == (360, 640, 3)
+    write_video(shots[:4], "http:x.mp4", 8, audio_from="12:30.mp4")
+    info = video_info("http:x.mp4")
+    assert len(list(iter_frames("http:x.mp4"))) == 4 and info.has_audio and sorted(os.listdir()) == ["12:30.mp4", "http:x.mp4"]
+
+
+def test_sound_is_taken_from_no_list(beside, video, shots, monkeypatch):
+    "Even where the list was taken for a video that has sound."
+    from f3a_lite import animation
+    shutil.copy(video, beside / "secret.mp4")
+    (beside / "concat.mp4").write_text(LISTS["concat.mp4"])
+    monkeypatch.setattr(animation, "video_info", lambda p: landmarks.VideoInfo(p, 25., 8, 8, 1, True))
+    with pytest.raises(F3AError, match="not a video"):
+        write_video(shots[:2], beside / "out.mp4", audio_from=beside / "concat.mp4")
+    assert not (beside / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("ending,codec", [("mp4", "libx264"), ("mov", "libx264"), ("m4v", "libx264"), ("mkv", "libx264"), ("webm", "libvpx"), ("avi", "mpeg4"), ("mpg", "mpeg1video"), ("ts", "libx264"), ("flv", "libx264")])
+def test_every_usual_container_is_read(tmp_path, shots, ending, codec):
+    p = write_movie(tmp_path / f"v.{ending}", shots, codec=codec)
+    frames = [f for _, f in iter_frames(p)]
+    assert len(frames) == 8 and np.abs(frames[0].astype(float) - shots[0]).mean() < 12
+
+
+def test_moving_gif_is_read(tmp_path, shots):
+    ims = [Image.fromarray(f) for f in shots[:3]]
+    ims[0].save(tmp_path / "v.gif", save_all=True, append_images=ims[1:], duration=40)
+    assert len([f for _, f in iter_frames(tmp_path / "v.gif")]) == 3
