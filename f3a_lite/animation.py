@@ -5,22 +5,23 @@
 # %% auto #0
 __all__ = ['BUNDLED', 'GESTURES', 'SYNTHETIC', 'BUNDLED_FRAME', 'Face', 'read_face', 'face_of_clip', 'default_weights', 'knows',
            'animate', 'gesture', 'scripted', 'driven', 'picture_stream', 'write_video', 'even_size', 'open_sound',
-           'copy_sound', 'write_gif', 'contact_sheet', 'follow', 'move_towards', 'plan_motion', 'f3a_animate']
+           'copy_sound', 'write_gif', 'contact_sheet', 'driving_clip', 'follow', 'move_towards', 'plan_motion',
+           'f3a_animate']
 
 # %% ../nbs/17_animation.ipynb #3242cd4c
-import dataclasses, sys
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
 import torch
 from fastcore.script import Param
-from .core import command, F3AError, friendly_errors, get_device, set_threads, make_folder, atomic_path, data_path, to_image, to_tensor, tile_images, flow_to_rgb
+from .core import command, F3AError, friendly_errors, get_device, set_threads, atomic_path, data_path, to_image, to_tensor, tile_images, flow_to_rgb
 from .morphable import FaceParams, MorphableModel, open_model
-from .projection import render_mesh, from_pixels
+from .projection import render_mesh, from_pixels, to_pixels
 from .flow import facial_flow, extend_flow, warp_by_flow, interpolate_params, reenact
-from .landmarks import read_image, write_image, track_frames, iter_frames, video_info, head_crop, crop_square, resize_square, to_crop, face_embedding, KNOWN_DISTANCE, VIDEOS
-from .clips import load_clip, prepare_clip, needs_preparing, check_face_size, PARAMS, check_source, estimate_params
+from .landmarks import read_image, write_image, track_frames, iter_frames, video_info, head_crop, crop_square, resize_square, to_crop, face_embedding, file_url, open_media, KNOWN_DISTANCE, VIDEOS
+from .clips import load_clip, prepare_clip, needs_preparing, clip_folders, own_folder, check_face_size, PARAMS, check_source, estimate_params
 from .generator import Generator, load_generator
 
 # %% ../nbs/17_animation.ipynb #7c0b88d6
@@ -59,11 +60,15 @@ def read_face(
     return Face(to_tensor(crop)[None], estimate_params(params, model, marks, track.found, crop[None]), face_embedding(image, track.landmarks[0]))
 
 # %% ../nbs/17_animation.ipynb #8823e927
-def face_of_clip(clip, frame):
+def face_of_clip(
+    clip, # a prepared clip, of a real or of a rendered person
+    frame:int, # which of its frames
+)->Face:
     "One frame of a prepared clip as a Face."
-    from f3a_lite.training import describe_people
-    one = dataclasses.replace(clip, frames=clip.frames[frame:frame + 1], landmarks=clip.landmarks[frame:frame + 1], found=np.array([True]))
-    return Face(clip.images(frame), clip.params[frame], np.array(describe_people([one], 1)[0]))
+    size = clip.frames.shape[1]
+    marks = torch.nn.functional.pad(clip.landmarks[frame], (0, 1))
+    points = to_pixels(marks[None], size, size)[0, :, :2].numpy()
+    return Face(clip.images(frame), clip.params[frame], face_embedding(np.asarray(clip.frames[frame]), points))
 
 # %% ../nbs/17_animation.ipynb #317a9792
 BUNDLED = ("t_warp.safetensors", "f3a_gan.safetensors")
@@ -168,23 +173,28 @@ def picture_stream(out, im, rate):
 def write_video(
     frames, # (T,3,H,W) in [0,1], or a list of (H,W,3) uint8
     path, # .mp4
-    fps:float=25.,
+    fps:float=25., # frames a second
     audio_from=None, # a video whose sound is copied
 )->Path:
     "Write an H.264 MP4 that says in its metadata that it is synthetic. Raises `F3AError` where the system refuses."
     import av
     path, ims = Path(path), [even_size(to_image(f)) for f in frames]
-    if path.suffix.lower() != ".mp4": raise F3AError(f"'{path.name}': videos are written as .mp4.")
-    if not ims: raise F3AError("There are no frames to write.")
+    if path.suffix.lower() != ".mp4":
+        raise F3AError(f"'{path.name}': videos are written as .mp4.")
+    if not ims:
+        raise F3AError("There are no frames to write.")
     rate = Fraction(fps).limit_denominator(1001)
-    with atomic_path(path) as tmp, av.open(str(tmp), "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}) as out:
+    options = {"movflags": "use_metadata_tags+faststart"}
+    with atomic_path(path) as tmp, av.open(file_url(tmp), "w", format="mp4", options=options) as out:
         out.metadata.update(comment=SYNTHETIC, description=SYNTHETIC, synthetic="true")
         st, sound = picture_stream(out, ims[0], rate), open_sound(audio_from, out)
         for k, im in enumerate(ims):
-            f = av.VideoFrame.from_ndarray(np.ascontiguousarray(im), format="rgb24"); f.pts, f.time_base = k, 1 / rate
+            f = av.VideoFrame.from_ndarray(np.ascontiguousarray(im), format="rgb24")
+            f.pts, f.time_base = k, 1 / rate
             out.mux(st.encode(f))
         out.mux(st.encode())
-        if sound: copy_sound(*sound, out, len(ims) / rate)
+        if sound:
+            copy_sound(*sound, out, len(ims) / rate)
     return path
 
 # %% ../nbs/17_animation.ipynb #e6e0598a
@@ -195,9 +205,9 @@ def even_size(im): # (H,W,3)
 
 def open_sound(path, out):
     "The source container and an audio stream like its own in `out`; None where there is no sound."
-    import av
-    if path is None or not video_info(path).has_audio: return None
-    src = av.open(str(path))
+    if path is None or not video_info(path).has_audio:
+        return None
+    src = open_media(path)
     return src, out.add_stream_from_template(src.streams.audio[0])
 
 # %% ../nbs/17_animation.ipynb #7deec93a
@@ -234,19 +244,37 @@ def contact_sheet(
     return tile_images([x for r in rows for x in r], ncols=len(idx))
 
 # %% ../nbs/17_animation.ipynb #ce120a15
+def driving_clip(
+    driving, # a video or a prepared clip
+    model:MorphableModel=None, # None: the open model
+    params:str=PARAMS, # where the parameters come from
+):
+    "A driving video, prepared into runs/clips unless it is there, or a prepared clip."
+    driving = Path(driving)
+    if not driving.exists():
+        raise F3AError(f"The driving video '{driving}' does not exist: check the name.")
+    if driving.is_dir():
+        return load_clip(driving)
+    with own_folder("runs/clips") as clips:
+        out = clip_folders([driving], clips)[0]
+        if needs_preparing(driving, out, params=params, model=model):
+            return prepare_clip(driving, out, model=model, params=params)
+        return load_clip(out)
+
 def follow(
     face:Face, # the source
     source, # where it came from: the same clip, or another
     driving, # a video or a prepared clip
-    model:MorphableModel,
+    model:MorphableModel, # of the parameters
     params:str=PARAMS, # where the parameters come from
 )->tuple: # targets, driving frames, fps, video with the sound or None
     "The motion of a driving clip."
-    driving = Path(driving); film = not driving.is_dir(); out = make_folder("runs/clips") / driving.stem if film else driving
-    clip = prepare_clip(driving, out, model=model, params=params) if film and needs_preparing(driving, out, params=params) else load_clip(out)
+    clip = driving_clip(driving, model, params)
     one = face_of_clip(clip, len(clip) // 2)
-    same = np.linalg.norm(one.embedding - face.embedding) < KNOWN_DISTANCE and Path(source).resolve() in (driving.resolve(), clip.path.resolve())
-    return driven(face.params, clip.params, same), clip.images(range(len(clip))), clip.meta["fps"], driving if film else None
+    same_file = Path(source).resolve() in (Path(driving).resolve(), clip.path.resolve())
+    same = same_file and np.linalg.norm(one.embedding - face.embedding) < KNOWN_DISTANCE
+    sound = None if Path(driving).is_dir() else Path(driving)
+    return driven(face.params, clip.params, same), clip.images(range(len(clip))), clip.meta["fps"], sound
 
 # %% ../nbs/17_animation.ipynb #60137da6
 def move_towards(
@@ -262,15 +290,29 @@ def move_towards(
     return interpolate_params(face.params, reenact(face.params, other.params, translation=False), theta)
 
 # %% ../nbs/17_animation.ipynb #e5848ead
-def plan_motion(face, source, driving=None, to=None, script=None, model=None, fps=25., params=PARAMS):
-    "Targets, driving frames, fps and sound for one of the three kinds of motion."
+def plan_motion(
+    face:Face, # the source
+    source, # where it came from
+    driving=None, # a video or a prepared clip
+    to=None, # a photo
+    script:str=None, # words of GESTURES
+    model:MorphableModel=None, # None: the open model
+    fps:float=25., # of a script, and of the way to a photo
+    params:str=PARAMS, # where the parameters come from
+)->tuple: # targets, driving frames or None, fps, video with the sound or None
+    "One of the three kinds of motion. Raises `F3AError` where two are asked for."
     model = model or open_model()
-    if sum(x is not None for x in (driving, to, script)) > 1: raise F3AError("Choose one of --driving, --to and --script.")
-    if driving is not None: return follow(face, source, driving, model, params)
-    if to is not None: return move_towards(face, to, model, fps, params), None, fps, None
+    if sum(x is not None for x in (driving, to, script)) > 1:
+        raise F3AError("Choose one of --driving, --to and --script.")
+    if driving is not None:
+        return follow(face, source, driving, model, params)
+    if to is not None:
+        return move_towards(face, to, model, fps, params), None, fps, None
     return scripted(face.params, script or "smile,blink,turn", fps, model), None, fps, None
 
 # %% ../nbs/17_animation.ipynb #17e82c37
+BUNDLED_FRAME = 255 # of the bundled clip: facing the camera, mouth nearly closed
+
 @command
 def f3a_animate(
     source:Param("photo, video or prepared clip with the face to animate; default: the bundled clip", nargs="?", opt=False)=None,
@@ -287,14 +329,16 @@ def f3a_animate(
     threads:Param("number of threads; default all cores", int)=None,
 ):
     "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, output)."
-    with friendly_errors():
-        set_threads(threads); out = make_folder(out)
+    with friendly_errors(), own_folder(out) as out:
+        set_threads(threads)
         check_source(params)
         G = load_generator(weights or default_weights(), get_device(device))
-        bundled = source is None
+        if frame is None:
+            frame = 0 if source else BUNDLED_FRAME
         source = Path(source) if source else data_path("woman_laughing.mp4")
-        if not source.exists(): raise F3AError(f"The source '{source}' does not exist: check the name.")
-        face = read_face(source, frame=frame if frame is not None else (BUNDLED_FRAME if bundled else 0), params=params)
+        if not source.exists():
+            raise F3AError(f"The source '{source}' does not exist: check the name.")
+        face = read_face(source, frame=frame, params=params)
         targets, frames, fps, sound = plan_motion(face, source, driving, to, script, params=params)
         if not knows(G, face) and not paint:
             print("These weights were not trained on this face: the photo is warped by the flow, nothing is painted (--paint tries all the same).")
@@ -304,5 +348,3 @@ def f3a_animate(
         write_gif([f for f in made["output"][::2]], out / f"{name}.gif", fps / 2)
         write_image(contact_sheet(face, made, frames), out / f"{name}.png")
         print(f"wrote {out / name}.mp4, .gif and .png ({len(targets)} frames)")
-
-BUNDLED_FRAME = 255 # of the bundled clip: facing the camera, mouth nearly closed

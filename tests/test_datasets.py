@@ -135,7 +135,7 @@ def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
     go("two", workers=2); assert all_bytes(tmp_path / "one") == all_bytes(tmp_path / "two")
     for i in range(2): go("parts", shard=f"{i}/2")
     parts = {k: v for k, v in all_bytes(tmp_path / "parts").items() if "manifest" not in k}; assert parts == {k: v for k, v in all_bytes(tmp_path / "one").items() if "manifest" not in k}
-    (tmp_path / "one" / "photos_00001" / "params.safetensors").unlink(); (tmp_path / "one" / "manifest.json").unlink(); (tmp_path / "one" / ".photos_00001-x").mkdir()
+    (tmp_path / "one" / "photos_00001" / "params.safetensors").unlink(); (tmp_path / "one" / "manifest.json").unlink(); (tmp_path / "one" / ".f3a_lite-x").mkdir(); (tmp_path / "one" / ".f3a_lite-x" / "f3a_lite-temporary.json").write_text(json.dumps({"clip": "photos_00001"}))
     go("one"); assert all_bytes(tmp_path / "one") == all_bytes(tmp_path / "two") and not list((tmp_path / "one").glob(".*"))
     before = m["folders"]; write_image(np.zeros((150, 150, 3), np.uint8), str(root / "sub" / "p0.jpg")); after = go("one")["folders"]
     assert [k for k in before if before[k] != after[k]] == ["photos_00000"]

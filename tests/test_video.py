@@ -1,13 +1,16 @@
 "Videos and photos as phones make them, and as they should not be."
-import re
+import os, re, shutil, socket
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from conftest import run_command, write_movie
-from f3a_lite.animation import f3a_animate
+from f3a_lite.animation import f3a_animate, write_video
 from f3a_lite.clips import f3a_prepare, load_clip, prepare_clip
 from f3a_lite.core import F3AError
-from f3a_lite.landmarks import iter_frames, read_image, track_frames, upright, video_info
+from f3a_lite import landmarks
+from f3a_lite.landmarks import Track, Tracker, crop_square, detect_faces, eye_opening, face_embedding, frame_files, head_crop, iter_frames, laplacian_variance
+from f3a_lite.landmarks import mouth_opening, open_media, place_landmarks, read_image, resize_square, to_crop, track_frames, upright, video_info, write_image
 
 
 @pytest.fixture(scope="session")
@@ -90,12 +93,16 @@ def test_bad_photos_give_one_sentence(tmp_path, capsys, make):
     assert not list((tmp_path / "out").glob("*"))
 
 
-def test_small_faces(tmp_path, shots):
-    "A face of 40 pixels is either found or refused in a sentence; one of 20 is refused."
-    for width, must in ((110, True), (50, None), (26, False)):
-        p = write_movie(tmp_path / f"{width}.mp4", [np.asarray(Image.fromarray(f).resize((width * 2, width))) for f in shots])
-        try: c = prepare_clip(p, tmp_path / f"c{width}", progress=False); assert must is not False and len(c) == 8
-        except F3AError as e: assert not must and "face" in str(e).lower()
+@pytest.mark.parametrize("width,found", [(110, True), (50, True), (26, False)])
+def test_small_faces(tmp_path, shots, width, found):
+    "Faces are found down to a size, and refused in a sentence below it."
+    p = write_movie(tmp_path / "v.mp4", [np.asarray(Image.fromarray(f).resize((width * 2, width))) for f in shots])
+    if found:
+        assert len(prepare_clip(p, tmp_path / "c", progress=False)) == 8
+    else:
+        with pytest.raises(F3AError, match="[Ff]ace"):
+            prepare_clip(p, tmp_path / "c", progress=False)
+        assert [q.name for q in tmp_path.iterdir()] == ["v.mp4"]
 
 
 def test_several_faces_take_the_largest(shots):
@@ -127,3 +134,314 @@ def test_own_landmarks_replace_the_tracker(tmp_path, shots):
     c = prepare_clip(p, tmp_path / "c", landmarks=tmp_path / "l.npy", progress=False); assert len(c) == 8
     np.save(tmp_path / "short.npy", t.landmarks[:3])
     with pytest.raises(F3AError, match="expected"): prepare_clip(p, tmp_path / "d", landmarks=tmp_path / "short.npy", progress=False)
+
+
+# A text under a video's name must not open other files
+
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsecret.ts\n#EXT-X-ENDLIST\n"
+SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+LISTS = {"concat.mp4": "ffconcat version 1.0\nfile secret.mp4\n", "safe.mov": "ffconcat version 1.0\nfile \'secret.mp4\'\n", "list.m3u8": HLS, "hls.mp4": HLS, "call.sdp": SDP, "sdp.mp4": SDP,
+         "dash.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S"><Period><AdaptationSet mimeType="video/mp4"><Representation id="0" bandwidth="1"><BaseURL>secret.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>',
+         "p%d.png.mp4": "x", "net.mp4": "ffconcat version 1.0\nfile http://127.0.0.1:PORT/x.mp4\n"}
+
+
+@pytest.fixture
+def beside(tmp_path, shots):
+    "A video and pictures that nobody has asked for."
+    write_movie(tmp_path / "secret.mp4", shots[:3])
+    write_movie(tmp_path / "secret.ts", shots[:3])
+    for k in range(3):
+        Image.fromarray(shots[k]).save(tmp_path / f"p{k}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_files_is_no_video(beside, name):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        s.setblocking(False)
+        (beside / name).write_text(LISTS[name].replace("PORT", str(s.getsockname()[1])))
+        for read in (open_media, video_info, lambda p: list(iter_frames(p))):
+            with pytest.raises(F3AError, match="not a video"):
+                read(beside / name)
+        with pytest.raises(BlockingIOError):
+            s.accept()  # nobody has called
+
+
+def test_the_lists_would_open_their_siblings(beside):
+    "What the tests above guard against is real: FFmpeg left alone follows these lists."
+    import av
+    for name in ("concat.mp4", "list.m3u8"):
+        (beside / name).write_text(LISTS[name])
+        with av.open(str(beside / name)) as c:
+            assert next(c.decode(video=0)).width == 480
+
+
+def test_the_format_is_looked_at_again(beside, monkeypatch):
+    "Should a build of FFmpeg not know the option, the format's name still decides."
+    import av
+    (beside / "concat.mp4").write_text(LISTS["concat.mp4"])
+    opened, closed = av.open, []
+    def careless(*args, **kw):
+        kw.pop("container_options")
+        c = opened(*args, **kw)
+        closed.append(c)
+        return c
+    monkeypatch.setattr(av, "open", careless)
+    with pytest.raises(F3AError, match="format 'concat'"):
+        open_media(beside / "concat.mp4")
+    assert len(closed) == 1
+    with open_media(beside / "secret.mp4") as c:
+        assert "mp4" in c.format.name
+
+
+def test_only_local_files_are_read(beside):
+    for name in ("http://127.0.0.1:9/x.mp4", "concat:secret.mp4|secret.mp4", "subfile,,start,0,end,9,,:secret.mp4", "data:video/mp4;base64,AAAA"):
+        with pytest.raises(F3AError):
+            open_media(name)
+
+
+def test_pictures_are_videos_of_one_frame(tmp_path, shots):
+    "A single photo, and one whose name looks like a pattern: only itself."
+    for name in ("a.png", "p%d.png"):
+        Image.fromarray(shots[0]).save(tmp_path / name)
+        Image.fromarray(shots[1]).save(tmp_path / "p0.png")
+        frames = [f for _, f in iter_frames(tmp_path / name)]
+        assert len(frames) == 1 and np.array_equal(frames[0], shots[0]) and video_info(tmp_path / name).frames == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no colons in names on Windows")
+def test_a_name_like_an_address_is_a_file(tmp_path, video, shots, monkeypatch):
+    "Read, written, and taken for its sound; from within its folder, where the name stands alone."
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(video, "12:30.mp4")
+    assert video_info("12:30.mp4").frames == 472 and next(iter_frames("12:30.mp4"))[1].shape == (360, 640, 3)
+    write_video(shots[:4], "http:x.mp4", 8, audio_from="12:30.mp4")
+    info = video_info("http:x.mp4")
+    assert len(list(iter_frames("http:x.mp4"))) == 4 and info.has_audio and sorted(os.listdir()) == ["12:30.mp4", "http:x.mp4"]
+
+
+def test_sound_is_taken_from_no_list(beside, video, shots, monkeypatch):
+    "Even where the list was taken for a video that has sound."
+    from f3a_lite import animation
+    shutil.copy(video, beside / "secret.mp4")
+    (beside / "concat.mp4").write_text(LISTS["concat.mp4"])
+    monkeypatch.setattr(animation, "video_info", lambda p: landmarks.VideoInfo(p, 25., 8, 8, 1, True))
+    with pytest.raises(F3AError, match="not a video"):
+        write_video(shots[:2], beside / "out.mp4", audio_from=beside / "concat.mp4")
+    assert not (beside / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("ending,codec", [("mp4", "libx264"), ("mov", "libx264"), ("m4v", "libx264"), ("mkv", "libx264"), ("webm", "libvpx"), ("avi", "mpeg4"), ("mpg", "mpeg1video"), ("ts", "libx264"), ("flv", "libx264")])
+def test_every_usual_container_is_read(tmp_path, shots, ending, codec):
+    p = write_movie(tmp_path / f"v.{ending}", shots, codec=codec)
+    frames = [f for _, f in iter_frames(p)]
+    assert len(frames) == 8 and np.abs(frames[0].astype(float) - shots[0]).mean() < 12
+
+
+def test_moving_gif_is_read(tmp_path, shots):
+    ims = [Image.fromarray(f) for f in shots[:3]]
+    ims[0].save(tmp_path / "v.gif", save_all=True, append_images=ims[1:], duration=40)
+    assert len([f for _, f in iter_frames(tmp_path / "v.gif")]) == 3
+
+
+# Photos
+
+def test_a_photo_is_turned_as_its_note_says(tmp_path):
+    "EXIF 6: the first row of what is stored is the right-hand column of what is seen."
+    stored = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 10
+    note = Image.Exif()
+    note[274] = 6
+    Image.fromarray(stored).save(tmp_path / "p.png", exif=note)
+    seen = read_image(tmp_path / "p.png")
+    assert seen.shape == (3, 2, 3) and np.array_equal(seen[:, 1], stored[0]) and np.array_equal(seen[:, 0], stored[1])
+
+
+def test_transparency_becomes_white_and_sixteen_bits_are_scaled(tmp_path):
+    Image.fromarray(np.array([[[9, 9, 9, 0], [9, 9, 9, 255], [0, 0, 0, 51]]], np.uint8)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png")[0].tolist() == [[255] * 3, [9] * 3, [204] * 3]
+    Image.fromarray(np.array([[0, 257, 32896, 65535]], np.uint16)).save(tmp_path / "g.png")
+    assert read_image(tmp_path / "g.png")[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_frames_of_a_folder_come_by_number(tmp_path):
+    for n in ("f10.png", "f9.png", "f2.jpg", ".f1.png", "f3.txt"):
+        write_image(np.zeros((4, 4, 3), np.uint8), tmp_path / n) if not n.endswith("txt") else (tmp_path / n).write_text("x")
+    assert [p.name for p in frame_files(tmp_path)] == ["f2.jpg", "f9.png", "f10.png"]
+
+
+# Crops
+
+def face_at(x, y, size=100., T=1):
+    "68 points that fill a square of this size around (x, y)."
+    p = np.random.default_rng(0).uniform(-.5, .5, (68, 2))
+    p[:4] = [[-.5, -.5], [.5, -.5], [-.5, .5], [.5, .5]]
+    return np.repeat(p[None] * size + [x, y], T, 0)
+
+
+def test_head_crop_of_a_still_face():
+    "2.1 times the landmarks, and a little higher, for the hair."
+    x0, y0, x1, y1 = head_crop(face_at(300, 200))
+    assert x1 - x0 == y1 - y0 == 210 and (x0 + x1) / 2 == 300 and (y0 + y1) / 2 == 200 - 12
+
+
+def test_head_crop_of_a_face_that_travels():
+    "The middle of the way, and room for it; one frame that goes astray does not count."
+    marks = np.concatenate([face_at(x, 200) for x in np.linspace(100, 500, 101)])
+    x0, y0, x1, y1 = head_crop(marks)
+    assert (x0 + x1) / 2 == pytest.approx(300, abs=1) and x1 - x0 == pytest.approx(1.1 * (400 * .96 + 100) + 50, abs=6)
+    still = np.concatenate([face_at(300, 200, T=99), face_at(9000, 200)])
+    assert head_crop(still) == head_crop(face_at(300, 200))
+
+
+@pytest.mark.parametrize("box", [(10, 20, 74, 84), (-9, -5, 87, 91)])
+def test_points_go_where_their_pixels_go(box):
+    "A bright spot, cut and resized, lies where `to_crop` says."
+    y, x = np.mgrid[:90, :100]
+    spot = 255 * np.exp(-((x - 51) ** 2 + (y - 38) ** 2) / 32)
+    im = np.repeat(spot[..., None], 3, -1).round().astype(np.uint8)
+    small = resize_square(crop_square(im, box), 32)[..., 0].astype(float)
+    y, x = (np.arange(32) * small.sum(1 - a) / small.sum() for a in (0, 1))
+    assert np.allclose(to_crop([51., 38.], box, 32), [x.sum(), y.sum()], atol=.06)
+    assert np.allclose(to_crop([[box[0] - .5, box[1] - .5], [box[2] - .5, box[3] - .5]], box, 32), [[-.5, -.5], [31.5, 31.5]])
+
+
+def test_a_crop_over_the_edge_repeats_it():
+    im = np.arange(12).reshape(3, 4)
+    assert crop_square(im, (2, 1, 6, 5)).tolist() == [[6, 7, 7, 7], [10, 11, 11, 11], [10, 11, 11, 11], [10, 11, 11, 11]]
+    assert crop_square(im, (1, 0, 3, 2)).tolist() == [[1, 2], [5, 6]]
+
+
+def test_shrinking_averages():
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 200
+    assert np.abs(resize_square(stripes, 16).astype(int) - 100).max() <= 8 and resize_square(stripes, 64) is stripes
+
+
+# What landmarks say
+
+def test_openings_in_closed_form():
+    m = np.zeros((2, 68, 2))
+    m[:, 45, 0] = 10  # outer corners of the eyes: 10 apart
+    for top, bottom, d in ((37, 41, 1.), (38, 40, 2.), (43, 47, 3.), (44, 46, 4.)):
+        m[:, bottom, 1] = m[:, top, 1] + d
+    for top, bottom, d in ((61, 67, 1.), (62, 66, 2.), (63, 65, 6.)):
+        m[:, bottom, 1] = m[:, top, 1] + d
+    m[1] = m[1] * 7 + 100
+    assert np.allclose(eye_opening(m), .25) and np.allclose(mouth_opening(m), .3)
+
+
+def test_sharpness_is_measured_inside_the_face():
+    noise = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    box = np.array([[[10., 10.], [20., 20.]]])
+    inside = torch.zeros_like(noise)
+    inside[..., 8:23, 8:23] = noise[..., 8:23, 8:23]
+    assert torch.allclose(laplacian_variance(noise, box), laplacian_variance(inside, box)) and laplacian_variance(noise - inside, box) < 1e-8
+    from scipy.ndimage import laplace
+    want = laplace(noise[0].mean(0).numpy().astype(float))[10:21, 10:21].var(ddof=1)
+    assert laplacian_variance(noise, box).item() == pytest.approx(want, rel=1e-4)
+
+
+# The tracker
+
+def test_landmarks_grow_with_the_picture(shots):
+    "Twice the picture, twice the points: they are right to a fraction of a pixel."
+    big = np.asarray(Image.fromarray(shots[0]).resize((960, 540), Image.BICUBIC))
+    a, b = (place_landmarks(im, detect_faces(im)[0]) for im in (shots[0], big))
+    eye = np.linalg.norm(a[36] - a[45])
+    assert np.linalg.norm((b + .5) / 2 - .5 - a, axis=1).mean() < .03 * eye
+    box = np.array(detect_faces(shots[0])[0])
+    centre = (a.min(0) + a.max(0)) / 2
+    assert (box[:2] < centre).all() and (centre < box[2:]).all()
+
+
+def test_the_largest_face_comes_first(shots):
+    both = np.zeros((270, 720, 3), np.uint8)
+    both[:180, :320] = np.asarray(Image.fromarray(shots[0]).resize((320, 180)))
+    both[:, 320:] = shots[0][:, 40:440]
+    boxes = detect_faces(both)
+    assert len(boxes) == 2 and boxes[0][2] - boxes[0][0] > boxes[1][2] - boxes[1][0] and boxes[0][0] > 320
+
+
+def test_whom_the_tracker_follows():
+    t, a, b = Tracker(), (0, 0, 100, 100), (300, 0, 440, 140)
+    assert t._choose([a, b]) == b, "the largest, at first"
+    t.box = a
+    assert t._choose([a, b]) == a, "whom it followed, though another is larger"
+    assert t._choose([a, (300, 0, 450, 150)]) != a, "but not where the other is more than twice as large"
+
+
+@pytest.fixture
+def stage(monkeypatch):
+    "A tracker whose detector sees what the test says: a box for each call, or None."
+    seen = []
+    monkeypatch.setattr(Tracker, "_find", lambda self, frame: seen.pop(0))
+    monkeypatch.setattr(landmarks, "place_landmarks", lambda frame, box: face_at((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0])[0])
+    return seen
+
+
+def test_a_lost_face_is_followed_for_half_a_second(stage):
+    box = (100, 100, 200, 200)
+    stage += [(box, False)] * 3 + [(None, False)] * 14 + [(box, True)]
+    t = track_frames([(k / 25, None) for k in range(18)])
+    assert t.found.tolist() == [True] * 15 + [False] * 2 + [True] and t.detected.tolist() == [True] * 3 + [False] * 14 + [True]
+    assert t.others == 1 and "followed without detection in 12" in t.report() and "no face in 2 (first at frame 15)" in t.report()
+
+
+def test_lost_frames_hold_the_nearest_landmarks(stage):
+    a, b = (0, 0, 100, 100), (500, 0, 600, 100)
+    stage += [(None, False)] * 2 + [(a, False)] + [(None, False)] * 16 + [(b, False)]
+    t = track_frames([(float(k), None) for k in range(20)])
+    assert t.found.tolist() == [False] * 2 + [True] * 13 + [False] * 4 + [True]
+    x = t.landmarks[:, :4, 0].mean(1)
+    assert (x[:15] == 50).all() and (x[17:] == 550).all() and (x[15:17] == 50).all() and t.times.tolist() == list(range(20))
+
+
+def test_a_face_that_was_never_there_is_not_invented(stage):
+    stage += [(None, False)] * 3
+    with pytest.raises(F3AError, match="No face"):
+        track_frames([(0., None)] * 3)
+
+
+def test_points_that_are_no_face_end_the_following(stage, monkeypatch):
+    box = (100, 100, 200, 200)
+    stage += [(box, False), (None, False), (None, False)]
+    good = landmarks.place_landmarks
+    calls = []
+    def drifts(frame, box):
+        calls.append(0)
+        return good(frame, box) * (1 if len(calls) < 2 else [3, 1])
+    monkeypatch.setattr(landmarks, "place_landmarks", drifts)
+    assert track_frames([(0., None)] * 3).found.tolist() == [True, False, False]
+
+
+def test_the_crop_and_the_large_picture_are_one_person(shots):
+    "The embedding is of the face, wherever it lies and however large it is."
+    p = place_landmarks(shots[0], detect_faces(shots[0])[0])
+    box = head_crop(p[None])
+    small = resize_square(crop_square(shots[0], box), 96)
+    far = np.linalg.norm(face_embedding(shots[0], p) - face_embedding(small, to_crop(p, box, 96)))
+    wrong = np.linalg.norm(face_embedding(shots[0], p) - face_embedding(shots[0][::-1], p))
+    assert far < .35 < wrong
+
+
+def test_a_face_found_again_is_followed_anew(stage):
+    "Patience begins again with each time that the face is seen."
+    box = (100, 100, 200, 200)
+    stage += ([(box, False)] + [(None, False)] * 8) * 3
+    assert track_frames([(0., None)] * 27).found.all()
+
+
+def test_a_face_too_small_is_refused():
+    from f3a_lite.clips import check_face_size
+    marks = np.zeros((3, 68, 2))
+    ok = np.ones(3, bool)
+    for eye, fits in ((11.5, False), (12.5, True)):
+        marks[:, 45, 0] = eye
+        track = Track(marks, ok, ok, np.arange(3.))
+        if fits:
+            check_face_size(track, "x.mp4")
+        else:
+            with pytest.raises(F3AError, match="'x.mp4' is too small"):
+                check_face_size(track, "x.mp4")

@@ -1,0 +1,445 @@
+"Preparing replaces what is its own and nothing else; a clip is known by its recipe; frames and pairs are split as the lesson says."
+import json, os, shutil, subprocess, sys
+import numpy as np
+import pytest
+import torch
+from conftest import run_command, write_movie
+from f3a_lite import clips
+from f3a_lite.clips import NOTE, PART, clip_folders, clip_meta, f3a_prepare, load_clip, needs_preparing, prepare_clip, prepare_dataset, prepare_rendered
+from f3a_lite.clips import sample_pairs, split_frames
+from f3a_lite.core import F3AError
+from f3a_lite.landmarks import Track, iter_frames, track_frames, write_image
+
+
+@pytest.fixture(scope="module")
+def shots(video):
+    "Four frames of the bundled clip, half as large."
+    return [np.ascontiguousarray(f[::2, ::2]) for _, f in iter_frames(video, max_frames=4)]
+
+
+@pytest.fixture
+def movie(tmp_path, shots):
+    (tmp_path / "src").mkdir()
+    return write_movie(tmp_path / "src" / "me.mp4", shots)
+
+
+def all_bytes(folder):
+    "Every file and folder below, with its content."
+    return {p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
+
+
+def one_sentence(capsys):
+    "What went to stderr, without progress bars; must be one line."
+    lines = [s for s in capsys.readouterr().err.replace("\r", "\n").split("\n") if s.strip() and "it/s" not in s and "%|" not in s and "tracking" not in s]
+    assert len(lines) == 1 and "Traceback" not in lines[0], lines
+    return lines[0]
+
+
+# What is not ours stays, byte for byte
+
+def test_a_folder_of_photos_is_not_replaced(tmp_path, movie, capsys):
+    home = tmp_path / "home"
+    (home / "me" / "deep").mkdir(parents=True)
+    (home / "me" / "photo1.txt").write_text("the only copy")
+    (home / "me" / "deep" / "meta.json").write_text("{}")
+    before = all_bytes(tmp_path)
+    assert run_command(f3a_prepare, movie, home) == 2
+    assert "no prepared clip" in one_sentence(capsys) and all_bytes(tmp_path) == before
+
+
+def test_an_empty_folder_and_a_foreign_meta_are_not_replaced(tmp_path, movie, capsys):
+    for n, text in enumerate([None, '{"format": "jpeg", "source": "x"}', '{"format": 1}', "[1]", '"format"']):
+        out = tmp_path / str(n)
+        (out / "me").mkdir(parents=True)
+        if text:
+            (out / "me" / "meta.json").write_text(text)
+        before = all_bytes(out)
+        assert run_command(f3a_prepare, movie, out) == 2
+        one_sentence(capsys)
+        assert all_bytes(out) == before
+
+
+def test_the_frames_themselves_are_not_replaced(tmp_path, shots, capsys):
+    d = tmp_path / "d"
+    for k, f in enumerate(shots):
+        (d / "frames").mkdir(parents=True, exist_ok=True)
+        write_image(f, d / "frames" / f"{k}.png")
+    before = all_bytes(d)
+    for out in (d, d / "frames", d / "frames" / "inside"):
+        assert run_command(f3a_prepare, d / "frames", out) == 2
+        assert "source" in one_sentence(capsys) and all_bytes(d) == before
+    assert run_command(f3a_prepare, d / "frames", tmp_path / "elsewhere") == 0
+
+
+def test_a_target_that_holds_the_source_is_refused_even_where_it_is_a_clip(tmp_path, movie, clip, capsys):
+    "A prepared clip into which somebody has put a video."
+    out = tmp_path / "out"
+    shutil.copytree(clip.path, out / "me")
+    shutil.copy(movie, out / "me" / "me.mp4")
+    before = all_bytes(out)
+    with pytest.raises(F3AError, match="source"):
+        prepare_clip(out / "me" / "me.mp4", out / "me", progress=False)
+    assert run_command(f3a_prepare, out / "me" / "me.mp4", out) in (0, 2)
+    assert {k: v for k, v in all_bytes(out).items() if k in before} == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
+def test_links_are_seen_through(tmp_path, shots, movie, clip, capsys):
+    (tmp_path / "d" / "frames").mkdir(parents=True)
+    for k, f in enumerate(shots):
+        write_image(f, tmp_path / "d" / "frames" / f"{k}.png")
+    (tmp_path / "link").symlink_to(tmp_path / "d", target_is_directory=True)
+    before = all_bytes(tmp_path / "d")
+    assert run_command(f3a_prepare, tmp_path / "link" / "frames", tmp_path / "d") == 2
+    assert "source" in one_sentence(capsys) and all_bytes(tmp_path / "d") == before
+    shutil.copytree(clip.path, tmp_path / "kept")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "me").symlink_to(tmp_path / "kept", target_is_directory=True)
+    before = all_bytes(tmp_path / "kept")
+    with pytest.raises(F3AError, match="no folder"):
+        prepare_clip(movie, tmp_path / "out" / "me", progress=False)
+    assert all_bytes(tmp_path / "kept") == before and (tmp_path / "out" / "me").is_symlink()
+
+
+@pytest.mark.parametrize("dataset", ["300vw", "video", "300w3d"])
+def test_a_data_set_is_not_its_own_output(tmp_path, shots, dataset, capsys):
+    root = tmp_path / "root"
+    (root / "001" / "annot").mkdir(parents=True)
+    write_movie(root / "001" / "vid.avi", shots, codec="mpeg4")
+    (root / "001" / "annot" / "000001.pts").write_text("version: 1")
+    (root / "001" / "p.mat").write_text("x")
+    before = all_bytes(root)
+    assert run_command(f3a_prepare, root, root, "--dataset", dataset) == 2
+    assert "own output" in one_sentence(capsys) and all_bytes(root) == before
+
+
+def test_items_of_a_data_set_do_not_replace_folders(tmp_path, shots):
+    "The output folder has folders of the items' names; one of them holds the data set itself."
+    root, out = tmp_path / "out" / "one" / "root", tmp_path / "out"
+    root.mkdir(parents=True)
+    for n in ("one", "two", "three"):
+        write_movie(root / f"{n}.mp4", shots[:2])
+    (out / "two").mkdir()
+    (out / "two" / "notes.txt").write_text("mine")
+    before = all_bytes(out)
+    m = prepare_dataset(root, out, "video", progress=False)
+    assert "source" in m["items"]["one"]["failed"] and "no prepared clip" in m["items"]["two"]["failed"] and "failed" not in m["items"]["three"]
+    after = all_bytes(out)
+    assert {k: v for k, v in after.items() if k in before} == before
+    assert {k.split("/")[0] for k in set(after) - set(before)} == {"three", "manifest.json"}
+
+
+def test_a_foreign_manifest_is_not_replaced(tmp_path, movie):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.json").write_text('{"name": "a web page"}')
+    before = all_bytes(tmp_path)
+    with pytest.raises(F3AError, match="no manifest"):
+        prepare_dataset(movie.parent, tmp_path / "out", "video", progress=False)
+    assert all_bytes(tmp_path) == before
+
+
+def test_a_file_in_the_place_of_the_clip(tmp_path, movie, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "me").write_text("a file")
+    before = all_bytes(out)
+    assert run_command(f3a_prepare, movie, out) == 2
+    assert "no folder" in one_sentence(capsys) and all_bytes(out) == before
+    with pytest.raises(F3AError, match="no folder"):
+        prepare_rendered(1, out / "me", frames=1)
+    assert all_bytes(out) == before
+
+
+def test_a_clip_with_something_else_in_it_is_not_replaced(tmp_path, movie, capsys):
+    out = tmp_path / "out"
+    assert run_command(f3a_prepare, movie, out) == 0
+    (out / "me" / "my notes.txt").write_text("mine")
+    before = all_bytes(out)
+    capsys.readouterr()
+    assert run_command(f3a_prepare, movie, out, "--size", 64) == 2
+    assert "my notes.txt" in one_sentence(capsys) and all_bytes(out) == before
+    (out / "me" / "my notes.txt").unlink()
+    (out / "me" / ".DS_Store").write_text("")
+    assert run_command(f3a_prepare, movie, out, "--size", 64) == 0 and load_clip(out / "me").meta["size"] == 64
+
+
+# What a killed run left
+
+def part(out, clip, name="x", **files):
+    "A temporary folder as a killed run leaves it."
+    p = out / f"{PART}{name}"
+    (p / "new").mkdir(parents=True)
+    (p / NOTE).write_text(json.dumps({"clip": clip}))
+    return p
+
+
+def test_sweep_removes_only_marked_temporaries(tmp_path, shots, clip):
+    root, out = tmp_path / "root", tmp_path / "out"
+    root.mkdir()
+    names = ["me", "a[b]"] if os.name == "nt" else ["me", "a[b]", "*"]
+    for n in names:
+        write_movie(root / f"{n}.mp4", shots[:2])
+    for n in (".me-backup", ".a[b]-copy", ".other-x", PART + "mine", ".b-1", "*-y" if os.name != "nt" else "y"):
+        (out / n).mkdir(parents=True)
+        (out / n / "photo.jpg").write_text(n)
+    shutil.copytree(clip.path, out / ".me-saved")
+    left_by_others = part(out, "somebody else", "o")
+    (out / f"{PART}note").mkdir()
+    (out / f"{PART}note" / NOTE).write_text("[]")
+    before = all_bytes(out)
+    gone = [part(out, n, str(k)) for k, n in enumerate(names)]
+    m = prepare_dataset(root, out, "video", progress=False)
+    assert m["counts"]["prepared"] == len(names)
+    after = all_bytes(out)
+    assert {k: after.get(k, "gone") for k in before} == before and left_by_others.exists()
+    assert not any(p.exists() for p in gone)
+    assert sorted(p.name for p in out.iterdir() if clip_meta(p) and p.name[0] != ".") == sorted(names)
+
+
+def test_commands_leave_no_temporaries(tmp_path, movie):
+    gone = part(tmp_path / "out", "me")
+    assert run_command(f3a_prepare, movie, tmp_path / "out") == 0
+    assert not gone.exists() and [p.name for p in (tmp_path / "out").iterdir()] == ["me"]
+
+
+KILLED = """
+import os, shutil, sys
+from pathlib import Path
+from f3a_lite import clips
+rename, rmtree, n = os.rename, shutil.rmtree, [0]
+def step(f):
+    def g(*a, **k):
+        if n[0] == int(sys.argv[2]): os._exit(9)
+        n[0] += 1
+        return f(*a, **k)
+    return g
+os.rename, shutil.rmtree = step(rename), step(rmtree)
+out = Path(sys.argv[1])
+with clips._atomic_folder(out) as tmp:
+    for f in out.iterdir(): shutil.copy(f, tmp)
+    (tmp / "meta.json").write_text((out / "meta.json").read_text().replace("woman_laughing", "of_the_new_one"))
+"""
+
+
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_killed_between_two_steps_one_clip_is_left(tmp_path, clip, step):
+    "Killed before the first rename, between the two, and before the deletion."
+    out = tmp_path / "out"
+    shutil.copytree(clip.path, out / "me")
+    r = subprocess.run([sys.executable, "-c", KILLED, str(out / "me"), str(step)])
+    assert r.returncode == 9
+    if step == 1:
+        assert not (out / "me").exists(), "the kill came between the two renames"
+    clips._sweep(out, ["me"])
+    c = load_clip(out / "me")
+    assert c.meta["source"] == ("of_the_new_one.mp4" if step == 2 else "woman_laughing.mp4") and len(c) == len(clip)
+    assert [p.name for p in out.iterdir()] == ["me"]
+
+
+def test_the_old_clip_comes_back_where_the_new_one_cannot_be_put(tmp_path, clip, monkeypatch):
+    out = tmp_path / "me"
+    shutil.copytree(clip.path, out)
+    before, rename = all_bytes(tmp_path), os.rename
+    def refuse(a, b):
+        if str(a).endswith("new"):
+            raise PermissionError(13, "in use")
+        rename(a, b)
+    monkeypatch.setattr(clips.os, "rename", refuse)
+    with pytest.raises(F3AError, match="in use"):
+        with clips._atomic_folder(out) as tmp:
+            (tmp / "frames.npy").write_bytes(b"new")
+    assert all_bytes(tmp_path) == before
+
+
+def test_a_folder_is_never_renamed_onto_another(tmp_path, clip, monkeypatch):
+    "As on Windows, where that is an error."
+    shutil.copytree(clip.path, tmp_path / "me")
+    rename = os.rename
+    def careful(a, b):
+        assert not os.path.lexists(b), f"'{a}' was renamed onto '{b}'"
+        rename(a, b)
+    monkeypatch.setattr(clips.os, "rename", careful)
+    monkeypatch.setattr(clips.os, "replace", careful)
+    with clips._atomic_folder(tmp_path / "me") as tmp:
+        (tmp / "frames.npy").write_bytes(b"new")
+    assert all_bytes(tmp_path) == {"me": None, "me/frames.npy": b"new"}
+
+
+def test_what_comes_into_the_way_while_a_clip_is_made_stays(tmp_path):
+    with pytest.raises(F3AError, match="no prepared clip"):
+        with clips._atomic_folder(tmp_path / "me"):
+            (tmp_path / "me").mkdir()
+            (tmp_path / "me" / "photo.jpg").write_text("mine")
+    assert all_bytes(tmp_path) == {"me": None, "me/photo.jpg": b"mine"}
+
+
+# Names
+
+def test_equal_names_get_a_folder_each(tmp_path, shots):
+    "Whatever their order, and in a later run."
+    for n, f in (("a", shots[:2]), ("b", shots[2:])):
+        (tmp_path / n).mkdir()
+        write_movie(tmp_path / n / "x.mp4", f)
+    a, b, out = tmp_path / "a" / "x.mp4", tmp_path / "b" / "x.mp4", tmp_path / "out"
+    folders = clip_folders([a, b], out)
+    assert clip_folders([b, a], out) == folders[::-1] and len({out / "x", *folders}) == 3
+    assert run_command(f3a_prepare, b, a, out) == 0
+    frames = [load_clip(f).meta["sha256"] for f in folders]
+    assert frames == [clips.fingerprint(a), clips.fingerprint(b)] and sorted(out.iterdir()) == sorted(folders)
+    assert clip_folders([a], tmp_path / "new") == [tmp_path / "new" / "x"]
+
+
+def test_a_second_video_of_the_same_name_does_not_replace_the_first(tmp_path, shots):
+    for n, f in (("a", shots[:2]), ("b", shots[2:])):
+        (tmp_path / n).mkdir()
+        write_movie(tmp_path / n / "x.mp4", f)
+    out = tmp_path / "out"
+    assert run_command(f3a_prepare, tmp_path / "a" / "x.mp4", out) == 0
+    first = all_bytes(out / "x")
+    for _ in range(2):
+        assert run_command(f3a_prepare, tmp_path / "b" / "x.mp4", out) == 0
+        assert all_bytes(out / "x") == first and len(list(out.iterdir())) == 2
+
+
+def test_names_by_other_rules(tmp_path, shots, monkeypatch):
+    a, b = write_movie(tmp_path / "x.mp4", shots[:1]), write_movie(tmp_path / "X.mkv", shots[1:2])
+    assert len({f.name.casefold() for f in clip_folders([a, b], tmp_path / "out")}) == 2, "a file system may not tell capitals"
+    assert [f.name for f in clip_folders([a, a], tmp_path / "out")] == ["x", "x"]
+    (tmp_path / "frames").mkdir()
+    write_image(shots[0], tmp_path / "frames" / "1.png")
+    monkeypatch.chdir(tmp_path / "frames")
+    assert [f.name for f in clip_folders([".", "../x.mp4"], tmp_path / "out")] == ["frames", "x"], "'.' has a name too"
+
+
+# The recipe
+
+def test_own_landmarks_are_used_where_the_video_is_prepared_already(tmp_path, movie, shots, capsys):
+    out = tmp_path / "out"
+    assert run_command(f3a_prepare, movie, out) == 0
+    marks = track_frames(iter_frames(movie)).landmarks
+    np.save(tmp_path / "own.npy", marks + 3)
+    tracked = load_clip(out / "me")
+    for again in (False, True):
+        capsys.readouterr()
+        assert run_command(f3a_prepare, movie, out, "--landmarks", tmp_path / "own.npy") == 0
+        assert ("already prepared" in capsys.readouterr().out) == again
+    own = load_clip(out / "me")
+    assert np.allclose(np.subtract(own.meta["crop"], tracked.meta["crop"]), 3, atol=1), "all points lie three pixels further"
+    np.save(tmp_path / "own.npy", marks + 9)
+    assert needs_preparing(movie, out / "me", landmarks=tmp_path / "own.npy"), "the same file with other points"
+    assert run_command(f3a_prepare, movie, out) == 0 and load_clip(out / "me").meta["crop"] == tracked.meta["crop"]
+
+
+def test_each_part_of_the_recipe_counts(tmp_path, movie, shots):
+    base = dict(size=32, max_frames=2)
+    c = prepare_clip(movie, tmp_path / "c", progress=False, **base)
+    assert not needs_preparing(movie, c.path, **base)
+    track = track_frames(iter_frames(movie, max_frames=2))
+    other = type("M", (), dict(name="another model"))
+    for change in (dict(size=64), dict(max_frames=3), dict(max_frames=None), dict(params="regressor"), dict(landmarks=track), dict(model=other)):
+        assert needs_preparing(movie, c.path, **{**base, **change}), change
+    moved = Track(track.landmarks + 1, track.found, track.detected, track.times)
+    c = prepare_clip(movie, tmp_path / "c", landmarks=track, progress=False, **base)
+    assert not needs_preparing(movie, c.path, landmarks=track, **base) and needs_preparing(movie, c.path, landmarks=moved, **base)
+    (tmp_path / "pts").mkdir()
+    (tmp_path / "pts" / "000001.pts").write_text("a")
+    one = clips.landmarks_fingerprint(tmp_path / "pts")
+    (tmp_path / "pts" / "000001.pts").write_text("b")
+    assert one != clips.landmarks_fingerprint(tmp_path / "pts")
+    write_movie(movie, shots[::-1])
+    assert needs_preparing(movie, c.path, landmarks=track, **base), "the video has changed"
+
+
+@pytest.mark.parametrize("key", ["format", "sha256", "size", "params", "regressor", "max_frames", "landmarks", "model", "recipe"])
+def test_a_meta_that_says_otherwise_is_another_clip(tmp_path, clip, video, key):
+    shutil.copytree(clip.path, tmp_path / "c")
+    assert not needs_preparing(video, tmp_path / "c", max_frames=40)
+    meta = json.loads((tmp_path / "c" / "meta.json").read_text())
+    for change in ({**meta, key: "other"}, {k: v for k, v in meta.items() if k != key}):
+        (tmp_path / "c" / "meta.json").write_text(json.dumps(change))
+        assert needs_preparing(video, tmp_path / "c", max_frames=40) or (key not in change and meta[key] is None)
+
+
+def test_rendered_people_of_other_settings_are_drawn_again(tmp_path):
+    base = dict(dataset="rendered", max_frames=1, size=32, progress=False)
+    first = prepare_dataset(1, tmp_path, **base)
+    stamp = (tmp_path / "person_00000" / "frames.npy").stat().st_mtime_ns
+    assert prepare_dataset(1, tmp_path, **base) == first
+    assert (tmp_path / "person_00000" / "frames.npy").stat().st_mtime_ns == stamp, "the same people are not drawn again"
+    for change in (dict(size=48), dict(seed=1), dict(max_frames=2)):
+        m = prepare_dataset(1, tmp_path, **{**base, **change})
+        c = load_clip(tmp_path / "person_00000")
+        assert m != first and (c.frames.shape[1], c.meta["seed"], len(c)) == (change.get("size", 32), change.get("seed", 0), change.get("max_frames", 1))
+    clips.prepare_people(1, tmp_path, 2, size=32, fps=8., progress=False)
+    slow = load_clip(tmp_path / "person_00000").params.rotation
+    clips.prepare_people(1, tmp_path, 2, size=32, fps=25., progress=False)
+    assert not torch.equal(slow, load_clip(tmp_path / "person_00000").params.rotation), "another rate, another motion between two frames"
+
+
+# Nothing is left of what came to nothing
+
+@pytest.mark.parametrize("out", ["out", "a/b/out"])
+def test_an_unreadable_video_leaves_no_folder(tmp_path, capsys, out):
+    (tmp_path / "bad.mp4").write_text("no video")
+    for video in (tmp_path / "bad.mp4", tmp_path / "missing.mp4"):
+        assert run_command(f3a_prepare, video, tmp_path / out) == 2
+        one_sentence(capsys)
+        assert [p.name for p in tmp_path.iterdir()] == ["bad.mp4"]
+    with pytest.raises(F3AError):
+        prepare_clip(tmp_path / "bad.mp4", tmp_path / out / "clip", progress=False)
+    with pytest.raises(F3AError):
+        prepare_dataset("many", tmp_path / out, "rendered", progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.mp4"]
+
+
+def test_an_empty_folder_that_was_there_stays(tmp_path):
+    (tmp_path / "bad.mp4").write_text("no video")
+    (tmp_path / "out").mkdir()
+    assert run_command(f3a_prepare, tmp_path / "bad.mp4", tmp_path / "out") == 2 and (tmp_path / "out").is_dir()
+
+
+# Splits and pairs
+
+def test_blocks_are_the_stretches_that_the_lesson_names():
+    s = split_frames(200, seed=3)
+    assert s["blocks"].tolist() == [*range(100, 120), *range(180, 200)]
+    assert len(s["random"]) == 16 and len(s["train"]) == 144, "a tenth of the other 160"
+    assert sorted(np.concatenate(list(s.values())).tolist()) == list(range(200)), "every frame once"
+    again, other = split_frames(200, seed=3), split_frames(200, seed=4)
+    assert (again["random"] == s["random"]).all() and not np.array_equal(other["random"], s["random"])
+    assert len(split_frames(200, random_share=.25)["random"]) == 40
+    gaps = np.diff(s["random"])
+    assert len(set(gaps.tolist())) > 3 and s["random"].max() > 120 and s["random"].min() < 80, "drawn from all over the clip"
+
+
+def test_short_clips_have_no_blocks_and_lost_frames_take_no_part():
+    assert len(split_frames(19)["blocks"]) == 0 and len(split_frames(20)["blocks"]) == 4
+    found = np.ones(100, bool)
+    found[[3, 55, 99]] = False
+    s = split_frames(100, found=found)
+    assert sorted(np.concatenate(list(s.values())).tolist()) == np.flatnonzero(found).tolist()
+
+
+@pytest.mark.parametrize("which", ["train", "random", "blocks"])
+def test_pairs_take_sources_from_training_and_targets_from_where_it_is_said(which):
+    splits = [split_frames(60, seed=1), split_frames(240, seed=2)]
+    p = sample_pairs(splits, which, 4000, seed=5)
+    assert p.shape == (4000, 3) and (p == sample_pairs(splits, which, 4000, seed=5)).all() and (p != sample_pairs(splits, which, 4000, seed=6)).any()
+    for k, s in enumerate(splits):
+        mine = p[p[:, 0] == k]
+        assert set(mine[:, 1]) == set(s["train"]) and set(mine[:, 2]) == set(s[which]), "all of them, and no other"
+    assert (p[:, 1] != p[:, 2]).all()
+    share = len(splits[1][which]) / sum(len(s[which]) for s in splits)
+    assert abs((p[:, 0] == 1).mean() - share) < .03, "clips count by their frames"
+    assert abs(np.corrcoef(p[p[:, 0] == 1][:, 1], p[p[:, 0] == 1][:, 2])[0, 1]) < .1, "source and target are drawn apart"
+
+
+def test_pairs_need_two_frames():
+    with pytest.raises(F3AError, match="too short"):
+        sample_pairs([split_frames(8)], "blocks", 3)
+    one = dict(train=np.array([4]), random=np.array([7]), blocks=np.array([], int))
+    with pytest.raises(F3AError, match="fewer than two"):
+        sample_pairs([one], "train", 3)
+    assert sample_pairs([one], "random", 2).tolist() == [[0, 4, 7]] * 2
+    two = dict(train=np.array([4, 9]))
+    assert {tuple(r) for r in sample_pairs([two], "train", 50).tolist()} == {(0, 4, 9), (0, 9, 4)}
