@@ -322,7 +322,7 @@ def read_mat(
     try:
         return loadmat(str(path), appendmat=False, variable_names=names)
     except Exception as e:
-        raise F3AError(f"'{path}' is not a MATLAB file that can be read.") from e
+        raise F3AError(f"'{Path(path).name}' is not a MATLAB file that can be read.") from e
 
 def numbers(
     x, # what a file holds under a name
