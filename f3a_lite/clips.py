@@ -46,28 +46,65 @@ class PreparedClip:
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
 # %% ../nbs/10_prepared_clips.ipynb #d08bb10a
-def _check_fit(path, frames, marks, found, params):
+_META = dict(source=str, sha256=str, size=int, crop=list, fps=float, frames=int, model=str, tracking=str, fit_error=float)
+
+def _check_meta(path, meta):
+    "Raise `F3AError` where meta.json is not what `write_clip` writes."
+    if not isinstance(meta, dict):
+        raise F3AError(f"The prepared clip '{path}' is damaged (meta.json holds a {type(meta).__name__}): delete it and prepare it again.")
+    if meta.get("format") != FORMAT:
+        raise F3AError(f"The prepared clip '{path}' has format {str(meta.get('format'))[:40]}, this version reads {FORMAT}: prepare it again.")
+    wrong = [k for k, kind in _META.items() if not _is(meta.get(k), kind)]
+    wrong += [k for k, kind in dict(params=str, photos=list, failed=dict).items() if k in meta and not _is(meta[k], kind)]
+    if not wrong:
+        left, top, right, bottom = meta["crop"] if len(meta["crop"]) == 4 and all(_is(v, int) for v in meta["crop"]) else (0, 0, 0, 0)
+        wrong = [k for k, good in dict(crop=right > left and right - left == bottom - top, fps=0 < meta["fps"] <= 1000, fit_error=meta["fit_error"] >= 0).items() if not good]
+    if wrong:
+        raise F3AError(f"The prepared clip '{path}' is damaged (meta.json: {wrong[0]} is {str(meta.get(wrong[0]))[:40]}): delete it and prepare it again.")
+
+def _is(x, kind):
+    "Whether x is of a kind that JSON knows; a whole number is a number too, true and false are none."
+    if isinstance(x, bool):
+        return kind is bool
+    if kind is float:
+        return isinstance(x, (int, float)) and abs(x) < 1e12
+    return isinstance(x, kind)
+
+def _read_array(path, kind, ndim):
+    "An array of one kind of numbers, left on disk: no more is believed than the file holds."
+    x = np.load(path, mmap_mode="r", allow_pickle=False)
+    if x.dtype.kind != kind or x.ndim != ndim:
+        raise ValueError(f"{path.name} holds {x.dtype} {x.shape}")
+    return x
+
+def _check_fit(path, frames, marks, found, params, size):
     "Raise `F3AError` where the parts of a clip do not fit together."
     T = len(frames)
-    if frames.ndim != 4 or frames.shape[-1] != 3 or marks.shape != (T, 68, 2) or len(params) != T or len(found) != T:
-        raise F3AError(f"The prepared clip '{path}' does not fit together: {T} frames, {len(marks)} landmark sets, {len(params)} parameter sets; prepare it again.")
-    if not np.isfinite(marks).all(): raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers; prepare it again.")
+    if frames.shape != (T, size, size, 3) or frames.dtype != np.uint8 or marks.shape != (T, 68, 2) or len(params) != T or found.shape != (T,):
+        raise F3AError(f"The prepared clip '{path}' does not fit together: frames {frames.dtype} {frames.shape} for a size of {size}, {len(marks)} landmark sets, {len(params)} parameter sets; prepare it again.")
+    if not (np.abs(marks) < 100).all():
+        raise F3AError(f"The landmarks of the prepared clip '{path}' hold values that are not finite numbers near the picture; prepare it again.")
 
 # %% ../nbs/10_prepared_clips.ipynb #daab3c25
 def load_clip(
     path, # folder written by f3a_prepare
 )->PreparedClip:
-    "Open a prepared clip. Raises `F3AError` where a file is missing, has a wrong size, or holds no numbers."
+    "Open a prepared clip. Raises `F3AError` where a file is missing, has a wrong size, or is not what it says."
     path = Path(path)
-    if not (path / "meta.json").exists(): raise F3AError(f"'{path}' is not a prepared clip: run `f3a_prepare VIDEO OUT` first and give a folder inside OUT.")
+    if not (path / "meta.json").exists():
+        raise F3AError(f"'{path}' is not a prepared clip: run `f3a_prepare VIDEO OUT` first and give a folder inside OUT.")
     try:
         meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
-        frames = np.load(path / "frames.npy", mmap_mode="r", allow_pickle=False)
-        marks, found = (np.load(path / f"{n}.npy", allow_pickle=False) for n in ("landmarks", "found"))
-    except (OSError, ValueError) as e: raise F3AError(f"The prepared clip '{path}' is damaged ({type(e).__name__}): delete it and prepare it again.") from e
-    if meta.get("format") != FORMAT: raise F3AError(f"The prepared clip '{path}' has format {meta.get('format')}, this version reads {FORMAT}: prepare it again.")
+        frames = _read_array(path / "frames.npy", "u", 4)
+        marks = np.array(_read_array(path / "landmarks.npy", "f", 3))
+        found = np.array(_read_array(path / "found.npy", "b", 1))
+    except Exception as e:
+        raise F3AError(f"The prepared clip '{path}' is damaged ({type(e).__name__}): delete it and prepare it again.") from e
+    _check_meta(path, meta)
     params = FaceParams.load(path / "params.safetensors")
-    _check_fit(path, frames, marks, found, params)
+    _check_fit(path, frames, marks, found, params, meta["size"])
+    if meta["frames"] != len(frames):
+        raise F3AError(f"The prepared clip '{path}' does not fit together: meta.json says {meta['frames']} frames, there are {len(frames)}; prepare it again.")
     return PreparedClip(path, frames, torch.from_numpy(marks).float(), found, params, meta)
 
 # %% ../nbs/10_prepared_clips.ipynb #f87d1a0e
@@ -589,13 +626,35 @@ def write_manifest(out, dataset, shard, facts, folders=None):
     save_json(m, Path(out) / m["file"])
     return m
 
+# %% ../nbs/10_prepared_clips.ipynb #7ce659b4
+from pathlib import PurePosixPath, PureWindowsPath
+
 # %% ../nbs/10_prepared_clips.ipynb #c5046c7c
+def _is_folder_name(name):
+    "Whether a manifest may name this: one folder beside it, on every system."
+    one = isinstance(name, str) and name not in ("", ".", "..") and "\0" not in name
+    return one and PurePosixPath(name).name == name and PureWindowsPath(name).name == name
+
 def _clips_of(manifest, split=None):
     "Names of the folders that a manifest offers."
-    try: m = json.loads(manifest.read_text(encoding="utf-8")); items = m["items"]
-    except (OSError, ValueError, KeyError) as e: raise F3AError(f"'{manifest}' is no manifest that can be read: prepare the data set again.") from e
-    if "folders" in m: return list(m["folders"])  # photos: several items a folder
-    return [k for k, v in items.items() if "failed" not in v and not v["dropped"] and (split is None or v.get("split", split) == split)]
+    wrong = F3AError(f"'{manifest}' is no manifest that can be read: prepare the data set again.")
+    try:
+        m = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as e:
+        raise wrong from e
+    items = m.get("items") if isinstance(m, dict) else None
+    if not isinstance(items, dict) or not all(isinstance(v, dict) and ("failed" in v or isinstance(v.get("dropped"), str)) for v in items.values()):
+        raise wrong
+    if not isinstance(m.get("folders", {}), dict) or not all(v.get("split", "train") in ("train", "test") for v in items.values()):
+        raise wrong
+    if "folders" in m:  # photos: several items a folder
+        names = list(m["folders"])
+    else:
+        names = [k for k, v in items.items() if "failed" not in v and not v["dropped"] and (split is None or v.get("split", split) == split)]
+    outside = [n for n in names if not _is_folder_name(n)]
+    if outside:
+        raise F3AError(f"'{manifest}' names '{outside[0][:60]}', which is no folder beside it: prepare the data set again.")
+    return names
 
 # %% ../nbs/10_prepared_clips.ipynb #8beb6a79
 def expand_clips(
@@ -605,10 +664,14 @@ def expand_clips(
     "Replace a prepared data set by its clips, without those that the rule drops. Raises `F3AError` for anything else."
     out = []
     for p in map(Path, paths):
-        manifests = sorted(p.glob("manifest*.json"))
-        if not p.exists(): raise F3AError(f"The prepared clip '{p}' does not exist: run f3a_prepare first.")
-        if (p / "meta.json").exists() or not manifests: out.append(p); continue
-        out += [p / k for f in manifests for k in _clips_of(f, split)]
+        if not p.exists():
+            raise F3AError(f"The prepared clip '{p}' does not exist: run f3a_prepare first.")
+        manifests = sorted(p.glob("manifest*.json")) if p.is_dir() else []
+        if (p / "meta.json").exists() or not manifests:
+            out.append(p)
+            continue
+        for f in manifests:
+            out += [p / k for k in _clips_of(f, split)]
     return out
 
 # %% ../nbs/10_prepared_clips.ipynb #31cdde03

@@ -60,19 +60,44 @@ def read_openface(
 )->dict: # aus (T,17) in [0,1], pose (T,3) rad or None, success (T,) bool, frame (T,)
     "Action units and pose of a video from OpenFace. Raises `F3AError` for missing columns or wrong numbers."
     path = Path(path)
-    try: rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as e: raise F3AError(f"'{path.name}' cannot be read: give a CSV written by OpenFace.") from e
-    head = [c.strip() for c in rows[0]] if rows else []; body = [r for r in rows[1:] if r]
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as e:
+        raise F3AError(f"'{path.name}' cannot be read: give a CSV written by OpenFace.") from e
+    head = [c.strip() for c in rows[0]] if rows else []
+    body = [r for r in rows[1:] if r]
     missing = [f"{n}_r" for n in AU_NAMES if f"{n}_r" not in head]
-    if missing or not body: raise F3AError(f"'{path.name}' is no output of OpenFace: " + (f"it lacks the columns {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}." if missing else "it holds no frame."))
-    try: t = np.array([[float(v) for v in r] for r in body]) if all(len(r) == len(head) for r in body) else None
-    except ValueError as e: raise F3AError(f"'{path.name}' holds something that is no number ({e}).") from e
-    if t is None: raise F3AError(f"'{path.name}' has rows of different lengths: write it again.")
-    col = lambda n: t[:, head.index(n)]; aus = np.stack([col(f"{n}_r") for n in AU_NAMES], 1); ok = col("success") > .5 if "success" in head else np.ones(len(t), bool)
-    if not np.isfinite(aus[ok]).all(): raise F3AError(f"'{path.name}' holds action units that are not finite numbers.")
-    pose = np.stack([col(f"pose_R{a}") for a in "xyz"], 1) if "pose_Rx" in head else None
+    if missing:
+        raise F3AError(f"'{path.name}' is no output of OpenFace: it lacks the columns {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}.")
+    if not body:
+        raise F3AError(f"'{path.name}' is no output of OpenFace: it holds no frame.")
+    if any(len(r) != len(head) for r in body):
+        raise F3AError(f"'{path.name}' has rows of different lengths: write it again.")
+    col = lambda n: _column(body, head.index(n), n, path.name)
+    ok = col("success") > .5 if "success" in head else np.ones(len(body), bool)
+    aus = np.stack([_checked(col(f"{n}_r"), ok, 0, 5, f"{n}_r", path.name) for n in AU_NAMES], 1)
+    frame = _checked(col("frame"), np.ones(len(body), bool), 0, 1e9, "frame", path.name) if "frame" in head else np.arange(1, len(body) + 1)
+    pose = None
+    if "pose_Rx" in head:
+        missing = [f"pose_R{a}" for a in "yz" if f"pose_R{a}" not in head]
+        if missing:
+            raise F3AError(f"'{path.name}' is no output of OpenFace: it lacks the columns {', '.join(missing)}.")
+        pose = np.stack([_checked(col(f"pose_R{a}"), ok, -2 * np.pi, 2 * np.pi, f"pose_R{a}", path.name) for a in "xyz"], 1)
     T = lambda x: torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
-    return dict(aus=(T(aus) / 5).clamp(0, 1), pose=None if pose is None else T(pose), success=torch.from_numpy(ok), frame=T(col("frame")).long() if "frame" in head else torch.arange(1, len(t) + 1))
+    return dict(aus=(T(aus) / 5).clamp(0, 1), pose=None if pose is None else T(pose), success=torch.from_numpy(ok), frame=torch.from_numpy(frame.astype(np.int64)))
+
+def _column(body, k, name, file):
+    "A column of a table as numbers (T,)."
+    try:
+        return np.array([float(r[k]) for r in body])
+    except ValueError as e:
+        raise F3AError(f"'{file}' holds something that is no number in the column {name} ({e}).") from e
+
+def _checked(x, ok, least, most, name, file):
+    "A column whose values in the frames that count lie in a range; the others become 0."
+    if not ((x >= least - 1e-3) & (x <= most + 1e-3))[ok].all():
+        raise F3AError(f"'{file}' holds values in the column {name} that are no numbers from {least:g} to {most:g}.")
+    return np.where(ok, x, 0.)
 
 # %% ../nbs/11_conditions.ipynb #3422a385
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from .core import F3AError
-from .morphable import FaceParams, MorphableModel, open_model
+from .morphable import FaceParams, MorphableModel, numbers, open_model, read_mat
 from .projection import euler_to_matrix, from_pixels, matrix_to_euler, nearest_rotation, to_pixels
 from .fitting import fit_landmarks
-from .landmarks import PICTURES, VIDEOS, crop_square, eye_opening, frame_files, head_crop, laplacian_variance, mouth_opening, read_image, read_pts, resize_square, to_crop
+from .landmarks import FARTHEST, PICTURES, VIDEOS, check_points, crop_square, eye_opening, frame_files, head_crop, laplacian_variance, mouth_opening, read_image, read_pts, resize_square, to_crop
 
 # %% ../nbs/08_datasets.ipynb #7d9f012d
 @dataclass
@@ -38,20 +38,26 @@ def read_annotation(
     path, # a .mat file
 )->Annotation:
     "Read the annotation of one photo. Raises `F3AError` for wrong keys, sizes or numbers."
-    from scipy.io import loadmat
     path = Path(path)
-    if not path.exists(): raise F3AError(f"The annotation '{path}' is missing.")
-    try: m = loadmat(path)
-    except Exception as e: raise F3AError(f"'{path.name}' is not a MATLAB file that can be read.") from e
+    if not path.exists():
+        raise F3AError(f"The annotation '{path}' is missing.")
+    m = read_mat(path, list(NEEDED))
     missing = [k for k in NEEDED if k not in m]
-    if missing: raise F3AError(f"'{path.name}' lacks {missing}: expected an annotation of 300W-3D or AFLW2000-3D.")
+    if missing:
+        raise F3AError(f"'{path.name}' lacks {missing}: expected an annotation of 300W-3D or AFLW2000-3D.")
+    v = {k: numbers(m[k], f"'{path.name}': {k}") for k in NEEDED}
     for k, n in NEEDED.items():
-        if m[k].size != n: raise F3AError(f"'{path.name}': {k} holds {m[k].size} numbers, expected {n}.")
-        if not np.isfinite(np.asarray(m[k], np.float64)).all(): raise F3AError(f"'{path.name}': {k} holds values that are not finite numbers.")
-    f = lambda k: np.asarray(m[k], np.float64)
-    q, p = f("Pose_Para").ravel(), f("pt3d_68").reshape(3, 68).T
-    if not q[6] > 0: raise F3AError(f"'{path.name}': the scale is {q[6]:g}, expected a positive number.")
-    return Annotation(path.stem, f("Shape_Para").ravel(), f("Exp_Para").ravel(), q[:3], q[3:6], float(q[6]), p - [1, 1, 0])
+        if v[k].size != n:
+            raise F3AError(f"'{path.name}': {k} holds {v[k].size} numbers, expected {n}.")
+    q = v["Pose_Para"].ravel()
+    p = v["pt3d_68"].reshape(3, 68).T
+    if not 0 < q[6] < 1:
+        raise F3AError(f"'{path.name}': the scale is {q[6]:g}, expected a positive number below 1 (pixels per µm).")
+    if np.abs(q[:3]).max() > 2 * np.pi:
+        raise F3AError(f"'{path.name}': the angles {np.round(q[:3], 2).tolist()} are no radians of one turn.")
+    if max(np.abs(p).max(), np.abs(q[3:6]).max()) > FARTHEST:
+        raise F3AError(f"'{path.name}': a point or the translation lies more than {FARTHEST:g} pixels away; no picture is as wide.")
+    return Annotation(path.stem, v["Shape_Para"].ravel(), v["Exp_Para"].ravel(), q[:3], q[3:6], float(q[6]), p - [1, 1, 0])
 
 # %% ../nbs/08_datasets.ipynb #84f8c455
 def unpose(
@@ -108,11 +114,18 @@ def read_photo(
     bfm:MorphableModel=None, # the Basel model (K = 199, L = 29); None: the open model is fitted
 )->tuple: # picture (size,size,3) uint8, FaceParams, landmarks (68,2) image plane
     "The head crop of one photo, with P and landmarks. Raises `F3AError` for what cannot be read."
-    a = read_annotation(mat); im = read_image(photo_of(mat))
-    box = head_crop(a.points[None, :, :2]); side = box[2] - box[0]
+    a = read_annotation(mat)
+    im = read_image(photo_of(mat))
+    check_points(a.points[:, :2], *im.shape[:2], mat.name)
+    if np.ptp(a.points[:, 2]) > 4 * max(im.shape[:2]):
+        raise F3AError(f"'{mat.name}': the depth of the points spans {np.ptp(a.points[:, 2]):.3g} pixels, far more than a head of this picture.")
+    box = head_crop(a.points[None, :, :2])
+    side = box[2] - box[0]
     xy = from_pixels(torch.as_tensor(to_crop(a.points[:, :2], box, size), dtype=torch.float32), size, size)
-    if bfm is not None: p = annotation_params(a, im.shape[0], box)
-    else: p = fit_points(np.concatenate([xy.numpy(), a.points[:, 2:] * 2 / side], 1)[None])
+    if bfm is not None:
+        p = annotation_params(a, im.shape[0], box)
+    else:
+        p = fit_points(np.concatenate([xy.numpy(), a.points[:, 2:] * 2 / side], 1)[None])
     return resize_square(crop_square(im, box), size), p, xy
 
 # %% ../nbs/08_datasets.ipynb #97d829c0
@@ -125,8 +138,13 @@ def read_labelled(
     "Read the photos of 300W-3D or AFLW2000-3D one by one; what cannot be read is yielded as its error."
     for mat in sorted(Path(root).rglob("*.mat")) if mats is None else mats:
         name = Path(mat).relative_to(root).with_suffix("").as_posix()
-        try: yield name, *read_photo(mat, size, bfm)
-        except F3AError as e: yield name, e
+        try:
+            row = read_photo(Path(mat), size, bfm)
+        except F3AError as e:
+            row = (e,)
+        except Exception as e:  # whatever else is wrong with one photo, the others go on
+            row = (F3AError(f"'{name}' cannot be read ({type(e).__name__}: {str(e)[:80]})."),)
+        yield name, *row
 
 # %% ../nbs/08_datasets.ipynb #673d4a6b
 DATASETS = ("300vw", "voxceleb2", "300w3d", "video", "rendered")
@@ -173,23 +191,34 @@ def _items_any(root):
 def read_annotated_frames(
     folder, # of .pts files, named by frame number, counted from 1
     frames:int, # of the video
+    picture:tuple=None, # (height, width) of the video, pixels: points that cannot lie on it are left out; None: not known
 )->tuple: # landmarks (T,68,2) pixels counted from 0, ok (T,), list of problems
     "Landmarks of a video. Raises `F3AError` where too little of them can be used."
-    files = {int(p.stem): p for p in Path(folder).glob("*.pts") if p.stem.isdigit()} if Path(folder).is_dir() else {}
-    if not files: raise F3AError(f"The folder '{folder}' holds no .pts files named by frame number.")
+    files = {int(p.stem): p for p in Path(folder).glob("*.pts") if p.stem.isdecimal() and p.is_file()} if Path(folder).is_dir() else {}
+    if not files:
+        raise F3AError(f"The folder '{folder}' holds no .pts files named by frame number.")
     last, problems = max(files), []
-    if abs(last - frames) > max(2, .05 * frames): raise F3AError(f"'{Path(folder).parent.name}': the video has {frames} frames, its annotation {last}; they do not belong together.")
-    if last != frames: problems.append(f"{frames} frames in the video, {last} annotated")
-    T = min(frames, last); marks, ok = np.zeros((T, 68, 2)), np.zeros(T, bool)
+    name = Path(folder).parent.name
+    if last < 1 or abs(last - frames) > max(2, .05 * frames):
+        raise F3AError(f"'{name}': the video has {frames} frames, its annotation {last}; they do not belong together.")
+    if last != frames:
+        problems.append(f"{frames} frames in the video, {last} annotated")
+    T = min(frames, last)
+    marks, ok = np.zeros((T, 68, 2)), np.zeros(T, bool)
     for k in range(T):
         try:
-            if k + 1 not in files: raise F3AError(f"{k + 1:06d}.pts is missing")
+            if k + 1 not in files:
+                raise F3AError(f"{k + 1:06d}.pts is missing")
             p = read_pts(files[k + 1])
-            if not np.isfinite(p).all(): raise F3AError(f"{files[k + 1].name} holds values that are not finite numbers")
+            if picture is not None:
+                check_points(p, *picture, files[k + 1].name)
             marks[k], ok[k] = p, True
-        except F3AError as e: problems.append(str(e))
-    if ok.mean() < .8: raise F3AError(f"'{Path(folder).parent.name}': {int((~ok).sum())} of {T} annotated frames cannot be used, first: {problems[0]}")
-    good = np.flatnonzero(ok); marks[~ok] = marks[good[np.abs(np.flatnonzero(~ok)[:, None] - good).argmin(1)]]  # hold the nearest
+        except F3AError as e:
+            problems.append(str(e))
+    if ok.mean() < .8:
+        raise F3AError(f"'{name}': {int((~ok).sum())} of {T} annotated frames cannot be used, first: {problems[0]}")
+    good = np.flatnonzero(ok)
+    marks[~ok] = marks[good[np.abs(np.flatnonzero(~ok)[:, None] - good).argmin(1)]]  # hold the nearest
     return marks, ok, problems
 
 # %% ../nbs/08_datasets.ipynb #58403fd2

@@ -1,15 +1,17 @@
 "Miniature data sets in the layouts of 300VW, VoxCeleb2 and 300W-3D, with all that goes wrong in real ones."
 import json, os, signal, subprocess, sys, time
+from pathlib import Path
 import numpy as np
 import pytest
 import torch
 from conftest import run_command, write_movie
 from scipy.io import savemat
+from f3a_lite import datasets
 from f3a_lite.clips import LabelledSet, expand_clips, f3a_prepare, load_clip, prepare_dataset
 from f3a_lite.conditions import AU_NAMES, read_openface
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, unpose
-from f3a_lite.landmarks import iter_frames, write_image
+from f3a_lite.landmarks import check_points, head_crop, iter_frames, read_pts, write_image
 from f3a_lite.morphable import open_model
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.regressor import f3a_train_regressor, load_regressor, pose_error_between_models
@@ -118,6 +120,85 @@ def test_labelled_photos_skip_what_is_bad(tmp_path, capsys):
     assert "alone.mat" in capsys.readouterr().err
 
 
+POINTS = np.random.default_rng(0).normal(size=(3, 68)) * 20 + 60
+CELLS = np.empty((3, 68), object)
+CELLS[:] = [[np.ones(2)] * 68] * 3
+BAD_MATS = dict(
+    cells=dict(pt3d_68=CELLS), one_cell=dict(Pose_Para=np.array([[np.zeros(7)]], object)), text=dict(Shape_Para=np.array(["x" * 199])),
+    struct=dict(Exp_Para=dict(a=np.zeros(29))), complex=dict(Shape_Para=np.zeros((199, 1)) + 1j), far=dict(pt3d_68=POINTS + [[2e7], [0], [0]]),
+    one_far=dict(pt3d_68=np.concatenate([POINTS[:, :67], [[9e4], [60], [0]]], 1)), huge=dict(pt3d_68=POINTS * 1e300), deep=dict(pt3d_68=POINTS * [[1], [1], [300]]),
+    behind=dict(pt3d_68=POINTS - [[900], [0], [0]]), all_in_one=dict(pt3d_68=POINTS * 0 + 60), shape=dict(Shape_Para=np.full((199, 1), 1e300)),
+    angle=dict(Pose_Para=np.array([[1e6, 0, 0, 50, 50, 0, 1e-3]])), scale=dict(Pose_Para=np.array([[0, 0, 0, 50, 50, 0, 1e9]])), moved=dict(Pose_Para=np.array([[0, 0, 0, 1e9, 50, 0, 1e-3]])))
+
+
+def test_one_bad_annotation_fails_alone(tmp_path):
+    "Each is that photo's failure, in one sentence; the photo beside it is written."
+    root = write_photos(tmp_path / "root", 1)
+    im = np.full((150, 150, 3), 90, np.uint8)
+    for name, change in BAD_MATS.items():
+        write_mat(root / f"{name}.mat", **change)
+        write_image(im, str(root / f"{name}.jpg"))
+    m = prepare_dataset(root, tmp_path / "out", "300w3d", progress=False)
+    assert m["counts"]["prepared"] == 1 and "failed" not in m["items"]["sub/p0"]
+    for name in BAD_MATS:
+        said = m["items"][name]["failed"]
+        assert f"{name}.mat" in said and "\n" not in said and "Error" not in said, (name, said)
+    assert len(load_clip(tmp_path / "out" / "photos_00000")) == 1
+
+
+def test_what_nobody_thought_of_fails_alone(tmp_path, monkeypatch):
+    "An error that no check foresees is that photo's failure too."
+    root = write_photos(tmp_path / "root", 2)
+    whole = datasets.read_photo
+    monkeypatch.setattr(datasets, "read_photo", lambda mat, *a: [][0] if Path(mat).stem == "p0" else whole(mat, *a))
+    rows = list(datasets.read_labelled(root))
+    assert isinstance(rows[0][1], F3AError) and "IndexError" in str(rows[0][1]) and len(rows[1]) == 4
+
+
+def pts(tmp_path, change=lambda lines: lines):
+    lines = [f"{60 + 20 * np.cos(k):.2f} {60 + 20 * np.sin(k):.2f}" for k in range(68)]
+    path = tmp_path / "a.pts"
+    path.write_text("version: 1\n{\n" + "\n".join(change(lines)) + "\n}\n")
+    return path
+
+
+@pytest.mark.parametrize("change, word", [
+    (lambda s: ["1e9 5", *s[1:]], "as wide"), (lambda s: ["nan 5", *s[1:]], "finite"), (lambda s: ["5 inf", *s[1:]], "finite"), (lambda s: ["5", *s[1:]], "68 of two"),
+    (lambda s: ["5 6 7", *s[1:]], "68 of two"), (lambda s: s[1:], "67 points"), (lambda s: ["five 6", *s[1:]], "no number"), (lambda s: [], "0 points"), (lambda s: ["-200000 5", *s[1:]], "as wide")])
+def test_bad_points(tmp_path, change, word):
+    assert read_pts(pts(tmp_path)).shape == (68, 2)
+    with pytest.raises(F3AError, match=word):
+        read_pts(pts(tmp_path, change))
+
+
+def test_points_belong_to_their_picture():
+    "A crop is at most about three times as large as the picture it is cut from."
+    face = POINTS[:2].T + 0.
+    check_points(face, 140, 120, "a")
+    check_points(np.stack([face, face + 40]), 140, 120, "a")
+    for wrong in (face + [0, 400], face - [400, 0], face * .01, face * np.nan, np.zeros((0, 68, 2)), np.stack([face, face * .001])):
+        with pytest.raises(F3AError, match="'a'"):
+            check_points(wrong, 140, 120, "a")
+    rng = np.random.default_rng(0)
+    for k in range(200):  # whatever passes gives a crop that is not much larger than the picture
+        p = rng.normal(size=(3, 68, 2)) * rng.uniform(5, 90) + rng.uniform(-60, 200, (1, 1, 2))
+        try:
+            check_points(p, 140, 120, "a")
+        except F3AError:
+            continue
+        left, top, right, bottom = head_crop(p)
+        assert right - left <= 3.5 * 140 and left > -4 * 140 and bottom < 5 * 140
+
+
+def test_an_outlier_is_one_bad_frame(tmp_path):
+    "With the size of the picture, a point far outside of it is left out like any other bad frame."
+    good = POINTS[:2].T
+    for k in range(10):
+        write_pts(tmp_path / "annot" / f"{k + 1:06d}.pts", good + (k == 4) * np.array([5000, 0]))
+    marks, ok, problems = read_annotated_frames(tmp_path / "annot", 10, (140, 140))
+    assert ok.sum() == 9 and not ok[4] and "000005.pts" in problems[0] and np.abs(marks - good).max() < .01
+
+
 def write_photos(root, n):
     "Rendered faces with annotations in the layout of 300W-3D."
     (root / "sub").mkdir(parents=True); model = open_model()
@@ -189,3 +270,20 @@ def test_openface_in_other_words(tmp_path):
     with pytest.raises(F3AError, match="no number"): read_openface(tmp_path / "b.csv")
     (tmp_path / "c.csv").write_text(head + "\n1,2\n")
     with pytest.raises(F3AError, match="different lengths"): read_openface(tmp_path / "c.csv")
+
+
+def openface(path, **change):
+    head = ["frame", "success", "pose_Rx", "pose_Ry", "pose_Rz", *[f"{n}_r" for n in AU_NAMES]]
+    rows = [{**dict.fromkeys(head, .1), "frame": k + 1, "success": int(k != 1), **(change if k == 2 else {})} for k in range(4)]
+    path.write_text(", ".join(head) + "\n" + "\n".join(", ".join(str(r[h]) for h in head) for r in rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("change, word", [(dict(AU12_r="nan"), "AU12_r"), (dict(AU12_r=7), "0 to 5"), (dict(AU12_r=-1), "0 to 5"), (dict(AU45_r=1e300), "AU45_r"), (dict(pose_Ry="inf"), "pose_Ry"),
+                                          (dict(pose_Rz=1e4), "pose_Rz"), (dict(frame="nan"), "frame"), (dict(frame=1e300), "frame"), (dict(frame=-5), "frame"), (dict(success="yes"), "success")])
+def test_openface_with_wrong_numbers(tmp_path, change, word):
+    o = read_openface(openface(tmp_path / "a.csv"))
+    assert o["frame"].tolist() == [1, 2, 3, 4] and o["success"].tolist() == [True, False, True, True] and torch.allclose(o["aus"][2], torch.tensor(.02))
+    with pytest.raises(F3AError, match=word):
+        read_openface(openface(tmp_path / "b.csv", **change))
+    assert (read_openface(openface(tmp_path / "c.csv", success=0, AU12_r="nan", pose_Ry="nan"))["aus"][2] == 0).all()
