@@ -587,6 +587,16 @@ def test_the_mirror_matrix_is_a_least_squares_fit():
     assert (M @ M - torch.eye(MODEL.K)).abs().mean() < .05, "a mirror in a mirror shows the face itself, nearly"
 
 
+def test_identities_in_the_mirror():
+    "Mirrored coefficients make the mirrored head, nearly; the same coefficients do not."
+    who = FaceParams.neutral(20).replace(id_coeff=randn(20, MODEL.K))
+    there = mirror_params(who, True)
+    flip, twin = torch.tensor([-1., 1, 1]), mirror_twins(MODEL.mean_shape)
+    head = lambda p: MODEL.shape(p.id_coeff, p.exp_coeff)
+    off = lambda p: float((head(p) - head(who)[:, twin] * flip).norm(dim=-1).mean())
+    assert off(there) < .4 * off(who), (off(there), off(who))
+
+
 @pytest.mark.parametrize("open_face", [True, False])
 def test_a_second_look_by_hand(open_face):
     "What the network is shown, and the mean of three answers, each brought back to its place."
