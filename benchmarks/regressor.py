@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from f3a_lite.clips import load_clip, needs_preparing, prepare_clip
-from f3a_lite.core import run_info, save_json, set_threads
+from f3a_lite.core import data_path, run_info, save_json, set_threads, sha256
 from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import FaceParams, open_model
@@ -83,7 +83,9 @@ if __name__ == "__main__":
     unseen = render_set(ROOT / "runs" / "rendered" / "test", 1000, (4000, 4200), 1, workers=2)
     if args.attempts:
         save_json(dict(attempts=attempts(args.attempts, unseen, faces / "aflw2000"), info=run_info("python benchmarks/regressor.py FACES --attempts " + " ".join(args.attempts), 0, t0)), ROOT / "results" / "regressor_attempts.json"); raise SystemExit
-    out = dict(loss_shares=first_shares(net) | {k: v for k, v in net.info.get("loss_shares", {}).items() if k != "0"}, training={k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")})
+    shares = first_shares(net) | {k: v for k, v in net.info.get("loss_shares", {}).items() if k != "0"}
+    training = {k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")}
+    out = dict(sha256=sha256(data_path("regressor.safetensors")), loss_shares=shares, training=training)
     out["rendered"], out["rendered_one_look"], out["by_yaw"] = evaluate_rendered(net, unseen), evaluate_rendered(net, unseen, looks=1), by_yaw(net, unseen); print(out["rendered"], flush=True)
     out["variance_share"], out["unit_correlation"] = variety(net, unseen)
     out["faces_a_second"] = rate(net); print("faces a second", out["faces_a_second"])

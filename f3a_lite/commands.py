@@ -14,8 +14,22 @@ def _run(module, name="main"):
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return getattr(importlib.import_module(f"f3a_lite.{module}"), name).cli()
 
-def f3a_demo(): return _run("demo")
-def f3a_prepare(): return _run("clips", "f3a_prepare")
-def f3a_train(): return _run("training", "f3a_train")
-def f3a_train_regressor(): return _run("regressor", "f3a_train_regressor")
-def f3a_animate(): return _run("animation", "f3a_animate")
+def f3a_demo():
+    "The tour from a video to a film."
+    return _run("demo")
+
+def f3a_prepare():
+    "Videos and data sets to prepared clips."
+    return _run("clips", "f3a_prepare")
+
+def f3a_train():
+    "Train a generator."
+    return _run("training", "f3a_train")
+
+def f3a_train_regressor():
+    "Train the 3DMM regressor."
+    return _run("regressor", "f3a_train_regressor")
+
+def f3a_animate():
+    "Animate a photo."
+    return _run("animation", "f3a_animate")

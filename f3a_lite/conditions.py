@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AU_NAMES', 'AU_MAP', 'CONDITIONS', 'landmark_heatmap', 'action_units', 'read_openface', 'Condition', 'replicated',
-           'make_condition', 'landmark_spread', 'measured_action_units', 'flow_length']
+           'make_condition', 'landmark_spread', 'measured_faces', 'measured_action_units', 'flow_length']
 
 # %% ../nbs/11_conditions.ipynb #c805e019
 import csv
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from .core import F3AError
 from .morphable import FaceParams, MorphableModel, open_model
-from .projection import posed_landmarks
+from .projection import posed_landmarks, project
 from .flow import facial_flow
 from .fitting import FitConfig, fit_landmarks
 
@@ -115,7 +115,7 @@ def replicated(values, size):
 
 CONDITIONS = {c.name: c for c in (
     Condition("flow", 3, lambda model, s, t, size: facial_flow(model, s, t, size, "target")[0]),
-    Condition("landmarks", 1, lambda model, s, t, size: landmark_heatmap(posed_landmarks(model, t)[..., :2], size)),
+    Condition("landmarks", 1, lambda model, s, t, size: landmark_heatmap(project(posed_landmarks(model, t)), size)),
     Condition("aus", 20, lambda model, s, t, size: replicated(torch.cat([action_units(t.exp_coeff, model), t.rotation], 1), size)))}
 
 # %% ../nbs/11_conditions.ipynb #e1bfabd6
@@ -133,15 +133,20 @@ def make_condition(
 # %% ../nbs/11_conditions.ipynb #31fc822e
 def landmark_spread(marks, size=128):
     "Mean distance, in pixels, of the inner 51 of landmarks (B,68,2) to their nearest neighbour."
-    p = marks[:, 17:] * size / 2; d = torch.cdist(p, p) + torch.eye(51, device=p.device) * 1e9
+    p = marks[:, 17:] * size / 2  # (B,51,2)
+    d = torch.cdist(p, p) + torch.eye(51, device=p.device) * 1e9
     return d.amin(2).mean(1)
+
+def measured_faces(model, params, rng, noise=.5, size=128):
+    "Known faces, fitted anew to their landmarks, which are seen with `noise` pixels of error."
+    m = project(posed_landmarks(model, params))  # (B,68,2)
+    m = m + torch.randn(m.shape, generator=rng) * noise * 2 / size
+    cfg, who = FitConfig(steps=200), params.id_coeff[:1]
+    return FaceParams.stack([fit_landmarks(model, m[k:k + 1], cfg=cfg, identity=who, start=params[k]) for k in range(len(m))])
 
 def measured_action_units(model, params, rng, noise=.5, size=128):
     "Action units (B,17) fitted to landmarks of known faces, seen with `noise` pixels of error."
-    m = posed_landmarks(model, params)[..., :2]; m = m + torch.randn(m.shape, generator=rng) * noise * 2 / size
-    cfg = FitConfig(steps=200)
-    fits = [fit_landmarks(model, m[k:k + 1], cfg=cfg, identity=params.id_coeff[:1], start=params[k]) for k in range(len(m))]
-    return action_units(FaceParams.stack(fits).exp_coeff, model)
+    return action_units(measured_faces(model, params, rng, noise, size).exp_coeff, model)
 
 # %% ../nbs/11_conditions.ipynb #e5ccd5d7
 def flow_length(model, rest, moved, size=128, least=.004):

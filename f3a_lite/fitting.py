@@ -10,7 +10,7 @@ import dataclasses
 import torch
 from .core import F3AError
 from .morphable import FaceParams, MorphableModel
-from .projection import euler_to_matrix, posed_landmarks
+from .projection import euler_to_matrix, posed_landmarks, project
 
 # %% ../nbs/06_fitting.ipynb #456343a7
 def landmark_model(
@@ -111,19 +111,27 @@ def fit_landmarks(
 )->FaceParams: # T faces with one shared identity
     "Fit a clip: shared identity, per-frame expression and pose, all frames at once. Raises `F3AError` for unusable landmarks."
     from tqdm.auto import tqdm
-    marks, ok, unit = _usable(marks, found); T, m = len(marks), landmark_model(model)
-    u = _unknowns(m, marks, identity, start); opt = _optimiser(u, cfg)
-    w = landmark_weights(cfg); w = (w / w.mean())[None] * ok[:, None]
+    marks, ok, unit = _usable(marks, found)
+    T, m = len(marks), landmark_model(model)
+    u = _unknowns(m, marks, identity, start)
+    opt = _optimiser(u, cfg)
+    w = landmark_weights(cfg)
+    w = (w / w.mean())[None] * ok[:, None]  # (T,68)
     named = len(m.exp_names) > 0  # units between 0 and 1; models without names may take either sign
     for step in tqdm(range(cfg.steps), desc="fitting", disable=not progress, leave=False):
         z = min(1., 2 * (1 - step / cfg.steps)) * .95 + .05
-        for gr in opt.param_groups: gr["lr"] = gr["base"] * z
-        d = (posed_landmarks(m, _params(u, m, T))[..., :2] - marks) / unit  # (T,68,2)
+        for gr in opt.param_groups:
+            gr["lr"] = gr["base"] * z
+        d = (project(posed_landmarks(m, _params(u, m, T))) - marks) / unit  # (T,68,2)
         loss = _fit_loss(d, u, w, unit, cfg)
-        opt.zero_grad(); loss.backward(); opt.step()
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
         if named:
-            with torch.no_grad(): u["exp"].clamp_(0, 1)
-    with torch.no_grad(): return _params(u, m, T).check("the fit")._map(torch.Tensor.detach)
+            with torch.no_grad():
+                u["exp"].clamp_(0, 1)
+    with torch.no_grad():
+        return _params(u, m, T).check("the fit")._map(torch.Tensor.detach)
 
 # %% ../nbs/06_fitting.ipynb #cd73b906
 def _params(u, m, T):
@@ -139,5 +147,7 @@ def landmark_error(
 )->torch.Tensor: # (T,) share of the outer-eye distance; 0.02 is 2 %
     "Normalised mean error: the field's measure of a landmark fit."
     marks = torch.as_tensor(marks, dtype=torch.float32)
-    d = (posed_landmarks(landmark_model(model), params)[..., :2] - marks).norm(dim=-1).mean(1)
-    return d / ((marks[:, 36] - marks[:, 45]).norm(dim=-1).median() if unit is None else unit)
+    d = (project(posed_landmarks(landmark_model(model), params)) - marks).norm(dim=-1).mean(1)  # (T,)
+    if unit is None:
+        unit = (marks[:, 36] - marks[:, 45]).norm(dim=-1).median()
+    return d / unit

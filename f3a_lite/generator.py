@@ -31,19 +31,27 @@ class GeneratorConfig:
     anchor:str = "target" # where the flow stores a motion
     flow_scale:float = FLOW_SCALE # the network sees flow × flow_scale
     @classmethod
-    def paper(cls, **kw): return cls(channels=(64, 128, 256, 512, 512), flow_channels=(32, 64, 128, 256, 256), **kw)
+    def paper(cls, **kw):
+        "As wide as such networks usually are; the paper names no widths. `kw` changes single fields."
+        return cls(channels=(64, 128, 256, 512, 512), flow_channels=(32, 64, 128, 256, 256), **kw)
     @classmethod
-    def lite(cls, **kw): return cls(**kw)
+    def lite(cls, **kw):
+        "The size for two CPU cores; `kw` changes single fields."
+        return cls(**kw)
     @property
-    def name(self): return "T_warp" if self.warp else "F3A-GAN"
+    def name(self):
+        "The generator's name in tables."
+        return "T_warp" if self.warp else "F3A-GAN"
 
 # %% ../nbs/13_fade_in_decoding.ipynb #beb26804
 class UpBlock(nn.Module):
     "Double the resolution: strided deconvolution, instance normalisation, PReLU."
     def __init__(self, cin, cout, kind="prelu"):
         super().__init__()
-        self.deconv, self.norm, self.act = nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=False), nn.InstanceNorm2d(cout, affine=True), act(cout, kind)
+        self.deconv = nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=False)
+        self.norm, self.act = nn.InstanceNorm2d(cout, affine=True), act(cout, kind)
     def forward(self, x): # (B,cin,H,W)
+        "Features at twice the resolution."
         return self.act(self.norm(self.deconv(x)))  # (B,cout,2H,2W)
 
 # %% ../nbs/13_fade_in_decoding.ipynb #ea2a2078
@@ -72,6 +80,7 @@ def decode(self:Generator, h_enc, h_flow): # lists of (B,Cl,H/2^l,W/2^l)
 # %% ../nbs/13_fade_in_decoding.ipynb #0e150c0b
 @patch
 def forward(self:Generator, source, condition, warped=None, mask=None): # (B,3,H,W), (B,3,H,W), (B,3,H,W), (B,1,H,W)
+    "The picture, as a dict; of T_warp also the mask `paint` and what is `painted` through it."
     seen = torch.cat([source, warped, mask], 1) if self.cfg.warp else source  # (B,7 or 3,H,W)
     h_enc, h_flow = self.T_enc(seen * 2 - 1), self.T_flow(condition * self.cfg.flow_scale)  # lists of (B,Cl,H/2^l,W/2^l)
     out = self.to_rgb(self.decode(h_enc, h_flow))  # (B,3 or 4,H,W)

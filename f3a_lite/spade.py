@@ -23,6 +23,7 @@ class DownBlock(nn.Module):
         super().__init__()
         self.conv, self.norm, self.act = nn.Conv2d(cin, cout, 4, 2, 1, bias=not norm), nn.InstanceNorm2d(cout, affine=True) if norm else nn.Identity(), act(cout, kind)
     def forward(self, x): # (B,cin,H,W)
+        "Features at half the resolution."
         return self.act(self.norm(self.conv(x)))  # (B,cout,H/2,W/2)
 
 # %% ../nbs/12_spade_fusion.ipynb #31917b34
@@ -39,8 +40,10 @@ class Encoder(nn.Module):
         self.first = nn.Sequential(nn.Conv2d(cin, channels[0], 5, 1, 2, bias=not norm), first_norm, act(channels[0], kind))
         self.down = nn.ModuleList([DownBlock(a, b, kind, norm) for a, b in zip(channels, channels[1:])])
     def forward(self, x): # (B,cin,H,W)
+        "Features of all scales, the finest first."
         h = [self.first(x)]  # (B,C0,H,W)
-        for d in self.down: h.append(d(h[-1]))  # (B,Cl,H/2^l,W/2^l)
+        for d in self.down:
+            h.append(d(h[-1]))  # (B,Cl,H/2^l,W/2^l)
         return h
 
 # %% ../nbs/12_spade_fusion.ipynb #073af758
@@ -50,9 +53,12 @@ class SPADE(nn.Module):
         super().__init__()
         self.norm = nn.InstanceNorm2d(channels, affine=False)
         self.gamma_beta = nn.Conv2d(flow_channels, 2 * channels, 3, 1, 1)
-        with torch.no_grad():
-            self.gamma_beta.weight.mul_(.3); self.gamma_beta.bias[:channels] = 1.; self.gamma_beta.bias[channels:] = 0.
+        with torch.no_grad():  # γ around 1, β around 0
+            self.gamma_beta.weight.mul_(.3)
+            self.gamma_beta.bias[:channels] = 1.
+            self.gamma_beta.bias[channels:] = 0.
     def forward(self, h_enc, h_flow): # (B,C,H,W), (B,Cf,H,W)
+        "The photo's features, modulated by the flow's."
         gamma, beta = self.gamma_beta(h_flow).chunk(2, 1)  # (B,C,H,W) each
         return gamma * self.norm(h_enc) + beta  # (B,C,H,W)
 
