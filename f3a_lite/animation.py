@@ -16,12 +16,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastcore.script import Param
-from .core import command, F3AError, friendly_errors, get_device, set_threads, atomic_path, data_path, to_image, to_tensor, tile_images, flow_to_rgb
+from .core import command, F3AError, friendly_errors, get_device, set_threads, atomic_path, data_path
+from .core import to_image, to_tensor, tile_images, flow_to_rgb
 from .morphable import FaceParams, MorphableModel, open_model
 from .projection import render_mesh, from_pixels, to_pixels
 from .flow import facial_flow, extend_flow, warp_by_flow, interpolate_params, reenact
-from .landmarks import read_image, write_image, track_frames, iter_frames, video_info, head_crop, crop_square, resize_square, to_crop, face_embedding, file_url, open_media, KNOWN_DISTANCE, VIDEOS
-from .clips import load_clip, prepare_clip, needs_preparing, clip_folders, own_folder, check_face_size, PARAMS, check_source, estimate_params
+from .landmarks import read_image, write_image, track_frames, iter_frames, video_info, head_crop, crop_square
+from .landmarks import resize_square, to_crop, face_embedding, file_url, open_media, KNOWN_DISTANCE, VIDEOS
+from .clips import load_clip, prepare_clip, needs_preparing, clip_folders, own_folder, check_face_size
+from .clips import PARAMS, check_source, estimate_params
 from .generator import Generator, load_generator
 
 # %% ../nbs/17_animation.ipynb #7c0b88d6
@@ -315,7 +318,7 @@ BUNDLED_FRAME = 255 # of the bundled clip: facing the camera, mouth nearly close
 
 @command
 def f3a_animate(
-    source:Param("photo, video or prepared clip with the face to animate; default: the bundled clip", nargs="?", opt=False)=None,
+    source:Param("photo, video or prepared clip to animate; default: the bundled clip", nargs="?", opt=False)=None,
     driving:Param("video or prepared clip that gives the motion (its sound is kept)", str)=None,
     to:Param("photo to move towards (Eq. 3)", str)=None,
     script:Param("words such as smile,blink,turn", str)=None,
@@ -341,7 +344,8 @@ def f3a_animate(
         face = read_face(source, frame=frame, params=params)
         targets, frames, fps, sound = plan_motion(face, source, driving, to, script, params=params)
         if not knows(G, face) and not paint:
-            print("These weights were not trained on this face: the photo is warped by the flow, nothing is painted (--paint tries all the same).")
+            print("These weights were not trained on this face: the photo is warped by the flow, nothing is painted "
+                  "(--paint tries all the same).")
             G = None
         made = animate(G, face, targets, progress=True)
         write_video(made["output"], out / f"{name}.mp4", fps, sound)

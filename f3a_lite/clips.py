@@ -8,24 +8,28 @@ __all__ = ['FORMAT', 'PARAM_SOURCES', 'PARAMS', 'CLIP_FILES', 'LITTER', 'PART', 
            'cut_frames', 'clip_meta', 'check_target', 'own_folder', 'annotated_track', 'given_landmarks', 'fingerprint',
            'landmarks_fingerprint', 'clip_recipe', 'recipe_hash', 'signed', 'is_made_by', 'needs_preparing',
            'clip_folders', 'split_paths', 'prepare_one', 'rendered_recipe', 'prepare_rendered', 'annotated_face',
-           'file_hashes', 'prepare_item', 'choose_items', 'prepare_items', 'prepare_dataset', 'read_shard',
-           'manifest_name', 'check_manifest', 'write_manifest', 'expand_clips', 'prepare_photos', 'prepare_labelled',
-           'LabelledSet', 'prepare_people', 'f3a_prepare', 'prepare_videos', 'split_frames', 'sample_pairs']
+           'file_hashes', 'prepare_item', 'distinct_names', 'choose_items', 'prepare_items', 'prepare_dataset',
+           'read_shard', 'manifest_name', 'check_manifest', 'write_manifest', 'expand_clips', 'prepare_photos',
+           'prepare_labelled', 'LabelledSet', 'prepare_people', 'f3a_prepare', 'prepare_videos', 'split_frames',
+           'sample_pairs']
 
 # %% ../nbs/10_prepared_clips.ipynb #a8a79bd7
-import contextlib, functools, hashlib, json, os, shutil, sys, tempfile
+import contextlib, dataclasses, functools, hashlib, json, os, shutil, sys, tempfile
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 import torch
 from fastcore.script import Param
-from .core import command, F3AError, friendly_errors, make_folder, run_jobs, save_json, sha256, set_threads, to_tensor, data_path
+from .core import command, F3AError, friendly_errors, make_folder, run_jobs, save_json, sha256
+from .core import set_threads, to_tensor, data_path
 from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, open_model
 from .projection import from_pixels, posed_landmarks
-from .landmarks import iter_frames, video_info, track_frames, head_crop, to_crop, crop_square, frame_files, resize_square, Track, PICTURES, VIDEOS
+from .landmarks import iter_frames, video_info, track_frames, head_crop, to_crop, crop_square, frame_files
+from .landmarks import resize_square, Track, PICTURES, VIDEOS
 from .fitting import fit_landmarks, landmark_error
 from .rendered import render_clip
-from .datasets import DATASETS, PRESETS, choose_identities, clip_quality, drop_reason, list_items, missing_frames, read_annotated_frames, read_labelled
+from .datasets import DATASETS, PRESETS, choose_identities, clip_quality, drop_reason, list_items
+from .datasets import missing_frames, read_annotated_frames, read_labelled
 
 # %% ../nbs/10_prepared_clips.ipynb #ee132a80
 FORMAT = 1 # of the prepared clip; raised when the files change their meaning
@@ -153,7 +157,7 @@ def prepare_clip(
     params:str=PARAMS, # where the parameters come from: see `estimate_params`
     progress:bool=True, # show progress bars
 )->PreparedClip:
-    "Track, crop and fit one video. Raises `F3AError` in one sentence for anything that is no video with a face, and where `out` holds what is not ours."
+    "Track, crop and fit one video. Raises `F3AError` where it shows no face, and where `out` holds what is not ours."
     video, out, model = Path(video), Path(out), model or open_model()
     check_source(params)
     check_target(out, video)
@@ -163,7 +167,8 @@ def prepare_clip(
     check_face_size(track, video.name)
     box = head_crop(track.landmarks)
     marks = from_pixels(torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32), size, size)
-    facts = dict(source=video.name, crop=list(box), fps=round(info.fps, 4), frames=len(marks), has_audio=info.has_audio, tracking=track.report())
+    facts = dict(source=video.name, crop=list(box), fps=round(info.fps, 4), frames=len(marks),
+                 has_audio=info.has_audio, tracking=track.report())
     with own_folder(out.parent), _atomic_folder(out) as tmp:
         cut_frames(video, info.fps, box, size, len(marks), tmp / "frames.npy")
         P = estimate_params(params, model, marks, track.found, tmp / "frames.npy", progress)
@@ -220,16 +225,28 @@ def check_target(
     "Raise `F3AError` where a clip must not be written to this place."
     target = Path(target)
     if source is not None and (_inside(target, source) or _inside(source, target)):
-        raise F3AError(f"The clip would be written to '{target}', but its source is '{source}': choose another output folder.")
+        raise F3AError(
+            f"The clip would be written to '{target}', but its source is '{source}': "
+            "choose another output folder."
+        )
     if not os.path.lexists(target):
         return
     if target.is_symlink() or not target.is_dir():
-        raise F3AError(f"'{target}' is in the way of a prepared clip and is no folder: choose another output folder, or move it.")
+        raise F3AError(
+            f"'{target}' is in the way of a prepared clip and is no folder: choose another output folder, "
+            "or move it."
+        )
     if clip_meta(target) is None:
-        raise F3AError(f"'{target}' is there and is no prepared clip, so it is not replaced: choose another output folder, or move it.")
+        raise F3AError(
+            f"'{target}' is there and is no prepared clip, so it is not replaced: choose another output folder, "
+            "or move it."
+        )
     foreign = sorted({p.name for p in target.iterdir()} - {*CLIP_FILES, *LITTER})
     if foreign:
-        raise F3AError(f"'{target}' holds more than a prepared clip ('{foreign[0]}'), so it is not replaced: move what you want to keep.")
+        raise F3AError(
+            f"'{target}' holds more than a prepared clip ('{foreign[0]}'), so it is not replaced: "
+            "move what you want to keep."
+        )
 
 # %% ../nbs/10_prepared_clips.ipynb #f782375c
 PART = ".f3a_lite-" # begins the name of a temporary folder
@@ -258,7 +275,7 @@ def _remove_part(folder, target):
 
 # %% ../nbs/10_prepared_clips.ipynb #c04871fc
 class _atomic_folder:
-    "A prepared clip that is there completely or not at all. Raises `F3AError` where the system refuses, or where something else is in the way."
+    "A prepared clip, there completely or not at all. Raises `F3AError` where something is in the way, or refused."
     def __init__(self, path):
         self.path = Path(path)
     def __enter__(self):
@@ -266,7 +283,10 @@ class _atomic_folder:
         try:
             self.part = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=PART))
         except OSError as e:
-            raise F3AError(f"Cannot write into '{self.path.parent}' ({e.strerror}): choose another output folder.") from e
+            raise F3AError(
+                f"Cannot write into '{self.path.parent}' ({e.strerror}): "
+                "choose another output folder."
+            ) from e
         (self.part / NOTE).write_text(json.dumps(dict(clip=self.path.name)), encoding="utf-8")
         (self.part / "new").mkdir()
         return self.part / "new"
@@ -276,11 +296,17 @@ class _atomic_folder:
                 check_target(self.path)
                 self.put_in_place()
         except OSError as e:
-            raise F3AError(f"'{self.path}' could not be written ({e.strerror}): close the programs that use it and run the command again.") from e
+            raise F3AError(
+                f"'{self.path}' could not be written ({e.strerror}): "
+                "close the programs that use it and run the command again."
+            ) from e
         finally:
             _remove_part(self.part, self.path)
         if isinstance(err, OSError) and err.errno in (28, 122):
-            raise F3AError(f"The disk is full: '{self.path.name}' was not written; free some space and run the command again.") from err
+            raise F3AError(
+                f"The disk is full: '{self.path.name}' was not written; "
+                "free some space and run the command again."
+            ) from err
         return False
     def put_in_place(self):
         "Old clip aside, new clip in its place."
@@ -293,7 +319,7 @@ class _atomic_folder:
 def own_folder(
     path, # folder that shall exist
 ): # yields it
-    "Create a folder with its parents; those that did not exist before and are empty at the end are removed. Raises `F3AError` where the system refuses."
+    "Create a folder with its parents; what was new and is empty at the end is removed. Raises `F3AError` if refused."
     path = Path(path)
     new = [p for p in (path, *path.parents) if not os.path.lexists(p)]
     try:
@@ -317,10 +343,16 @@ def given_landmarks(source, times):
     try:
         marks = np.load(source, allow_pickle=False)
     except (OSError, ValueError) as e:
-        raise F3AError(f"'{source}' holds no landmarks: give a folder of .pts files or a .npy of shape (frames, 68, 2).") from e
+        raise F3AError(
+            f"'{source}' holds no landmarks: give a folder of .pts files or a .npy of shape (frames, 68, "
+            "2)."
+        ) from e
     if not isinstance(marks, np.ndarray) or marks.shape != (T, 68, 2):
         shape = getattr(marks, "shape", "unknown")
-        raise F3AError(f"'{source}' holds landmarks of shape {shape}, but the video has {T} frames: expected ({T}, 68, 2).")
+        raise F3AError(
+            f"'{source}' holds landmarks of shape {shape}, but the video has {T} frames: expected ({T}, 68, "
+            "2)."
+        )
     if marks.dtype.kind not in "iuf" or not np.isfinite(marks).all():
         raise F3AError(f"'{source}' holds landmarks that are not finite numbers.")
     ok = np.ones(T, bool)
@@ -346,7 +378,8 @@ def landmarks_fingerprint(
     if not path.exists():
         raise F3AError(f"The landmarks '{path}' do not exist: check the name.")
     files = sorted(path.glob("*.pts")) if path.is_dir() else [path]
-    return hashlib.sha256("".join(f"{p.name if path.is_dir() else ''} {sha256(p)}\n" for p in files).encode()).hexdigest()
+    lines = [f"{p.name if path.is_dir() else ''} {sha256(p)}\n" for p in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 # %% ../nbs/10_prepared_clips.ipynb #50decfb6
 def _regressor_sha(params):
@@ -362,7 +395,8 @@ def clip_recipe(
     model:MorphableModel=None, # None: the bundled open model
 )->dict: # plain values
     "All that decides the content of a prepared clip."
-    return dict(format=FORMAT, sha256=fingerprint(video), size=size, params=params, regressor=_regressor_sha(params), max_frames=max_frames,
+    return dict(format=FORMAT, sha256=fingerprint(video), size=size, max_frames=max_frames,
+                params=params, regressor=_regressor_sha(params),
                 landmarks=landmarks_fingerprint(landmarks), model=(model or open_model()).name)
 
 # %% ../nbs/10_prepared_clips.ipynb #fc510fac
@@ -434,7 +468,10 @@ def split_paths(paths, landmarks=None):
         raise F3AError("Give at least one video and, last, the output folder: f3a_prepare VIDEO... OUT.")
     *videos, out = paths
     if out.suffix.lower() in VIDEOS:
-        raise F3AError(f"The last argument is the output folder, but '{out}' looks like a video: f3a_prepare VIDEO... OUT.")
+        raise F3AError(
+            f"The last argument is the output folder, but '{out}' looks like a video: "
+            "f3a_prepare VIDEO... OUT."
+        )
     if landmarks and len(videos) > 1:
         raise F3AError("--landmarks goes with one video: prepare the videos one by one.")
     return videos, out
@@ -452,13 +489,15 @@ def prepare_one(video, target, alone, **kw):
             raise
         print(f"{video.name}: left out. {e}", file=sys.stderr)
         return False
-    print(f"{video.name}: {clip.meta['tracking']}; fit error {clip.meta['fit_error']:.2%} of the outer-eye distance -> {target}")
+    error = f"fit error {clip.meta['fit_error']:.2%} of the outer-eye distance"
+    print(f"{video.name}: {clip.meta['tracking']}; {error} -> {target}")
     return True
 
 # %% ../nbs/10_prepared_clips.ipynb #d07f212d
 def rendered_recipe(number, frames=100, seed=0, size=128, fps=25.)->dict:
     "All that decides the content of a rendered clip."
-    return dict(format=FORMAT, number=number, seed=seed, frames=frames, fps=float(fps), size=size, params="exact", model=open_model().name)
+    return dict(format=FORMAT, number=number, seed=seed, frames=frames, fps=float(fps), size=size,
+                params="exact", model=open_model().name)
 
 def prepare_rendered(
     number:int, # the person
@@ -473,11 +512,13 @@ def prepare_rendered(
     check_target(out)
     pics, p = render_clip(number, frames, seed, size, fps)
     marks = posed_landmarks(open_model(), p)[..., :2]
-    facts = dict(source=f"rendered person {number}, seed {seed}", sha256=hashlib.sha256(pics.tobytes()).hexdigest(), crop=[0, 0, size, size],
+    sha = hashlib.sha256(pics.tobytes()).hexdigest()
+    facts = dict(source=f"rendered person {number}, seed {seed}", sha256=sha, crop=[0, 0, size, size],
                  has_audio=False, tracking="exact landmarks")
     with own_folder(out.parent), _atomic_folder(out) as tmp:
         np.save(tmp / "frames.npy", pics)
-        write_clip(tmp, p, marks, np.ones(frames, bool), signed(rendered_recipe(number, frames, seed, size, fps), facts))
+        recipe = rendered_recipe(number, frames, seed, size, fps)
+        write_clip(tmp, p, marks, np.ones(frames, bool), signed(recipe, facts))
     return load_clip(out)
 
 # %% ../nbs/10_prepared_clips.ipynb #f0739bc5
@@ -492,7 +533,7 @@ def file_hashes(folder):
     return {f.name: sha256(f) for f in sorted(Path(folder).iterdir()) if f.name in CLIP_FILES}
 
 def prepare_item(job):
-    "Prepare one item of a data set in a process of its own; gives (name, facts). Top level, so that spawned processes find it."
+    "Prepare one item of a data set; gives (name, facts). Top level, so that spawned processes find it."
     item, out, kw = job
     target = Path(out) / item.name
     try:
@@ -503,7 +544,8 @@ def prepare_item(job):
             prepare_clip(item.video, target, landmarks=marks, progress=False, **kw)
         c = load_clip(target)
         quality = clip_quality(c)
-        return item.name, dict(frames=len(c), found=int(c.found.sum()), fit_error=c.meta["fit_error"], quality=quality, dropped=drop_reason(quality),
+        return item.name, dict(frames=len(c), found=int(c.found.sum()), fit_error=c.meta["fit_error"],
+                               quality=quality, dropped=drop_reason(quality),
                                problems=problems[:20], source_sha256=c.meta["sha256"], files=file_hashes(target))
     except F3AError as e:
         return item.name, dict(failed=str(e))
@@ -511,13 +553,30 @@ def prepare_item(job):
         return item.name, dict(failed=f"{type(e).__name__}: {e}")
 
 # %% ../nbs/10_prepared_clips.ipynb #311b0098
+def distinct_names(
+    items:list, # Items of a data set
+    root, # its folder
+)->list: # the same Items, in the same order
+    "Items of equal names are named by their whole path instead, so that none replaces another."
+    count = {}
+    for x in items:
+        count[x.name.casefold()] = count.get(x.name.casefold(), 0) + 1
+    out = []
+    for x in items:
+        if count[x.name.casefold()] > 1:
+            x = dataclasses.replace(x, name="-".join(x.video.relative_to(root).parts).replace(".", "_"))
+        out.append(x)
+    return out
+
 def choose_items(root, dataset, people=None, seed=0):
     "Items of a data set, and of each name 'train' or 'test' where people are kept apart."
-    items = list_items(root, dataset)
-    if dataset != "voxceleb2": return items, {}
+    items = distinct_names(list_items(root, dataset), root)
+    if dataset != "voxceleb2":
+        return items, {}
     train, test = people or (PRESETS[dataset]["train_people"], PRESETS[dataset]["test_people"])
     chosen = choose_identities(items, train, test, PRESETS[dataset]["videos"], seed)
-    return sorted(chosen["train"] + chosen["test"], key=lambda x: x.name), {x.name: k for k, v in chosen.items() for x in v}
+    split = {x.name: k for k, v in chosen.items() for x in v}
+    return sorted(chosen["train"] + chosen["test"], key=lambda x: x.name), split
 
 # %% ../nbs/10_prepared_clips.ipynb #38744618
 def prepare_items(items, out, workers=1, progress=True, **kw)->dict: # facts by name
@@ -558,7 +617,8 @@ def prepare_dataset(
             return prepare_labelled(root, out, bfm, size, workers, shard, progress)
         if dataset == "rendered":
             return prepare_people(root, out, max_frames or 100, workers, (i, n), seed, size, progress)
-        return _prepare_videos(root, Path(out), dataset, workers, shard, people, seed, progress, dict(size=size, max_frames=max_frames, params=params))
+        kw = dict(size=size, max_frames=max_frames, params=params)
+        return _prepare_videos(root, Path(out), dataset, workers, shard, people, seed, progress, kw)
 
 # %% ../nbs/10_prepared_clips.ipynb #263c9a3c
 def _prepare_videos(root, out, dataset, workers, shard, people, seed, progress, kw):
@@ -610,14 +670,19 @@ def check_manifest(path):
     except (OSError, ValueError):
         m = None
     if not isinstance(m, dict) or not {"dataset", "shard", "counts", "items"} <= set(m):
-        raise F3AError(f"'{path}' is there and is no manifest of f3a_prepare, so it is not replaced: choose another output folder, or move it.")
+        raise F3AError(
+            f"'{path}' is there and is no manifest of f3a_prepare, so it is not replaced: "
+            "choose another output folder, or move it."
+        )
 
 def write_manifest(out, dataset, shard, facts, folders=None):
-    "Counts, reasons and fingerprints, in a stable order and without times; `folders`: files of folders that hold several items."
+    "Counts, reasons and fingerprints, in a stable order, without times; `folders`: files of folders of several items."
     i, n = read_shard(shard)
     good = {k: v for k, v in facts.items() if "failed" not in v}
-    counts = dict(items=len(facts), prepared=len(good), failed=len(facts) - len(good), dropped=sum(bool(v["dropped"]) for v in good.values()),
-                  frames=sum(v["frames"] for v in good.values()), frames_without_face=sum(v["frames"] - v["found"] for v in good.values()))
+    counts = dict(items=len(facts), prepared=len(good), failed=len(facts) - len(good),
+                  dropped=sum(bool(v["dropped"]) for v in good.values()),
+                  frames=sum(v["frames"] for v in good.values()),
+                  frames_without_face=sum(v["frames"] - v["found"] for v in good.values()))
     m = dict(file=manifest_name(i, n), dataset=dataset, shard=shard, counts=counts)
     if folders:
         m["folders"] = folders
@@ -679,7 +744,8 @@ PHOTOS = 200 # in one prepared folder
 
 def _photos_recipe(mats, size, model, exact):
     "All that decides the content of a piece; `exact`: the annotations are of this very model."
-    return dict(format=FORMAT, sha256=_photos_sha(mats), size=size, params="annotation" if exact else "fit", model=model.name)
+    params = "annotation" if exact else "fit"
+    return dict(format=FORMAT, sha256=_photos_sha(mats), size=size, params=params, model=model.name)
 
 def _photos_sha(mats):
     "Fingerprint of annotations and photos."
@@ -697,11 +763,13 @@ def _write_photos(root, mats, target, model, recipe):
     if not good:
         return failed
     names, pics, params, marks = zip(*good)
-    facts = dict(source=Path(root).name, crop=[0, 0, size, size], fps=1., frames=len(pics), has_audio=False, tracking="annotated landmarks",
+    facts = dict(source=Path(root).name, crop=[0, 0, size, size], fps=1., frames=len(pics), has_audio=False,
+                 tracking="annotated landmarks",
                  photos=list(names), failed=failed)
     with _atomic_folder(target) as tmp:
         np.save(tmp / "frames.npy", np.stack(pics))
-        write_clip(tmp, FaceParams.stack(params), torch.stack(marks), np.ones(len(pics), bool), signed(recipe, facts), model)
+        found = np.ones(len(pics), bool)
+        write_clip(tmp, FaceParams.stack(params), torch.stack(marks), found, signed(recipe, facts), model)
     return failed
 
 # %% ../nbs/10_prepared_clips.ipynb #1cf96428
@@ -720,7 +788,8 @@ def prepare_photos(job):
         if len(failed) == len(mats):
             return name, {k: dict(failed=v) for k, v in failed.items()}, None
     m = load_clip(target).meta
-    facts = {k: dict(frames=1, found=1, dropped="", folder=name) for k in m["photos"]} | {k: dict(failed=v) for k, v in m["failed"].items()}
+    facts = {k: dict(frames=1, found=1, dropped="", folder=name) for k in m["photos"]}
+    facts.update({k: dict(failed=v) for k, v in m["failed"].items()})
     return name, facts, file_hashes(target)
 
 # %% ../nbs/10_prepared_clips.ipynb #95409f79
@@ -733,14 +802,16 @@ def prepare_labelled(
     shard:str="0/1", # i/n: only every n-th piece, from the i-th
     progress:bool=True, # show a progress bar
 )->dict: # the manifest
-    "300W-3D or AFLW2000-3D as prepared folders of photos: resumable, in several processes. Raises `F3AError` where no photo can be read."
+    "300W-3D or AFLW2000-3D as prepared folders of photos: resumable. Raises `F3AError` where no photo can be read."
     if not Path(root).is_dir():
         raise F3AError(f"'{root}' is not a folder: give the folder of the data set.")
     if bfm:
         _basel(tuple(bfm))  # a bad file is refused before anything starts
     mats, (i, n) = sorted(Path(root).rglob("*.mat")), read_shard(shard)
     pieces = range(-(-len(mats) // PHOTOS))
-    jobs = [(f"photos_{k:05d}", str(root), mats[k * PHOTOS:(k + 1) * PHOTOS], str(out), size, tuple(bfm) if bfm else None) for k in pieces][i::n]
+    bfm = tuple(bfm) if bfm else None
+    jobs = [(f"photos_{k:05d}", str(root), mats[k * PHOTOS:(k + 1) * PHOTOS], str(out), size, bfm)
+            for k in pieces[i::n]]
     facts, folders = {}, {}
     with own_folder(out):
         _sweep(out, [j[0] for j in jobs])
@@ -778,13 +849,15 @@ def _draw_person(job):
     target = Path(out) / f"person_{k:05d}"
     c = load_clip(target) if is_made_by(target, rendered_recipe(k, **kw)) else prepare_rendered(k, target, **kw)
     split = "test" if k % 10 == 9 else "train"
-    return target.name, dict(frames=len(c), found=len(c), fit_error=c.meta["fit_error"], dropped="", identity=str(k), split=split, files=file_hashes(target))
+    return target.name, dict(frames=len(c), found=len(c), fit_error=c.meta["fit_error"], dropped="", identity=str(k),
+                             split=split, files=file_hashes(target))
 
 def prepare_people(n, out, frames=100, workers=1, shard=(0, 1), seed=0, size=128, progress=True, fps=8.):
     "Clips of the rendered people 0 to n − 1; gives the manifest."
     if not str(n).isdigit() or int(n) < 1:
         raise F3AError(f"With --dataset rendered the first word is a number of people, not '{n}'.")
-    jobs = [(k, str(out), dict(frames=frames, seed=seed, size=size, fps=fps)) for k in range(shard[0], int(n), shard[1])]
+    kw = dict(frames=frames, seed=seed, size=size, fps=fps)
+    jobs = [(k, str(out), kw) for k in range(shard[0], int(n), shard[1])]
     with own_folder(out):
         _sweep(out, [f"person_{j[0]:05d}" for j in jobs])
         facts = dict(run_jobs(_draw_person, jobs, workers, "rendering", progress))
@@ -794,7 +867,7 @@ def prepare_people(n, out, frames=100, workers=1, shard=(0, 1), seed=0, size=128
 @command
 def f3a_prepare(
     paths:Param("VIDEO... OUT: videos, then the output folder; with --dataset: ROOT OUT", nargs="*"),
-    dataset:Param("'video' (any folder of videos or of frames), '300vw', 'voxceleb2', '300w3d' or 'rendered'", str)=None,
+    dataset:Param("'video' (a folder of videos or of frames), '300vw', 'voxceleb2', '300w3d' or 'rendered'", str)=None,
     workers:Param("processes, with --dataset", int)=1,
     shard:Param("i/n: every n-th item, from the i-th, with --dataset", str)="0/1",
     size:Param("pixels of the head crop", int)=128,
@@ -802,7 +875,7 @@ def f3a_prepare(
     landmarks:Param("folder of .pts files or .npy with your own 68 points (one video only)", str)=None,
     params:Param("where the parameters come from: 'fit', 'regressor' or 'tuned'", str)=PARAMS,
     people:Param("voxceleb2: training,test identities; default the paper's 1000,119", str)=None,
-    bfm:Param("300w3d: the Basel model (.mat files of 3DDFA, comma between two); default: fit the open model", str)=None,
+    bfm:Param("300w3d: the Basel model (.mat files of 3DDFA, comma between two); default: the open model", str)=None,
     threads:Param("number of threads; default all cores", int)=None,
 ):
     "Videos, or a whole data set, to prepared clips. Without arguments: the bundled clip into runs/clips."
@@ -833,16 +906,21 @@ def prepare_videos(
 def _prepare_whole(paths, dataset, workers, shard, size, max_frames, params, people, bfm):
     "The command's part for data sets."
     if len(paths) != 2:
-        raise F3AError("With --dataset give the folder of the data set and the output folder: f3a_prepare ROOT OUT --dataset NAME.")
+        raise F3AError(
+            "With --dataset give the folder of the data set and the output folder: "
+            "f3a_prepare ROOT OUT --dataset NAME."
+        )
     try:
         people = tuple(int(v) for v in people.split(",")) if people else None
     except ValueError:
         people = ()
     if people is not None and len(people) != 2:
         raise F3AError("--people wants two numbers with a comma between them, for example 1000,119.")
-    m = prepare_dataset(paths[0], paths[1], dataset, workers, shard, size, max_frames, params, bfm.split(",") if bfm else None, people)
+    bfm = bfm.split(",") if bfm else None
+    m = prepare_dataset(paths[0], paths[1], dataset, workers, shard, size, max_frames, params, bfm, people)
     c = m["counts"]
-    print(f"{c['prepared']} of {c['items']} prepared, {c['failed']} left out, {c['dropped']} dropped by the rule; see {Path(paths[1]) / m['file']}")
+    counts = f"{c['prepared']} of {c['items']} prepared, {c['failed']} left out, {c['dropped']} dropped by the rule"
+    print(f"{counts}; see {Path(paths[1]) / m['file']}")
 
 # %% ../nbs/10_prepared_clips.ipynb #4fd6fa3d
 BLOCKS = ((.5, .6), (.9, 1.))  # contiguous shares of each clip that training never sees

@@ -78,7 +78,8 @@ def frame_files(
     return files
 
 # %% ../nbs/05_landmarks.ipynb #761f7baa
-CONTAINERS = ("mov", "matroska", "avi", "gif", "mpeg", "mpegts", "mpegvideo", "m4v", "asf", "flv", "ogg") # formats that hold their pictures themselves, in FFmpeg's names
+# formats that hold their pictures themselves, in FFmpeg's names
+CONTAINERS = ("mov", "matroska", "avi", "gif", "mpeg", "mpegts", "mpegvideo", "m4v", "asf", "flv", "ogg")
 
 def file_url(
     path, # of a local file
@@ -99,7 +100,10 @@ def open_media(
         raise F3AError(f"'{path.name}' is not a video that can be read: give an MP4, MOV, WebM or similar file.") from e
     if not set(c.format.name.split(",")) & set(CONTAINERS):
         c.close()
-        raise F3AError(f"'{path.name}' is of the format '{c.format.name}', which is not read: give an MP4, MOV, WebM or similar file.")
+        raise F3AError(
+            f"'{path.name}' is of the format '{c.format.name}', which is not read: give an MP4, MOV, "
+            "WebM or similar file."
+        )
     return c
 
 # %% ../nbs/05_landmarks.ipynb #65835e5e
@@ -162,7 +166,10 @@ def _decoded(path):
                 n += 1
         except av.error.FFmpegError as e:
             if n == 0:
-                raise F3AError(f"'{Path(path).name}' is damaged: no frame can be decoded; copy or record it again.") from e
+                raise F3AError(
+                    f"'{Path(path).name}' is damaged: no frame can be decoded; "
+                    "copy or record it again."
+                ) from e
     if n == 0:
         raise F3AError(f"'{Path(path).name}' holds no frame that can be decoded; copy or record it again.")
 

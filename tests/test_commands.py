@@ -1,4 +1,5 @@
 "The commands as installation puts them on the path: each runs once, on tiny inputs, and explains itself."
+
 import importlib.metadata, os, subprocess, sys
 from pathlib import Path
 import pytest
@@ -7,7 +8,13 @@ from f3a_lite.clips import load_clip
 from f3a_lite.landmarks import video_info
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate")  # f3a_demo runs in test_demo.py
+COMMANDS = (
+    "f3a_demo",
+    "f3a_prepare",
+    "f3a_train",
+    "f3a_train_regressor",
+    "f3a_animate",
+)  # f3a_demo runs in test_demo.py
 
 
 def call(monkeypatch, name, *argv):
@@ -23,13 +30,26 @@ def call(monkeypatch, name, *argv):
 def test_the_installed_scripts_are_these():
     setup = (ROOT / "setup.py").read_text(encoding="utf-8")
     assert all(f'"{n}"' in setup for n in COMMANDS) and all(callable(getattr(commands, n)) for n in COMMANDS)
-    there = {e.name: e.value for e in importlib.metadata.entry_points(group="console_scripts") if e.value.startswith("f3a_lite")}
+    there = {
+        e.name: e.value
+        for e in importlib.metadata.entry_points(group="console_scripts")
+        if e.value.startswith("f3a_lite")
+    }
     if not there:
         pytest.skip("f3a_lite is not installed here")
     assert there == {n: f"f3a_lite.commands:{n}" for n in COMMANDS}
 
 
-@pytest.mark.parametrize("name,word", [("f3a_demo", "--out"), ("f3a_prepare", "--landmarks"), ("f3a_train", "--warp"), ("f3a_train_regressor", "--labelled"), ("f3a_animate", "--driving")])
+@pytest.mark.parametrize(
+    "name,word",
+    [
+        ("f3a_demo", "--out"),
+        ("f3a_prepare", "--landmarks"),
+        ("f3a_train", "--warp"),
+        ("f3a_train_regressor", "--labelled"),
+        ("f3a_animate", "--driving"),
+    ],
+)
 def test_help(monkeypatch, capsys, name, word):
     assert call(monkeypatch, name, "--help") == 0
     said = capsys.readouterr().out
@@ -42,21 +62,68 @@ def test_prepare(monkeypatch, tmp_path, video):
 
 
 def test_train(monkeypatch, tmp_path, clip):
-    assert call(monkeypatch, "f3a_train", clip.path, "--out", tmp_path / "r", "--size", 64, "--steps", 1, "--batch", 1, "--test_pairs", 2) == 0
+    assert (
+        call(
+            monkeypatch,
+            "f3a_train",
+            clip.path,
+            "--out",
+            tmp_path / "r",
+            "--size",
+            64,
+            "--steps",
+            1,
+            "--batch",
+            1,
+            "--test_pairs",
+            2,
+        )
+        == 0
+    )
     assert (tmp_path / "r" / "weights.safetensors").exists() and (tmp_path / "r" / "metrics.json").exists()
 
 
 def test_train_regressor(monkeypatch, tmp_path):
-    assert call(monkeypatch, "f3a_train_regressor", "--out", tmp_path / "r", "--faces", tmp_path / "f", "--pictures", 8, "--people", 4, "--steps", 1, "--batch", 2, "--workers", 1) == 0
+    assert (
+        call(
+            monkeypatch,
+            "f3a_train_regressor",
+            "--out",
+            tmp_path / "r",
+            "--faces",
+            tmp_path / "f",
+            "--pictures",
+            8,
+            "--people",
+            4,
+            "--steps",
+            1,
+            "--batch",
+            2,
+            "--workers",
+            1,
+        )
+        == 0
+    )
     assert (tmp_path / "r" / "weights.safetensors").exists() and (tmp_path / "r" / "metrics.json").exists()
 
 
 def test_animate(monkeypatch, tmp_path, clip):
     assert call(monkeypatch, "f3a_animate", clip.path, "--script", "blink", "--out", tmp_path, "--name", "b") == 0
-    assert video_info(tmp_path / "b.mp4").frames == 14 and (tmp_path / "b.gif").exists() and (tmp_path / "b.png").exists()
+    assert (
+        video_info(tmp_path / "b.mp4").frames == 14 and (tmp_path / "b.gif").exists() and (tmp_path / "b.png").exists()
+    )
 
 
-@pytest.mark.parametrize("name,argv", [("f3a_prepare", ["nothing.mp4", "out"]), ("f3a_train", ["nothing"]), ("f3a_train_regressor", ["nothing"]), ("f3a_animate", ["nothing.jpg"])])
+@pytest.mark.parametrize(
+    "name,argv",
+    [
+        ("f3a_prepare", ["nothing.mp4", "out"]),
+        ("f3a_train", ["nothing"]),
+        ("f3a_train_regressor", ["nothing"]),
+        ("f3a_animate", ["nothing.jpg"]),
+    ],
+)
 def test_wrong_words_are_one_sentence_and_leave_nothing(monkeypatch, tmp_path, capsys, name, argv):
     monkeypatch.chdir(tmp_path)
     assert call(monkeypatch, name, *argv) == 2
@@ -66,9 +133,17 @@ def test_wrong_words_are_one_sentence_and_leave_nothing(monkeypatch, tmp_path, c
 
 def test_a_script_of_its_own_process(tmp_path):
     "The thread policy is set before torch is imported, and the exit code reaches the shell."
-    code = ("import sys; from f3a_lite.commands import f3a_prepare; assert 'torch' not in sys.modules; sys.argv = ['f3a_prepare', 'nothing.mp4', 'out']\n"
-            "try: f3a_prepare()\nfinally: import os; print(os.environ['OMP_WAIT_POLICY'])")
+    code = (
+        "import sys; from f3a_lite.commands import f3a_prepare; assert 'torch' not in sys.modules\n"
+        "sys.argv = ['f3a_prepare', 'nothing.mp4', 'out']\n"
+        "try: f3a_prepare()\nfinally: import os; print(os.environ['OMP_WAIT_POLICY'])"
+    )
     env = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
     r = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=env)
-    assert r.returncode == 2 and r.stdout.strip() == "PASSIVE" and "nothing.mp4" in r.stderr and "Traceback" not in r.stderr
+    assert (
+        r.returncode == 2
+        and r.stdout.strip() == "PASSIVE"
+        and "nothing.mp4" in r.stderr
+        and "Traceback" not in r.stderr
+    )

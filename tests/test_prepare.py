@@ -1,11 +1,23 @@
-"Preparing replaces what is its own and nothing else; a clip is known by its recipe; frames and pairs are split as the lesson says."
+"Preparing replaces what is its own and nothing else; a clip is known by its recipe; frames are split as taught."
+
 import json, os, shutil, subprocess, sys
 import numpy as np
 import pytest
 import torch
 from conftest import run_command, write_movie
 from f3a_lite import clips
-from f3a_lite.clips import NOTE, PART, clip_folders, clip_meta, f3a_prepare, load_clip, needs_preparing, prepare_clip, prepare_dataset, prepare_rendered
+from f3a_lite.clips import (
+    NOTE,
+    PART,
+    clip_folders,
+    clip_meta,
+    f3a_prepare,
+    load_clip,
+    needs_preparing,
+    prepare_clip,
+    prepare_dataset,
+    prepare_rendered,
+)
 from f3a_lite.clips import sample_pairs, split_frames
 from f3a_lite.core import F3AError
 from f3a_lite.landmarks import Track, iter_frames, track_frames, write_image
@@ -25,17 +37,24 @@ def movie(tmp_path, shots):
 
 def all_bytes(folder):
     "Every file and folder below, with its content."
-    return {p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))
+    }
 
 
 def one_sentence(capsys):
     "What went to stderr, without progress bars; must be one line."
-    lines = [s for s in capsys.readouterr().err.replace("\r", "\n").split("\n") if s.strip() and "it/s" not in s and "%|" not in s and "tracking" not in s]
+    lines = [
+        s
+        for s in capsys.readouterr().err.replace("\r", "\n").split("\n")
+        if s.strip() and "it/s" not in s and "%|" not in s and "tracking" not in s
+    ]
     assert len(lines) == 1 and "Traceback" not in lines[0], lines
     return lines[0]
 
 
 # What is not ours stays, byte for byte
+
 
 def test_a_folder_of_photos_is_not_replaced(tmp_path, movie, capsys):
     home = tmp_path / "home"
@@ -123,7 +142,11 @@ def test_items_of_a_data_set_do_not_replace_folders(tmp_path, shots):
     (out / "two" / "notes.txt").write_text("mine")
     before = all_bytes(out)
     m = prepare_dataset(root, out, "video", progress=False)
-    assert "source" in m["items"]["one"]["failed"] and "no prepared clip" in m["items"]["two"]["failed"] and "failed" not in m["items"]["three"]
+    assert (
+        "source" in m["items"]["one"]["failed"]
+        and "no prepared clip" in m["items"]["two"]["failed"]
+        and "failed" not in m["items"]["three"]
+    )
     after = all_bytes(out)
     assert {k: v for k, v in after.items() if k in before} == before
     assert {k.split("/")[0] for k in set(after) - set(before)} == {"three", "manifest.json"}
@@ -164,6 +187,7 @@ def test_a_clip_with_something_else_in_it_is_not_replaced(tmp_path, movie, capsy
 
 
 # What a killed run left
+
 
 def part(out, clip, name="x", **files):
     "A temporary folder as a killed run leaves it."
@@ -240,10 +264,12 @@ def test_the_old_clip_comes_back_where_the_new_one_cannot_be_put(tmp_path, clip,
     out = tmp_path / "me"
     shutil.copytree(clip.path, out)
     before, rename = all_bytes(tmp_path), os.rename
+
     def refuse(a, b):
         if str(a).endswith("new"):
             raise PermissionError(13, "in use")
         rename(a, b)
+
     monkeypatch.setattr(clips.os, "rename", refuse)
     with pytest.raises(F3AError, match="in use"):
         with clips._atomic_folder(out) as tmp:
@@ -255,9 +281,11 @@ def test_a_folder_is_never_renamed_onto_another(tmp_path, clip, monkeypatch):
     "As on Windows, where that is an error."
     shutil.copytree(clip.path, tmp_path / "me")
     rename = os.rename
+
     def careful(a, b):
         assert not os.path.lexists(b), f"'{a}' was renamed onto '{b}'"
         rename(a, b)
+
     monkeypatch.setattr(clips.os, "rename", careful)
     monkeypatch.setattr(clips.os, "replace", careful)
     with clips._atomic_folder(tmp_path / "me") as tmp:
@@ -274,6 +302,7 @@ def test_what_comes_into_the_way_while_a_clip_is_made_stays(tmp_path):
 
 
 # Names
+
 
 def test_equal_names_get_a_folder_each(tmp_path, shots):
     "Whatever their order, and in a later run."
@@ -301,9 +330,27 @@ def test_a_second_video_of_the_same_name_does_not_replace_the_first(tmp_path, sh
         assert all_bytes(out / "x") == first and len(list(out.iterdir())) == 2
 
 
+def test_equal_names_in_a_data_set(tmp_path, shots):
+    "Two discs of 300VW with the same numbers: each video has a clip of its own, named by its path."
+    track = track_frames([(k / 25, f) for k, f in enumerate(shots)])
+    for disc in ("a", "b"):
+        (tmp_path / "root" / disc / "001" / "annot").mkdir(parents=True)
+        write_movie(tmp_path / "root" / disc / "001" / "vid.avi", shots if disc == "a" else shots[::-1], codec="mpeg4")
+        for k, m in enumerate(track.landmarks):
+            text = "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in m)
+            (tmp_path / "root" / disc / "001" / "annot" / f"{k + 1:06d}.pts").write_text(
+                "version: 1\nn_points: 68\n{\n" + text + "\n}\n"
+            )
+    m = prepare_dataset(tmp_path / "root", tmp_path / "out", "300vw", progress=False)
+    assert m["counts"]["prepared"] == 2 and sorted(m["items"]) == ["a-001-vid_avi", "b-001-vid_avi"]
+    assert len({v["source_sha256"] for v in m["items"].values()}) == 2
+
+
 def test_names_by_other_rules(tmp_path, shots, monkeypatch):
     a, b = write_movie(tmp_path / "x.mp4", shots[:1]), write_movie(tmp_path / "X.mkv", shots[1:2])
-    assert len({f.name.casefold() for f in clip_folders([a, b], tmp_path / "out")}) == 2, "a file system may not tell capitals"
+    assert len({f.name.casefold() for f in clip_folders([a, b], tmp_path / "out")}) == 2, (
+        "a file system may not tell capitals"
+    )
     assert [f.name for f in clip_folders([a, a], tmp_path / "out")] == ["x", "x"]
     (tmp_path / "frames").mkdir()
     write_image(shots[0], tmp_path / "frames" / "1.png")
@@ -312,6 +359,7 @@ def test_names_by_other_rules(tmp_path, shots, monkeypatch):
 
 
 # The recipe
+
 
 def test_own_landmarks_are_used_where_the_video_is_prepared_already(tmp_path, movie, shots, capsys):
     out = tmp_path / "out"
@@ -324,7 +372,9 @@ def test_own_landmarks_are_used_where_the_video_is_prepared_already(tmp_path, mo
         assert run_command(f3a_prepare, movie, out, "--landmarks", tmp_path / "own.npy") == 0
         assert ("already prepared" in capsys.readouterr().out) == again
     own = load_clip(out / "me")
-    assert np.allclose(np.subtract(own.meta["crop"], tracked.meta["crop"]), 3, atol=1), "all points lie three pixels further"
+    assert np.allclose(np.subtract(own.meta["crop"], tracked.meta["crop"]), 3, atol=1), (
+        "all points lie three pixels further"
+    )
     np.save(tmp_path / "own.npy", marks + 9)
     assert needs_preparing(movie, out / "me", landmarks=tmp_path / "own.npy"), "the same file with other points"
     assert run_command(f3a_prepare, movie, out) == 0 and load_clip(out / "me").meta["crop"] == tracked.meta["crop"]
@@ -336,11 +386,20 @@ def test_each_part_of_the_recipe_counts(tmp_path, movie, shots):
     assert not needs_preparing(movie, c.path, **base)
     track = track_frames(iter_frames(movie, max_frames=2))
     other = type("M", (), dict(name="another model"))
-    for change in (dict(size=64), dict(max_frames=3), dict(max_frames=None), dict(params="regressor"), dict(landmarks=track), dict(model=other)):
+    for change in (
+        dict(size=64),
+        dict(max_frames=3),
+        dict(max_frames=None),
+        dict(params="regressor"),
+        dict(landmarks=track),
+        dict(model=other),
+    ):
         assert needs_preparing(movie, c.path, **{**base, **change}), change
     moved = Track(track.landmarks + 1, track.found, track.detected, track.times)
     c = prepare_clip(movie, tmp_path / "c", landmarks=track, progress=False, **base)
-    assert not needs_preparing(movie, c.path, landmarks=track, **base) and needs_preparing(movie, c.path, landmarks=moved, **base)
+    assert not needs_preparing(movie, c.path, landmarks=track, **base) and needs_preparing(
+        movie, c.path, landmarks=moved, **base
+    )
     (tmp_path / "pts").mkdir()
     (tmp_path / "pts" / "000001.pts").write_text("a")
     one = clips.landmarks_fingerprint(tmp_path / "pts")
@@ -350,7 +409,9 @@ def test_each_part_of_the_recipe_counts(tmp_path, movie, shots):
     assert needs_preparing(movie, c.path, landmarks=track, **base), "the video has changed"
 
 
-@pytest.mark.parametrize("key", ["format", "sha256", "size", "params", "regressor", "max_frames", "landmarks", "model", "recipe"])
+@pytest.mark.parametrize(
+    "key", ["format", "sha256", "size", "params", "regressor", "max_frames", "landmarks", "model", "recipe"]
+)
 def test_a_meta_that_says_otherwise_is_another_clip(tmp_path, clip, video, key):
     shutil.copytree(clip.path, tmp_path / "c")
     assert not needs_preparing(video, tmp_path / "c", max_frames=40)
@@ -369,14 +430,21 @@ def test_rendered_people_of_other_settings_are_drawn_again(tmp_path):
     for change in (dict(size=48), dict(seed=1), dict(max_frames=2)):
         m = prepare_dataset(1, tmp_path, **{**base, **change})
         c = load_clip(tmp_path / "person_00000")
-        assert m != first and (c.frames.shape[1], c.meta["seed"], len(c)) == (change.get("size", 32), change.get("seed", 0), change.get("max_frames", 1))
-    clips.prepare_people(1, tmp_path, 2, size=32, fps=8., progress=False)
+        assert m != first and (c.frames.shape[1], c.meta["seed"], len(c)) == (
+            change.get("size", 32),
+            change.get("seed", 0),
+            change.get("max_frames", 1),
+        )
+    clips.prepare_people(1, tmp_path, 2, size=32, fps=8.0, progress=False)
     slow = load_clip(tmp_path / "person_00000").params.rotation
-    clips.prepare_people(1, tmp_path, 2, size=32, fps=25., progress=False)
-    assert not torch.equal(slow, load_clip(tmp_path / "person_00000").params.rotation), "another rate, another motion between two frames"
+    clips.prepare_people(1, tmp_path, 2, size=32, fps=25.0, progress=False)
+    assert not torch.equal(slow, load_clip(tmp_path / "person_00000").params.rotation), (
+        "another rate, another motion between two frames"
+    )
 
 
 # Nothing is left of what came to nothing
+
 
 @pytest.mark.parametrize("out", ["out", "a/b/out"])
 def test_an_unreadable_video_leaves_no_folder(tmp_path, capsys, out):
@@ -400,6 +468,7 @@ def test_an_empty_folder_that_was_there_stays(tmp_path):
 
 # Splits and pairs
 
+
 def test_blocks_are_the_stretches_that_the_lesson_names():
     s = split_frames(200, seed=3)
     assert s["blocks"].tolist() == [*range(100, 120), *range(180, 200)]
@@ -407,9 +476,11 @@ def test_blocks_are_the_stretches_that_the_lesson_names():
     assert sorted(np.concatenate(list(s.values())).tolist()) == list(range(200)), "every frame once"
     again, other = split_frames(200, seed=3), split_frames(200, seed=4)
     assert (again["random"] == s["random"]).all() and not np.array_equal(other["random"], s["random"])
-    assert len(split_frames(200, random_share=.25)["random"]) == 40
+    assert len(split_frames(200, random_share=0.25)["random"]) == 40
     gaps = np.diff(s["random"])
-    assert len(set(gaps.tolist())) > 3 and s["random"].max() > 120 and s["random"].min() < 80, "drawn from all over the clip"
+    assert len(set(gaps.tolist())) > 3 and s["random"].max() > 120 and s["random"].min() < 80, (
+        "drawn from all over the clip"
+    )
 
 
 def test_short_clips_have_no_blocks_and_lost_frames_take_no_part():
@@ -424,14 +495,20 @@ def test_short_clips_have_no_blocks_and_lost_frames_take_no_part():
 def test_pairs_take_sources_from_training_and_targets_from_where_it_is_said(which):
     splits = [split_frames(60, seed=1), split_frames(240, seed=2)]
     p = sample_pairs(splits, which, 4000, seed=5)
-    assert p.shape == (4000, 3) and (p == sample_pairs(splits, which, 4000, seed=5)).all() and (p != sample_pairs(splits, which, 4000, seed=6)).any()
+    assert (
+        p.shape == (4000, 3)
+        and (p == sample_pairs(splits, which, 4000, seed=5)).all()
+        and (p != sample_pairs(splits, which, 4000, seed=6)).any()
+    )
     for k, s in enumerate(splits):
         mine = p[p[:, 0] == k]
         assert set(mine[:, 1]) == set(s["train"]) and set(mine[:, 2]) == set(s[which]), "all of them, and no other"
     assert (p[:, 1] != p[:, 2]).all()
     share = len(splits[1][which]) / sum(len(s[which]) for s in splits)
-    assert abs((p[:, 0] == 1).mean() - share) < .03, "clips count by their frames"
-    assert abs(np.corrcoef(p[p[:, 0] == 1][:, 1], p[p[:, 0] == 1][:, 2])[0, 1]) < .1, "source and target are drawn apart"
+    assert abs((p[:, 0] == 1).mean() - share) < 0.03, "clips count by their frames"
+    assert abs(np.corrcoef(p[p[:, 0] == 1][:, 1], p[p[:, 0] == 1][:, 2])[0, 1]) < 0.1, (
+        "source and target are drawn apart"
+    )
 
 
 def test_pairs_need_two_frames():
