@@ -30,7 +30,7 @@ def test_command_trains_resumes_and_refuses(tmp_path, clip, capsys):
     assert run_command(f3a_train_regressor, "--init", tmp_path / "wide" / "weights.safetensors", "--out", tmp_path / "narrow", "--steps", 1, *common) == 2 and "at most as wide" in capsys.readouterr().err
     assert run_command(f3a_train_regressor, *again, "--init", tmp_path / "wide" / "weights.safetensors") == 2 and "at most as wide" in capsys.readouterr().err  # a run that goes on asks too
     assert run_command(f3a_train_regressor, *wider, "--base", 0) == 2
-    assert run_command(f3a_train_regressor, "--out", tmp_path / "r", "--steps", 9, *common) == 2 and "other settings" in capsys.readouterr().err
+    assert run_command(f3a_train_regressor, "--out", tmp_path / "r", "--steps", 9, *common) == 2 and "other clips" in capsys.readouterr().err
     assert run_command(f3a_train_regressor, "--preset", "huge") == 2
     assert run_command(f3a_train_regressor, tmp_path / "nowhere", "--out", tmp_path / "q", *common) == 2
 
