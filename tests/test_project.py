@@ -133,8 +133,8 @@ def test_every_public_function_class_and_method_has_a_docstring():
 @pytest.mark.parametrize("name", ["f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate"])
 def test_every_program_explains_itself(name, monkeypatch, capsys):
     "What installation puts on the path: the function exists, sets the thread policy (and respects another), and knows its arguments."
-    programs = dict(re.findall(r"[\"'](f3a_\w+)=f3a_lite\.commands:(\w+)", (ROOT / "setup.py").read_text(encoding="utf-8")))
-    assert programs[name] == name and len(programs) == 5
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert f'"{name}"' in setup and "commands:{name}" in setup
     command = getattr(commands, name)
     word = dict(f3a_demo="--out", f3a_prepare="--dataset", f3a_train="--warp", f3a_train_regressor="--sub_steps", f3a_animate="--driving")[name]
     for given, policy in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
