@@ -407,6 +407,20 @@ def test_the_explorers_sliders():
     assert FlowExplorer(MODEL, size=32).photo.shape == (3, 32, 32)
 
 
+def test_the_explorers_widget_answers():
+    "Moving a slider changes the picture."
+    box = FlowExplorer(MODEL, some_faces(1), torch.rand(3, 48, 48), 48).widget()
+    rows, picture, _ = box.children
+    sliders = {s.description: s for column in rows.children for s in column.children}
+    assert list(sliders) == ["yaw °", "pitch °", "jawOpen", "smile", "blink", "θ"]
+    for s in sliders.values():
+        if s.description == "θ":
+            continue
+        before = picture.value
+        s.value = s.max
+        assert picture.value != before and picture.value[:4] == b"\x89PNG", s.description
+
+
 # fitting
 
 def test_a_cut_down_model_is_the_same_model():
@@ -654,6 +668,31 @@ def test_tracks_are_smooth_and_of_unit_variance():
     assert (p.id_coeff == p.id_coeff[:1]).all() and p.exp_coeff.min() >= 0 and p.exp_coeff.max() <= 1
     assert (p.translation[:, 2] == 0).all() and p.rotation.diff(dim=0).abs().max() < .07
     assert torch.equal(p.rotation, rendered.clip_params(7, 120).rotation)
+
+
+def test_grooming_by_chance():
+    "Fringe, strand and sunglasses with their shares; none of the first two on a bald head; the person stays."
+    import dataclasses
+    look = dataclasses.replace(rendered.person(0).look, volume=.2, glasses=False)
+    days = [rendered.groomed(look, np.random.default_rng(k)) for k in range(800)]
+    share = [np.mean([getattr(d, n) > 0 for d in days]) for n in ("fringe", "strand", "shades")]
+    close(share, [.3, .15, .08], .04)
+    assert all(d.glasses == d.shades for d in days) and all(d.skin is look.skin and -1 <= d.sweep <= 1 for d in days)
+    assert all(.1 <= d.fringe <= .5 for d in days if d.fringe) and all(.3 <= d.strand <= 1 for d in days if d.strand)
+    bald = [rendered.groomed(dataclasses.replace(look, volume=0.), np.random.default_rng(k)) for k in range(50)]
+    assert not any(d.fringe or d.strand for d in bald)
+
+
+def test_a_rendered_clip_is_one_scene():
+    "Its frames have the parameters of `clip_params`, the same background, and differ where the face moves."
+    pictures, p = rendered.render_clip(7, 6, size=64)
+    assert pictures.shape == (6, 64, 64, 3) and pictures.dtype == np.uint8
+    want = rendered.clip_params(7, 6)
+    for n in PARAM_NAMES:
+        assert torch.equal(getattr(p, n), getattr(want, n))
+    assert (rendered.render_clip(7, 6, size=64)[0] == pictures).all()
+    corner = pictures[:, :6, :6].astype(int)
+    assert np.abs(corner - corner[:1]).mean() < 6, "the background stands still but for noise"
 
 
 def test_a_set_in_pieces_keeps_pictures_and_parameters_together(tmp_path, monkeypatch):
