@@ -6,6 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial.transform import Rotation
 from f3a_lite import rendered
+from f3a_lite.build_model import MIRROR, align_heads, head_vertices, identity_basis, load_anny, mark_brows_and_eyes, random_heads, vote_landmarks
 from f3a_lite.core import F3AError
 from f3a_lite.fitting import (
     FitConfig, _fit_loss, _usable, fit_landmarks, initial_pose, landmark_error, landmark_model, landmark_weights,
@@ -406,6 +407,20 @@ def test_the_explorers_sliders():
     assert FlowExplorer(MODEL, size=32).photo.shape == (3, 32, 32)
 
 
+def test_the_explorers_widget_answers():
+    "Moving a slider changes the picture."
+    box = FlowExplorer(MODEL, some_faces(1), torch.rand(3, 48, 48), 48).widget()
+    rows, picture, _ = box.children
+    sliders = {s.description: s for column in rows.children for s in column.children}
+    assert list(sliders) == ["yaw °", "pitch °", "jawOpen", "smile", "blink", "θ"]
+    for s in sliders.values():
+        if s.description == "θ":
+            continue
+        before = picture.value
+        s.value = s.max
+        assert picture.value != before and picture.value[:4] == b"\x89PNG", s.description
+
+
 # fitting
 
 def test_a_cut_down_model_is_the_same_model():
@@ -496,14 +511,15 @@ def test_known_parameters_are_found(known):
 
 
 def test_frames_without_landmarks_have_no_say(known):
-    truth, marks, fit = known
-    bad = marks.clone()
-    bad[5] = bad[5].flip(0) * 2
-    found = torch.arange(len(marks)) != 5
-    got = fit_landmarks(MODEL, bad, found, FitConfig(steps=120))
-    plain = fit_landmarks(MODEL, marks, found, FitConfig(steps=120))
-    keep = [k for k in range(len(marks)) if k not in (4, 5, 6)]
-    assert (got.rotation - plain.rotation)[keep].abs().max() < .05
+    "A frame whose landmarks are those of a wide open mouth: where they count the jaw opens, where they do not it stays with its neighbours."
+    truth, marks, _ = known
+    wide = marks.clone()
+    jaw = MODEL.unit("jawOpen")[0]
+    assert truth.exp_coeff[20, jaw] < .01
+    wide[20] = project(posed_landmarks(MODEL, truth[20].replace(exp_coeff=MODEL.expression(1, jawOpen=1.))))[0]
+    found = torch.arange(len(marks)) != 20
+    opened = {n: float(fit_landmarks(MODEL, wide, f, FitConfig(steps=120)).exp_coeff[20, jaw]) for n, f in (("counts", None), ("not", found))}
+    assert opened["counts"] > .5 > .2 > opened["not"], opened
 
 
 def test_a_known_identity_and_a_known_start(known):
@@ -654,6 +670,31 @@ def test_tracks_are_smooth_and_of_unit_variance():
     assert torch.equal(p.rotation, rendered.clip_params(7, 120).rotation)
 
 
+def test_grooming_by_chance():
+    "Fringe, strand and sunglasses with their shares; none of the first two on a bald head; the person stays."
+    import dataclasses
+    look = dataclasses.replace(rendered.person(0).look, volume=.2, glasses=False)
+    days = [rendered.groomed(look, np.random.default_rng(k)) for k in range(800)]
+    share = [np.mean([getattr(d, n) > 0 for d in days]) for n in ("fringe", "strand", "shades")]
+    close(share, [.3, .15, .08], .04)
+    assert all(d.glasses == d.shades for d in days) and all(d.skin is look.skin and -1 <= d.sweep <= 1 for d in days)
+    assert all(.1 <= d.fringe <= .5 for d in days if d.fringe) and all(.3 <= d.strand <= 1 for d in days if d.strand)
+    bald = [rendered.groomed(dataclasses.replace(look, volume=0.), np.random.default_rng(k)) for k in range(50)]
+    assert not any(d.fringe or d.strand for d in bald)
+
+
+def test_a_rendered_clip_is_one_scene():
+    "Its frames have the parameters of `clip_params`, the same background, and differ where the face moves."
+    pictures, p = rendered.render_clip(7, 6, size=64)
+    assert pictures.shape == (6, 64, 64, 3) and pictures.dtype == np.uint8
+    want = rendered.clip_params(7, 6)
+    for n in PARAM_NAMES:
+        assert torch.equal(getattr(p, n), getattr(want, n))
+    assert (rendered.render_clip(7, 6, size=64)[0] == pictures).all()
+    corner = pictures[:, :6, :6].astype(int)
+    assert np.abs(corner - corner[:1]).mean() < 6, "the background stands still but for noise"
+
+
 def test_a_set_in_pieces_keeps_pictures_and_parameters_together(tmp_path, monkeypatch):
     monkeypatch.setattr(rendered, "PIECE", 2)
     s = rendered.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
@@ -672,3 +713,93 @@ def test_blurring_the_flow_as_scipy_does():
     x = torch.rand(1, 2, 30, 26, generator=torch.Generator().manual_seed(0))
     want = np.stack([gaussian_filter(c.numpy(), 1.5, mode="nearest", radius=4) for c in x[0]])
     close(_blur(x, 1.5)[0], want, 1e-4)
+
+
+# the open model's making
+
+def test_heads_are_brought_to_one_place_and_size():
+    "Against Procrustes by hand, and without turning anything."
+    g = torch.Generator().manual_seed(0)
+    shape = torch.randn(1, 30, 3, generator=g, dtype=torch.float64)
+    size, place = torch.tensor([.5, 1., 2., 3.]), torch.randn(4, 1, 3, generator=g)
+    got = align_heads(shape * size[:, None, None] + place)
+    assert got.mean(1).abs().max() < 1e-6 and (got - got[0]).abs().max() < 1e-6
+    close(got[0].norm(), size.mean() * (shape[0] - shape[0].mean(0)).norm(), 1e-5)
+    other = align_heads(torch.cat([shape, shape.flip(-1)]))
+    assert (other[0] - other[1]).abs().max() > .1
+
+
+def test_components_are_those_of_the_covariance():
+    "Against numpy's eigenvalues: unit standard deviation, a share of the variance that adds up, and a fixed sign."
+    g = torch.Generator().manual_seed(0)
+    heads = (torch.randn(40, 6, generator=g, dtype=torch.float64) * torch.tensor([5., 3, 2, 1, .5, .1])) @ torch.randn(6, 30, generator=g, dtype=torch.float64)
+    mean, basis, share = identity_basis(heads.view(40, 10, 3), 4)
+    value, vector = np.linalg.eigh(np.cov(heads.numpy().T))
+    value, vector = value[::-1], vector[:, ::-1]
+    close(mean.flatten(), heads.mean(0), 1e-9)
+    close(share, np.cumsum(value)[:4] / value.sum(), 1e-9)
+    for k in range(4):
+        b = basis[k].flatten()
+        close(b.abs(), np.sqrt(value[k]) * np.abs(vector[:, k]), 1e-6)
+        assert b[b.abs().argmax()] > 0
+    coefficients = (heads - mean.flatten()) @ torch.linalg.pinv(basis.flatten(1))
+    close(coefficients.std(0), torch.ones(4), 1e-6)
+
+
+def test_random_heads_of_a_small_body():
+    "A body of six vertices whose changes are known: axes turned to ours, decimetres, only the head's changes drawn."
+    class Body:
+        phenotype_labels = ("gender", "age", "weight", "muscle", "african", "asian", "caucasian")
+        local_change_labels = ("l-ear-wide", "hand-long", "nose-up")
+        facial_action_labels = ("jawOpen",)
+        bone_labels = ("head", "neck03", "neck02", "eye.L", "eye.R", "hand")
+        vertex_bone_indices = torch.tensor([[0, 5]] * 4 + [[5, 0]] * 2)
+        vertex_bone_weights = torch.tensor([[.8, .2]] * 6, dtype=torch.float64)
+        template_vertices = torch.arange(18, dtype=torch.float64).view(6, 3)
+        blendshapes = torch.randn(10, 6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        def _get_phenotype_blendshape_coefficients(self, phenotypes, local, actions):
+            self.seen = phenotypes, local, actions
+            return torch.cat([phenotypes, local], 1)
+    body = Body()
+    keep = head_vertices(body)
+    assert keep.tolist() == [True] * 4 + [False] * 2
+    got = random_heads(body, keep, 90)
+    phenotypes, local, actions = body.seen
+    assert phenotypes.min() >= 0 and phenotypes.max() <= 1 and phenotypes[:, 1].min() >= .4 and not actions.any()
+    assert not local[:, 1].any() and .22 < local[:, [0, 2]].std() < .38
+    at = body.template_vertices[keep] + torch.einsum("nk,kvc->nvc", torch.cat([phenotypes, local], 1), body.blendshapes[:, keep])
+    close(got, torch.stack([at[..., 0], at[..., 2], -at[..., 1]], -1) * 10, 1e-9)
+    assert torch.equal(got, random_heads(body, keep, 90)) and len(random_heads(body, keep, 130)) == 130
+    try:
+        import anny  # noqa: F401
+    except ImportError:
+        with pytest.raises(F3AError, match="anny is not installed"):
+            load_anny()
+
+
+def test_regions_near_the_lines():
+    "Marked anew, brows and eyes of the bundled model are what they are; away from their lines nothing changes."
+    import dataclasses
+    from f3a_lite.morphable import REGIONS
+    plain = MODEL.regions.clone()
+    for n in ("brows", "eyes"):
+        plain[plain == REGIONS.index(n)] = REGIONS.index("skin")
+    again = mark_brows_and_eyes(dataclasses.replace(MODEL, regions=plain)).regions
+    assert (again == MODEL.regions).float().mean() > .995
+    lm = MODEL.mean_shape[MODEL.landmark_vertices]
+    for n, points, reach in (("brows", lm[17:27], .08), ("eyes", lm[36:48], .09)):
+        marked = MODEL.mean_shape[again == REGIONS.index(n)]
+        assert len(marked) > 20 and torch.cdist(marked, points).amin(1).max() < 2 * reach
+
+
+def test_a_vote_finds_the_landmarks():
+    "Few heads and views: the vertices that the tracker names lie near the bundled ones, and each has its partner on the other side."
+    yaws = np.radians([-20, 0, 20])
+    marks, contour, kept = vote_landmarks(MODEL, yaws, heads=6, size=256)
+    close(kept, yaws, 1e-6)
+    assert contour.shape == (3, 17)
+    v = MODEL.mean_shape
+    assert (v[marks[17:]] - v[MODEL.landmark_vertices[17:]]).norm(dim=-1).mean() < .08
+    assert torch.equal(MIRROR[MIRROR], torch.arange(68))
+    gap = (v[marks] * torch.tensor([-1., 1, 1]) - v[marks[MIRROR]]).norm(dim=-1)
+    assert gap[17:].mean() < .03

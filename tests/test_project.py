@@ -2,11 +2,13 @@
 import importlib
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 import pytest
+from f3a_lite import commands
 from f3a_lite.core import data_path, sha256
 from f3a_lite.generator import load_generator
 from f3a_lite.regressor import load_regressor
@@ -126,6 +128,22 @@ def test_every_public_function_class_and_method_has_a_docstring():
     bad = {n for n, d in names.items() if not (d or "").strip() or generated(n, d)}
     assert bad <= NO_DOCSTRING_YET, sorted(bad - NO_DOCSTRING_YET)
     assert NO_DOCSTRING_YET <= bad, f"no longer without a docstring: {sorted(NO_DOCSTRING_YET - bad)}"
+
+
+@pytest.mark.parametrize("name", ["f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate"])
+def test_every_program_explains_itself(name, monkeypatch, capsys):
+    "What installation puts on the path: the function exists, sets the thread policy (and respects another), and knows its arguments."
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert f'"{name}"' in setup and "commands:{name}" in setup
+    command = getattr(commands, name)
+    word = dict(f3a_demo="--out", f3a_prepare="--dataset", f3a_train="--warp", f3a_train_regressor="--sub_steps", f3a_animate="--driving")[name]
+    for given, policy in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        monkeypatch.delenv("OMP_WAIT_POLICY") if given is None else monkeypatch.setenv("OMP_WAIT_POLICY", given)
+        monkeypatch.setattr(sys, "argv", [name, "--help"])
+        with pytest.raises(SystemExit) as end:
+            command()
+        assert end.value.code in (0, None) and word in capsys.readouterr().out
+        assert os.environ["OMP_WAIT_POLICY"] == policy
 
 
 def test_wheel_animates_a_face_away_from_the_checkout(tmp_path):
