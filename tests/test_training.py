@@ -1,4 +1,4 @@
-"What training does: every term of the loss, the critic, schedules, the average; its command, resuming, and what needs a GPU."
+"What training does: every term of the loss, critic, schedules, average; its command, resuming, what needs a GPU."
 
 import copy
 import json
