@@ -1,4 +1,5 @@
 "Work in several processes: its order, its threads, and processes that die."
+
 import os
 import signal
 import time
@@ -20,7 +21,7 @@ def sleep_and_tell(seconds):
 
 def threads_and_process(_):
     "What a worker has: threads of torch, the variable that other libraries read, and its process number."
-    time.sleep(.2)
+    time.sleep(0.2)
     return torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS"), os.environ.get("NUMBA_NUM_THREADS"), os.getpid()
 
 
@@ -41,8 +42,10 @@ def refuse(x):
 @pytest.fixture(autouse=True)
 def at_most_a_minute():
     "A test that waits for ever fails instead."
+
     def stop(*_):
         raise TimeoutError("the jobs never came back")
+
     if not hasattr(signal, "SIGALRM"):
         yield
         return
@@ -60,7 +63,7 @@ def test_a_killed_worker_is_said_in_a_sentence():
 
 
 def test_results_come_as_they_are_ready_each_from_one_thread():
-    assert list(run_jobs(sleep_and_tell, [3., .0], workers=2, progress=False)) == [0., 3.]
+    assert list(run_jobs(sleep_and_tell, [3.0, 0.0], workers=2, progress=False)) == [0.0, 3.0]
     before = dict(os.environ)
     facts = list(run_jobs(threads_and_process, range(6), workers=2, progress=False))
     assert {f[:3] for f in facts} == {(1, "1", "1")}

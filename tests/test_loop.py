@@ -1,16 +1,24 @@
 "The loop around a training: what is saved, what is refused, and what an interrupt leaves behind."
+
 import copy
 import json
 import os
 import signal
 import threading
 from dataclasses import asdict, replace
-from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
 from f3a_lite import core, regressor, training
-from f3a_lite.core import DivergedError, F3AError, all_finite, find_checkpoint, friendly_errors, note_interrupts, run_identity
+from f3a_lite.core import (
+    DivergedError,
+    F3AError,
+    all_finite,
+    find_checkpoint,
+    friendly_errors,
+    note_interrupts,
+    run_identity,
+)
 from f3a_lite.core import run_training, save_checkpoint
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
@@ -23,13 +31,15 @@ SMALL = GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))
 
 def small_trainer(clip, **kw):
     "A trainer whose critic takes part from the first step on; a step takes a hundredth of a second."
-    cfg = dict(generator=SMALL, size=32, steps=6, batch=2, low_batch=2, low_share=0., adv_share=1.)
+    cfg = dict(generator=SMALL, size=32, steps=6, batch=2, low_batch=2, low_share=0.0, adv_share=1.0)
     return Trainer(TrainConfig(**{**cfg, **kw}), [clip], device=CPU)
 
 
 def state(t):
     "Everything of a trainer that a step changes, in full precision."
-    return copy.deepcopy({n: getattr(t, n).state_dict() for n in ("G", "D", "opt_G", "opt_D")} | {"average": t.average, "done": t.done})
+    return copy.deepcopy(
+        {n: getattr(t, n).state_dict() for n in ("G", "D", "opt_G", "opt_D")} | {"average": t.average, "done": t.done}
+    )
 
 
 def read(path):
@@ -50,6 +60,7 @@ def same(a, b):
 
 class Counter:
     "A trainer that counts; `at` maps a step to what happens in the middle of it."
+
     def __init__(self, at=None):
         self.done, self.at, self.half = 0, at or {}, False
 
@@ -76,6 +87,7 @@ def press(number=signal.SIGINT):
 
 
 # ---- interrupts
+
 
 @pytest.mark.parametrize("place, seed", [("opt_D", 1), ("opt_G", 2), ("save", 3)])
 def test_interrupted_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_path, place, seed):
@@ -121,6 +133,7 @@ def test_a_second_interrupt_stops_at_once_and_saves_nothing(tmp_path):
         press()
         press()
         raise AssertionError("the second Ctrl-C was not heard")
+
     with pytest.raises(KeyboardInterrupt):
         run_training(Counter({3: twice}), 9, tmp_path)
     assert find_checkpoint(tmp_path) is None
@@ -129,6 +142,7 @@ def test_a_second_interrupt_stops_at_once_and_saves_nothing(tmp_path):
 def test_an_error_in_a_step_saves_nothing(tmp_path):
     def break_down():
         raise RuntimeError("out of memory")
+
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(RuntimeError):
         run_training(Counter({3: break_down}), 9, tmp_path)
@@ -155,6 +169,7 @@ def test_a_signal_that_was_ignored_stays_ignored():
 
 # ---- divergence, and the two checkpoints
 
+
 def nan_like(loss):
     "A loss that is no number, with a gradient."
     return loss * float("nan")
@@ -175,6 +190,7 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(clip, tmp_path, monkeypat
         if t.done == (5 if place == "last step" else 3):
             tensor = t.average["to_rgb.0.weight"] if place == "average" else t.G.to_rgb[0].weight.data
             tensor[0] = float("inf")
+
     if place in ("weights", "average", "last step"):
         t.opt_G.step = spoil
     good = 5 if place == "last step" else 3
@@ -203,7 +219,11 @@ def test_a_diverged_regressor_keeps_its_last_good_checkpoint(tmp_path, monkeypat
     faces = render_set(tmp_path / "faces", 4, progress=False)
     t = RegressorTrainer(RegressorTraining(net=RegressorConfig(base=4, hidden=16), steps=4, batch=2), faces, device=CPU)
     plain = regressor.warm_loss
-    monkeypatch.setattr(regressor, "warm_loss", lambda *a, **k: {n: nan_like(v) if t.done == 2 else v for n, v in plain(*a, **k).items()})
+    monkeypatch.setattr(
+        regressor,
+        "warm_loss",
+        lambda *a, **k: {n: nan_like(v) if t.done == 2 else v for n, v in plain(*a, **k).items()},
+    )
     with pytest.raises(DivergedError, match="step 2"):
         run_training(t, 4, tmp_path, save_every=-1)
     assert read(tmp_path / "checkpoint.pt")["done"] == 2 and all_finite(t.net.state_dict())
@@ -212,8 +232,11 @@ def test_a_diverged_regressor_keeps_its_last_good_checkpoint(tmp_path, monkeypat
 def test_finite_is_looked_for_at_every_depth():
     good = dict(a=torch.ones(2), b=[dict(c=torch.ones(1), n=3)], t=(torch.tensor([1]), "text", 1.5))
     assert all_finite(good)
-    for bad in (dict(good, a=torch.tensor([1., float("nan")])), dict(good, b=[dict(c=torch.tensor([float("inf")]))]),
-                dict(good, t=(float("nan"),))):
+    for bad in (
+        dict(good, a=torch.tensor([1.0, float("nan")])),
+        dict(good, b=[dict(c=torch.tensor([float("inf")]))]),
+        dict(good, t=(float("nan"),)),
+    ):
         assert not all_finite(bad)
 
 
@@ -222,7 +245,9 @@ def test_one_of_the_two_checkpoints_is_there_at_every_moment(tmp_path, monkeypat
     run_training(t, 3, tmp_path, save_every=-1)
     assert [read(tmp_path / f"checkpoint{n}.pt")["done"] for n in ("", "-previous")] == [3, 2]
     run_training(Counter(), 3, tmp_path)
-    assert [read(tmp_path / f"checkpoint{n}.pt")["done"] for n in ("", "-previous")] == [3, 2], "nothing new, nothing written"
+    assert [read(tmp_path / f"checkpoint{n}.pt")["done"] for n in ("", "-previous")] == [3, 2], (
+        "nothing new, nothing written"
+    )
     replace_file, calls = os.replace, []
 
     def cut(a, b):  # a power cut at each of the renames in turn
@@ -230,6 +255,7 @@ def test_one_of_the_two_checkpoints_is_there_at_every_moment(tmp_path, monkeypat
         if len(calls) == cut.at:
             raise RuntimeError("power cut")
         return replace_file(a, b)
+
     monkeypatch.setattr(core.os, "replace", cut)
     for cut.at, newest in ((1, 3), (2, 3), (3, 3)):
         calls.clear()
@@ -240,6 +266,7 @@ def test_one_of_the_two_checkpoints_is_there_at_every_moment(tmp_path, monkeypat
 
 
 # ---- whose checkpoint is it?
+
 
 def with_meta(clip, **facts):
     "The clip with other facts in its meta."
@@ -252,9 +279,14 @@ def test_resume_refuses_other_clips(clip, tmp_path):
     t.save(tmp_path / "c.pt")
     moved = with_meta(clip, source="renamed.mp4")
     Trainer(t.cfg, [replace(moved, path=tmp_path)], device=CPU).load(tmp_path / "c.pt")
-    for facts, words in ((dict(sha256="0" * 64), "other clips"), (dict(params="tuned"), "prepared in another way"),
-                         (dict(size=64), "prepared in another way"), (dict(crop=[0, 0, 9, 9]), "prepared in another way"),
-                         (dict(max_frames=7), "prepared in another way"), (dict(regressor="0" * 64), "prepared in another way")):
+    for facts, words in (
+        (dict(sha256="0" * 64), "other clips"),
+        (dict(params="tuned"), "prepared in another way"),
+        (dict(size=64), "prepared in another way"),
+        (dict(crop=[0, 0, 9, 9]), "prepared in another way"),
+        (dict(max_frames=7), "prepared in another way"),
+        (dict(regressor="0" * 64), "prepared in another way"),
+    ):
         with pytest.raises(F3AError, match=f"c.pt.*{words}.*another output folder"):
             Trainer(t.cfg, [with_meta(clip, **facts)], device=CPU).load(tmp_path / "c.pt")
     with pytest.raises(F3AError, match="other clips"):
@@ -271,8 +303,12 @@ def test_resume_refuses_other_first_weights_and_settings(clip, tmp_path):
         other.init = init
         with pytest.raises(F3AError, match="other first weights"):
             other.load(tmp_path / "c.pt")
-    for kw, words in ((dict(lr=.1), "lr was 0.0008 and is 0.1"), (dict(seed=1), "seed was 0 and is 1"), (dict(still=.5), "still"),
-                      (dict(generator=replace(SMALL, flow_norm=False)), "generator.flow_norm was True and is False")):
+    for kw, words in (
+        (dict(lr=0.1), "lr was 0.0008 and is 0.1"),
+        (dict(seed=1), "seed was 0 and is 1"),
+        (dict(still=0.5), "still"),
+        (dict(generator=replace(SMALL, flow_norm=False)), "generator.flow_norm was True and is False"),
+    ):
         other = small_trainer(clip, **kw)
         other.init = "a" * 64
         with pytest.raises(F3AError, match=f"other settings.*{words}"):
@@ -289,7 +325,12 @@ def test_a_finished_run_can_be_made_longer(clip, tmp_path):
 def test_what_makes_a_run(clip):
     cfg = asdict(TrainConfig())
     this = run_identity(cfg, ("steps", "test_pairs"), [clip])
-    assert "steps" not in this and "test_pairs" not in this and this["lr"] == cfg["lr"] and this["generator"]["warp"] is False
+    assert (
+        "steps" not in this
+        and "test_pairs" not in this
+        and this["lr"] == cfg["lr"]
+        and this["generator"]["warp"] is False
+    )
     assert this["clips"][0]["sha256"] == clip.meta["sha256"] and json.loads(json.dumps(this)) == this
 
 
@@ -301,8 +342,13 @@ def test_resume_of_a_regressor_refuses_other_faces_and_clips(clip, tmp_path):
         t = RegressorTrainer(cfg, sets[seed], clips, device=CPU)
         t.init = init
         return t
+
     assert run_training(trainer(), 2, tmp_path)
-    for kw, words in ((dict(seed=1), "other labelled faces"), (dict(clips=[clip]), "other clips"), (dict(init="a"), "other first weights")):
+    for kw, words in (
+        (dict(seed=1), "other labelled faces"),
+        (dict(clips=[clip]), "other clips"),
+        (dict(init="a"), "other first weights"),
+    ):
         with pytest.raises(F3AError, match=words):
             run_training(trainer(**kw), 2, tmp_path)
     longer = trainer(steps=3)
@@ -319,7 +365,12 @@ def test_resume_of_a_regressor_refuses_other_faces_and_clips(clip, tmp_path):
 
 
 def test_a_file_that_is_no_checkpoint(tmp_path):
-    for name, content in (("text", "junk"), ("tensor", torch.ones(3)), ("dict", {"config": 3}), ("list", {"config": "[]"})):
+    for name, content in (
+        ("text", "junk"),
+        ("tensor", torch.ones(3)),
+        ("dict", {"config": 3}),
+        ("list", {"config": "[]"}),
+    ):
         path = tmp_path / f"{name}.pt"
         torch.save(content, path) if name != "text" else path.write_text(content)
         with pytest.raises(F3AError, match=f"{name}.pt' is not a checkpoint"):
