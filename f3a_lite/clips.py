@@ -49,6 +49,10 @@ class PreparedClip:
         "Frames as a tensor (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
+# %% ../nbs/10_prepared_clips.ipynb #7ce659b4
+from pathlib import PurePosixPath, PureWindowsPath
+from .morphable import shown
+
 # %% ../nbs/10_prepared_clips.ipynb #d08bb10a
 _META = dict(source=str, sha256=str, size=int, crop=list, fps=float, frames=int, model=str, tracking=str, fit_error=float)
 
@@ -57,14 +61,14 @@ def _check_meta(path, meta):
     if not isinstance(meta, dict):
         raise F3AError(f"The prepared clip '{path}' is damaged (meta.json holds a {type(meta).__name__}): delete it and prepare it again.")
     if meta.get("format") != FORMAT:
-        raise F3AError(f"The prepared clip '{path}' has format {str(meta.get('format'))[:40]}, this version reads {FORMAT}: prepare it again.")
+        raise F3AError(f"The prepared clip '{path}' has format {shown(meta.get('format'))}, this version reads {FORMAT}: prepare it again.")
     wrong = [k for k, kind in _META.items() if not _is(meta.get(k), kind)]
     wrong += [k for k, kind in dict(params=str, photos=list, failed=dict).items() if k in meta and not _is(meta[k], kind)]
     if not wrong:
         left, top, right, bottom = meta["crop"] if len(meta["crop"]) == 4 and all(_is(v, int) for v in meta["crop"]) else (0, 0, 0, 0)
         wrong = [k for k, good in dict(crop=right > left and right - left == bottom - top, fps=0 < meta["fps"] <= 1000, fit_error=meta["fit_error"] >= 0).items() if not good]
     if wrong:
-        raise F3AError(f"The prepared clip '{path}' is damaged (meta.json: {wrong[0]} is {str(meta.get(wrong[0]))[:40]}): delete it and prepare it again.")
+        raise F3AError(f"The prepared clip '{path}' is damaged (meta.json: {wrong[0]} is {shown(meta.get(wrong[0]))}): delete it and prepare it again.")
 
 def _is(x, kind):
     "Whether x is of a kind that JSON knows; a whole number is a number too, true and false are none."
@@ -691,9 +695,6 @@ def write_manifest(out, dataset, shard, facts, folders=None):
     save_json(m, Path(out) / m["file"])
     return m
 
-# %% ../nbs/10_prepared_clips.ipynb #7ce659b4
-from pathlib import PurePosixPath, PureWindowsPath
-
 # %% ../nbs/10_prepared_clips.ipynb #c5046c7c
 def _is_folder_name(name):
     "Whether a manifest may name this: one folder beside it, on every system."
@@ -718,7 +719,7 @@ def _clips_of(manifest, split=None):
         names = [k for k, v in items.items() if "failed" not in v and not v["dropped"] and (split is None or v.get("split", split) == split)]
     outside = [n for n in names if not _is_folder_name(n)]
     if outside:
-        raise F3AError(f"'{manifest}' names '{outside[0][:60]}', which is no folder beside it: prepare the data set again.")
+        raise F3AError(f"'{manifest}' names '{shown(outside[0])}', which is no folder beside it: prepare the data set again.")
     return names
 
 # %% ../nbs/10_prepared_clips.ipynb #8beb6a79

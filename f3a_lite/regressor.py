@@ -358,7 +358,7 @@ def save_regressor(net, path, **info):
     with atomic_path(path) as tmp: save_file(t, tmp, metadata=dict(kind="regressor", config=json.dumps(asdict(net.cfg)), info=json.dumps(info)))
 
 # %% ../nbs/09_regressor.ipynb #6a96fa0f
-from .morphable import check_shapes, checked_config, header_json
+from .morphable import check_shapes, checked_config, header_json, shown
 
 # %% ../nbs/09_regressor.ipynb #25e3dd42
 REGRESSOR_LIMITS = dict(base=(1, 512), stem_stride=(1, 2), hidden=(1, 8192), size=(64, 512), K=(1, 1000), L=(1, 1000), slope=(0, 1))
@@ -389,7 +389,7 @@ def load_regressor(
     check_shapes(lambda: Regressor(cfg), t, path)
     for k in ("steps", "seconds"):
         if not isinstance(info.get(k, 0), (int, float)) or not 0 <= info.get(k, 0) < 1e12:
-            raise F3AError(f"The header of '{path}' gives {str(info[k])[:40]} as {k}, expected a number: take the file from its source again.")
+            raise F3AError(f"The header of '{path}' gives {shown(info[k])} as {k}, expected a number: take the file from its source again.")
     if not isinstance(info.get("command", ""), str):
         raise F3AError(f"The header of '{path}' gives no text as command: take the file from its source again.")
     net = Regressor(cfg)

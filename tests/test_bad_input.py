@@ -1,16 +1,17 @@
 "Damaged clips, wrong weights, refused folders and full disks: one sentence, exit code 2, nothing half-written."
-import errno, json, shutil
+import errno, json, shutil, struct
 import numpy as np
 import pytest
 import torch
 from conftest import run_command
 from f3a_lite import core
 from f3a_lite.animation import f3a_animate
-from f3a_lite.clips import f3a_prepare, load_clip
-from f3a_lite.core import F3AError, atomic_path, get_device, save_json
+from f3a_lite.clips import expand_clips, f3a_prepare, load_clip
+from f3a_lite.core import F3AError, atomic_path, data_path, get_device, save_json
 from f3a_lite.generator import Generator, GeneratorConfig, load_generator, save_generator
-from f3a_lite.morphable import FaceParams, load_model
+from f3a_lite.morphable import FaceParams, MorphableModel, load_model, open_model
 from f3a_lite.rasterizer import rasterize
+from f3a_lite.regressor import Regressor, RegressorConfig, load_regressor, save_regressor
 from f3a_lite.training import f3a_train
 
 
@@ -96,3 +97,216 @@ def test_checkpoint_of_another_run(clip, tmp_path, capsys):
     assert run_command(f3a_train, *a, "--minutes", "0.0001") == 0
     capsys.readouterr(); assert run_command(f3a_train, *a, "--seed", "5") == 2 and "other settings" in capsys.readouterr().err
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"junk"); assert run_command(f3a_train, *a) == 2
+
+
+def forge(path, out, tensors=lambda t: t, **entries):
+    "A safetensors file with other tensors, or other entries in its header (None: without that entry)."
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+    with safe_open(str(path), "pt") as f:
+        header = f.metadata()
+    header = {k: v for k, v in {**header, **entries}.items() if v is not None}
+    save_file({k: v.contiguous() for k, v in tensors(dict(load_file(path))).items()}, out, metadata=header)
+    return out
+
+
+def edited(text, **change):
+    "A JSON object with other fields (None: without)."
+    return json.dumps({k: v for k, v in {**json.loads(text), **change}.items() if v is not None})
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    d = tmp_path_factory.mktemp("weights")
+    save_generator(Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))), d / "generator.safetensors", people=[[.1] * 128], steps=3, seconds=2., command="f3a_train")
+    save_regressor(Regressor(RegressorConfig(base=1, hidden=8)), d / "regressor.safetensors", steps=3)
+    return d
+
+
+CONFIGS = dict(
+    unknown=dict(depth=3), dunder=dict(__class__="x"), infinite_scale=dict(flow_scale=float("inf")), no_scale=dict(flow_scale=float("nan")), text_scale=dict(flow_scale="4"), true_scale=dict(flow_scale=True),
+    negative_scale=dict(flow_scale=-4.), anchor=dict(anchor="middle"), anchor_list=dict(anchor=["target"]), activation=dict(activation="gelu"), negative=dict(channels=[-8, 8]), none=dict(channels=[]), zero=dict(channels=[0, 8]),
+    absurd=dict(channels=[10**9, 8]), many=dict(channels=[8] * 500), fraction=dict(channels=[8.5, 8]), number=dict(channels=8), dict_channels=dict(channels={"a": 1}), unequal=dict(flow_channels=[4]), other=dict(channels=[8, 16]),
+    large=dict(channels=[4096] * 8, flow_channels=[4096] * 8), word=dict(warp="no"), inputs=dict(condition_channels=-3), inputs_true=dict(condition_channels=True), other_inputs=dict(condition_channels=4), paints=dict(warp=True))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_forged_generator_config(weights, tmp_path, name):
+    good = weights / "generator.safetensors"
+    assert load_generator(good).info["steps"] == 3
+    from safetensors import safe_open
+    with safe_open(str(good), "pt") as f:
+        config = f.metadata()["config"]
+    p = forge(good, tmp_path / "w.safetensors", config=edited(config, **CONFIGS[name]))
+    with pytest.raises(F3AError, match="w.safetensors") as e:
+        load_generator(p)
+    assert "\n" not in str(e.value) and len(str(e.value)) < 300
+
+
+ENTRIES = dict(config_list=dict(config="[1, 2]"), config_text=dict(config="{half"), config_number=dict(config="3"), config_none=dict(config=None), config_deep=dict(config="[" * 20000), info_text=dict(info="not JSON"), info_list=dict(info="[]"),
+               info_deep=dict(info='{"a":' * 20000), people=dict(info='{"people": [[1, 2]]}'), people_text=dict(info='{"people": "all"}'), people_nan=dict(info=json.dumps(dict(people=[[float("nan")] * 128]))),
+               steps=dict(info='{"steps": "many"}'), steps_infinite=dict(info='{"steps": Infinity}'), seconds=dict(info='{"seconds": []}'), command=dict(info='{"command": 5}'))
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("kind", ["generator", "regressor"])
+def test_forged_headers(weights, tmp_path, capsys, kind, name):
+    if kind == "regressor" and name.startswith("people"):
+        pytest.skip("a regressor knows no people")
+    p = forge(weights / f"{kind}.safetensors", tmp_path / "w.safetensors", **ENTRIES[name])
+    with pytest.raises(F3AError, match="w.safetensors"):
+        (load_generator if kind == "generator" else load_regressor)(p)
+
+
+def test_a_forged_weight_file_in_a_command(weights, tmp_path, capsys):
+    p = forge(weights / "generator.safetensors", tmp_path / "w.safetensors", info="[]")
+    assert run_command(f3a_animate, "--weights", p, "--out", tmp_path / "o", "--script", "smile") == 2
+    err = capsys.readouterr().err.strip()
+    assert len(err.split("\n")) == 1 and "w.safetensors" in err and not list((tmp_path / "o").glob("*"))
+
+
+@pytest.mark.parametrize("change", [dict(base=0), dict(base=10**6), dict(stem_stride=0), dict(stem_stride=3), dict(size=100), dict(size=32), dict(size=2**30), dict(hidden=-1), dict(K=0), dict(L=2.5), dict(slope=float("inf")), dict(slope="x"), dict(depth=1),
+                                    dict(base=True), dict(K=81), dict(hidden=16)], ids=str)
+def test_forged_regressor_config(weights, tmp_path, change):
+    good = weights / "regressor.safetensors"
+    assert load_regressor(good).cfg.hidden == 8
+    p = forge(good, tmp_path / "w.safetensors", config=edited('{"base": 1, "hidden": 8}', **change))
+    with pytest.raises(F3AError, match="w.safetensors"):
+        load_regressor(p)
+
+
+def test_regressor_with_impossible_weights(weights, tmp_path):
+    for name, value in (("norm.running_var", -1.), ("fc2.bias", float("nan"))):
+        p = forge(weights / "regressor.safetensors", tmp_path / "w.safetensors", lambda t: {**t, name: t[name] * 0 + value})
+        with pytest.raises(F3AError, match="w.safetensors"):
+            load_regressor(p)
+    without = forge(weights / "regressor.safetensors", tmp_path / "old.safetensors", lambda t: {k: v for k, v in t.items() if not k.startswith("norm.")})
+    net, x = load_regressor(without).norm, torch.randn(3, 8)
+    assert torch.allclose(net(x), x, rtol=1e-4)  # weights without the norm: it leaves numbers as they are
+
+
+@pytest.fixture(scope="module")
+def small_model(tmp_path_factory):
+    "The open model's first coefficients, in a file."
+    m = open_model()
+    p = tmp_path_factory.mktemp("model") / "m.safetensors"
+    MorphableModel(m.mean_shape, m.id_basis[:2], m.exp_basis[:2], m.triangles, m.landmark_vertices, m.contour_vertices, m.contour_yaws, m.id_std[:2], m.exp_std[:2], m.regions, m.exp_names[:2], m.name, m.licence).save(p)
+    return p
+
+
+def put(name, where, value):
+    "A change of one element."
+    def change(t):
+        x = t[name].clone()
+        x[where] = value
+        return {**t, name: x}
+    return change
+
+
+MODELS = dict(
+    vertex_too_high=put("triangles", (5, 1), 10**6), vertex_below_zero=put("triangles", (5, 1), -1), landmark=put("landmark_vertices", 3, 4547), contour=put("contour_vertices", (1, 1), -2), region=put("regions", 0, 99),
+    nan=put("mean_shape", (0, 0), float("nan")), infinite=put("exp_basis", (0, 0, 0), float("inf")), far=put("mean_shape", (0, 0), 1e12), yaws=put("contour_yaws", 0, 5.),
+    few=lambda t: {**t, "landmark_vertices": t["landmark_vertices"][:60]}, flat=lambda t: {**t, "mean_shape": t["mean_shape"].flatten()}, units=lambda t: {**t, "id_std": t["id_std"][:1]}, none=lambda t: {**t, "triangles": t["triangles"][:0]},
+    fractions=lambda t: {**t, "triangles": t["triangles"].float()}, missing=lambda t: {k: v for k, v in t.items() if k != "regions"}, unknown=lambda t: {**t, "colour": torch.zeros(3)}, other=lambda t: {**t, "exp_basis": t["exp_basis"][:, :9]})
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_forged_models(small_model, tmp_path, name):
+    assert load_model(small_model).K == 2
+    with pytest.raises(F3AError, match="no morphable model"):
+        load_model(forge(small_model, tmp_path / "m.safetensors", MODELS[name]))
+
+
+def test_forged_model_headers(small_model, tmp_path):
+    for change in (dict(exp_names="a,b,c"), dict(name=None), dict(exp_names=None)):
+        with pytest.raises(F3AError, match="no morphable model"):
+            load_model(forge(small_model, tmp_path / "m.safetensors", **change))
+
+
+def raw_safetensors(path, header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+PARAMS = dict(
+    turned=put("rotation", (1, 1), 1e3), infinite=put("id_coeff", (0, 0), float("inf")), large=put("exp_coeff", (0, 0), 1e30), away=put("translation", (0, 0), -1e5), scale=put("scale", 0, 0.), negative=put("scale", 0, -1.), huge=put("scale", 0, 1e9),
+    rows=lambda t: {**t, "scale": t["scale"][:1]}, angles=lambda t: {**t, "rotation": t["rotation"][:, :2]}, one=lambda t: {**t, "scale": torch.tensor(1.)}, whole=lambda t: {k: v.int() for k, v in t.items()}, missing=lambda t: {k: v for k, v in t.items() if k != "scale"})
+
+
+@pytest.mark.parametrize("name", PARAMS)
+def test_forged_params(tmp_path, name):
+    FaceParams.neutral(2, 3, 4).save(tmp_path / "good.safetensors")
+    assert len(FaceParams.load(tmp_path / "good.safetensors")) == 2
+    from safetensors.torch import load_file, save_file
+    save_file({k: v.contiguous() for k, v in PARAMS[name](dict(load_file(tmp_path / "good.safetensors"))).items()}, tmp_path / "p.safetensors")
+    with pytest.raises(F3AError, match="p.safetensors|FaceParams"):
+        FaceParams.load(tmp_path / "p.safetensors")
+
+
+def test_weight_files_that_promise_more_than_they_hold(tmp_path):
+    big = dict(dtype="F32", shape=[2**20, 2**20], data_offsets=[0, 2**42])
+    for header in ({"scale": big}, {"scale": {**big, "shape": [-1]}}, {"scale": []}, b"[" * 1000, b"\xff\xfe", {"__metadata__": {"config": 5}}):
+        p = raw_safetensors(tmp_path / "x.safetensors", header)
+        for read in (load_generator, load_regressor, load_model, FaceParams.load):
+            with pytest.raises(F3AError, match="x.safetensors"):
+                read(p)
+
+
+def npy(path, shape, dtype="|u1", data=b"\0" * 64, text=None):
+    "An .npy file whose header says what we like."
+    head = (text or f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape!r}, }}").encode().ljust(117) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + data)
+
+
+def meta(path, **change):
+    (path / "meta.json").write_text(edited((path / "meta.json").read_text(), **change))
+
+
+CLIPS = dict(
+    huge=lambda p: npy(p / "frames.npy", (2**40, 128, 128, 3)), overflow=lambda p: npy(p / "frames.npy", (2**31, 2**31, 2**31, 3)), negative=lambda p: npy(p / "frames.npy", (-1, 128, 128, 3)), huge_landmarks=lambda p: npy(p / "landmarks.npy", (2**36, 68, 2), "<f4"),
+    huge_found=lambda p: npy(p / "found.npy", (2**40,), "|b1"), header_of_a_program=lambda p: npy(p / "found.npy", (1,), text="__import__('os').getcwd()"), header_deep=lambda p: npy(p / "found.npy", (1,), text="(" * 110), objects=lambda p: npy(p / "found.npy", (40,), "|O"),
+    empty=lambda p: (p / "found.npy").write_bytes(b""), text=lambda p: (p / "landmarks.npy").write_text("x" * 300),
+    not_square=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[:, :, :64]), other_size=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[:, :64, :64]), floats=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy").astype(np.float32)),
+    wide=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy").astype(np.uint16)), grey=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[..., :1]), flat=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[..., 0]),
+    found_numbers=lambda p: np.save(p / "found.npy", np.load(p / "found.npy").astype(np.int64)), found_square=lambda p: np.save(p / "found.npy", np.load(p / "found.npy")[:, None]), found_text=lambda p: np.save(p / "found.npy", np.array(["yes"] * 40)),
+    whole_landmarks=lambda p: np.save(p / "landmarks.npy", np.zeros((40, 68, 2), np.int32)), far_landmarks=lambda p: np.save(p / "landmarks.npy", np.load(p / "landmarks.npy") + 1e6), flat_landmarks=lambda p: np.save(p / "landmarks.npy", np.zeros(40, np.float32)),
+    meta_list=lambda p: (p / "meta.json").write_text("[1]"), meta_number=lambda p: (p / "meta.json").write_text("1"), meta_deep=lambda p: (p / "meta.json").write_text("[" * 20000), meta_bytes=lambda p: (p / "meta.json").write_bytes(b"\xff\xfe{"),
+    meta_folder=lambda p: ((p / "meta.json").unlink(), (p / "meta.json").mkdir()), frames_count=lambda p: meta(p, frames=39), frames_text=lambda p: meta(p, frames="40"), size=lambda p: meta(p, size=64), size_list=lambda p: meta(p, size=[128]), fps_zero=lambda p: meta(p, fps=0),
+    fps_infinite=lambda p: meta(p, fps=float("inf")), fps_text=lambda p: meta(p, fps="25"), crop_short=lambda p: meta(p, crop=[0, 0]), crop_empty=lambda p: meta(p, crop=[0, 0, 0, 0]), crop_text=lambda p: meta(p, crop="0,0,9,9"), crop_oblong=lambda p: meta(p, crop=[0, 0, 9, 5]),
+    error_nan=lambda p: meta(p, fit_error=float("nan")), error_none=lambda p: meta(p, fit_error=None), source=lambda p: meta(p, source=7), source_missing=lambda p: meta(p, source=None), fingerprint=lambda p: meta(p, sha256=None), params=lambda p: meta(p, params=[]), photos=lambda p: meta(p, photos="all"),
+    format_list=lambda p: meta(p, format=[1]))
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_forged_clips(copy, name):
+    load_clip(copy)
+    CLIPS[name](copy)
+    with pytest.raises(F3AError) as e:
+        load_clip(copy)
+    assert "\n" not in str(e.value) and str(copy) in str(e.value)
+
+
+ITEM = dict(frames=1, found=1, dropped="")
+MANIFESTS = dict(
+    parent={"items": {"../x": ITEM}}, two_dots={"items": {"..": ITEM}}, itself={"items": {".": ITEM}}, root={"items": {"/etc": ITEM}}, below={"items": {"a/b": ITEM}}, windows={"items": {"..\\x": ITEM}}, drive={"items": {"C:\\x": ITEM}}, empty={"items": {"": ITEM}}, nul={"items": {"a\0b": ITEM}},
+    folders_parent={"items": {"a": ITEM}, "folders": {"../x": {}}}, folders_root={"items": {}, "folders": {"/etc": {}}}, folders_list={"items": {"a": ITEM}, "folders": ["a"]}, list=[1], number=3, items_list={"items": ["a"]}, items_text={"items": "a"}, none={}, item_text={"items": {"a": "good"}},
+    item_list={"items": {"a": []}}, no_verdict={"items": {"a": {}}}, verdict={"items": {"a": dict(ITEM, dropped=None)}}, split={"items": {"a": dict(ITEM, split=["train"])}}, other_split={"items": {"a": dict(ITEM, split="both")}})
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_forged_manifests(tmp_path, name):
+    (tmp_path / "manifest.json").write_text(json.dumps(dict(items={"good": ITEM, "12:30": ITEM, "größe": ITEM, "bad": dict(failed="x")})))
+    assert [p.name for p in expand_clips([tmp_path])] == ["good", "12:30", "größe"]
+    (tmp_path / "manifest.json").write_text(json.dumps(MANIFESTS[name]))
+    with pytest.raises(F3AError, match="manifest.json"):
+        expand_clips([tmp_path])
+
+
+def test_a_deep_manifest_and_a_file_instead_of_a_folder(tmp_path):
+    (tmp_path / "manifest.json").write_text("[" * 20000)
+    with pytest.raises(F3AError, match="manifest.json"):
+        expand_clips([tmp_path])
+    (tmp_path / "film.mp4").write_text("x")
+    with pytest.raises(F3AError, match="not a prepared clip"):
+        load_clip(expand_clips([tmp_path / "film.mp4"])[0])
