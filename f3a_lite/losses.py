@@ -65,6 +65,7 @@ class PatchDiscriminator(nn.Module):
         net += [spectral_norm(nn.Conv2d(c[-2], c[-1], 4, 1, 1)), nn.LeakyReLU(.2), spectral_norm(nn.Conv2d(c[-1], 1, 4, 1, 1))]
         self.net = nn.Sequential(*net)
     def forward(self, x): # (B,3,H,W)
+        "A map of verdicts."
         return self.net(x * 2 - 1)  # (B,1,H/8-2,W/8-2)
 
 # %% ../nbs/14_losses.ipynb #e058a775

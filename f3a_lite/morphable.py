@@ -131,9 +131,13 @@ class MorphableModel:
     name:str = "unnamed"
     licence:str = ""
     @property
-    def K(self): return len(self.id_basis)
+    def K(self):
+        "Number of identity coefficients."
+        return len(self.id_basis)
     @property
-    def L(self): return len(self.exp_basis)
+    def L(self):
+        "Number of expression units."
+        return len(self.exp_basis)
     def __repr__(self): return f"MorphableModel('{self.name}': {len(self.mean_shape)} vertices, {len(self.triangles)} triangles, K={self.K}, L={self.L})"
 
 # %% ../nbs/02_morphable_model.ipynb #8cea4fd7

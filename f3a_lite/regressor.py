@@ -415,9 +415,12 @@ class RegressorTraining:
     ema:float = .995 # moving average of the weights, which is what is saved
     seed:int = 0
     @classmethod
-    def lite(cls, **kw): return cls(**kw)
+    def lite(cls, **kw):
+        "A training for two CPU cores."
+        return cls(**kw)
     @classmethod
     def paper(cls, **kw):
+        "The supplement's setting."
         n = kw.pop("net", RegressorConfig.paper())
         return cls(net=n, **{**dict(steps=20 * 122450 // 256, sub_steps=20 * 91000 // 256, batch=256, lr=1e-4, augment=0., centred=0., ema=0., fc1_lr=1.), **kw})
 

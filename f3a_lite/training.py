@@ -88,7 +88,9 @@ class TrainConfig:
 
 # %% ../nbs/16_training.ipynb #c6a9fabf
 @patch(cls_method=True)
-def lite(cls:TrainConfig, **kw): return cls(**kw)
+def lite(cls:TrainConfig, **kw):
+    "A training for two CPU cores."
+    return cls(**kw)
 
 @patch(cls_method=True)
 def paper(cls:TrainConfig, dataset="300vw", **kw):
@@ -98,7 +100,9 @@ def paper(cls:TrainConfig, dataset="300vw", **kw):
     return cls(**{**own, **kw})
 
 @patch(cls_method=True)
-def voxceleb2(cls:TrainConfig, **kw): return cls.paper("voxceleb2", **kw)
+def voxceleb2(cls:TrainConfig, **kw):
+    "The paper's training on VoxCeleb2."
+    return cls.paper("voxceleb2", **kw)
 
 # %% ../nbs/16_training.ipynb #2af62c84
 class Trainer:

@@ -97,12 +97,6 @@ def test_bundled_data_is_small():
     assert sizes["t_warp.safetensors"] + sizes["f3a_gan.safetensors"] <= 12
 
 
-NO_DOCSTRING_YET = {  # empty this list, do not lengthen it
-    "losses.PatchDiscriminator.forward", "morphable.MorphableModel.K", "morphable.MorphableModel.L",
-    "regressor.RegressorTraining.lite", "regressor.RegressorTraining.paper", "training.TrainConfig.lite", "training.TrainConfig.voxceleb2",
-}
-
-
 def public_names():
     "Every public function, class, and public method or property (patched ones too) of the project's modules: name and docstring."
     for p in sorted((ROOT / "f3a_lite").glob("[a-z]*.py")):
@@ -126,8 +120,7 @@ def test_every_public_function_class_and_method_has_a_docstring():
         assert seen in names, f"the test does not see {seen}"
     generated = lambda n, d: d is not None and d.startswith(n.rsplit(".", 1)[-1] + "(")  # what a dataclass writes by itself
     bad = {n for n, d in names.items() if not (d or "").strip() or generated(n, d)}
-    assert bad <= NO_DOCSTRING_YET, sorted(bad - NO_DOCSTRING_YET)
-    assert NO_DOCSTRING_YET <= bad, f"no longer without a docstring: {sorted(NO_DOCSTRING_YET - bad)}"
+    assert not bad, sorted(bad)
 
 
 @pytest.mark.parametrize("name", ["f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate"])
