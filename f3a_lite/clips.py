@@ -24,7 +24,7 @@ from .core import command, F3AError, friendly_errors, make_folder, run_jobs, sav
 from .core import set_threads, to_tensor, data_path
 from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, open_model
 from .projection import from_pixels, posed_landmarks
-from .landmarks import iter_frames, video_info, track_frames, head_crop, to_crop, crop_square, frame_files
+from .landmarks import check_points, iter_frames, video_info, track_frames, head_crop, to_crop, crop_square, frame_files
 from .landmarks import resize_square, Track, PICTURES, VIDEOS
 from .fitting import fit_landmarks, landmark_error
 from .rendered import render_clip
@@ -148,7 +148,7 @@ def find_face(video, info, landmarks=None, max_frames=None, progress=False)->Tra
     if isinstance(landmarks, Track): return landmarks
     frames = iter_frames(video, info.fps, max_frames)
     if landmarks is None: return track_frames(frames, video.name, progress, info.frames or None)
-    return given_landmarks(landmarks, [t for t, _ in frames])
+    return given_landmarks(landmarks, [t for t, _ in frames], (info.height, info.width))
 
 # %% ../nbs/10_prepared_clips.ipynb #4ee2149e
 def prepare_clip(
@@ -168,6 +168,7 @@ def prepare_clip(
     info = video_info(video)
     recipe = clip_recipe(video, size, params, max_frames, landmarks, model)
     track = find_face(video, info, landmarks, max_frames, progress)
+    check_points(track.landmarks, info.height, info.width, video.name)
     check_face_size(track, video.name)
     box = head_crop(track.landmarks)
     marks = from_pixels(torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32), size, size)
@@ -334,19 +335,19 @@ def own_folder(
                 p.rmdir()
 
 # %% ../nbs/10_prepared_clips.ipynb #3395360d
-def annotated_track(folder, times):
+def annotated_track(folder, times, picture=None): # picture: (height, width) of the video
     "Landmarks of a folder of .pts files as a Track, and what is wrong with them."
-    marks, ok, problems = read_annotated_frames(folder, len(times))
+    marks, ok, problems = read_annotated_frames(folder, len(times), picture)
     return Track(marks, ok, ok, np.array(times[:len(marks)])), problems
 
-def given_landmarks(source, times):
+def given_landmarks(source, times, picture=None): # picture: (height, width) of the video
     "The user's own landmarks as a Track."
     source, T = Path(source), len(times)
     if source.is_dir():
-        return annotated_track(source, times)[0]
+        return annotated_track(source, times, picture)[0]
     try:
-        marks = np.load(source, allow_pickle=False)
-    except (OSError, ValueError) as e:
+        marks = np.load(source, mmap_mode="r", allow_pickle=False)  # a header may promise any size
+    except Exception as e:
         raise F3AError(
             f"'{source}' holds no landmarks: give a folder of .pts files or a .npy of shape (frames, 68, "
             "2)."
@@ -529,7 +530,9 @@ def prepare_rendered(
 def annotated_face(item, max_frames=None): # a data set's item
     "The annotated landmarks as a Track (None where there are none), and what is wrong with them."
     if item.annotation is None: return None, []
-    return annotated_track(item.annotation, [t for t, _ in iter_frames(item.video, video_info(item.video).fps, max_frames)])
+    info = video_info(item.video)
+    times = [t for t, _ in iter_frames(item.video, info.fps, max_frames)]
+    return annotated_track(item.annotation, times, (info.height, info.width))
 
 # %% ../nbs/10_prepared_clips.ipynb #2464e6d1
 def file_hashes(folder):
@@ -918,6 +921,8 @@ def _prepare_whole(paths, dataset, workers, shard, size, max_frames, params, peo
     if people is not None and len(people) != 2:
         raise F3AError("--people wants two numbers with a comma between them, for example 1000,119.")
     bfm = bfm.split(",") if bfm else None
+    if bfm and len(bfm) > 2:
+        raise F3AError("--bfm wants one .mat file, or two with a comma between them.")
     m = prepare_dataset(paths[0], paths[1], dataset, workers, shard, size, max_frames, params, bfm, people)
     c = m["counts"]
     counts = f"{c['prepared']} of {c['items']} prepared, {c['failed']} left out, {c['dropped']} dropped by the rule"
