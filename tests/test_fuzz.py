@@ -27,7 +27,7 @@ def test_readers(inputs, target):
     assert sum(r[0] == "refused" for r in rows) >= 3
 
 
-@pytest.mark.parametrize("target", ["prepare_300w3d", "animate_clip", "labelled", "train_init"])
+@pytest.mark.parametrize("target", ["prepare_300w3d", "prepare_landmarks", "animate_clip", "labelled", "train_init"])
 def test_commands(inputs, target):
     rows = [fuzz.trial(inputs, target, 1, k) for k in range(2)]
     assert not [r for r in rows if r[0] in fuzz.BAD], rows
