@@ -1,4 +1,5 @@
 "Packaging. All facts live in settings.ini; this file only maps them, and the bundled data, into the wheel."
+
 from configparser import ConfigParser
 from pathlib import Path
 from setuptools import setup
@@ -37,7 +38,9 @@ setup(
     include_package_data=False,
     install_requires=lines("requirements"),
     extras_require=extras,
-    entry_points={"console_scripts": [f"{k}=f3a_lite.{v}" for k, v in commands.items()],
-                  "nbdev": [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"]},
+    entry_points={
+        "console_scripts": [f"{k}=f3a_lite.{v}" for k, v in commands.items()],
+        "nbdev": [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"],
+    },
     zip_safe=False,
 )

@@ -14,39 +14,51 @@ from .projection import euler_to_matrix, posed_landmarks, project
 
 # %% ../nbs/06_fitting.ipynb #456343a7
 def landmark_model(
-    model:MorphableModel, # any morphable model
-)->MorphableModel: # the same with landmark vertices only
+    model: MorphableModel,  # any morphable model
+) -> MorphableModel:  # the same with landmark vertices only
     "Cut a model down to the vertices its landmarks can fall on."
-    used, inv = torch.unique(torch.cat([model.landmark_vertices, model.contour_vertices.flatten()]), return_inverse=True)
-    return dataclasses.replace(model, mean_shape=model.mean_shape[used], id_basis=model.id_basis[:, used].contiguous(), exp_basis=model.exp_basis[:, used].contiguous(),
-                               triangles=torch.zeros(0, 3, dtype=torch.long), landmark_vertices=inv[:68], contour_vertices=inv[68:].view_as(model.contour_vertices), regions=model.regions[used])
+    used, inv = torch.unique(
+        torch.cat([model.landmark_vertices, model.contour_vertices.flatten()]), return_inverse=True
+    )
+    return dataclasses.replace(
+        model,
+        mean_shape=model.mean_shape[used],
+        id_basis=model.id_basis[:, used].contiguous(),
+        exp_basis=model.exp_basis[:, used].contiguous(),
+        triangles=torch.zeros(0, 3, dtype=torch.long),
+        landmark_vertices=inv[:68],
+        contour_vertices=inv[68:].view_as(model.contour_vertices),
+        regions=model.regions[used],
+    )
 
 # %% ../nbs/06_fitting.ipynb #463b52dd
 @dataclasses.dataclass
 class FitConfig:
     "Weights of the fit; distances are in units of the outer-eye distance."
-    steps:int = 400 # Adam steps
-    lr:float = .03 # learning rate at the start; falls to a twentieth
-    ridge_id:float = 1e-5 # on the squared identity, per component
-    sparse_exp:float = 6e-5 # on the expression units' sum, per unit
-    smooth_exp:float = .005 # on squared changes from frame to frame
-    smooth_pose:float = .1 # the same for angles, place and size
-    jaw:float = .5 # weight of the 17 jaw points
-    eyes:float = 2. # weight of the 12 eye points
-    mouth:float = 1.2 # weight of the 20 mouth points
-    softness:float = .01 # where the loss turns from square to absolute
+
+    steps: int = 400  # Adam steps
+    lr: float = 0.03  # learning rate at the start; falls to a twentieth
+    ridge_id: float = 1e-5  # on the squared identity, per component
+    sparse_exp: float = 6e-5  # on the expression units' sum, per unit
+    smooth_exp: float = 0.005  # on squared changes from frame to frame
+    smooth_pose: float = 0.1  # the same for angles, place and size
+    jaw: float = 0.5  # weight of the 17 jaw points
+    eyes: float = 2.0  # weight of the 12 eye points
+    mouth: float = 1.2  # weight of the 20 mouth points
+    softness: float = 0.01  # where the loss turns from square to absolute
 
 # %% ../nbs/06_fitting.ipynb #6758b252
 def landmark_weights(cfg):
     "(68,) weights of the groups of points."
-    w = torch.ones(68); w[:17], w[36:48], w[48:] = cfg.jaw, cfg.eyes, cfg.mouth
+    w = torch.ones(68)
+    w[:17], w[36:48], w[48:] = cfg.jaw, cfg.eyes, cfg.mouth
     return w
 
 # %% ../nbs/06_fitting.ipynb #51b03305
 def initial_pose(
-    model:MorphableModel, # any
-    marks:torch.Tensor, # (T,68,2) on the image plane
-)->tuple: # rotation (T,3), translation (T,3), scale (T,)
+    model: MorphableModel,  # any
+    marks: torch.Tensor,  # (T,68,2) on the image plane
+) -> tuple:  # rotation (T,3), translation (T,3), scale (T,)
     "Closed-form start: a 2-D similarity on eyes and nose bridge, yaw from the nose."
     ref = model.landmarks(model.mean_shape[None])[0, :, :2]
     pick = [36, 39, 42, 45, 27, 33, 48, 54]
@@ -55,62 +67,93 @@ def initial_pose(
     dot, cross = (ac * bc).sum((1, 2)), (ac[:, 0] * bc[..., 1] - ac[:, 1] * bc[..., 0]).sum(1)
     scale = (dot**2 + cross**2).sqrt() / ac.square().sum()
     roll = -torch.atan2(cross, dot)
-    eye = (marks[:, 45] - marks[:, 36]); mid = (marks[:, 45] + marks[:, 36]) / 2
+    eye = marks[:, 45] - marks[:, 36]
+    mid = (marks[:, 45] + marks[:, 36]) / 2
     side = ((marks[:, 30] - mid) * eye).sum(1) / eye.square().sum(1)
     yaw = (-1.6 * side).clamp(-1, 1)
     rot = torch.stack([torch.zeros_like(yaw), yaw, roll], 1)
-    t = b.mean(1) - scale[:, None] * (euler_to_matrix(torch.stack([0 * yaw, 0 * yaw, roll], 1)) @ model.landmarks(model.mean_shape[None])[0][pick].mean(0))[:, :2]
-    return rot, torch.cat([t, torch.zeros(len(t), 1)], 1), scale / yaw.cos().clamp(min=.6)
+    t = (
+        b.mean(1)
+        - scale[:, None]
+        * (
+            euler_to_matrix(torch.stack([0 * yaw, 0 * yaw, roll], 1))
+            @ model.landmarks(model.mean_shape[None])[0][pick].mean(0)
+        )[:, :2]
+    )
+    return rot, torch.cat([t, torch.zeros(len(t), 1)], 1), scale / yaw.cos().clamp(min=0.6)
 
 # %% ../nbs/06_fitting.ipynb #2cecfe6f
 def _unknowns(m, marks, identity, start):
     "Leaf tensors of the fit; a known identity is no unknown."
-    rot, trans, scale = initial_pose(m, marks) if start is None else (start.rotation.clone(), start.translation, start.scale)
+    rot, trans, scale = (
+        initial_pose(m, marks) if start is None else (start.rotation.clone(), start.translation, start.scale)
+    )
     idc = torch.zeros(1, m.K) if identity is None else identity.clone()
-    u = dict(id=idc / m.id_std, exp=torch.full((len(marks), m.L), .02), rot=rot, trans=trans[:, :2].clone(), log=scale.clamp(min=1e-3).log())
-    for k, v in u.items(): v.requires_grad_(k != "id" or identity is None)
+    u = dict(
+        id=idc / m.id_std,
+        exp=torch.full((len(marks), m.L), 0.02),
+        rot=rot,
+        trans=trans[:, :2].clone(),
+        log=scale.clamp(min=1e-3).log(),
+    )
+    for k, v in u.items():
+        v.requires_grad_(k != "id" or identity is None)
     return u
 
 # %% ../nbs/06_fitting.ipynb #30b39834
-def _fit_loss(d, u, w, unit, cfg): # d (T,68,2) in outer-eye distances, w (T,68)
+def _fit_loss(d, u, w, unit, cfg):  # d (T,68,2) in outer-eye distances, w (T,68)
     "Soft L1 on the landmarks, ridge and sparsity on the coefficients, smoothness in time."
     T = len(d)
     loss = (w[..., None] * ((d**2 + cfg.softness**2).sqrt() - cfg.softness)).sum() / (w.sum() * 2).clamp(min=1)
     loss = loss + cfg.ridge_id * u["id"].square().sum() + cfg.sparse_exp * u["exp"].abs().sum() / T
-    if T == 1: return loss
+    if T == 1:
+        return loss
     d = {k: u[k][1:] - u[k][:-1] for k in ("exp", "rot", "trans", "log")}
-    return loss + cfg.smooth_exp * d["exp"].square().sum() / T + cfg.smooth_pose * (d["rot"].square().sum() + (d["trans"] / unit).square().sum() * .1 + d["log"].square().sum()) / T
+    return (
+        loss
+        + cfg.smooth_exp * d["exp"].square().sum() / T
+        + cfg.smooth_pose
+        * (d["rot"].square().sum() + (d["trans"] / unit).square().sum() * 0.1 + d["log"].square().sum())
+        / T
+    )
 
 # %% ../nbs/06_fitting.ipynb #cf7f7ed0
 def _usable(marks, found):
     "Landmarks (T,68,2), weights of the frames (T,), and the outer-eye distance; or one sentence."
     marks = torch.as_tensor(marks, dtype=torch.float32)
-    if marks.ndim != 3 or marks.shape[1:] != (68, 2): raise F3AError(f"Landmarks must have the shape (frames, 68, 2), not {tuple(marks.shape)}.")
-    if not torch.isfinite(marks).all(): raise F3AError("The landmarks hold values that are not finite numbers; track the clip again.")
+    if marks.ndim != 3 or marks.shape[1:] != (68, 2):
+        raise F3AError(f"Landmarks must have the shape (frames, 68, 2), not {tuple(marks.shape)}.")
+    if not torch.isfinite(marks).all():
+        raise F3AError("The landmarks hold values that are not finite numbers; track the clip again.")
     ok = torch.ones(len(marks)) if found is None else torch.as_tensor(found).float()
     eye = (marks[:, 36] - marks[:, 45]).norm(dim=-1)
     unit = eye[ok > 0].median() if ok.any() else eye.median()
-    if not unit > 1e-4: raise F3AError("The landmarks of the eyes fall together: this is no face.")
+    if not unit > 1e-4:
+        raise F3AError("The landmarks of the eyes fall together: this is no face.")
     return marks, ok, unit
 
 # %% ../nbs/06_fitting.ipynb #698defd9
 def _optimiser(u, cfg):
     "Adam with one learning rate for each kind of unknown."
-    lr = dict(id=1.5, exp=.7, rot=.3, trans=.15, log=.15)
-    return torch.optim.Adam([dict(params=[v], lr=cfg.lr * lr[k], base=cfg.lr * lr[k]) for k, v in u.items() if v.requires_grad], betas=(.9, .99))
+    lr = dict(id=1.5, exp=0.7, rot=0.3, trans=0.15, log=0.15)
+    return torch.optim.Adam(
+        [dict(params=[v], lr=cfg.lr * lr[k], base=cfg.lr * lr[k]) for k, v in u.items() if v.requires_grad],
+        betas=(0.9, 0.99),
+    )
 
 # %% ../nbs/06_fitting.ipynb #ed7e2822
 def fit_landmarks(
-    model:MorphableModel, # any morphable model
-    marks:torch.Tensor, # (T,68,2) on the image plane
-    found:torch.Tensor=None, # (T,) which frames have landmarks at all; None: all
-    cfg:FitConfig=FitConfig(),
-    identity:torch.Tensor=None, # (1,K) known identity; None: one is found for the clip
-    start:FaceParams=None, # where to begin; None: from the landmarks alone
-    progress:bool=False, # show a progress bar
-)->FaceParams: # T faces with one shared identity
+    model: MorphableModel,  # any morphable model
+    marks: torch.Tensor,  # (T,68,2) on the image plane
+    found: torch.Tensor = None,  # (T,) which frames have landmarks at all; None: all
+    cfg: FitConfig = FitConfig(),
+    identity: torch.Tensor = None,  # (1,K) known identity; None: one is found for the clip
+    start: FaceParams = None,  # where to begin; None: from the landmarks alone
+    progress: bool = False,  # show a progress bar
+) -> FaceParams:  # T faces with one shared identity
     "Fit a clip: shared identity, per-frame expression and pose, all frames at once. Raises `F3AError` for unusable landmarks."
     from tqdm.auto import tqdm
+
     marks, ok, unit = _usable(marks, found)
     T, m = len(marks), landmark_model(model)
     u = _unknowns(m, marks, identity, start)
@@ -119,7 +162,7 @@ def fit_landmarks(
     w = (w / w.mean())[None] * ok[:, None]  # (T,68)
     named = len(m.exp_names) > 0  # units between 0 and 1; models without names may take either sign
     for step in tqdm(range(cfg.steps), desc="fitting", disable=not progress, leave=False):
-        z = min(1., 2 * (1 - step / cfg.steps)) * .95 + .05
+        z = min(1.0, 2 * (1 - step / cfg.steps)) * 0.95 + 0.05
         for gr in opt.param_groups:
             gr["lr"] = gr["base"] * z
         d = (project(posed_landmarks(m, _params(u, m, T))) - marks) / unit  # (T,68,2)
@@ -136,15 +179,21 @@ def fit_landmarks(
 # %% ../nbs/06_fitting.ipynb #cd73b906
 def _params(u, m, T):
     "Named parameters from the optimiser's variables."
-    return FaceParams((u["id"] * m.id_std).expand(T, -1), u["exp"], u["rot"], torch.cat([u["trans"], torch.zeros(T, 1)], 1), u["log"].exp())
+    return FaceParams(
+        (u["id"] * m.id_std).expand(T, -1),
+        u["exp"],
+        u["rot"],
+        torch.cat([u["trans"], torch.zeros(T, 1)], 1),
+        u["log"].exp(),
+    )
 
 # %% ../nbs/06_fitting.ipynb #945fd22e
 def landmark_error(
-    model:MorphableModel, # the model that was fitted
-    params:FaceParams, # T faces
-    marks:torch.Tensor, # (T,68,2) on the image plane
-    unit:torch.Tensor=None, # (T,) or a number: what 1 means; None: the outer-eye distance of the clip (median)
-)->torch.Tensor: # (T,) share of the outer-eye distance; 0.02 is 2 %
+    model: MorphableModel,  # the model that was fitted
+    params: FaceParams,  # T faces
+    marks: torch.Tensor,  # (T,68,2) on the image plane
+    unit: torch.Tensor = None,  # (T,) or a number: what 1 means; None: the outer-eye distance of the clip (median)
+) -> torch.Tensor:  # (T,) share of the outer-eye distance; 0.02 is 2 %
     "Normalised mean error: the field's measure of a landmark fit."
     marks = torch.as_tensor(marks, dtype=torch.float32)
     d = (project(posed_landmarks(landmark_model(model), params)) - marks).norm(dim=-1).mean(1)  # (T,)

@@ -1,8 +1,12 @@
 "What all tests share. Real faces that may not enter the project are used where they are present, else skipped with a reason."
+
 import os
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "agg")
-if "PYTEST_XDIST_WORKER" in os.environ:  # several processes run tests: one thread each, before numpy and torch start theirs
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # several processes run tests: one thread each, before numpy and torch start theirs
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "F3A_THREADS"):
         os.environ.setdefault(name, "1")
 from pathlib import Path
@@ -16,13 +20,15 @@ FACES = Path(os.environ.get("F3A_FACES", ROOT.parent / "shared" / "faces"))
 @pytest.fixture(scope="session")
 def faces():
     "The folder of real faces."
-    if not (FACES / "clips").is_dir(): pytest.skip("the folder of real faces is not here (set F3A_FACES)")
+    if not (FACES / "clips").is_dir():
+        pytest.skip("the folder of real faces is not here (set F3A_FACES)")
     return FACES
 
 
 @pytest.fixture(scope="session")
 def video():
     from f3a_lite.core import data_path
+
     return data_path("woman_laughing.mp4")
 
 
@@ -30,6 +36,7 @@ def video():
 def clip(tmp_path_factory, video):
     "40 frames of the bundled clip, prepared once."
     from f3a_lite.clips import prepare_clip
+
     return prepare_clip(video, tmp_path_factory.mktemp("clips") / "woman", max_frames=40, progress=False)
 
 
@@ -37,19 +44,27 @@ def write_movie(path, frames, fps=25, pix_fmt="yuv420p", codec="libx264", pts=No
     "A small real video; `pts` in milliseconds makes the frame rate vary."
     import av
     from fractions import Fraction
+
     with av.open(str(path), "w") as c:
-        s = c.add_stream(codec, rate=fps); s.height, s.width, s.pix_fmt = *frames[0].shape[:2], pix_fmt
-        if pts is not None: s.codec_context.time_base = Fraction(1, 1000)
+        s = c.add_stream(codec, rate=fps)
+        s.height, s.width, s.pix_fmt = *frames[0].shape[:2], pix_fmt
+        if pts is not None:
+            s.codec_context.time_base = Fraction(1, 1000)
         for k, f in enumerate(frames):
             v = av.VideoFrame.from_ndarray(np.ascontiguousarray(f), format="rgb24")
-            v.pts = k if pts is None else pts[k]; v.time_base = Fraction(1, fps) if pts is None else Fraction(1, 1000)
-            for p in s.encode(v): c.mux(p)
-        for p in s.encode(): c.mux(p)
+            v.pts = k if pts is None else pts[k]
+            v.time_base = Fraction(1, fps) if pts is None else Fraction(1, 1000)
+            for p in s.encode(v):
+                c.mux(p)
+        for p in s.encode():
+            c.mux(p)
     return path
 
 
 def run_command(func, *argv):
     "Run a command in this process: exit code (0 where it returns)."
-    try: func.cli([str(a) for a in argv])
-    except SystemExit as e: return e.code
+    try:
+        func.cli([str(a) for a in argv])
+    except SystemExit as e:
+        return e.code
     return 0

@@ -6,24 +6,54 @@ python tests/fuzz.py readers --n 300      all but the commands
 
 A target runs in a process of its own, so that a crash is seen. The table counts what was accepted, what was refused in
 a sentence, and what must not be: other exceptions, half-written outputs, crashes, and runs of more than two minutes."""
+
 import argparse, ast, contextlib, io, json, os, pickle, re, shutil, struct, subprocess, sys, tempfile, zlib
 from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
-NASTY = [None, True, False, -1, 0, 1, 2**31, 2**63, 10**30, 1e308, -1e308, float("nan"), float("inf"), 1e-320, .5, "", "x", "../x", "/etc", "a\0b", "é" * 50, [], [[]], [1, 2], {}, {"a": 1}, [None] * 128]
+NASTY = [
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    2**31,
+    2**63,
+    10**30,
+    1e308,
+    -1e308,
+    float("nan"),
+    float("inf"),
+    1e-320,
+    0.5,
+    "",
+    "x",
+    "../x",
+    "/etc",
+    "a\0b",
+    "é" * 50,
+    [],
+    [[]],
+    [1, 2],
+    {},
+    {"a": 1},
+    [None] * 128,
+]
 
 
 # --- ways to corrupt -------------------------------------------------------------------------------------------------
+
 
 def flip(data, rng):
     "Change one to twenty bytes, one bit each or all of it."
     out = bytearray(data)
     for _ in range(int(rng.integers(1, 21))):
         if out:
-            k = int(rng.integers(len(out)) if rng.random() < .5 else rng.integers(min(len(out), 400)))
-            out[k] = out[k] ^ (1 << int(rng.integers(8))) if rng.random() < .6 else int(rng.integers(256))
+            k = int(rng.integers(len(out)) if rng.random() < 0.5 else rng.integers(min(len(out), 400)))
+            out[k] = out[k] ^ (1 << int(rng.integers(8))) if rng.random() < 0.6 else int(rng.integers(256))
     return bytes(out)
 
 
@@ -36,7 +66,9 @@ def cut(data, rng):
 def grow(data, rng):
     "Bytes too many, or a piece twice."
     a, b = sorted(int(v) for v in rng.integers(0, len(data) + 1, 2))
-    return [data[:a] + rng.bytes(int(rng.integers(1, 40))) + data[a:], data[:b] + data[a:b] + data[b:], data + data][int(rng.integers(3))]
+    return [data[:a] + rng.bytes(int(rng.integers(1, 40))) + data[a:], data[:b] + data[a:b] + data[b:], data + data][
+        int(rng.integers(3))
+    ]
 
 
 def blank(data, rng):
@@ -51,14 +83,16 @@ def nasty(rng):
 
 def edit_value(x, rng, depth=0):
     "A JSON value with one part changed, missing or added."
-    if isinstance(x, (dict, list)) and x and (depth == 0 or rng.random() < .7):
+    if isinstance(x, (dict, list)) and x and (depth == 0 or rng.random() < 0.7):
         keys = list(x) if isinstance(x, dict) else list(range(len(x)))
         k, way = keys[int(rng.integers(len(keys)))], rng.random()
         x = x.copy()
-        if way < .15:
+        if way < 0.15:
             del x[k]
-        elif way < .25 and isinstance(x, dict):
-            x[["x", "../x", "/etc", "format", "__class__", ""][int(rng.integers(6))]] = x.pop(k) if rng.random() < .5 else nasty(rng)
+        elif way < 0.25 and isinstance(x, dict):
+            x[["x", "../x", "/etc", "format", "__class__", ""][int(rng.integers(6))]] = (
+                x.pop(k) if rng.random() < 0.5 else nasty(rng)
+            )
         else:
             x[k] = edit_value(x[k], rng, depth + 1)
         return x
@@ -66,15 +100,15 @@ def edit_value(x, rng, depth=0):
 
 
 def edit_json(data, rng):
-    return json.dumps(edit_value(json.loads(data), rng) if rng.random() < .9 else nasty(rng)).encode()
+    return json.dumps(edit_value(json.loads(data), rng) if rng.random() < 0.9 else nasty(rng)).encode()
 
 
 def edit_safetensors(data, rng):
     "Another header: shapes, kinds of numbers, offsets, or what it says of the run; or other numbers."
     n = struct.unpack("<Q", data[:8])[0]
-    head, body = json.loads(data[8:8 + n]), data[8 + n:]
+    head, body = json.loads(data[8 : 8 + n]), data[8 + n :]
     facts, way = head.get("__metadata__", {}), rng.random()
-    if way < .6 and facts:
+    if way < 0.6 and facts:
         k = list(facts)[int(rng.integers(len(facts)))]
         text = facts[k]
         try:
@@ -82,14 +116,14 @@ def edit_safetensors(data, rng):
         except ValueError:
             text = str(nasty(rng))
         head["__metadata__"] = {**facts, k: text}
-    elif way < .8:
+    elif way < 0.8:
         head = edit_value(head, rng)
     else:
         k = [k for k in head if k != "__metadata__"][int(rng.integers(len(head) - bool(facts)))]
         lo, hi = head[k]["data_offsets"]
         value = struct.pack("<f", [np.nan, np.inf, 1e30, -1e9, 0][int(rng.integers(5))])
         a = lo + 4 * int(rng.integers(max(1, (hi - lo) // 4)))
-        body = body[:a] + value[:max(0, hi - a)] + body[min(hi, a + 4):]
+        body = body[:a] + value[: max(0, hi - a)] + body[min(hi, a + 4) :]
     text = json.dumps(head).encode()
     return struct.pack("<Q", len(text)) + text + body
 
@@ -98,25 +132,41 @@ def edit_npy(data, rng):
     "Another shape, kind or number in an .npy file."
     x = np.load(io.BytesIO(data))
     way, out = rng.random(), io.BytesIO()
-    if way < .4:
+    if way < 0.4:
         n = struct.unpack("<H", data[8:10])[0]
-        head = ast.literal_eval(data[10:10 + n].decode())
+        head = ast.literal_eval(data[10 : 10 + n].decode())
         shape = list(head["shape"])
         k = int(rng.integers(max(1, len(shape))))
-        shape[k:k + 1] = [[], [0], [-1], [2**40], [2**62], [1, 1], [shape[k] * 2], [shape[k] // 2], [True], ["x"]][int(rng.integers(10))]
+        shape[k : k + 1] = [[], [0], [-1], [2**40], [2**62], [1, 1], [shape[k] * 2], [shape[k] // 2], [True], ["x"]][
+            int(rng.integers(10))
+        ]
         head["shape"] = tuple(shape)
-        if rng.random() < .3:
+        if rng.random() < 0.3:
             head["descr"] = ["|O", "<f8", "<U9", "|b1", "<M8[D]", "|V5", "<c16", "x", ">u1"][int(rng.integers(9))]
         text = repr(head).encode().ljust(117) + b"\n"
-        return data[:8] + struct.pack("<H", len(text)) + text + data[10 + n:]
-    if way < .7:
+        return data[:8] + struct.pack("<H", len(text)) + text + data[10 + n :]
+    if way < 0.7:
         x = x.copy()
         if x.size:
             with np.errstate(all="ignore"):
-                x.reshape(-1)[int(rng.integers(x.size))] = np.array([np.nan, np.inf, 1e9, -1e30, 0, 5e4][int(rng.integers(6))]).astype(x.dtype)
+                x.reshape(-1)[int(rng.integers(x.size))] = np.array(
+                    [np.nan, np.inf, 1e9, -1e30, 0, 5e4][int(rng.integers(6))]
+                ).astype(x.dtype)
     else:
         with np.errstate(all="ignore"):
-            x = [x.astype(np.float64), x.astype(np.int16), x[None], x.reshape(-1), x[:-1], np.swapaxes(x, 0, -1), x.astype("U3"), x[:0], x * 0, x + x, np.array(3)][int(rng.integers(11))]
+            x = [
+                x.astype(np.float64),
+                x.astype(np.int16),
+                x[None],
+                x.reshape(-1),
+                x[:-1],
+                np.swapaxes(x, 0, -1),
+                x.astype("U3"),
+                x[:0],
+                x * 0,
+                x + x,
+                np.array(3),
+            ][int(rng.integers(11))]
     np.save(out, x)
     return out.getvalue()
 
@@ -126,12 +176,29 @@ def edit_text(data, rng):
     parts = re.split(rb"([\s,]+)", data)
     k = 2 * int(rng.integers((len(parts) + 1) // 2))
     way = rng.random()
-    if way < .7:
-        parts[k] = [b"1e9", b"nan", b"inf", b"-1", b"", b"x", b"1e308", b"0", b"2,5", b"\xff", b"{", b"}", b'"', b"99999999999999999999", b"1e5", b"-5e4"][int(rng.integers(16))]
+    if way < 0.7:
+        parts[k] = [
+            b"1e9",
+            b"nan",
+            b"inf",
+            b"-1",
+            b"",
+            b"x",
+            b"1e308",
+            b"0",
+            b"2,5",
+            b"\xff",
+            b"{",
+            b"}",
+            b'"',
+            b"99999999999999999999",
+            b"1e5",
+            b"-5e4",
+        ][int(rng.integers(16))]
     else:
         lines = data.split(b"\n")
         k = int(rng.integers(len(lines)))
-        lines[k:k + 1] = [] if way < .85 else [lines[k]] * 2
+        lines[k : k + 1] = [] if way < 0.85 else [lines[k]] * 2
         return b"\n".join(lines)
     return b"".join(parts)
 
@@ -139,6 +206,7 @@ def edit_text(data, rng):
 def edit_mat(data, rng):
     "A variable of another kind, size or value."
     from scipy.io import loadmat, savemat
+
     m = {k: v for k, v in loadmat(io.BytesIO(data)).items() if not k.startswith("__")}
     k = list(m)[int(rng.integers(len(m)))]
     x = m[k]
@@ -148,7 +216,24 @@ def edit_mat(data, rng):
         one = x.astype(float) if x.dtype.kind in "iuf" else np.zeros((1, 1))
         one = one.copy()
         one.reshape(-1)[int(rng.integers(one.size))] = [np.nan, np.inf, 2e7, 1e300, -1e5, 0, 3e4][int(rng.integers(7))]
-        options = [cell, one, one, one, one * 1e300, one * 0, one.T, one[:, :1], one[:0], "text", dict(a=x), one + 1j, one.astype(np.int8), None, one * 1000, one * -1]
+        options = [
+            cell,
+            one,
+            one,
+            one,
+            one * 1e300,
+            one * 0,
+            one.T,
+            one[:, :1],
+            one[:0],
+            "text",
+            dict(a=x),
+            one + 1j,
+            one.astype(np.int8),
+            None,
+            one * 1000,
+            one * -1,
+        ]
         m[k] = options[int(rng.integers(len(options)))]
     out = io.BytesIO()
     savemat(out, {k: v for k, v in m.items() if v is not None})
@@ -158,24 +243,51 @@ def edit_mat(data, rng):
 def edit_pickle(data, rng):
     "Another instruction, name or argument."
     import pickletools
+
     ops = list(pickletools.genops(data))
     k = int(rng.integers(len(ops)))
     pos = ops[k][2]
     code = [o.code.encode("latin1") for o in pickletools.opcodes][int(rng.integers(len(pickletools.opcodes)))]
-    names = [b"cnumpy\nndarray\n", b"cnumpy\ndtype\n", b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy.core.multiarray\nscalar\n", b"c_codecs\nencode\n", b"cos\nsystem\n", b"(I3\ntS'O'\n", b"U\x01O", b"U\x02f8", b"K\xff", b"J\xff\xff\xff\x7f", b"R", b"b", b"N", b"}", b"0", b"\x81"]
+    names = [
+        b"cnumpy\nndarray\n",
+        b"cnumpy\ndtype\n",
+        b"cnumpy.core.multiarray\n_reconstruct\n",
+        b"cnumpy.core.multiarray\nscalar\n",
+        b"c_codecs\nencode\n",
+        b"cos\nsystem\n",
+        b"(I3\ntS'O'\n",
+        b"U\x01O",
+        b"U\x02f8",
+        b"K\xff",
+        b"J\xff\xff\xff\x7f",
+        b"R",
+        b"b",
+        b"N",
+        b"}",
+        b"0",
+        b"\x81",
+    ]
     way = rng.random()
-    if way < .3:
-        return data[:pos] + code + data[pos + 1:]
-    if way < .6:
+    if way < 0.3:
+        return data[:pos] + code + data[pos + 1 :]
+    if way < 0.6:
         return data[:pos] + names[int(rng.integers(len(names)))] + data[pos:]
     end = ops[k + 1][2] if k + 1 < len(ops) else len(data)
-    if way < .8:
+    if way < 0.8:
         return data[:pos] + data[end:]
     other = int(rng.integers(len(ops) - 1))
-    return data[:pos] + data[ops[other][2]:ops[other + 1][2]] + data[end if way < .9 else pos:]
+    return data[:pos] + data[ops[other][2] : ops[other + 1][2]] + data[end if way < 0.9 else pos :]
 
 
-EDITS = {".json": edit_json, ".safetensors": edit_safetensors, ".npy": edit_npy, ".csv": edit_text, ".pts": edit_text, ".mat": edit_mat, ".pkl": edit_pickle}
+EDITS = {
+    ".json": edit_json,
+    ".safetensors": edit_safetensors,
+    ".npy": edit_npy,
+    ".csv": edit_text,
+    ".pts": edit_text,
+    ".mat": edit_mat,
+    ".pkl": edit_pickle,
+}
 
 
 def corrupt(path, rng, others):
@@ -183,15 +295,16 @@ def corrupt(path, rng, others):
     data = path.read_bytes()
     ways = [flip, cut, grow, blank]
     edit = EDITS.get(path.suffix)
-    if rng.random() < .05 and others:
+    if rng.random() < 0.05 and others:
         path.write_bytes(others[int(rng.integers(len(others)))].read_bytes())
         return "swapped"
-    way = edit if edit and rng.random() < .65 else ways[int(rng.integers(len(ways)))]
+    way = edit if edit and rng.random() < 0.65 else ways[int(rng.integers(len(ways)))]
     path.write_bytes(way(data, rng))
     return way.__name__
 
 
 # --- valid inputs, and what reads them -------------------------------------------------------------------------------
+
 
 def make_inputs(root):
     "A valid input for each target, in a folder of its name."
@@ -207,27 +320,67 @@ def make_inputs(root):
     from f3a_lite.projection import pose, to_pixels
     from f3a_lite.regressor import Regressor, RegressorConfig, save_regressor
     from f3a_lite.rendered import rendered_face
+
     rng, at = np.random.default_rng(0), lambda name: (root / name).mkdir(exist_ok=True) or root / name
-    arrays = dict(u=rng.normal(size=(9, 1)).astype("f4"), w_shp=np.asfortranarray(rng.normal(size=(9, 4)).astype("f4")), w_exp=rng.normal(size=(9, 2)), keypoints=np.arange(68), tri=np.arange(6).reshape(2, 3), mask=np.ones(3, bool), scale=np.float64(2), name="x", sizes=[1, 2.5, (None, True)])
+    arrays = dict(
+        u=rng.normal(size=(9, 1)).astype("f4"),
+        w_shp=np.asfortranarray(rng.normal(size=(9, 4)).astype("f4")),
+        w_exp=rng.normal(size=(9, 2)),
+        keypoints=np.arange(68),
+        tri=np.arange(6).reshape(2, 3),
+        mask=np.ones(3, bool),
+        scale=np.float64(2),
+        name="x",
+        sizes=[1, 2.5, (None, True)],
+    )
     for protocol in range(6):
         (at("pickle") / f"{protocol}.pkl").write_bytes(pickle.dumps(arrays, protocol))
     torch.manual_seed(0)
     for name in ("generator", "animate_weights", "train_init"):
-        save_generator(Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4), warp=True)), at(name) / "w.safetensors", people=[[.1] * 128], steps=1, seconds=1., command="f3a_train")
+        save_generator(
+            Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4), warp=True)),
+            at(name) / "w.safetensors",
+            people=[[0.1] * 128],
+            steps=1,
+            seconds=1.0,
+            command="f3a_train",
+        )
     for name in ("regressor", "regressor_init"):
-        save_regressor(Regressor(RegressorConfig(base=1, hidden=8)), at(name) / "w.safetensors", steps=1, seconds=1., command="x")
+        save_regressor(
+            Regressor(RegressorConfig(base=1, hidden=8)), at(name) / "w.safetensors", steps=1, seconds=1.0, command="x"
+        )
     m = open_model()
-    MorphableModel(m.mean_shape, m.id_basis[:1], m.exp_basis[:1], m.triangles, m.landmark_vertices, m.contour_vertices, m.contour_yaws, m.id_std[:1], m.exp_std[:1], m.regions, m.exp_names[:1], m.name, m.licence).save(at("model") / "m.safetensors")
+    MorphableModel(
+        m.mean_shape,
+        m.id_basis[:1],
+        m.exp_basis[:1],
+        m.triangles,
+        m.landmark_vertices,
+        m.contour_vertices,
+        m.contour_yaws,
+        m.id_std[:1],
+        m.exp_std[:1],
+        m.regions,
+        m.exp_names[:1],
+        m.name,
+        m.licence,
+    ).save(at("model") / "m.safetensors")
     FaceParams.neutral(3, 4, 5).save(at("params") / "p.safetensors")
     head = ["frame", "success", "pose_Rx", "pose_Ry", "pose_Rz", *[f"{n}_r" for n in AU_NAMES]]
-    (at("openface") / "a.csv").write_text("\n".join([", ".join(head)] + [", ".join([str(k + 1), "1", *[f"{.1 * k:.2f}"] * 20]) for k in range(4)]) + "\n")
+    (at("openface") / "a.csv").write_text(
+        "\n".join([", ".join(head)] + [", ".join([str(k + 1), "1", *[f"{0.1 * k:.2f}"] * 20]) for k in range(4)]) + "\n"
+    )
     frames = [f for _, f in iter_frames(data_path("woman_laughing.mp4"), max_frames=4)]
     for name in ("prepare_video", "prepare_landmarks", "video", "prepare_300vw/001"):
         (root / name).mkdir(parents=True, exist_ok=True)
-        write_movie(root / name / ("vid.avi" if "300vw" in name else "v.mp4"), frames, codec="mpeg4" if "300vw" in name else "libx264")
+        write_movie(
+            root / name / ("vid.avi" if "300vw" in name else "v.mp4"),
+            frames,
+            codec="mpeg4" if "300vw" in name else "libx264",
+        )
     clip = prepare_clip(root / "video" / "v.mp4", root / "clip" / "c", progress=False)
     box, marks = clip.meta["crop"], clip.landmarks.numpy()
-    points = (marks * [1, -1] + 1) / 2 * (box[2] - box[0]) + box[:2] - .5
+    points = (marks * [1, -1] + 1) / 2 * (box[2] - box[0]) + box[:2] - 0.5
     np.save(root / "prepare_landmarks" / "own.npy", points)
     text = lambda p: "version: 1\nn_points: 68\n{\n" + "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in p) + "\n}\n"
     (at("pts") / "a.pts").write_text(text(points[0]))
@@ -241,18 +394,42 @@ def make_inputs(root):
         px = to_pixels(m.landmarks(pose(m, p)), 150, 150)[0].double().numpy()
         for name in ("annotation", "prepare_300w3d"):
             write_image(im, at(name) / f"p{k}.jpg")
-            savemat(at(name) / f"p{k}.mat", {"Shape_Para": np.zeros((199, 1)), "Exp_Para": np.zeros((29, 1)), "Pose_Para": np.array([[*p.rotation[0].tolist(), 75, 75, 0, 5e-4]]), "pt3d_68": (px + [1, 1, 0]).T})
+            savemat(
+                at(name) / f"p{k}.mat",
+                {
+                    "Shape_Para": np.zeros((199, 1)),
+                    "Exp_Para": np.zeros((29, 1)),
+                    "Pose_Para": np.array([[*p.rotation[0].tolist(), 75, 75, 0, 5e-4]]),
+                    "pt3d_68": (px + [1, 1, 0]).T,
+                },
+            )
     prepare_dataset(root / "prepare_300w3d", root / "labelled", "300w3d", progress=False)
     shutil.copytree(root / "labelled", root / "manifest")
     for name in ("animate_photo", "image"):
         write_image(frames[0], at(name) / "p.png")
         write_image(frames[0], at(name) / "p.jpg")
-    savemat(at("mat_model") / "m.mat", dict(mu_shape=np.ones((9, 1)), w=np.ones((9, 2)), sigma=np.ones((2, 1)), tri=np.ones((3, 4)), keypoints=np.ones((1, 68)), meanshape=np.ones((1, 9)), idBase=np.ones((9, 2)), exBase=np.ones((9, 2)), mu_exp=np.ones((9, 1)), w_exp=np.ones((9, 2)), sigma_exp=np.ones((2, 1))))
+    savemat(
+        at("mat_model") / "m.mat",
+        dict(
+            mu_shape=np.ones((9, 1)),
+            w=np.ones((9, 2)),
+            sigma=np.ones((2, 1)),
+            tri=np.ones((3, 4)),
+            keypoints=np.ones((1, 68)),
+            meanshape=np.ones((1, 9)),
+            idBase=np.ones((9, 2)),
+            exBase=np.ones((9, 2)),
+            mu_exp=np.ones((9, 1)),
+            w_exp=np.ones((9, 2)),
+            sigma_exp=np.ones((2, 1)),
+        ),
+    )
     return root
 
 
 def read_clip(path):
     from f3a_lite.clips import load_clip
+
     c = load_clip(path)
     c.images(range(len(c)))
     return len(c.params), c.meta["tracking"]
@@ -260,17 +437,20 @@ def read_clip(path):
 
 def read_manifest(path):
     from f3a_lite.clips import LabelledSet, expand_clips, load_clip
+
     return LabelledSet([load_clip(c) for c in expand_clips([path])]).images([0])
 
 
 def read_video(path):
     from f3a_lite.landmarks import iter_frames, video_info
+
     return [f.sum() for _, f in iter_frames(path, video_info(path).fps, 20)]
 
 
 def first_error(folder):
     "Photos one by one; an error that no check foresaw counts as a traceback."
     from f3a_lite.datasets import read_annotation, read_photo
+
     for p in sorted(folder.glob("*.mat")):
         read_annotation(p)
         read_photo(p)
@@ -280,6 +460,7 @@ def each_loader(path):
     "All readers of licensed models; each refuses this one, which is too small, in a sentence."
     from f3a_lite.core import F3AError
     from f3a_lite.morphable import load_basel_3ddfa, load_deep3d
+
     for load in (load_deep3d, lambda p: load_basel_3ddfa(p, p)):
         try:
             load(path)
@@ -292,6 +473,7 @@ def pickled(path):
     "The array reader, and the loader on top of it."
     from f3a_lite.core import F3AError
     from f3a_lite.morphable import load_3ddfa_v2, read_numpy_pickle
+
     with contextlib.suppress(F3AError):
         load_3ddfa_v2(path)
     return repr(read_numpy_pickle(path))
@@ -299,22 +481,37 @@ def pickled(path):
 
 def lazily(module, name):
     "A reader, imported when it is used."
+
     def read(path):
         import importlib
+
         return getattr(importlib.import_module(f"f3a_lite.{module}"), name)(path)
+
     return read
 
 
 READERS = dict(  # what is corrupted, and what reads it
-    pickle=("*.pkl", pickled), generator=("*.safetensors", lazily("generator", "load_generator")), regressor=("*.safetensors", lazily("regressor", "load_regressor")), model=("*.safetensors", lazily("morphable", "load_model")),
-    params=("*.safetensors", lambda p: __import__("f3a_lite.morphable").morphable.FaceParams.load(p)), openface=("*.csv", lazily("conditions", "read_openface")), pts=("*.pts", lazily("landmarks", "read_pts")), mat_model=("*.mat", each_loader),
-    annotation=("*.mat", lambda p: first_error(p.parent)), image=("p.*", lazily("landmarks", "read_image")), video=("*.mp4", read_video), clip=("c/*", lambda p: read_clip(p.parent)), manifest=("**/*.*", lambda p: read_manifest(p.parents[1] if p.parent.name.startswith("photos") else p.parent)))
+    pickle=("*.pkl", pickled),
+    generator=("*.safetensors", lazily("generator", "load_generator")),
+    regressor=("*.safetensors", lazily("regressor", "load_regressor")),
+    model=("*.safetensors", lazily("morphable", "load_model")),
+    params=("*.safetensors", lambda p: __import__("f3a_lite.morphable").morphable.FaceParams.load(p)),
+    openface=("*.csv", lazily("conditions", "read_openface")),
+    pts=("*.pts", lazily("landmarks", "read_pts")),
+    mat_model=("*.mat", each_loader),
+    annotation=("*.mat", lambda p: first_error(p.parent)),
+    image=("p.*", lazily("landmarks", "read_image")),
+    video=("*.mp4", read_video),
+    clip=("c/*", lambda p: read_clip(p.parent)),
+    manifest=("**/*.*", lambda p: read_manifest(p.parents[1] if p.parent.name.startswith("photos") else p.parent)),
+)
 
 
 def command(module, name, *args):
     "Run a command: 0, or the exit code."
     import importlib
     from conftest import run_command
+
     return run_command(getattr(importlib.import_module(f"f3a_lite.{module}"), name), *args)
 
 
@@ -324,13 +521,68 @@ COMMANDS = dict(  # what is corrupted, and the command on the folder it lies in 
     prepare_landmarks=("*.npy", lambda p, d, o: command("clips", "f3a_prepare", d / "v.mp4", o, "--landmarks", p)),
     prepare_300w3d=("*.*", lambda p, d, o: command("clips", "f3a_prepare", d, o, "--dataset", "300w3d")),
     prepare_300vw=("001/**/*.*", lambda p, d, o: command("clips", "f3a_prepare", d, o, "--dataset", "300vw")),
-    animate_weights=("*.safetensors", lambda p, d, o: command("animation", "f3a_animate", "--weights", p, "--script", "blink", "--out", o, "--device", "cpu")),
-    animate_photo=("p.*", lambda p, d, o: command("animation", "f3a_animate", p, "--script", "blink", "--out", o, "--device", "cpu")),
-    animate_clip=("c/*", lambda p, d, o: command("animation", "f3a_animate", d / "c", "--script", "blink", "--out", o, "--device", "cpu")),
+    animate_weights=(
+        "*.safetensors",
+        lambda p, d, o: command(
+            "animation", "f3a_animate", "--weights", p, "--script", "blink", "--out", o, "--device", "cpu"
+        ),
+    ),
+    animate_photo=(
+        "p.*",
+        lambda p, d, o: command("animation", "f3a_animate", p, "--script", "blink", "--out", o, "--device", "cpu"),
+    ),
+    animate_clip=(
+        "c/*",
+        lambda p, d, o: command(
+            "animation", "f3a_animate", d / "c", "--script", "blink", "--out", o, "--device", "cpu"
+        ),
+    ),
     train=("c/*", lambda p, d, o: command("training", "f3a_train", d / "c", "--out", o, *TRAIN)),
-    train_init=("*.safetensors", lambda p, d, o: command("training", "f3a_train", d.parent.parent / "inputs" / "clip" / "c", "--out", o, "--init", p, *TRAIN)),
-    regressor_init=("*.safetensors", lambda p, d, o: command("regressor", "f3a_train_regressor", "--labelled", d.parent.parent / "inputs" / "labelled", "--out", o, "--steps", 1, "--batch", 2, "--init", p, "--device", "cpu")),
-    labelled=("**/*.*", lambda p, d, o: command("regressor", "f3a_train_regressor", "--labelled", d, "--out", o, "--steps", 1, "--batch", 2, "--base", 1, "--device", "cpu")))
+    train_init=(
+        "*.safetensors",
+        lambda p, d, o: command(
+            "training", "f3a_train", d.parent.parent / "inputs" / "clip" / "c", "--out", o, "--init", p, *TRAIN
+        ),
+    ),
+    regressor_init=(
+        "*.safetensors",
+        lambda p, d, o: command(
+            "regressor",
+            "f3a_train_regressor",
+            "--labelled",
+            d.parent.parent / "inputs" / "labelled",
+            "--out",
+            o,
+            "--steps",
+            1,
+            "--batch",
+            2,
+            "--init",
+            p,
+            "--device",
+            "cpu",
+        ),
+    ),
+    labelled=(
+        "**/*.*",
+        lambda p, d, o: command(
+            "regressor",
+            "f3a_train_regressor",
+            "--labelled",
+            d,
+            "--out",
+            o,
+            "--steps",
+            1,
+            "--batch",
+            2,
+            "--base",
+            1,
+            "--device",
+            "cpu",
+        ),
+    ),
+)
 TARGETS = {**READERS, **COMMANDS}
 
 
@@ -338,6 +590,7 @@ def unfinished(out, code):
     "What a command left that is neither nothing nor complete; and errors that a data set's manifest hides."
     from f3a_lite.clips import load_clip
     from f3a_lite.core import F3AError
+
     if not out.exists():
         return ""
     for p in sorted(out.rglob("*")):
@@ -360,6 +613,7 @@ def unfinished(out, code):
 def trial(inputs, target, seed, k):
     "Corrupt and read once: (outcome, details)."
     from f3a_lite.core import F3AError
+
     rng = np.random.default_rng([seed, zlib.crc32(target.encode()), k])
     with tempfile.TemporaryDirectory(dir=inputs.parent) as tmp:
         folder, out = Path(tmp) / target, Path(tmp) / "out"
@@ -380,7 +634,11 @@ def trial(inputs, target, seed, k):
             return ("refused", what) if "\n" not in str(e) else ("traceback", f"{what}: more than a sentence: {e}")
         except Exception as e:
             import traceback
-            return "traceback", f"{what}: {type(e).__name__}: {str(e)[:200]} at {traceback.extract_tb(e.__traceback__)[-1].name} in {[f.name for f in traceback.extract_tb(e.__traceback__)][-6:]}"
+
+            return (
+                "traceback",
+                f"{what}: {type(e).__name__}: {str(e)[:200]} at {traceback.extract_tb(e.__traceback__)[-1].name} in {[f.name for f in traceback.extract_tb(e.__traceback__)][-6:]}",
+            )
         if code not in (0, 2) or "Traceback" in err.getvalue():
             return "traceback", f"{what}: exit code {code}"
         left = unfinished(out, code) if target in COMMANDS else ""
@@ -398,8 +656,10 @@ def child(inputs, target, seed, first, last):
     "Trials in this process, one line before and one after each."
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
+
         resource.setrlimit(resource.RLIMIT_AS, (16 << 30, 16 << 30))
     import torch
+
     torch.set_num_threads(1)
     for k in range(first, last):
         print(json.dumps([k]), flush=True)
@@ -409,13 +669,21 @@ def child(inputs, target, seed, first, last):
 def run_target(inputs, target, n, seed=0, patience=120):
     "n trials in a process of their own, which is started again where it dies: list of (outcome, details)."
     import threading
+
     results, k = [], 0
     while k < n:
-        p = subprocess.Popen([sys.executable, __file__, "--child", str(inputs), target, str(seed), str(k), str(n)], stdout=subprocess.PIPE, stderr=subprocess.PIPE if os.name == "nt" else subprocess.DEVNULL, text=True)
+        p = subprocess.Popen(
+            [sys.executable, __file__, "--child", str(inputs), target, str(seed), str(k), str(n)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if os.name == "nt" else subprocess.DEVNULL,
+            text=True,
+        )
         begun, hung = None, []
+
         def stop():
             hung.append(1)
             p.kill()
+
         timer = threading.Timer(patience, stop)
         timer.start()
         for line in p.stdout:
@@ -456,7 +724,9 @@ def main():
         inputs = Path(tmp) / "inputs"
         inputs.mkdir()
         make_inputs(inputs)
-        print(f"{'target':<18}{'inputs':>8}{'accepted':>10}{'refused':>9}" + "".join(f"{b:>14}" for b in BAD), flush=True)
+        print(
+            f"{'target':<18}{'inputs':>8}{'accepted':>10}{'refused':>9}" + "".join(f"{b:>14}" for b in BAD), flush=True
+        )
         total = []
         for t in names:
             rows = run_target(inputs, t, counts[t], args.seed)
@@ -471,7 +741,11 @@ def main():
 
 def print_row(name, rows):
     count = lambda what: sum(r[0] == what for r in rows)
-    print(f"{name:<18}{len(rows):>8}{count('accepted'):>10}{count('refused'):>9}" + "".join(f"{count(b):>14}" for b in BAD), flush=True)
+    print(
+        f"{name:<18}{len(rows):>8}{count('accepted'):>10}{count('refused'):>9}"
+        + "".join(f"{count(b):>14}" for b in BAD),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

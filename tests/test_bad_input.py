@@ -1,4 +1,5 @@
 "Damaged clips, wrong weights, refused folders and full disks: one sentence, exit code 2, nothing half-written."
+
 import errno, json, shutil, struct
 import numpy as np
 import pytest
@@ -17,46 +18,73 @@ from f3a_lite.training import f3a_train
 
 @pytest.fixture
 def copy(clip, tmp_path):
-    shutil.copytree(clip.path, tmp_path / "clip"); return tmp_path / "clip"
+    shutil.copytree(clip.path, tmp_path / "clip")
+    return tmp_path / "clip"
 
 
 def spoil(path, kind):
     if kind == "nan":
-        p = FaceParams.load(path / "params.safetensors"); p.rotation[3, 1] = float("nan"); p.save(path / "params.safetensors")
+        p = FaceParams.load(path / "params.safetensors")
+        p.rotation[3, 1] = float("nan")
+        p.save(path / "params.safetensors")
     if kind == "size":
         FaceParams.load(path / "params.safetensors")[:7].save(path / "params.safetensors")
-    if kind == "truncated": (path / "frames.npy").write_bytes((path / "frames.npy").read_bytes()[:5000])
-    if kind == "landmarks": m = np.load(path / "landmarks.npy"); m[0] = np.inf; np.save(path / "landmarks.npy", m)
-    if kind == "format": (path / "meta.json").write_text(json.dumps({**json.loads((path / "meta.json").read_text()), "format": 99}))
-    if kind == "json": (path / "meta.json").write_text("{half")
-    if kind == "none": shutil.rmtree(path)
+    if kind == "truncated":
+        (path / "frames.npy").write_bytes((path / "frames.npy").read_bytes()[:5000])
+    if kind == "landmarks":
+        m = np.load(path / "landmarks.npy")
+        m[0] = np.inf
+        np.save(path / "landmarks.npy", m)
+    if kind == "format":
+        (path / "meta.json").write_text(json.dumps({**json.loads((path / "meta.json").read_text()), "format": 99}))
+    if kind == "json":
+        (path / "meta.json").write_text("{half")
+    if kind == "none":
+        shutil.rmtree(path)
 
 
 @pytest.mark.parametrize("kind", ["nan", "size", "truncated", "landmarks", "format", "json", "none"])
 def test_damaged_clips(copy, tmp_path, capsys, kind):
     spoil(copy, kind)
-    with pytest.raises(F3AError): load_clip(copy)
+    with pytest.raises(F3AError):
+        load_clip(copy)
     assert run_command(f3a_train, copy, "--out", tmp_path / "run", "--steps", "1") == 2
-    err = capsys.readouterr().err.strip(); assert len(err.split("\n")) == 1 and "Traceback" not in err
+    err = capsys.readouterr().err.strip()
+    assert len(err.split("\n")) == 1 and "Traceback" not in err
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
 def test_weights_of_another_architecture(tmp_path, capsys):
-    p = tmp_path / "w.safetensors"; save_generator(Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))), p)
+    p = tmp_path / "w.safetensors"
+    save_generator(Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))), p)
     from safetensors.torch import load_file, save_file
-    save_file(load_file(p), tmp_path / "no_header.safetensors"); (tmp_path / "text.safetensors").write_text("hello")
+
+    save_file(load_file(p), tmp_path / "no_header.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
     for q in (tmp_path / "no_header.safetensors", tmp_path / "text.safetensors", tmp_path / "missing.safetensors"):
         assert run_command(f3a_animate, "--weights", q, "--out", tmp_path / "o", "--script", "smile") == 2
         assert q.name in capsys.readouterr().err
-    g = Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))); g.to_rgb[0].weight.data[:] = float("nan"); save_generator(g, p)
-    with pytest.raises(F3AError, match="finite"): load_generator(p)
+    g = Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4)))
+    g.to_rgb[0].weight.data[:] = float("nan")
+    save_generator(g, p)
+    with pytest.raises(F3AError, match="finite"):
+        load_generator(p)
 
 
 def test_wrong_words(tmp_path, capsys):
-    for args in (["--script", "yodel"], ["--script", "smile", "--to", "x.jpg"], ["--device", "abacus"], [tmp_path / "nobody.jpg"]):
+    for args in (
+        ["--script", "yodel"],
+        ["--script", "smile", "--to", "x.jpg"],
+        ["--device", "abacus"],
+        [tmp_path / "nobody.jpg"],
+    ):
         assert run_command(f3a_animate, *args, "--out", tmp_path / "o") == 2
         assert len(capsys.readouterr().err.strip().split("\n")) == 1
-    assert run_command(f3a_train, "--preset", "huge") == 2 and run_command(f3a_train, "--size", "100") == 2 and run_command(f3a_prepare, "only_one") == 2
+    assert (
+        run_command(f3a_train, "--preset", "huge") == 2
+        and run_command(f3a_train, "--size", "100") == 2
+        and run_command(f3a_prepare, "only_one") == 2
+    )
 
 
 def test_refused_folder(tmp_path, monkeypatch, capsys):
@@ -68,10 +96,15 @@ def test_refused_folder(tmp_path, monkeypatch, capsys):
 
 def test_full_disk(tmp_path, monkeypatch):
     with pytest.raises(F3AError, match="disk is full"):
-        with atomic_path(tmp_path / "a.json") as t: t.write_text("half"); raise OSError(errno.ENOSPC, "No space left on device")
+        with atomic_path(tmp_path / "a.json") as t:
+            t.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
     assert not list(tmp_path.iterdir())
-    monkeypatch.setattr(core.os, "replace", lambda *a: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
-    with pytest.raises(F3AError, match="disk is full"): save_json({}, tmp_path / "b.json")
+    monkeypatch.setattr(
+        core.os, "replace", lambda *a: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+    )
+    with pytest.raises(F3AError, match="disk is full"):
+        save_json({}, tmp_path / "b.json")
     assert not list(tmp_path.iterdir())
 
 
@@ -82,27 +115,37 @@ def test_a_file_where_a_folder_should_be(tmp_path, capsys):
 
 
 def test_wrong_shapes():
-    with pytest.raises(F3AError, match="rotation"): FaceParams(torch.zeros(2, 3), torch.zeros(2, 4), torch.zeros(2, 2), torch.zeros(2, 3), torch.ones(2))
-    with pytest.raises(F3AError, match="triangles"): rasterize(np.zeros((1, 3, 3)), np.array([[0, 1, 7]]), 8, 8)
-    with pytest.raises(F3AError, match="vertices"): rasterize(np.zeros((3, 3)), np.array([[0, 1, 2]]), 8, 8)
-    with pytest.raises(F3AError, match="no morphable model"): load_model(__file__)
-    with pytest.raises(F3AError, match="not available"): get_device("abacus")
+    with pytest.raises(F3AError, match="rotation"):
+        FaceParams(torch.zeros(2, 3), torch.zeros(2, 4), torch.zeros(2, 2), torch.zeros(2, 3), torch.ones(2))
+    with pytest.raises(F3AError, match="triangles"):
+        rasterize(np.zeros((1, 3, 3)), np.array([[0, 1, 7]]), 8, 8)
+    with pytest.raises(F3AError, match="vertices"):
+        rasterize(np.zeros((3, 3)), np.array([[0, 1, 2]]), 8, 8)
+    with pytest.raises(F3AError, match="no morphable model"):
+        load_model(__file__)
+    with pytest.raises(F3AError, match="not available"):
+        get_device("abacus")
     m = load_model()
-    with pytest.raises(F3AError, match="do not fit"): m.shape(torch.zeros(1, 90), torch.zeros(1, 52))
-    with pytest.raises(F3AError, match="no expression unit"): m.expression(wiggleEars=1.)
+    with pytest.raises(F3AError, match="do not fit"):
+        m.shape(torch.zeros(1, 90), torch.zeros(1, 52))
+    with pytest.raises(F3AError, match="no expression unit"):
+        m.expression(wiggleEars=1.0)
 
 
 def test_checkpoint_of_another_run(clip, tmp_path, capsys):
     a = [clip.path, "--out", tmp_path / "run", "--size", "64", "--steps", "2", "--batch", "2"]
     assert run_command(f3a_train, *a, "--minutes", "0.0001") == 0
-    capsys.readouterr(); assert run_command(f3a_train, *a, "--seed", "5") == 2 and "other settings" in capsys.readouterr().err
-    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"junk"); assert run_command(f3a_train, *a) == 2
+    capsys.readouterr()
+    assert run_command(f3a_train, *a, "--seed", "5") == 2 and "other settings" in capsys.readouterr().err
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"junk")
+    assert run_command(f3a_train, *a) == 2
 
 
 def forge(path, out, tensors=lambda t: t, **entries):
     "A safetensors file with other tensors, or other entries in its header (None: without that entry)."
     from safetensors import safe_open
     from safetensors.torch import load_file, save_file
+
     with safe_open(str(path), "pt") as f:
         header = f.metadata()
     header = {k: v for k, v in {**header, **entries}.items() if v is not None}
@@ -118,16 +161,46 @@ def edited(text, **change):
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     d = tmp_path_factory.mktemp("weights")
-    save_generator(Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))), d / "generator.safetensors", people=[[.1] * 128], steps=3, seconds=2., command="f3a_train")
+    save_generator(
+        Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))),
+        d / "generator.safetensors",
+        people=[[0.1] * 128],
+        steps=3,
+        seconds=2.0,
+        command="f3a_train",
+    )
     save_regressor(Regressor(RegressorConfig(base=1, hidden=8)), d / "regressor.safetensors", steps=3)
     return d
 
 
 CONFIGS = dict(
-    unknown=dict(depth=3), dunder=dict(__class__="x"), infinite_scale=dict(flow_scale=float("inf")), no_scale=dict(flow_scale=float("nan")), text_scale=dict(flow_scale="4"), true_scale=dict(flow_scale=True),
-    negative_scale=dict(flow_scale=-4.), anchor=dict(anchor="middle"), anchor_list=dict(anchor=["target"]), activation=dict(activation="gelu"), negative=dict(channels=[-8, 8]), none=dict(channels=[]), zero=dict(channels=[0, 8]),
-    absurd=dict(channels=[10**9, 8]), many=dict(channels=[8] * 500), fraction=dict(channels=[8.5, 8]), number=dict(channels=8), dict_channels=dict(channels={"a": 1}), unequal=dict(flow_channels=[4]), other=dict(channels=[8, 16]),
-    large=dict(channels=[4096] * 8, flow_channels=[4096] * 8), word=dict(warp="no"), inputs=dict(condition_channels=-3), inputs_true=dict(condition_channels=True), other_inputs=dict(condition_channels=4), paints=dict(warp=True))
+    unknown=dict(depth=3),
+    dunder=dict(__class__="x"),
+    infinite_scale=dict(flow_scale=float("inf")),
+    no_scale=dict(flow_scale=float("nan")),
+    text_scale=dict(flow_scale="4"),
+    true_scale=dict(flow_scale=True),
+    negative_scale=dict(flow_scale=-4.0),
+    anchor=dict(anchor="middle"),
+    anchor_list=dict(anchor=["target"]),
+    activation=dict(activation="gelu"),
+    negative=dict(channels=[-8, 8]),
+    none=dict(channels=[]),
+    zero=dict(channels=[0, 8]),
+    absurd=dict(channels=[10**9, 8]),
+    many=dict(channels=[8] * 500),
+    fraction=dict(channels=[8.5, 8]),
+    number=dict(channels=8),
+    dict_channels=dict(channels={"a": 1}),
+    unequal=dict(flow_channels=[4]),
+    other=dict(channels=[8, 16]),
+    large=dict(channels=[4096] * 8, flow_channels=[4096] * 8),
+    word=dict(warp="no"),
+    inputs=dict(condition_channels=-3),
+    inputs_true=dict(condition_channels=True),
+    other_inputs=dict(condition_channels=4),
+    paints=dict(warp=True),
+)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -135,6 +208,7 @@ def test_forged_generator_config(weights, tmp_path, name):
     good = weights / "generator.safetensors"
     assert load_generator(good).info["steps"] == 3
     from safetensors import safe_open
+
     with safe_open(str(good), "pt") as f:
         config = f.metadata()["config"]
     p = forge(good, tmp_path / "w.safetensors", config=edited(config, **CONFIGS[name]))
@@ -143,9 +217,23 @@ def test_forged_generator_config(weights, tmp_path, name):
     assert "\n" not in str(e.value) and len(str(e.value)) < 300
 
 
-ENTRIES = dict(config_list=dict(config="[1, 2]"), config_text=dict(config="{half"), config_number=dict(config="3"), config_none=dict(config=None), config_deep=dict(config="[" * 20000), info_text=dict(info="not JSON"), info_list=dict(info="[]"),
-               info_deep=dict(info='{"a":' * 20000), people=dict(info='{"people": [[1, 2]]}'), people_text=dict(info='{"people": "all"}'), people_nan=dict(info=json.dumps(dict(people=[[float("nan")] * 128]))),
-               steps=dict(info='{"steps": "many"}'), steps_infinite=dict(info='{"steps": Infinity}'), seconds=dict(info='{"seconds": []}'), command=dict(info='{"command": 5}'))
+ENTRIES = dict(
+    config_list=dict(config="[1, 2]"),
+    config_text=dict(config="{half"),
+    config_number=dict(config="3"),
+    config_none=dict(config=None),
+    config_deep=dict(config="[" * 20000),
+    info_text=dict(info="not JSON"),
+    info_list=dict(info="[]"),
+    info_deep=dict(info='{"a":' * 20000),
+    people=dict(info='{"people": [[1, 2]]}'),
+    people_text=dict(info='{"people": "all"}'),
+    people_nan=dict(info=json.dumps(dict(people=[[float("nan")] * 128]))),
+    steps=dict(info='{"steps": "many"}'),
+    steps_infinite=dict(info='{"steps": Infinity}'),
+    seconds=dict(info='{"seconds": []}'),
+    command=dict(info='{"command": 5}'),
+)
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -165,8 +253,28 @@ def test_a_forged_weight_file_in_a_command(weights, tmp_path, capsys):
     assert len(err.split("\n")) == 1 and "w.safetensors" in err and not list((tmp_path / "o").glob("*"))
 
 
-@pytest.mark.parametrize("change", [dict(base=0), dict(base=10**6), dict(stem_stride=0), dict(stem_stride=3), dict(size=100), dict(size=32), dict(size=2**30), dict(hidden=-1), dict(K=0), dict(L=2.5), dict(slope=float("inf")), dict(slope="x"), dict(depth=1),
-                                    dict(base=True), dict(K=81), dict(hidden=16)], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(base=0),
+        dict(base=10**6),
+        dict(stem_stride=0),
+        dict(stem_stride=3),
+        dict(size=100),
+        dict(size=32),
+        dict(size=2**30),
+        dict(hidden=-1),
+        dict(K=0),
+        dict(L=2.5),
+        dict(slope=float("inf")),
+        dict(slope="x"),
+        dict(depth=1),
+        dict(base=True),
+        dict(K=81),
+        dict(hidden=16),
+    ],
+    ids=str,
+)
 def test_forged_regressor_config(weights, tmp_path, change):
     good = weights / "regressor.safetensors"
     assert load_regressor(good).cfg.hidden == 8
@@ -176,11 +284,17 @@ def test_forged_regressor_config(weights, tmp_path, change):
 
 
 def test_regressor_with_impossible_weights(weights, tmp_path):
-    for name, value in (("norm.running_var", -1.), ("fc2.bias", float("nan"))):
-        p = forge(weights / "regressor.safetensors", tmp_path / "w.safetensors", lambda t: {**t, name: t[name] * 0 + value})
+    for name, value in (("norm.running_var", -1.0), ("fc2.bias", float("nan"))):
+        p = forge(
+            weights / "regressor.safetensors", tmp_path / "w.safetensors", lambda t: {**t, name: t[name] * 0 + value}
+        )
         with pytest.raises(F3AError, match="w.safetensors"):
             load_regressor(p)
-    without = forge(weights / "regressor.safetensors", tmp_path / "old.safetensors", lambda t: {k: v for k, v in t.items() if not k.startswith("norm.")})
+    without = forge(
+        weights / "regressor.safetensors",
+        tmp_path / "old.safetensors",
+        lambda t: {k: v for k, v in t.items() if not k.startswith("norm.")},
+    )
     net, x = load_regressor(without).norm, torch.randn(3, 8)
     assert torch.allclose(net(x), x, rtol=1e-4)  # weights without the norm: it leaves numbers as they are
 
@@ -190,24 +304,54 @@ def small_model(tmp_path_factory):
     "The open model's first coefficients, in a file."
     m = open_model()
     p = tmp_path_factory.mktemp("model") / "m.safetensors"
-    MorphableModel(m.mean_shape, m.id_basis[:2], m.exp_basis[:2], m.triangles, m.landmark_vertices, m.contour_vertices, m.contour_yaws, m.id_std[:2], m.exp_std[:2], m.regions, m.exp_names[:2], m.name, m.licence).save(p)
+    MorphableModel(
+        m.mean_shape,
+        m.id_basis[:2],
+        m.exp_basis[:2],
+        m.triangles,
+        m.landmark_vertices,
+        m.contour_vertices,
+        m.contour_yaws,
+        m.id_std[:2],
+        m.exp_std[:2],
+        m.regions,
+        m.exp_names[:2],
+        m.name,
+        m.licence,
+    ).save(p)
     return p
 
 
 def put(name, where, value):
     "A change of one element."
+
     def change(t):
         x = t[name].clone()
         x[where] = value
         return {**t, name: x}
+
     return change
 
 
 MODELS = dict(
-    vertex_too_high=put("triangles", (5, 1), 10**6), vertex_below_zero=put("triangles", (5, 1), -1), landmark=put("landmark_vertices", 3, 4547), contour=put("contour_vertices", (1, 1), -2), region=put("regions", 0, 99),
-    nan=put("mean_shape", (0, 0), float("nan")), infinite=put("exp_basis", (0, 0, 0), float("inf")), far=put("mean_shape", (0, 0), 1e12), yaws=put("contour_yaws", 0, 5.),
-    few=lambda t: {**t, "landmark_vertices": t["landmark_vertices"][:60]}, flat=lambda t: {**t, "mean_shape": t["mean_shape"].flatten()}, units=lambda t: {**t, "id_std": t["id_std"][:1]}, none=lambda t: {**t, "triangles": t["triangles"][:0]},
-    fractions=lambda t: {**t, "triangles": t["triangles"].float()}, missing=lambda t: {k: v for k, v in t.items() if k != "regions"}, unknown=lambda t: {**t, "colour": torch.zeros(3)}, other=lambda t: {**t, "exp_basis": t["exp_basis"][:, :9]})
+    vertex_too_high=put("triangles", (5, 1), 10**6),
+    vertex_below_zero=put("triangles", (5, 1), -1),
+    landmark=put("landmark_vertices", 3, 4547),
+    contour=put("contour_vertices", (1, 1), -2),
+    region=put("regions", 0, 99),
+    nan=put("mean_shape", (0, 0), float("nan")),
+    infinite=put("exp_basis", (0, 0, 0), float("inf")),
+    far=put("mean_shape", (0, 0), 1e12),
+    yaws=put("contour_yaws", 0, 5.0),
+    few=lambda t: {**t, "landmark_vertices": t["landmark_vertices"][:60]},
+    flat=lambda t: {**t, "mean_shape": t["mean_shape"].flatten()},
+    units=lambda t: {**t, "id_std": t["id_std"][:1]},
+    none=lambda t: {**t, "triangles": t["triangles"][:0]},
+    fractions=lambda t: {**t, "triangles": t["triangles"].float()},
+    missing=lambda t: {k: v for k, v in t.items() if k != "regions"},
+    unknown=lambda t: {**t, "colour": torch.zeros(3)},
+    other=lambda t: {**t, "exp_basis": t["exp_basis"][:, :9]},
+)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -230,8 +374,19 @@ def raw_safetensors(path, header, data=b""):
 
 
 PARAMS = dict(
-    turned=put("rotation", (1, 1), 1e3), infinite=put("id_coeff", (0, 0), float("inf")), large=put("exp_coeff", (0, 0), 1e30), away=put("translation", (0, 0), -1e5), scale=put("scale", 0, 0.), negative=put("scale", 0, -1.), huge=put("scale", 0, 1e9),
-    rows=lambda t: {**t, "scale": t["scale"][:1]}, angles=lambda t: {**t, "rotation": t["rotation"][:, :2]}, one=lambda t: {**t, "scale": torch.tensor(1.)}, whole=lambda t: {k: v.int() for k, v in t.items()}, missing=lambda t: {k: v for k, v in t.items() if k != "scale"})
+    turned=put("rotation", (1, 1), 1e3),
+    infinite=put("id_coeff", (0, 0), float("inf")),
+    large=put("exp_coeff", (0, 0), 1e30),
+    away=put("translation", (0, 0), -1e5),
+    scale=put("scale", 0, 0.0),
+    negative=put("scale", 0, -1.0),
+    huge=put("scale", 0, 1e9),
+    rows=lambda t: {**t, "scale": t["scale"][:1]},
+    angles=lambda t: {**t, "rotation": t["rotation"][:, :2]},
+    one=lambda t: {**t, "scale": torch.tensor(1.0)},
+    whole=lambda t: {k: v.int() for k, v in t.items()},
+    missing=lambda t: {k: v for k, v in t.items() if k != "scale"},
+)
 
 
 @pytest.mark.parametrize("name", PARAMS)
@@ -239,14 +394,25 @@ def test_forged_params(tmp_path, name):
     FaceParams.neutral(2, 3, 4).save(tmp_path / "good.safetensors")
     assert len(FaceParams.load(tmp_path / "good.safetensors")) == 2
     from safetensors.torch import load_file, save_file
-    save_file({k: v.contiguous() for k, v in PARAMS[name](dict(load_file(tmp_path / "good.safetensors"))).items()}, tmp_path / "p.safetensors")
+
+    save_file(
+        {k: v.contiguous() for k, v in PARAMS[name](dict(load_file(tmp_path / "good.safetensors"))).items()},
+        tmp_path / "p.safetensors",
+    )
     with pytest.raises(F3AError, match="p.safetensors|FaceParams"):
         FaceParams.load(tmp_path / "p.safetensors")
 
 
 def test_weight_files_that_promise_more_than_they_hold(tmp_path):
     big = dict(dtype="F32", shape=[2**20, 2**20], data_offsets=[0, 2**42])
-    for header in ({"scale": big}, {"scale": {**big, "shape": [-1]}}, {"scale": []}, b"[" * 1000, b"\xff\xfe", {"__metadata__": {"config": 5}}):
+    for header in (
+        {"scale": big},
+        {"scale": {**big, "shape": [-1]}},
+        {"scale": []},
+        b"[" * 1000,
+        b"\xff\xfe",
+        {"__metadata__": {"config": 5}},
+    ):
         p = raw_safetensors(tmp_path / "x.safetensors", header)
         for read in (load_generator, load_regressor, load_model, FaceParams.load):
             with pytest.raises(F3AError, match="x.safetensors"):
@@ -264,18 +430,53 @@ def meta(path, **change):
 
 
 CLIPS = dict(
-    huge=lambda p: npy(p / "frames.npy", (2**40, 128, 128, 3)), overflow=lambda p: npy(p / "frames.npy", (2**31, 2**31, 2**31, 3)), negative=lambda p: npy(p / "frames.npy", (-1, 128, 128, 3)), huge_landmarks=lambda p: npy(p / "landmarks.npy", (2**36, 68, 2), "<f4"),
-    huge_found=lambda p: npy(p / "found.npy", (2**40,), "|b1"), header_of_a_program=lambda p: npy(p / "found.npy", (1,), text="__import__('os').getcwd()"), header_deep=lambda p: npy(p / "found.npy", (1,), text="(" * 110), objects=lambda p: npy(p / "found.npy", (40,), "|O"),
-    empty=lambda p: (p / "found.npy").write_bytes(b""), text=lambda p: (p / "landmarks.npy").write_text("x" * 300),
-    not_square=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[:, :, :64]), other_size=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[:, :64, :64]), floats=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy").astype(np.float32)),
-    wide=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy").astype(np.uint16)), grey=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[..., :1]), flat=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[..., 0]),
-    found_numbers=lambda p: np.save(p / "found.npy", np.load(p / "found.npy").astype(np.int64)), found_square=lambda p: np.save(p / "found.npy", np.load(p / "found.npy")[:, None]), found_text=lambda p: np.save(p / "found.npy", np.array(["yes"] * 40)),
-    whole_landmarks=lambda p: np.save(p / "landmarks.npy", np.zeros((40, 68, 2), np.int32)), far_landmarks=lambda p: np.save(p / "landmarks.npy", np.load(p / "landmarks.npy") + 1e6), flat_landmarks=lambda p: np.save(p / "landmarks.npy", np.zeros(40, np.float32)),
-    meta_list=lambda p: (p / "meta.json").write_text("[1]"), meta_number=lambda p: (p / "meta.json").write_text("1"), meta_deep=lambda p: (p / "meta.json").write_text("[" * 20000), meta_bytes=lambda p: (p / "meta.json").write_bytes(b"\xff\xfe{"),
-    meta_folder=lambda p: ((p / "meta.json").unlink(), (p / "meta.json").mkdir()), frames_count=lambda p: meta(p, frames=39), frames_text=lambda p: meta(p, frames="40"), size=lambda p: meta(p, size=64), size_list=lambda p: meta(p, size=[128]), fps_zero=lambda p: meta(p, fps=0),
-    fps_infinite=lambda p: meta(p, fps=float("inf")), fps_text=lambda p: meta(p, fps="25"), crop_short=lambda p: meta(p, crop=[0, 0]), crop_empty=lambda p: meta(p, crop=[0, 0, 0, 0]), crop_text=lambda p: meta(p, crop="0,0,9,9"), crop_oblong=lambda p: meta(p, crop=[0, 0, 9, 5]),
-    error_nan=lambda p: meta(p, fit_error=float("nan")), error_none=lambda p: meta(p, fit_error=None), source=lambda p: meta(p, source=7), source_missing=lambda p: meta(p, source=None), fingerprint=lambda p: meta(p, sha256=None), params=lambda p: meta(p, params=[]), photos=lambda p: meta(p, photos="all"),
-    format_list=lambda p: meta(p, format=[1]))
+    huge=lambda p: npy(p / "frames.npy", (2**40, 128, 128, 3)),
+    overflow=lambda p: npy(p / "frames.npy", (2**31, 2**31, 2**31, 3)),
+    negative=lambda p: npy(p / "frames.npy", (-1, 128, 128, 3)),
+    huge_landmarks=lambda p: npy(p / "landmarks.npy", (2**36, 68, 2), "<f4"),
+    huge_found=lambda p: npy(p / "found.npy", (2**40,), "|b1"),
+    header_of_a_program=lambda p: npy(p / "found.npy", (1,), text="__import__('os').getcwd()"),
+    header_deep=lambda p: npy(p / "found.npy", (1,), text="(" * 110),
+    objects=lambda p: npy(p / "found.npy", (40,), "|O"),
+    empty=lambda p: (p / "found.npy").write_bytes(b""),
+    text=lambda p: (p / "landmarks.npy").write_text("x" * 300),
+    not_square=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[:, :, :64]),
+    other_size=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[:, :64, :64]),
+    floats=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy").astype(np.float32)),
+    wide=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy").astype(np.uint16)),
+    grey=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[..., :1]),
+    flat=lambda p: np.save(p / "frames.npy", np.load(p / "frames.npy")[..., 0]),
+    found_numbers=lambda p: np.save(p / "found.npy", np.load(p / "found.npy").astype(np.int64)),
+    found_square=lambda p: np.save(p / "found.npy", np.load(p / "found.npy")[:, None]),
+    found_text=lambda p: np.save(p / "found.npy", np.array(["yes"] * 40)),
+    whole_landmarks=lambda p: np.save(p / "landmarks.npy", np.zeros((40, 68, 2), np.int32)),
+    far_landmarks=lambda p: np.save(p / "landmarks.npy", np.load(p / "landmarks.npy") + 1e6),
+    flat_landmarks=lambda p: np.save(p / "landmarks.npy", np.zeros(40, np.float32)),
+    meta_list=lambda p: (p / "meta.json").write_text("[1]"),
+    meta_number=lambda p: (p / "meta.json").write_text("1"),
+    meta_deep=lambda p: (p / "meta.json").write_text("[" * 20000),
+    meta_bytes=lambda p: (p / "meta.json").write_bytes(b"\xff\xfe{"),
+    meta_folder=lambda p: ((p / "meta.json").unlink(), (p / "meta.json").mkdir()),
+    frames_count=lambda p: meta(p, frames=39),
+    frames_text=lambda p: meta(p, frames="40"),
+    size=lambda p: meta(p, size=64),
+    size_list=lambda p: meta(p, size=[128]),
+    fps_zero=lambda p: meta(p, fps=0),
+    fps_infinite=lambda p: meta(p, fps=float("inf")),
+    fps_text=lambda p: meta(p, fps="25"),
+    crop_short=lambda p: meta(p, crop=[0, 0]),
+    crop_empty=lambda p: meta(p, crop=[0, 0, 0, 0]),
+    crop_text=lambda p: meta(p, crop="0,0,9,9"),
+    crop_oblong=lambda p: meta(p, crop=[0, 0, 9, 5]),
+    error_nan=lambda p: meta(p, fit_error=float("nan")),
+    error_none=lambda p: meta(p, fit_error=None),
+    source=lambda p: meta(p, source=7),
+    source_missing=lambda p: meta(p, source=None),
+    fingerprint=lambda p: meta(p, sha256=None),
+    params=lambda p: meta(p, params=[]),
+    photos=lambda p: meta(p, photos="all"),
+    format_list=lambda p: meta(p, format=[1]),
+)
 
 
 @pytest.mark.parametrize("name", CLIPS)
@@ -289,14 +490,37 @@ def test_forged_clips(copy, name):
 
 ITEM = dict(frames=1, found=1, dropped="")
 MANIFESTS = dict(
-    parent={"items": {"../x": ITEM}}, two_dots={"items": {"..": ITEM}}, itself={"items": {".": ITEM}}, root={"items": {"/etc": ITEM}}, below={"items": {"a/b": ITEM}}, windows={"items": {"..\\x": ITEM}}, drive={"items": {"C:\\x": ITEM}}, empty={"items": {"": ITEM}}, nul={"items": {"a\0b": ITEM}},
-    folders_parent={"items": {"a": ITEM}, "folders": {"../x": {}}}, folders_root={"items": {}, "folders": {"/etc": {}}}, folders_list={"items": {"a": ITEM}, "folders": ["a"]}, list=[1], number=3, items_list={"items": ["a"]}, items_text={"items": "a"}, none={}, item_text={"items": {"a": "good"}},
-    item_list={"items": {"a": []}}, no_verdict={"items": {"a": {}}}, verdict={"items": {"a": dict(ITEM, dropped=None)}}, split={"items": {"a": dict(ITEM, split=["train"])}}, other_split={"items": {"a": dict(ITEM, split="both")}})
+    parent={"items": {"../x": ITEM}},
+    two_dots={"items": {"..": ITEM}},
+    itself={"items": {".": ITEM}},
+    root={"items": {"/etc": ITEM}},
+    below={"items": {"a/b": ITEM}},
+    windows={"items": {"..\\x": ITEM}},
+    drive={"items": {"C:\\x": ITEM}},
+    empty={"items": {"": ITEM}},
+    nul={"items": {"a\0b": ITEM}},
+    folders_parent={"items": {"a": ITEM}, "folders": {"../x": {}}},
+    folders_root={"items": {}, "folders": {"/etc": {}}},
+    folders_list={"items": {"a": ITEM}, "folders": ["a"]},
+    list=[1],
+    number=3,
+    items_list={"items": ["a"]},
+    items_text={"items": "a"},
+    none={},
+    item_text={"items": {"a": "good"}},
+    item_list={"items": {"a": []}},
+    no_verdict={"items": {"a": {}}},
+    verdict={"items": {"a": dict(ITEM, dropped=None)}},
+    split={"items": {"a": dict(ITEM, split=["train"])}},
+    other_split={"items": {"a": dict(ITEM, split="both")}},
+)
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_forged_manifests(tmp_path, name):
-    (tmp_path / "manifest.json").write_text(json.dumps(dict(items={"good": ITEM, "12:30": ITEM, "größe": ITEM, "bad": dict(failed="x")})))
+    (tmp_path / "manifest.json").write_text(
+        json.dumps(dict(items={"good": ITEM, "12:30": ITEM, "größe": ITEM, "bad": dict(failed="x")}))
+    )
     assert [p.name for p in expand_clips([tmp_path])] == ["good", "12:30", "größe"]
     (tmp_path / "manifest.json").write_text(json.dumps(MANIFESTS[name]))
     with pytest.raises(F3AError, match="manifest.json"):

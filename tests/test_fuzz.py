@@ -1,4 +1,5 @@
 "A fixed sample of corrupted inputs; `python tests/fuzz.py all --n 1000` does many more."
+
 import numpy as np
 import pytest
 import fuzz
@@ -36,17 +37,27 @@ def test_commands(inputs, target):
 def test_the_fuzzer_sees_what_it_looks_for(inputs, monkeypatch):
     "An unforeseen error, a message of several lines, a left-over file, a half-written film, a process that dies."
     from f3a_lite.core import F3AError
+
     def leave(path, folder, out):
         out.mkdir()
         (out / ".half-x").write_text("")
         return 2
+
     def film(path, folder, out):
         out.mkdir()
         (out / "a.mp4").write_text("")
         return 2
+
     def lines(path):
         raise F3AError("one\ntwo")
-    for name, read, outcome in (("pts", lambda p: [][0], "traceback"), ("pts", lines, "traceback"), ("train", leave, "half-written"), ("train", film, "half-written"), ("train", lambda p, d, o: 1, "traceback")):
+
+    for name, read, outcome in (
+        ("pts", lambda p: [][0], "traceback"),
+        ("pts", lines, "traceback"),
+        ("train", leave, "half-written"),
+        ("train", film, "half-written"),
+        ("train", lambda p, d, o: 1, "traceback"),
+    ):
         monkeypatch.setitem(fuzz.TARGETS, name, (fuzz.TARGETS[name][0], read))
         assert fuzz.trial(inputs, name, 0, 0)[0] == outcome
     rows = fuzz.run_target(inputs, "no such target", 2)

@@ -1,4 +1,5 @@
 "Layers, losses, augmentation, conditions and metrics against plain loops, torch.nn.functional, scipy and scikit-image."
+
 import copy
 from types import SimpleNamespace
 import numpy as np
@@ -12,7 +13,15 @@ from torch import nn
 from f3a_lite import metrics, regressor
 from f3a_lite.build_model import MIRROR
 from f3a_lite.conditions import (
-    AU_NAMES, CONDITIONS, action_units, flow_length, landmark_heatmap, landmark_spread, make_condition, measured_faces, replicated,
+    AU_NAMES,
+    CONDITIONS,
+    action_units,
+    flow_length,
+    landmark_heatmap,
+    landmark_spread,
+    make_condition,
+    measured_faces,
+    replicated,
 )
 from f3a_lite.core import F3AError
 from f3a_lite.flow import facial_flow
@@ -21,10 +30,45 @@ from f3a_lite.metrics import liveliness, mae, mse, picture_metrics, psnr, ssim
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, mirror_twins, open_model
 from f3a_lite.projection import euler_to_matrix, matrix_to_euler, pose, posed_landmarks, project, to_pixels
 from f3a_lite.regressor import (
-    LAMBDAS, LazyFrames, Regressor, RegressorConfig, RegressorTrainer, RegressorTraining, ResBlock, angle_difference, augment, centring,
-    coefficient_loss, cover, evaluate_rendered, finetune, folded, grow, jitter, landmark_loss, look_again, loss_shares, mirror_matrix,
-    mirror_params, move_in_plane, move_params, move_picture, point_weights, pose_error, pose_error_between_models, random_move, recolour,
-    regress_clip, revive, rotation_angle, shape_loss, sub_loss, transformation_loss, undo, variance_share, warm_loss,
+    LAMBDAS,
+    LazyFrames,
+    Regressor,
+    RegressorConfig,
+    RegressorTrainer,
+    RegressorTraining,
+    ResBlock,
+    angle_difference,
+    augment,
+    centring,
+    coefficient_loss,
+    cover,
+    evaluate_rendered,
+    finetune,
+    folded,
+    grow,
+    jitter,
+    landmark_loss,
+    look_again,
+    loss_shares,
+    mirror_matrix,
+    mirror_params,
+    move_in_plane,
+    move_params,
+    move_picture,
+    point_weights,
+    pose_error,
+    pose_error_between_models,
+    random_move,
+    recolour,
+    regress_clip,
+    revive,
+    rotation_angle,
+    shape_loss,
+    sub_loss,
+    transformation_loss,
+    undo,
+    variance_share,
+    warm_loss,
 )
 from f3a_lite.spade import DownBlock, Encoder, SPADE, act, fuse
 from test_geometry import close, some_faces
@@ -42,16 +86,17 @@ def randn(*shape, seed=0):
 
 # the two streams
 
+
 def test_an_encoders_block_by_hand():
     "Convolution with stride 2, instance normalisation, PReLU with slope 0.2; and without normalisation a bias."
     torch.manual_seed(0)
     x = randn(2, 3, 16, 12)
     b = DownBlock(3, 5)
     h = F.instance_norm(F.conv2d(x, b.conv.weight, stride=2, padding=1))
-    close(b(x), torch.where(h > 0, h, .2 * h), 1e-5)
+    close(b(x), torch.where(h > 0, h, 0.2 * h), 1e-5)
     b = DownBlock(3, 5, norm=False)
     h = F.conv2d(x, b.conv.weight, b.conv.bias, stride=2, padding=1)
-    close(b(x), torch.where(h > 0, h, .2 * h), 1e-5)
+    close(b(x), torch.where(h > 0, h, 0.2 * h), 1e-5)
     assert isinstance(act(4, "relu"), nn.ReLU) and act(4).weight.shape == (4,)
 
 
@@ -62,7 +107,7 @@ def test_encoders_give_every_scale():
     h = e(x)
     assert [tuple(v.shape[1:]) for v in h] == [(4, 32, 16), (6, 16, 8), (8, 8, 4)]
     first = F.instance_norm(F.conv2d(x, e.first[0].weight, padding=2))
-    close(h[0], torch.where(first > 0, first, .2 * first), 1e-5)
+    close(h[0], torch.where(first > 0, first, 0.2 * first), 1e-5)
     close(h[2], e.down[1](e.down[0](h[0])), 1e-6)
     assert not any(isinstance(m, nn.InstanceNorm2d) for m in Encoder(3, (4, 6), norm=False).modules())
 
@@ -72,12 +117,12 @@ def test_how_gamma_and_beta_start():
     torch.manual_seed(0)
     s = SPADE(64, 32)
     assert (s.gamma_beta.bias[:64] == 1).all() and (s.gamma_beta.bias[64:] == 0).all()
-    close(s.gamma_beta.weight.abs().max(), .3 / (32 * 9)**.5, 1e-4)
+    close(s.gamma_beta.weight.abs().max(), 0.3 / (32 * 9) ** 0.5, 1e-4)
     with torch.no_grad():
         gamma, beta = s.gamma_beta(randn(8, 32, 16, 16)).chunk(2, 1)
     for v, mean in ((gamma, 1), (beta, 0)):
-        close(v.mean(), mean, .02)
-        close(v.std(), .3 / 3**.5, .03)
+        close(v.mean(), mean, 0.02)
+        close(v.std(), 0.3 / 3**0.5, 0.03)
 
 
 def test_eq_4_by_hand():
@@ -97,6 +142,7 @@ def test_eq_4_by_hand():
 
 # the generators
 
+
 def small(**kw):
     torch.manual_seed(0)
     return Generator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), **kw)).eval()
@@ -113,7 +159,7 @@ def test_the_decoder_by_hand():
     close(g.decode(h_enc, h_flow), h, 1e-5)
     u, x = UpBlock(4, 3), randn(1, 4, 5, 7)
     up = F.instance_norm(F.conv_transpose2d(x, u.deconv.weight, stride=2, padding=1))
-    close(u(x), torch.where(up > 0, up, .2 * up), 1e-5)
+    close(u(x), torch.where(up > 0, up, 0.2 * up), 1e-5)
 
 
 def seen_by(module):
@@ -128,11 +174,11 @@ def test_what_the_two_streams_see(warp):
     "T_enc sees the photo (and the warped one, and the mask) between −1 and 1; T_flow sees the flow times the stored constant, 4."
     g = small(warp=warp)
     enc, flow = seen_by(g.T_enc), seen_by(g.T_flow)
-    s, f, w, m = rand(2, 3, 32, 32), randn(2, 3, 32, 32), rand(2, 3, 32, 32, seed=1), (rand(2, 1, 32, 32) > .5).float()
+    s, f, w, m = rand(2, 3, 32, 32), randn(2, 3, 32, 32), rand(2, 3, 32, 32, seed=1), (rand(2, 1, 32, 32) > 0.5).float()
     out = g(s, f, w, m)
     close(enc[0], (torch.cat([s, w, m], 1) if warp else s) * 2 - 1, 1e-6)
     assert g.cfg.flow_scale == 4 and torch.equal(flow[0], f * 4)
-    one = Generator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), warp=warp, flow_scale=1.)).eval()
+    one = Generator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), warp=warp, flow_scale=1.0)).eval()
     one.load_state_dict(g.state_dict())
     close(one(s, f * 4, w, m)["image"], out["image"], 1e-6)
     g.features(s)
@@ -140,8 +186,8 @@ def test_what_the_two_streams_see(warp):
 
 
 def test_a_flow_that_is_not_normalised_keeps_its_size():
-    s, f = rand(1, 3, 32, 32), .1 * randn(1, 3, 32, 32)
-    for norm, least, most in ((True, 0, .02), (False, .002, 1)):
+    s, f = rand(1, 3, 32, 32), 0.1 * randn(1, 3, 32, 32)
+    for norm, least, most in ((True, 0, 0.02), (False, 0.002, 1)):
         g = small(flow_norm=norm)
         gap = (g.T_flow(f * 4)[-1] - g.T_flow(f * 2)[-1]).abs().mean() / g.T_flow(f * 4)[-1].abs().mean()
         assert least <= gap <= most, (norm, float(gap))
@@ -157,36 +203,58 @@ def test_painted_and_warped_are_mixed_by_the_mask():
     close(o["paint"], a, 1e-6)
     close(o["painted"], painted, 1e-6)
     close(o["image"], a * painted + (1 - a) * w, 1e-6)
-    assert .02 < o["paint"].std() and (g.to_rgb[-1].bias[3:] == -1).all() and (g.to_rgb[-1].bias[:3] != -1).all()
+    assert 0.02 < o["paint"].std() and (g.to_rgb[-1].bias[3:] == -1).all() and (g.to_rgb[-1].bias[:3] != -1).all()
     assert set(small()(s, f)) == {"image"} and small().cfg.name == "F3A-GAN"
 
 
 @pytest.mark.parametrize("warp", [False, True])
 def test_every_weight_takes_part(warp):
     g = small(warp=warp)
-    g(rand(2, 3, 32, 32), randn(2, 3, 32, 32), rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32))["image"].square().mean().backward()
+    g(rand(2, 3, 32, 32), randn(2, 3, 32, 32), rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32))[
+        "image"
+    ].square().mean().backward()
     assert not [n for n, p in g.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
 
 
 def test_presets_of_the_generator():
     p, l = GeneratorConfig.paper(warp=True), GeneratorConfig.lite(activation="relu")
-    assert p.channels == (64, 128, 256, 512, 512) and p.flow_channels == tuple(c // 2 for c in p.channels) and p.name == "T_warp"
-    assert l.activation == "relu" and l.flow_norm and l.anchor == "target" and (l.condition_channels, l.name) == (3, "F3A-GAN")
-    assert Generator(GeneratorConfig(channels=(4, 4), flow_channels=(2, 2), condition_channels=20)).T_flow.first[0].in_channels == 20
+    assert (
+        p.channels == (64, 128, 256, 512, 512)
+        and p.flow_channels == tuple(c // 2 for c in p.channels)
+        and p.name == "T_warp"
+    )
+    assert (
+        l.activation == "relu"
+        and l.flow_norm
+        and l.anchor == "target"
+        and (l.condition_channels, l.name) == (3, "F3A-GAN")
+    )
+    assert (
+        Generator(GeneratorConfig(channels=(4, 4), flow_channels=(2, 2), condition_channels=20))
+        .T_flow.first[0]
+        .in_channels
+        == 20
+    )
     relu = Generator(GeneratorConfig(channels=(4, 4), flow_channels=(2, 2), activation="relu"))
     assert not any(isinstance(m, nn.PReLU) for m in relu.modules())
 
 
 # metrics
 
+
 def test_metrics_as_scikit_image_has_them():
     a = rand(3, 3, 40, 28)
-    b = (a + .2 * randn(3, 3, 40, 28) * torch.tensor([.1, .5, 1.]).view(3, 1, 1, 1)).clamp(0, 1)
+    b = (a + 0.2 * randn(3, 3, 40, 28) * torch.tensor([0.1, 0.5, 1.0]).view(3, 1, 1, 1)).clamp(0, 1)
     x, y = a.double().numpy(), b.double().numpy()
     close(mse(a, b), [mean_squared_error(p, q) for p, q in zip(x, y)], 1e-6)
     close(mae(a, b), np.abs(x - y).mean((1, 2, 3)), 1e-6)
     close(psnr(a, b), [peak_signal_noise_ratio(p, q, data_range=1) for p, q in zip(x, y)], 1e-3)
-    want = [structural_similarity(p, q, data_range=1, channel_axis=0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False) for p, q in zip(x, y)]
+    want = [
+        structural_similarity(
+            p, q, data_range=1, channel_axis=0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+        for p, q in zip(x, y)
+    ]
     close(ssim(a, b), want, 1e-3)
     table = picture_metrics(a, b)
     assert list(table) == ["mae", "mse", "psnr", "ssim"] and torch.equal(table["ssim"], ssim(a, b))
@@ -205,36 +273,43 @@ def test_tracked_pictures_have_their_own_pixels(video):
     "Landmarks found in small pictures are those of the large ones, divided; a picture without a face is not found."
     from f3a_lite.core import to_tensor
     from f3a_lite.landmarks import Tracker, iter_frames, resize_square
+
     frame = next(iter_frames(video))[1][:, 250:610]
     small_ = to_tensor(np.stack([np.zeros((120, 120, 3), np.uint8), resize_square(frame, 120)]))
     marks, found = metrics.track_pictures(small_)
     assert found.tolist() == [False, True] and np.isnan(marks[0]).all()
-    large = (Tracker()(frame)[0] + .5) * 120 / 360 - .5
-    assert np.abs(marks[1] - large).mean() < .5
+    large = (Tracker()(frame)[0] + 0.5) * 120 / 360 - 0.5
+    assert np.abs(marks[1] - large).mean() < 0.5
 
 
 def test_liveliness_by_hand(monkeypatch):
     "Correlations over the frames that were found in both, the ratio of fine detail, and the share of frames found."
     T = 12
     rng = np.random.default_rng(0)
+
     def marks(eyes, mouth):
         m = np.zeros((T, 68, 2))
-        m[:, 45, 0] = 2.
+        m[:, 45, 0] = 2.0
         for a, b in ((37, 41), (38, 40), (43, 47), (44, 46)):
             m[:, b, 1] = m[:, a, 1] + eyes
         for a, b in ((61, 67), (62, 66), (63, 65)):
             m[:, b, 1] = m[:, a, 1] + mouth
         m[:, :17] = rng.uniform(0, 30, (17, 2)) + [1, 1]
         return m
+
     e, mo = rng.random((2, T)), rng.random((2, T))
     fa, fb = np.arange(T) != 3, np.arange(T) != 7
     answers = iter([(marks(e[0], mo[0]), fa), (marks(e[1], mo[1]), fb)])
     monkeypatch.setattr(metrics, "track_pictures", lambda x: next(answers))
     fake = rand(T, 3, 32, 32)
-    got = liveliness(fake, fake * 2 - .5)
+    got = liveliness(fake, fake * 2 - 0.5)
     ok = fa & fb
-    close([got["eyes"], got["mouth"]], [np.corrcoef(e[0][ok], e[1][ok])[0, 1], np.corrcoef(mo[0][ok], mo[1][ok])[0, 1]], 1e-6)
-    close(got["sharpness"], .25, 1e-3)
+    close(
+        [got["eyes"], got["mouth"]],
+        [np.corrcoef(e[0][ok], e[1][ok])[0, 1], np.corrcoef(mo[0][ok], mo[1][ok])[0, 1]],
+        1e-6,
+    )
+    close(got["sharpness"], 0.25, 1e-3)
     close(got["tracked"], 10 / 11, 1e-9)
     answers = iter([(marks(e[0], mo[0]), fa & False), (marks(e[1], mo[1]), fb)])
     with pytest.raises(F3AError, match="fewer than three"):
@@ -243,36 +318,50 @@ def test_liveliness_by_hand(monkeypatch):
 
 # conditions
 
+
 def test_the_heatmap_by_hand():
     "Pixel by pixel: the largest of the Gaussians around the dots, x to the right and y up."
-    marks = torch.rand(2, 68, 2, generator=torch.Generator().manual_seed(0)) * 1.6 - .8
-    got = landmark_heatmap(marks, 24, sigma=.05)
+    marks = torch.rand(2, 68, 2, generator=torch.Generator().manual_seed(0)) * 1.6 - 0.8
+    got = landmark_heatmap(marks, 24, sigma=0.05)
     px = to_pixels(F.pad(marks, (0, 1)), 24, 24)[..., :2].numpy()
     y, x = np.mgrid[:24, :24]
     for b in range(2):
-        d2 = ((x[..., None] - px[b, :, 0])**2 + (y[..., None] - px[b, :, 1])**2) * (2 / 24)**2
-        close(got[b, 0], np.exp(-d2 / (2 * .05**2)).max(-1), 1e-4)
+        d2 = ((x[..., None] - px[b, :, 0]) ** 2 + (y[..., None] - px[b, :, 1]) ** 2) * (2 / 24) ** 2
+        close(got[b, 0], np.exp(-d2 / (2 * 0.05**2)).max(-1), 1e-4)
 
 
 def test_action_units_by_hand():
     "Each unit with its weight, the mean of left and right, cut to 0 to 1."
-    e = MODEL.expression(1, mouthSmileLeft=1., browInnerUp=.5, jawOpen=.6, mouthClose=.2, mouthLowerDown=.5, mouthUpperUp=.1, mouthPress=.4, mouthRollUpper=.2, eyeBlink=.9)
+    e = MODEL.expression(
+        1,
+        mouthSmileLeft=1.0,
+        browInnerUp=0.5,
+        jawOpen=0.6,
+        mouthClose=0.2,
+        mouthLowerDown=0.5,
+        mouthUpperUp=0.1,
+        mouthPress=0.4,
+        mouthRollUpper=0.2,
+        eyeBlink=0.9,
+    )
     au = dict(zip(AU_NAMES, action_units(e)[0].tolist()))
-    want = dict(AU12=.5, AU01=.5, AU25=.6 - .2 + .35 + .03, AU26=.6, AU10=.1, AU23=.3, AU45=.9)
+    want = dict(AU12=0.5, AU01=0.5, AU25=0.6 - 0.2 + 0.35 + 0.03, AU26=0.6, AU10=0.1, AU23=0.3, AU45=0.9)
     for n, v in au.items():
-        close(v, want.get(n, 0.), 1e-5)
-    closed = MODEL.expression(1, mouthClose=1.)
+        close(v, want.get(n, 0.0), 1e-5)
+    closed = MODEL.expression(1, mouthClose=1.0)
     assert action_units(closed)[0, AU_NAMES.index("AU25")] == 0
     assert len(AU_NAMES) == 17
 
 
 def test_the_three_conditions():
-    s, t = some_faces(2, turn=.2), some_faces(2, seed=1, turn=.2)
+    s, t = some_faces(2, turn=0.2), some_faces(2, seed=1, turn=0.2)
     assert {n: c.channels for n, c in CONDITIONS.items()} == dict(flow=3, landmarks=1, aus=20)
     close(make_condition("flow", MODEL, s, t, 32), facial_flow(MODEL, s, t, 32, "target")[0], 1e-6)
     close(make_condition("landmarks", MODEL, s, t, 32), landmark_heatmap(project(posed_landmarks(MODEL, t)), 32), 1e-6)
     aus = make_condition("aus", MODEL, s, t, 8)
-    assert aus.shape == (2, 20, 8, 8) and torch.equal(aus[..., 3, 5], torch.cat([action_units(t.exp_coeff), t.rotation], 1))
+    assert aus.shape == (2, 20, 8, 8) and torch.equal(
+        aus[..., 3, 5], torch.cat([action_units(t.exp_coeff), t.rotation], 1)
+    )
     assert (aus == aus[..., :1, :1]).all() and replicated(torch.ones(2, 4), 5).shape == (2, 4, 5, 5)
     with pytest.raises(F3AError, match="choose from flow, landmarks, aus"):
         make_condition("smell", MODEL, s, t)
@@ -284,35 +373,36 @@ def test_spread_and_length_by_hand():
         q = p[k, 17:].numpy() * 64
         near = [min(np.hypot(*(a - b)) for j, b in enumerate(q) if j != i) for i, a in enumerate(q)]
         close(landmark_spread(p)[k], np.mean(near), 1e-3)
-    rest = FaceParams.neutral(2, scale=.6)
-    moved = rest.replace(translation=torch.tensor([[.03, .04, 0], [0, 0, 0]]))
-    close(flow_length(MODEL, rest, moved, 48), [.05, 0], 1e-5)
+    rest = FaceParams.neutral(2, scale=0.6)
+    moved = rest.replace(translation=torch.tensor([[0.03, 0.04, 0], [0, 0, 0]]))
+    close(flow_length(MODEL, rest, moved, 48), [0.05, 0], 1e-5)
 
 
 def test_faces_measured_without_noise_are_the_faces():
-    p = some_faces(2, turn=.1).replace(exp_coeff=MODEL.expression(2, jawOpen=.5))
+    p = some_faces(2, turn=0.1).replace(exp_coeff=MODEL.expression(2, jawOpen=0.5))
     p = p.replace(id_coeff=p.id_coeff[:1].expand(2, -1))
-    sharp = measured_faces(MODEL, p, torch.Generator().manual_seed(0), noise=0.)
-    rough = measured_faces(MODEL, p, torch.Generator().manual_seed(0), noise=2.)
+    sharp = measured_faces(MODEL, p, torch.Generator().manual_seed(0), noise=0.0)
+    rough = measured_faces(MODEL, p, torch.Generator().manual_seed(0), noise=2.0)
     assert torch.equal(sharp.id_coeff, p.id_coeff)
     jaw = MODEL.unit("jawOpen")
-    assert (sharp.exp_coeff - p.exp_coeff)[:, jaw].abs().max() < .15
+    assert (sharp.exp_coeff - p.exp_coeff)[:, jaw].abs().max() < 0.15
     off = lambda q: float((project(posed_landmarks(MODEL, q)) - project(posed_landmarks(MODEL, p))).abs().mean())
-    assert off(sharp) < .003 < .006 < off(rough)
+    assert off(sharp) < 0.003 < 0.006 < off(rough)
 
 
 # the regressor: layers
+
 
 def test_a_residual_block_by_hand():
     "4×4 convolutions padded so that resolutions are halved or kept; the shortcut is added before the last ReLU."
     torch.manual_seed(0)
     for cin, cout, stride, pad in ((4, 8, 2, (1, 1, 1, 1)), (8, 8, 1, (1, 2, 1, 2))):
         b, x = ResBlock(cin, cout, stride).eval(), randn(2, cin, 12, 12)
-        h = F.relu(F.conv2d(x, b.down.weight) / (1 + 1e-5)**.5)
-        h = F.relu(F.conv2d(F.pad(h, pad), b.look.weight, stride=stride) / (1 + 1e-5)**.5)
+        h = F.relu(F.conv2d(x, b.down.weight) / (1 + 1e-5) ** 0.5)
+        h = F.relu(F.conv2d(F.pad(h, pad), b.look.weight, stride=stride) / (1 + 1e-5) ** 0.5)
         h = F.conv2d(h, b.up.weight)
         skip = x if stride == 1 else F.conv2d(x, b.skip.weight, stride=stride)
-        close(b(x), F.relu((h + skip) / (1 + 1e-5)**.5), 1e-4)
+        close(b(x), F.relu((h + skip) / (1 + 1e-5) ** 0.5), 1e-4)
         assert b.look.in_channels == cout // 2
 
 
@@ -322,10 +412,10 @@ def tiny_net(seed=0, **kw):
     with torch.no_grad():
         for m in net.modules():
             if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm1d)):
-                m.weight.uniform_(.5, 1.5)
-                m.bias.normal_(0, .1)
-                m.running_mean.normal_(0, .1)
-                m.running_var.uniform_(.5, 1.5)
+                m.weight.uniform_(0.5, 1.5)
+                m.bias.normal_(0, 0.1)
+                m.running_mean.normal_(0, 0.1)
+                m.running_var.uniform_(0.5, 1.5)
         net.fc2.weight.mul_(10)
     return net.eval()
 
@@ -333,20 +423,22 @@ def tiny_net(seed=0, **kw):
 def test_what_the_heads_say():
     "138 numbers with names: shifts in fifths, sizes as an exponential around 0.64, no depth."
     net, h = tiny_net(), randn(3, 128, 2, 2)
-    raw = net.fc2(F.leaky_relu(net.norm(net.fc1(h.flatten(1))), .1))
+    raw = net.fc2(F.leaky_relu(net.norm(net.fc1(h.flatten(1))), 0.1))
     p = net.heads(h)
     assert raw.shape == (3, 80 + 52 + 3 + 2 + 1)
     close(p.id_coeff, raw[:, :80], 1e-6)
     close(p.exp_coeff, raw[:, 80:132], 1e-6)
     close(p.rotation, raw[:, 132:135], 1e-6)
-    close(p.translation, F.pad(raw[:, 135:137] * .2, (0, 1)), 1e-6)
-    close(p.scale, .64 * (raw[:, 137] * .3).clamp(-2, 2).exp(), 1e-6)
+    close(p.translation, F.pad(raw[:, 135:137] * 0.2, (0, 1)), 1e-6)
+    close(p.scale, 0.64 * (raw[:, 137] * 0.3).clamp(-2, 2).exp(), 1e-6)
     x = rand(2, 3, 128, 128)
-    close(net.features(x), net.blocks(net.stem((x - .5) * 4)), 1e-6)
+    close(net.features(x), net.blocks(net.stem((x - 0.5) * 4)), 1e-6)
     close(net(x).rotation, net.heads(net.features(x)).rotation, 1e-6)
     assert net.features(x).shape == (2, 128, 2, 2)
     paper = RegressorConfig.paper(K=199)
-    assert (paper.base, paper.stem_stride, paper.hidden, paper.K) == (16, 1, 512, 199) and RegressorConfig.lite(base=7).base == 7
+    assert (paper.base, paper.stem_stride, paper.hidden, paper.K) == (16, 1, 512, 199) and RegressorConfig.lite(
+        base=7
+    ).base == 7
     wide = Regressor(RegressorConfig(base=2, hidden=8, stem_stride=1)).eval()
     assert wide.features(x).shape == (2, 64, 4, 4) and len(wide(x)) == 2
 
@@ -365,11 +457,18 @@ def test_folded_says_the_same():
 
 # the regressor: losses
 
+
 def test_eq_5_by_hand():
     a, b = randn(3, 68, 2), randn(3, 68, 2, seed=1)
-    weight = [5. if 36 <= i < 48 else 10. if i >= 48 else 1. for i in range(68)]
+    weight = [5.0 if 36 <= i < 48 else 10.0 if i >= 48 else 1.0 for i in range(68)]
     assert point_weights().tolist() == weight
-    want = np.mean([sum(weight[i] * float((a[k, i, c] - b[k, i, c]).abs()) for i in range(68)) / sum(weight) for k in range(3) for c in range(2)])
+    want = np.mean(
+        [
+            sum(weight[i] * float((a[k, i, c] - b[k, i, c]).abs()) for i in range(68)) / sum(weight)
+            for k in range(3)
+            for c in range(2)
+        ]
+    )
     close(landmark_loss(a, b), want, 1e-5)
     close(landmark_loss(a, b, torch.ones(68)), (a - b).abs().mean(), 1e-5)
 
@@ -382,15 +481,17 @@ def test_eq_6_by_hand(part):
         q = p.replace(**{part: getattr(q, part)}, rotation=q.rotation)
     want = (MODEL.shape(p.id_coeff, p.exp_coeff) - MODEL.shape(q.id_coeff, q.exp_coeff)).abs().mean()
     close(shape_loss(MODEL, p, q), want, 1e-6)
-    assert shape_loss(MODEL, p, q) > .004 and shape_loss(MODEL, p, p.replace(rotation=q.rotation)) == 0
+    assert shape_loss(MODEL, p, q) > 0.004 and shape_loss(MODEL, p, p.replace(rotation=q.rotation)) == 0
 
 
 def test_eq_7_by_hand():
     p, q = some_faces(3), some_faces(3, seed=1)
     q.translation[:, 2] = 5
-    want = 0.
+    want = 0.0
     for k in range(3):
-        want += sum(abs(float(p.rotation[k, c] - q.rotation[k, c])) for c in range(3)) + abs(float(p.scale[k] - q.scale[k]))
+        want += sum(abs(float(p.rotation[k, c] - q.rotation[k, c])) for c in range(3)) + abs(
+            float(p.scale[k] - q.scale[k])
+        )
         want += sum(abs(float(p.translation[k, c] - q.translation[k, c])) for c in range(2))
     close(transformation_loss(p, q), want / 3, 1e-5)
 
@@ -404,28 +505,33 @@ def test_the_regulariser_by_hand():
 def test_eq_8_and_9_weigh_their_terms():
     "λ1 is ten and belongs to the landmarks, λ2 is one and belongs to the pose, λ3 is a thousandth; the jaw is taken at the true yaw."
     p, q = some_faces(3), some_faces(3, seed=1)
-    assert LAMBDAS == (10., 1., 1e-3)
+    assert LAMBDAS == (10.0, 1.0, 1e-3)
     points = [MODEL.landmarks(pose(MODEL, f), q.rotation[:, 1])[..., :2] for f in (p, q)]
-    want = dict(shp=2 * shape_loss(MODEL, p, q), lm=10 * landmark_loss(*points), tr=transformation_loss(p, q), reg=1e-3 * coefficient_loss(p, MODEL))
-    got = warm_loss(MODEL, p, q, shp=2.)
+    want = dict(
+        shp=2 * shape_loss(MODEL, p, q),
+        lm=10 * landmark_loss(*points),
+        tr=transformation_loss(p, q),
+        reg=1e-3 * coefficient_loss(p, MODEL),
+    )
+    got = warm_loss(MODEL, p, q, shp=2.0)
     assert list(got) == ["shp", "lm", "tr", "reg", "total"]
     for n, v in want.items():
         close(got[n], v, 1e-5)
     close(got["total"], sum(want.values()), 1e-5)
-    other = warm_loss(MODEL, p, q, (3., 5., 7.))
-    for n, v in dict(shp=want["shp"] / 2, lm=want["lm"] * .3, tr=want["tr"] * 5, reg=want["reg"] * 7000).items():
+    other = warm_loss(MODEL, p, q, (3.0, 5.0, 7.0))
+    for n, v in dict(shp=want["shp"] / 2, lm=want["lm"] * 0.3, tr=want["tr"] * 5, reg=want["reg"] * 7000).items():
         close(other[n], v, 1e-4)
     marks = posed_landmarks(MODEL, q)[..., :2]
     got = sub_loss(MODEL, p, marks)
     lm = landmark_loss(posed_landmarks(MODEL, p)[..., :2], marks)
     close(got["lm"], lm, 1e-5)
     close(got["total"], lm + want["reg"], 1e-5)
-    close(sub_loss(MODEL, p, marks, (3., 5., 7.))["reg"], want["reg"] * 7000, 1e-4)
+    close(sub_loss(MODEL, p, marks, (3.0, 5.0, 7.0))["reg"], want["reg"] * 7000, 1e-4)
 
 
 # the regressor: moving and disturbing
 
-MOVE = torch.tensor([.4, -.3]), torch.tensor([.8, 1.3]), torch.tensor([[.2, -.1], [-.15, .05]])
+MOVE = torch.tensor([0.4, -0.3]), torch.tensor([0.8, 1.3]), torch.tensor([[0.2, -0.1], [-0.15, 0.05]])
 
 
 def test_moved_parameters_move_the_mesh():
@@ -447,12 +553,12 @@ def test_moved_pictures_go_with_the_points():
     S, x = 40, rand(2, 3, 40, 40)
     got, _ = move_in_plane(x, randn(2, 68, 2), *MOVE)
     y_, x_ = np.mgrid[:S, :S]
-    plane = np.stack([(x_ + .5) * 2 / S - 1, 1 - (y_ + .5) * 2 / S], -1)
+    plane = np.stack([(x_ + 0.5) * 2 / S - 1, 1 - (y_ + 0.5) * 2 / S], -1)
     for k in range(2):
         a, z, d = (float(MOVE[0][k]), float(MOVE[1][k]), MOVE[2][k].numpy())
         turn = z * np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
         at = (plane - d) @ np.linalg.inv(turn).T
-        row, col = (1 - at[..., 1]) * S / 2 - .5, (at[..., 0] + 1) * S / 2 - .5
+        row, col = (1 - at[..., 1]) * S / 2 - 0.5, (at[..., 0] + 1) * S / 2 - 0.5
         for c in range(3):
             close(got[k, c], map_coordinates(x[k, c].numpy(), [row, col], order=1, mode="nearest"), 2e-4)
 
@@ -462,149 +568,173 @@ def test_centred_faces_stand_upright_in_the_middle():
     to = centring(p)
     q = move_params(p, *to)
     close(q.translation, torch.zeros(6, 3), 1e-5)
-    close(q.scale, torch.full((6,), .66), 1e-5)
+    close(q.scale, torch.full((6,), 0.66), 1e-5)
     up = euler_to_matrix(q.rotation)[:, :2, 1]
     close(up[:, 0], torch.zeros(6), 1e-5)
     assert (up[:, 1] > 0).all()
     back = move_params(q, *undo(*to))
     for n in ("rotation", "translation", "scale"):
         close(getattr(back, n), getattr(p, n), 1e-4)
-    small_one = p.replace(scale=torch.full((6,), .1))
-    close(centring(small_one)[1], torch.full((6,), 2.), 1e-6)
+    small_one = p.replace(scale=torch.full((6,), 0.1))
+    close(centring(small_one)[1], torch.full((6,), 2.0), 1e-6)
 
 
 def test_random_moves_have_the_described_size():
     "Angles to 0.35, shifts to 0.12, one face in twelve farther off; near the middle for the share `centred`."
     n, g = 4000, lambda: torch.Generator().manual_seed(0)
     angle, zoom, shift = random_move(n, g())
-    assert angle.abs().max() <= .35 and angle.std() > .19
-    far = (shift.abs().amax(1) > .12) | (zoom.log().abs() > .18)
-    assert .06 < far.float().mean() < .085 and .4 < shift.abs().max() <= .47 and zoom.log().abs().max() <= .53
-    half = random_move(n, g(), .5)
-    assert half[0].abs().max() <= .175
-    still = random_move(n, g(), 0.)
+    assert angle.abs().max() <= 0.35 and angle.std() > 0.19
+    far = (shift.abs().amax(1) > 0.12) | (zoom.log().abs() > 0.18)
+    assert 0.06 < far.float().mean() < 0.085 and 0.4 < shift.abs().max() <= 0.47 and zoom.log().abs().max() <= 0.53
+    half = random_move(n, g(), 0.5)
+    assert half[0].abs().max() <= 0.175
+    still = random_move(n, g(), 0.0)
     assert not still[0].any() and (still[1] == 1).all() and not still[2].any()
     p = some_faces(50)
     p = FaceParams.stack([p] * 40)
-    near = move_params(p, *random_move(2000, g(), 1., p, 1.))
+    near = move_params(p, *random_move(2000, g(), 1.0, p, 1.0))
     up = euler_to_matrix(near.rotation)[:, :2, 1]
-    assert near.translation[:, :2].abs().max() < .061 and (near.scale / .66).log().abs().max() < .101
+    assert near.translation[:, :2].abs().max() < 0.061 and (near.scale / 0.66).log().abs().max() < 0.101
     tilt = torch.atan2(-up[:, 0], up[:, 1])
-    assert .1 < tilt.abs().max() < .1201
-    some = move_params(p, *random_move(2000, g(), 1., p, .3))
-    assert .25 < (some.translation[:, :2].abs().amax(1) < .0601).float().mean() < .5
+    assert 0.1 < tilt.abs().max() < 0.1201
+    some = move_params(p, *random_move(2000, g(), 1.0, p, 0.3))
+    assert 0.25 < (some.translation[:, :2].abs().amax(1) < 0.0601).float().mean() < 0.5
 
 
 def test_recoloured_pictures():
     "Nothing at strength 0; otherwise one in five grey, and all within 0 to 1; places stay."
     x = rand(400, 3, 8, 8)
-    close(recolour(x, torch.Generator().manual_seed(0), 0.), x, 1e-6)
+    close(recolour(x, torch.Generator().manual_seed(0), 0.0), x, 1e-6)
     y = recolour(x, torch.Generator().manual_seed(0))
     assert y.min() >= 0 and y.max() <= 1
     spread = (y - y.mean(1, keepdim=True)).flatten(1).std(1)
     tinted = x.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-    grey = torch.stack([torch.stack([torch.corrcoef(torch.stack([a[c].flatten(), t[c].flatten()]))[0, 1] for c in range(3)]).mean() for a, t in zip(y, tinted)]) > .9
-    assert .14 < grey.float().mean() < .26 and spread.min() > 0
+    grey = (
+        torch.stack(
+            [
+                torch.stack(
+                    [torch.corrcoef(torch.stack([a[c].flatten(), t[c].flatten()]))[0, 1] for c in range(3)]
+                ).mean()
+                for a, t in zip(y, tinted)
+            ]
+        )
+        > 0.9
+    )
+    assert 0.14 < grey.float().mean() < 0.26 and spread.min() > 0
     other = recolour(x[:1].expand(200, -1, -1, -1), torch.Generator().manual_seed(1))
-    assert other.mean((1, 2, 3)).std() > .05
+    assert other.mean((1, 2, 3)).std() > 0.05
 
 
 def test_covered_faces():
     "A share of the faces get a fringe, a strand or glasses; the rest of each picture stays; what hides lies where the head is."
-    p = some_faces(200, turn=.2)
+    p = some_faces(200, turn=0.2)
     x = rand(200, 3, 48, 48)
-    y = cover(x, p, torch.Generator().manual_seed(0), .5)
+    y = cover(x, p, torch.Generator().manual_seed(0), 0.5)
     changed = (y != x).any(1)
     share = changed.flatten(1).any(1).float().mean()
-    assert .4 < share < .58
+    assert 0.4 < share < 0.58
     some = changed.flatten(1).float().mean(1)
-    assert (some[some > 0] < .9).float().mean() > .9 and y.min() >= 0 and y.max() <= 1
-    assert torch.equal(cover(x, p, torch.Generator().manual_seed(0), 0.), x)
-    close(torch.stack(regressor._head_axes(FaceParams.neutral(1, scale=.5), 16))[:, 0].flatten(1).mean(1), [0., 0.], 1e-4)
+    assert (some[some > 0] < 0.9).float().mean() > 0.9 and y.min() >= 0 and y.max() <= 1
+    assert torch.equal(cover(x, p, torch.Generator().manual_seed(0), 0.0), x)
+    close(
+        torch.stack(regressor._head_axes(FaceParams.neutral(1, scale=0.5), 16))[:, 0].flatten(1).mean(1),
+        [0.0, 0.0],
+        1e-4,
+    )
 
 
 def test_the_heads_axes():
     "For a head that looks ahead: right and up of the picture, in dm of the head; sunglasses lie over the eyes."
-    p = FaceParams.neutral(1, scale=.5).replace(translation=torch.tensor([[.1, -.2, 0]]))
+    p = FaceParams.neutral(1, scale=0.5).replace(translation=torch.tensor([[0.1, -0.2, 0]]))
     x, y = regressor._head_axes(p, 64)
-    damp = 1 / (1 + .15**2)
-    c = (torch.arange(64) + .5) / 32 - 1
-    close(x[0, 5], (c - .1) / .5 * damp, 1e-4)
-    close(y[0, :, 7], (-c + .2) / .5 * damp, 1e-4)
-    turned = FaceParams.neutral(1, scale=.5).replace(rotation=torch.tensor([[.2, -.4, .3]]))
+    damp = 1 / (1 + 0.15**2)
+    c = (torch.arange(64) + 0.5) / 32 - 1
+    close(x[0, 5], (c - 0.1) / 0.5 * damp, 1e-4)
+    close(y[0, :, 7], (-c + 0.2) / 0.5 * damp, 1e-4)
+    turned = FaceParams.neutral(1, scale=0.5).replace(rotation=torch.tensor([[0.2, -0.4, 0.3]]))
     lm = to_pixels(posed_landmarks(MODEL, turned), 128, 128)[0]
     x, y = regressor._head_axes(turned, 128)
     for k in (27, 30, 33):
         i, j = lm[k, 1].round().long(), lm[k, 0].round().long()
-        close([float(x[0, i, j]), float(y[0, i, j])], MODEL.mean_shape[MODEL.landmark_vertices[k], :2], .2)
+        close([float(x[0, i, j]), float(y[0, i, j])], MODEL.mean_shape[MODEL.landmark_vertices[k], :2], 0.2)
 
 
 def test_augmented_batches():
     "Nothing at strength 0; the parameters are moved as the picture is; noise and patches touch the picture only."
     x, p = rand(60, 3, 32, 32), some_faces(60)
-    same_x, same_p = augment(x, p, torch.Generator().manual_seed(0), 0.)
+    same_x, same_p = augment(x, p, torch.Generator().manual_seed(0), 0.0)
     close(same_x, x, 1e-4)
     close(same_p.rotation, p.rotation, 1e-4)
-    y, q = augment(x, p, torch.Generator().manual_seed(3), 1., .5)
-    move = random_move(60, torch.Generator().manual_seed(3), 1., p, .5)
+    y, q = augment(x, p, torch.Generator().manual_seed(3), 1.0, 0.5)
+    move = random_move(60, torch.Generator().manual_seed(3), 1.0, p, 0.5)
     want = move_params(p, *move)
     for n in PARAM_NAMES:
         close(getattr(q, n), getattr(want, n), 1e-6)
     marks = project(posed_landmarks(MODEL, p))
-    _, m = augment(x, marks, torch.Generator().manual_seed(3), 1.)
-    close(m, move_params(marks, *random_move(60, torch.Generator().manual_seed(3), 1.)), 1e-6)
-    flat = torch.full((60, 3, 32, 32), .5)
-    z, _ = augment(flat, marks, torch.Generator().manual_seed(0), 1.)
+    _, m = augment(x, marks, torch.Generator().manual_seed(3), 1.0)
+    close(m, move_params(marks, *random_move(60, torch.Generator().manual_seed(3), 1.0)), 1e-6)
+    flat = torch.full((60, 3, 32, 32), 0.5)
+    z, _ = augment(flat, marks, torch.Generator().manual_seed(0), 1.0)
     rough = (z - z.flatten(2).median(2).values[..., None, None]).abs()
-    close(rough.flatten(1).median(1).values.median(), .02 * .6745, .002)
-    patched = (rough.amax(1) > .12).flatten(1).float().mean(1) > .004
-    assert .05 < patched.float().mean() < .35, "every second patch is cut from another picture, here of one colour"
+    close(rough.flatten(1).median(1).values.median(), 0.02 * 0.6745, 0.002)
+    patched = (rough.amax(1) > 0.12).flatten(1).float().mean(1) > 0.004
+    assert 0.05 < patched.float().mean() < 0.35, "every second patch is cut from another picture, here of one colour"
 
 
 # the regressor: looking twice
 
+
 def test_the_mirrored_face():
     "Vertex by vertex: the mirrored parameters pose the twins at the mirrored places."
-    p = some_faces(3, turn=.3).replace(id_coeff=torch.zeros(3, MODEL.K))
+    p = some_faces(3, turn=0.3).replace(id_coeff=torch.zeros(3, MODEL.K))
     q = mirror_params(p, True)
     twin = mirror_twins(MODEL.mean_shape)
-    want = pose(MODEL, p)[:, twin] * torch.tensor([-1., 1, 1])
-    assert (pose(MODEL, q) - want).norm(dim=-1).mean() < .004
-    close(project(posed_landmarks(MODEL, q))[:, 17:], (project(posed_landmarks(MODEL, p)) * torch.tensor([-1., 1]))[:, MIRROR][:, 17:], .03)
+    want = pose(MODEL, p)[:, twin] * torch.tensor([-1.0, 1, 1])
+    assert (pose(MODEL, q) - want).norm(dim=-1).mean() < 0.004
+    close(
+        project(posed_landmarks(MODEL, q))[:, 17:],
+        (project(posed_landmarks(MODEL, p)) * torch.tensor([-1.0, 1]))[:, MIRROR][:, 17:],
+        0.03,
+    )
     other = mirror_params(some_faces(2))
     assert torch.equal(other.id_coeff, some_faces(2).id_coeff) and torch.equal(other.exp_coeff, some_faces(2).exp_coeff)
     names = list(MODEL.exp_names)
-    e = mirror_params(FaceParams.neutral(1).replace(exp_coeff=MODEL.expression(1, mouthLeft=.3, eyeBlinkRight=.7, jawOpen=.2)), True).exp_coeff[0]
-    for n, v in dict(mouthRight=.3, eyeBlinkLeft=.7, jawOpen=.2, mouthLeft=0, eyeBlinkRight=0).items():
+    e = mirror_params(
+        FaceParams.neutral(1).replace(exp_coeff=MODEL.expression(1, mouthLeft=0.3, eyeBlinkRight=0.7, jawOpen=0.2)),
+        True,
+    ).exp_coeff[0]
+    for n, v in dict(mouthRight=0.3, eyeBlinkLeft=0.7, jawOpen=0.2, mouthLeft=0, eyeBlinkRight=0).items():
         close(e[names.index(n)], v, 1e-6)
 
 
 def test_the_mirror_matrix_is_a_least_squares_fit():
     B = MODEL.id_basis.flatten(1).double()  # (K,3N)
-    twin = (MODEL.id_basis[:, mirror_twins(MODEL.mean_shape)] * torch.tensor([-1., 1, 1])).flatten(1).double()
+    twin = (MODEL.id_basis[:, mirror_twins(MODEL.mean_shape)] * torch.tensor([-1.0, 1, 1])).flatten(1).double()
     close(mirror_matrix(), torch.linalg.solve(B @ B.T, B @ twin.T), 2e-3)
     M = mirror_matrix()
-    assert (M @ M - torch.eye(MODEL.K)).abs().mean() < .05, "a mirror in a mirror shows the face itself, nearly"
+    assert (M @ M - torch.eye(MODEL.K)).abs().mean() < 0.05, "a mirror in a mirror shows the face itself, nearly"
 
 
 def test_identities_in_the_mirror():
     "Mirrored coefficients make the mirrored head, nearly; the same coefficients do not."
     who = FaceParams.neutral(20).replace(id_coeff=randn(20, MODEL.K))
     there = mirror_params(who, True)
-    flip, twin = torch.tensor([-1., 1, 1]), mirror_twins(MODEL.mean_shape)
+    flip, twin = torch.tensor([-1.0, 1, 1]), mirror_twins(MODEL.mean_shape)
     head = lambda p: MODEL.shape(p.id_coeff, p.exp_coeff)
     off = lambda p: float((head(p) - head(who)[:, twin] * flip).norm(dim=-1).mean())
-    assert off(there) < .4 * off(who), (off(there), off(who))
+    assert off(there) < 0.4 * off(who), (off(there), off(who))
 
 
 @pytest.mark.parametrize("open_face", [True, False])
 def test_a_second_look_by_hand(open_face):
     "What the network is shown, and the mean of three answers, each brought back to its place."
     x, first = rand(2, 3, 64, 64), some_faces(2)
-    answers, shown = [some_faces(2, seed=5, turn=.1), some_faces(2, seed=6, turn=.1)], []
+    answers, shown = [some_faces(2, seed=5, turn=0.1), some_faces(2, seed=6, turn=0.1)], []
+
     def net(images):
         shown.append(images)
         return answers[len(shown) - 1]
+
     got = look_again(net, x, first, open_face)
     to = centring(first)
     close(shown[0], move_picture(x, *to), 1e-6)
@@ -636,42 +766,45 @@ def test_predict_goes_through_everything_in_batches():
                 v = getattr(want, n)
                 close(getattr(got, n), v.clamp(0, 1) if n == "exp_coeff" else v, 2e-4)
     big = F.interpolate(x, (256, 256), mode="nearest")
-    close(net.predict(big, looks=1).rotation, once.rotation, .05)
+    close(net.predict(big, looks=1).rotation, once.rotation, 0.05)
     frames = (x.permute(0, 2, 3, 1) * 255).round().byte().numpy()
     lazy = LazyFrames(frames)
-    assert len(lazy) == 5 and torch.equal(lazy[torch.tensor([3, 1])], torch.from_numpy(frames[[3, 1]]).permute(0, 3, 1, 2) / 255.)
-    close(net.predict(lazy, looks=1).rotation, once.rotation, .02)
+    assert len(lazy) == 5 and torch.equal(
+        lazy[torch.tensor([3, 1])], torch.from_numpy(frames[[3, 1]]).permute(0, 3, 1, 2) / 255.0
+    )
+    close(net.predict(lazy, looks=1).rotation, once.rotation, 0.02)
     other = tiny_net(K=10, L=4)
     close(other.predict(x, looks=1).exp_coeff, other(x).exp_coeff, 1e-4)
 
 
 # the regressor: measuring
 
+
 def test_angles():
-    a = torch.tensor([[179., 10, -90], [0, 0, 0]]) * np.pi / 180
-    b = torch.tensor([[-179., 15, 90], [1, 2, 3]]) * np.pi / 180
+    a = torch.tensor([[179.0, 10, -90], [0, 0, 0]]) * np.pi / 180
+    b = torch.tensor([[-179.0, 15, 90], [1, 2, 3]]) * np.pi / 180
     close(angle_difference(a, b), [[2, 5, 180], [1, 2, 3]], 1e-3)
     close(pose_error(SimpleNamespace(rotation=a), SimpleNamespace(rotation=b)), [1.5, 3.5, 91.5], 1e-3)
     p, q = randn(20, 3), randn(20, 3, seed=1)
     scipy = lambda r: Rotation.from_euler("XYZ", -r.numpy())
-    close(rotation_angle(p, q), np.degrees((scipy(p) * scipy(q).inv()).magnitude()), .1)
+    close(rotation_angle(p, q), np.degrees((scipy(p) * scipy(q).inv()).magnitude()), 0.1)
 
 
 def test_one_constant_rotation_between_models():
     "Leaving one out, by hand with scipy; the image that is judged has no say in the rotation that is removed."
-    ann = randn(8, 3) * .3
-    C = euler_to_matrix(torch.tensor([[.2, -.1, .05]]))
+    ann = randn(8, 3) * 0.3
+    C = euler_to_matrix(torch.tensor([[0.2, -0.1, 0.05]]))
     pred = matrix_to_euler(euler_to_matrix(ann) @ C)
-    assert pose_error_between_models(pred, ann).max() < .1
+    assert pose_error_between_models(pred, ann).max() < 0.1
     pred = pred.clone()
-    pred[2, 1] += .3
+    pred[2, 1] += 0.3
     e = pose_error_between_models(pred, ann)
     P, A = (euler_to_matrix(v).double().numpy() for v in (pred, ann))
     for k in range(8):
         rest = [j for j in range(8) if j != k]
         mean = Rotation.from_matrix(np.stack([A[j].T @ P[j] for j in rest])).mean().as_matrix()
         want = matrix_to_euler(torch.as_tensor(P[k] @ mean.T)[None])[0] - ann[k]
-        close(e[k], np.degrees(np.abs(want.numpy())), .1)
+        close(e[k], np.degrees(np.abs(want.numpy())), 0.1)
     assert e[2].max() > 14
 
 
@@ -681,34 +814,38 @@ def test_the_share_of_the_variance():
     half = t.replace(id_coeff=t.id_coeff / 2 + 1, rotation=t.rotation.mean(0, keepdim=True).expand(50, -1))
     got = variance_share(half, t)
     assert list(got) == ["id_coeff", "exp_coeff", "rotation"]
-    close(list(got.values()), [.25, 1, 0], 1e-5)
+    close(list(got.values()), [0.25, 1, 0], 1e-5)
 
 
 def test_jitter_and_shares_by_hand():
     base = project(posed_landmarks(MODEL, FaceParams.neutral()))
-    t = torch.arange(7.)[:, None, None]
+    t = torch.arange(7.0)[:, None, None]
     eye = (base[0, 36] - base[0, 45]).norm()
-    close(jitter(base + .02 * t), 0., 1e-5)
-    close(jitter(base + torch.tensor([.01, 0]) * t**2), .02 / eye, 1e-5)
-    log = [dict(step=k, shp=1., lm=2., tr=3., reg=4., total=10. + (k >= 20) * 10) for k in range(30)] + [dict(step=1000, lm=1., reg=1., total=2.)]
-    close(list(loss_shares(log)[0].values()), [.1, .2, .3, .4], 1e-9)
+    close(jitter(base + 0.02 * t), 0.0, 1e-5)
+    close(jitter(base + torch.tensor([0.01, 0]) * t**2), 0.02 / eye, 1e-5)
+    log = [dict(step=k, shp=1.0, lm=2.0, tr=3.0, reg=4.0, total=10.0 + (k >= 20) * 10) for k in range(30)] + [
+        dict(step=1000, lm=1.0, reg=1.0, total=2.0)
+    ]
+    close(list(loss_shares(log)[0].values()), [0.1, 0.2, 0.3, 0.4], 1e-9)
     assert list(loss_shares(log)) == [0] and list(loss_shares(log, (0, 20))) == [0, 20]
-    close(loss_shares(log, (20,))[20]["reg"], .2, 1e-9)
+    close(loss_shares(log, (20,))[20]["reg"], 0.2, 1e-9)
 
 
 def test_evaluation_with_a_network_that_errs_by_a_known_amount():
-    t = some_faces(120, turn=.5)
+    t = some_faces(120, turn=0.5)
     asked = []
+
     def predict(x, looks=None):
         asked.append((len(x), looks))
         k = x[:, 0, 0, 0].long()
-        return t[k].replace(rotation=t.rotation[k] + torch.tensor([.01, .02, .03]))
+        return t[k].replace(rotation=t.rotation[k] + torch.tensor([0.01, 0.02, 0.03]))
+
     faces = SimpleNamespace(params=t, images=lambda i: torch.as_tensor(i).view(-1, 1, 1, 1).float().expand(-1, 3, 4, 4))
     faces = type("Set", (), dict(params=t, images=staticmethod(faces.images), __len__=lambda s: 120))()
     r = evaluate_rendered(SimpleNamespace(predict=predict), faces, looks=3)
-    close([r["pitch"], r["yaw"], r["roll"], r["pose"]], np.degrees([.01, .02, .03, .02]), 1e-3)
+    close([r["pitch"], r["yaw"], r["roll"], r["pose"]], np.degrees([0.01, 0.02, 0.03, 0.02]), 1e-3)
     assert r["pictures"] == 120 and sum(n for n, _ in asked) == 120 and {k for _, k in asked} == {3}
-    moved = t.replace(rotation=t.rotation + torch.tensor([.01, .02, .03]))
+    moved = t.replace(rotation=t.rotation + torch.tensor([0.01, 0.02, 0.03]))
     straight = posed_landmarks(MODEL, t.replace(rotation=torch.zeros(120, 3)))
     unit = (straight[:, 36] - straight[:, 45]).norm(dim=-1)
     e = (project(posed_landmarks(MODEL, moved)) - project(posed_landmarks(MODEL, t))).norm(dim=-1).mean(1) / unit
@@ -731,14 +868,14 @@ def test_a_clips_identity_is_the_mean_of_the_found_frames():
 
 def test_fine_tuning_learns_the_found_frames_and_leaves_the_network():
     net, x = tiny_net(), rand(6, 3, 128, 128)
-    marks = project(posed_landmarks(MODEL, some_faces(6, turn=.1)))
+    marks = project(posed_landmarks(MODEL, some_faces(6, turn=0.1)))
     marks[2] = float("nan")
     found = [True, True, False, True, True, True]
     before = copy.deepcopy(net.state_dict())
     new = finetune(net, x, marks, found, steps=30, batch=4, lr=5e-3)
     ok = torch.tensor(found)
     loss = lambda n: float(sub_loss(MODEL, n(x[ok]), marks[ok])["lm"])
-    assert loss(new) < .9 * loss(net) and new.looks == 1 and net.looks == 2
+    assert loss(new) < 0.9 * loss(net) and new.looks == 1 and net.looks == 2
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert torch.equal(new.norm.running_mean, net.norm.running_mean), "statistics stay as they are"
     with pytest.raises(F3AError, match="at least one frame"):
@@ -747,15 +884,15 @@ def test_fine_tuning_learns_the_found_frames_and_leaves_the_network():
 
 def test_dead_units_wake_and_a_network_grows():
     "Neither changes what the network says."
-    net, x = tiny_net(slope=0.), rand(8, 3, 128, 128)
+    net, x = tiny_net(slope=0.0), rand(8, 3, 128, 128)
     with torch.no_grad():
-        net.fc1.bias[:5] = -100.
+        net.fc1.bias[:5] = -100.0
     before = net.predict(x, looks=1)
     dead = copy.deepcopy(net)
     n = revive(dead, x)
     assert n >= 5 and (dead.fc1.bias[:5] > -10).all() and (dead.fc2.weight[:, :5] == 0).all()
-    close(dead.predict(x, looks=1).rotation, before.rotation, .02)
-    assert revive(dead, x, .005) < n and revive(copy.deepcopy(net), x, 2.) == 32
+    close(dead.predict(x, looks=1).rotation, before.rotation, 0.02)
+    assert revive(dead, x, 0.005) < n and revive(copy.deepcopy(net), x, 2.0) == 32
     wide = grow(net, 6)
     assert wide.cfg.base == 6
     for name in PARAM_NAMES:
@@ -766,34 +903,48 @@ def test_dead_units_wake_and_a_network_grows():
 
 # the regressor: training
 
+
 def test_the_learning_rate_by_hand():
     "Fifty steps up, a cosine to a hundredth; in the second phase the same from a tenth."
-    t = SimpleNamespace(cfg=RegressorTraining(steps=1000, sub_steps=400, lr=1.))
+    t = SimpleNamespace(cfg=RegressorTraining(steps=1000, sub_steps=400, lr=1.0))
     lr = lambda k: RegressorTrainer.lr_at(t, k)
-    close([lr(0), lr(24), lr(500), lr(1000 - 1)], [.02, .5 * (.01 + .99 * .5 * (1 + np.cos(.024 * np.pi))), .01 + .99 * .5, .01], 1e-4)
-    close([lr(1000), lr(1200), lr(1399)], [.002, .1 * (.01 + .99 * .5), .001], 1e-4)
+    close(
+        [lr(0), lr(24), lr(500), lr(1000 - 1)],
+        [0.02, 0.5 * (0.01 + 0.99 * 0.5 * (1 + np.cos(0.024 * np.pi))), 0.01 + 0.99 * 0.5, 0.01],
+        1e-4,
+    )
+    close([lr(1000), lr(1200), lr(1399)], [0.002, 0.1 * (0.01 + 0.99 * 0.5), 0.001], 1e-4)
     paper = RegressorTraining.paper()
-    assert (paper.lr, paper.batch, paper.betas, paper.steps) == (1e-4, 256, (.9, .999), 20 * 122450 // 256)
+    assert (paper.lr, paper.batch, paper.betas, paper.steps) == (1e-4, 256, (0.9, 0.999), 20 * 122450 // 256)
     assert RegressorTraining.lite(steps=7).steps == 7
 
 
 def test_a_training_step_by_hand(tmp_path):
     "The loss of the phase, each part of the network with its own rate, and the average that follows the weights."
     from f3a_lite.rendered import render_set
+
     faces = render_set(tmp_path, 6, size=128, progress=False)
-    clip = SimpleNamespace(found=np.array([False, True, True]), landmarks=project(posed_landmarks(MODEL, faces.params[:3])), images=lambda j: faces.images([j]))
-    cfg = RegressorTraining(net=RegressorConfig(base=4, hidden=16), steps=2, sub_steps=2, batch=4, shp=10., fc1_lr=.25, ema=.9)
+    clip = SimpleNamespace(
+        found=np.array([False, True, True]),
+        landmarks=project(posed_landmarks(MODEL, faces.params[:3])),
+        images=lambda j: faces.images([j]),
+    )
+    cfg = RegressorTraining(
+        net=RegressorConfig(base=4, hidden=16), steps=2, sub_steps=2, batch=4, shp=10.0, fc1_lr=0.25, ema=0.9
+    )
     t = RegressorTrainer(cfg, faces, [clip], device=torch.device("cpu"))
     a, b = t.batch(0), t.batch(0)
-    assert torch.equal(a[0], b[0]) and torch.equal(a[1].rotation, b[1].rotation) and not torch.equal(a[0], t.batch(1)[0])
+    assert (
+        torch.equal(a[0], b[0]) and torch.equal(a[1].rotation, b[1].rotation) and not torch.equal(a[0], t.batch(1)[0])
+    )
     net = copy.deepcopy(t.net).train()
     net.norm.eval()
-    terms = warm_loss(MODEL, net(a[0]), a[1], shp=10.)
+    terms = warm_loss(MODEL, net(a[0]), a[1], shp=10.0)
     row = t.step()
     for n in ("shp", "lm", "tr", "reg", "total"):
         close(row[n], round(float(terms[n].detach()), 5), 2e-5)
     rates = {g["factor"]: g["lr"] for g in t.opt.param_groups}
-    close([rates[1.], rates[.25]], [t.lr_at(0), t.lr_at(0) / 4], 1e-9)
+    close([rates[1.0], rates[0.25]], [t.lr_at(0), t.lr_at(0) / 4], 1e-9)
     assert [p is t.net.fc1.weight or p is t.net.fc1.bias for p in t.opt.param_groups[1]["params"]] == [True, True]
     t.step()
     assert "shp" not in t.step() and len(t.batch(2)) == 2 and t.batch(2)[1].shape == (4, 68, 2)
