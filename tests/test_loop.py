@@ -6,24 +6,26 @@ import os
 import signal
 import threading
 from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 import torch
-from f3a_lite import core, regressor, training
-from f3a_lite.core import (
+from f3a_lite import core, regressor, systems
+from f3a_lite.core import F3AError, friendly_errors
+from f3a_lite.generator import GeneratorConfig
+from f3a_lite.loop import (
     DivergedError,
-    F3AError,
     all_finite,
     find_checkpoint,
-    friendly_errors,
+    load_checkpoint,
     note_interrupts,
     run_identity,
+    run_training,
+    save_checkpoint,
 )
-from f3a_lite.core import run_training, save_checkpoint
-from f3a_lite.generator import GeneratorConfig
 from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
 from f3a_lite.rendered import render_set
-from f3a_lite.training import TrainConfig, Trainer
+from f3a_lite.training import TrainConfig, Trainer, lr_of
 
 CPU = torch.device("cpu")
 SMALL = GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))
@@ -37,9 +39,8 @@ def small_trainer(clip, **kw):
 
 def state(t):
     "Everything of a trainer that a step changes, in full precision."
-    return copy.deepcopy(
-        {n: getattr(t, n).state_dict() for n in ("G", "D", "opt_G", "opt_D")} | {"average": t.average, "done": t.done}
-    )
+    optimisers = {n: o.state_dict() for n, o in t.optimisers.items()}
+    return copy.deepcopy(dict(net=t.net.state_dict(), optimisers=optimisers, average=t.average, done=t.done))
 
 
 def read(path):
@@ -78,7 +79,7 @@ class Counter:
         save_checkpoint(path, {}, done=self.done)
 
     def load(self, path):
-        self.done = core.load_checkpoint(path, {})["done"]
+        self.done = load_checkpoint(path, {})["done"]
 
 
 def press(number=signal.SIGINT):
@@ -89,7 +90,7 @@ def press(number=signal.SIGINT):
 # ---- interrupts
 
 
-@pytest.mark.parametrize("place, seed", [("opt_D", 1), ("opt_G", 2), ("save", 3)])
+@pytest.mark.parametrize("place, seed", [("critic", 1), ("generator", 2), ("save", 3)])
 def test_interrupted_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_path, place, seed):
     "In the critic's step, in the generator's, and while a checkpoint is written."
     whole = small_trainer(clip)
@@ -97,7 +98,7 @@ def test_interrupted_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_pa
         whole.step()
     when = int(np.random.default_rng(seed).integers(1, 5))
     t = small_trainer(clip)
-    owner, name = (t, "save") if place == "save" else (getattr(t, place), "step")
+    owner, name = (t, "save") if place == "save" else (t.optimisers[place], "step")
     plain, pressed = getattr(owner, name), []
 
     def pressing(*a, **k):
@@ -112,7 +113,7 @@ def test_interrupted_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_pa
     again = small_trainer(clip)
     assert run_training(again, 6, tmp_path)
     assert same(state(again), state(whole))
-    assert read(tmp_path / "checkpoint.pt")["G"]["to_rgb.0.weight"].dtype == torch.float32
+    assert read(tmp_path / "checkpoint.pt")["net"]["generator.to_rgb.0.weight"].dtype == torch.float32
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -178,21 +179,23 @@ def nan_like(loss):
 @pytest.mark.parametrize("place", ["generator", "critic", "weights", "average", "last step"])
 def test_a_diverged_run_keeps_its_last_good_checkpoint(clip, tmp_path, monkeypatch, place):
     t = small_trainer(clip)
-    loss, step = t.generator_loss, t.opt_G.step
-    if place == "generator":
-        t.generator_loss = lambda *a: nan_like(loss(*a)) if t.done == 3 else loss(*a)
-    if place == "critic":
-        plain = training.critic_loss
-        monkeypatch.setattr(training, "critic_loss", lambda *a: nan_like(plain(*a)) if t.done == 3 else plain(*a))
+    optimiser = t.optimisers["generator"]
+    step = optimiser.step
+    for which, name in (("generator", "weighted_pixel_loss"), ("critic", "critic_loss")):
+        plain = getattr(systems, name)
+        if place == which:
+            monkeypatch.setattr(
+                systems, name, lambda *a, plain=plain: nan_like(plain(*a)) if t.done == 3 else plain(*a)
+            )
 
     def spoil(*a):
         step(*a)
         if t.done == (5 if place == "last step" else 3):
-            tensor = t.average["to_rgb.0.weight"] if place == "average" else t.G.to_rgb[0].weight.data
+            tensor = t.average["to_rgb.0.weight"] if place == "average" else t.net.generator.to_rgb[0].weight.data
             tensor[0] = float("inf")
 
     if place in ("weights", "average", "last step"):
-        t.opt_G.step = spoil
+        optimiser.step = spoil
     good = 5 if place == "last step" else 3
     with pytest.raises(DivergedError) as e:
         run_training(t, 6, tmp_path, save_every=-1)
@@ -202,14 +205,13 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(clip, tmp_path, monkeypat
     assert all_finite(newest) and all_finite(before)
     if place in ("generator", "critic"):
         assert all_finite(state(t)), "no optimiser has stepped on that loss"
-        name = "opt_G" if place == "generator" else "opt_D"
-        assert same(getattr(t, name).state_dict()["state"], newest[name]["state"])
+        assert same(t.optimisers[place].state_dict()["state"], newest["optimisers"][place]["state"])
 
 
-def test_a_run_that_diverges_before_its_first_checkpoint_says_so(clip, tmp_path):
+def test_a_run_that_diverges_before_its_first_checkpoint_says_so(clip, tmp_path, monkeypatch):
     t = small_trainer(clip)
-    loss = t.generator_loss
-    t.generator_loss = lambda *a: nan_like(loss(*a))
+    plain = systems.weighted_pixel_loss
+    monkeypatch.setattr(systems, "weighted_pixel_loss", lambda *a: nan_like(plain(*a)))
     with pytest.raises(F3AError, match="there is no checkpoint yet"):
         run_training(t, 6, tmp_path)
     assert find_checkpoint(tmp_path) is None
@@ -319,7 +321,9 @@ def test_a_finished_run_can_be_made_longer(clip, tmp_path):
     assert run_training(small_trainer(clip, steps=2), 2, tmp_path)
     longer = small_trainer(clip, steps=5, test_pairs=7)
     assert run_training(longer, 5, tmp_path) and [r["step"] for r in longer.log] == list(range(5))
-    assert longer.opt_G.param_groups[0]["lr"] == longer.lr_at(4), "the schedule of the new length"
+    assert longer.optimisers["generator"].param_groups[0]["lr"] == lr_of(longer.cfg, 4), (
+        "the schedule of the new length"
+    )
 
 
 def test_what_makes_a_run(clip):
@@ -329,7 +333,7 @@ def test_what_makes_a_run(clip):
         "steps" not in this
         and "test_pairs" not in this
         and this["lr"] == cfg["lr"]
-        and this["generator"]["warp"] is False
+        and this["generator"]["condition"] == "flow"
     )
     assert this["clips"][0]["sha256"] == clip.meta["sha256"] and json.loads(json.dumps(this)) == this
 
@@ -374,4 +378,4 @@ def test_a_file_that_is_no_checkpoint(tmp_path):
         path = tmp_path / f"{name}.pt"
         torch.save(content, path) if name != "text" else path.write_text(content)
         with pytest.raises(F3AError, match=f"{name}.pt' is not a checkpoint"):
-            core.load_checkpoint(path, {})
+            load_checkpoint(path, {})
