@@ -88,7 +88,7 @@ class Generator(nn.Module):
         self.T_enc = Encoder(seen, c, kind)
         self.T_flow = Encoder(self.flow_inputs(), cf, kind, self.cfg.flow_norm)
         self.spade = nn.ModuleList([SPADE(a, b) for a, b in zip(c, cf)])
-        self.T_dec = nn.ModuleList([UpBlock(c[l + 1], c[l], kind) for l in range(len(c) - 1)])
+        self.T_dec = nn.ModuleList([UpBlock(c[k + 1], c[k], kind) for k in range(len(c) - 1)])
         self.to_rgb = nn.Sequential(nn.Conv2d(c[0], c[0], 3, 1, 1), act(c[0], kind), nn.Conv2d(c[0], made, 3, 1, 1))
 
     def flow_inputs(self) -> int:
@@ -98,10 +98,10 @@ class Generator(nn.Module):
     def decode(self, h_enc, h_flow):  # lists of (B,Cl,H/2^l,W/2^l)
         "From the features of both streams to the finest ones of the decoder."
         h = None
-        for l in reversed(range(len(h_enc))):
-            h = fuse(h, self.spade[l](h_enc[l], h_flow[l]))  # (B,Cl,H/2^l,W/2^l), Eq. 4
-            if l > 0:
-                h = self.T_dec[l - 1](h)  # (B,Cl-1,H/2^(l-1),W/2^(l-1))
+        for level in reversed(range(len(h_enc))):
+            h = fuse(h, self.spade[level](h_enc[level], h_flow[level]))  # (B,Cl,H/2^l,W/2^l), Eq. 4
+            if level > 0:
+                h = self.T_dec[level - 1](h)  # (B,Cl-1,H/2^(l-1),W/2^(l-1))
         return h  # (B,C0,H,W)
 
     def paint(self, seen, condition):  # (B,seen,H,W), (B,C,H,W)

@@ -54,7 +54,7 @@ def sample_pairs(
     n: int,  # number of pairs
     seed=0,  # an integer, or several
 ) -> np.ndarray:  # (n,3) int32: clip, source frame, target frame
-    "A deterministic index of pairs of different frames; clips count by their number of frames. Raises `F3AError` where there are too few."
+    "A deterministic index of pairs; clips count by their number of frames. Raises `F3AError` for too few frames."
     rng = np.random.default_rng(seed)
     size = np.array([len(s[which]) for s in splits])
     if size.sum() == 0:

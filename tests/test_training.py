@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -520,6 +521,14 @@ def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
     assert run_command(f3a_train, clip.path, "--preset", "paper", "--system", "t_warp", "--batch", "2") == 0
     cfg = got["cfg"]
     assert (cfg.batch, cfg.lr, cfg.generator.channels[-1], cfg.generator.condition) == (2, 1e-4, 512, "masked_flow")
+
+
+def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
+    got = {}
+    monkeypatch.setattr(training, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
+    assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--steps", "3") == 0
+    assert got["cfg"] == replace(training.load_recipe("t_warp"), steps=3) and got["cfg"].still == 0.05
+    assert run_command(f3a_train, clip.path, "--recipe", "soup") == 2 and "no recipe" in capsys.readouterr().err
 
 
 def test_help_fits_two_screens(capsys):
