@@ -10,13 +10,14 @@ import pytest
 import torch
 from conftest import run_command
 from f3a_lite import evaluation, training
+from f3a_lite.conditions import CONDITIONS
 from f3a_lite.core import F3AError
 from f3a_lite.evaluation import evaluate, measure_pairs, still_psnr
 from f3a_lite.generator import Generator, GeneratorConfig
 from f3a_lite.losses import adversarial_loss, critic_loss, feature_weights, perceptual_loss, weighted_pixel_loss
 from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames
 from f3a_lite.results import find_record, load_records
-from f3a_lite.systems import LossConfig, load_system, make_system, save_system
+from f3a_lite.systems import LossConfig, System, load_system, make_system, save_system
 from f3a_lite.training import TrainConfig, Trainer, f3a_train, stage_of, start_from
 
 CPU = torch.device("cpu")
@@ -25,12 +26,13 @@ KINDS = ["f3a_gan", "t_warp"]
 
 def small_config(kind="f3a_gan", **kw):
     "A generator of two scales."
-    condition = dict(f3a_gan="flow", t_warp="masked_flow")[kind]
+    condition = "masked_flow" if kind == "t_warp" else "flow"
     return GeneratorConfig(**{**dict(channels=(8, 8), flow_channels=(4, 4), condition=condition), **kw})
 
 
 def small_trainer(clip, kind="f3a_gan", **kw):
     "A trainer of two scales at 32 pixels, whose critic takes part from the first step on."
+    kind = kw.pop("system", kind)
     cfg = dict(system=kind, generator=small_config(kind), size=32, steps=6, batch=2, low_batch=2, low_share=0.0)
     return Trainer(TrainConfig(**{**cfg, "adv_share": 1.0, **kw}), [clip], device=CPU)
 
@@ -521,6 +523,48 @@ def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
     assert run_command(f3a_train, clip.path, "--preset", "paper", "--system", "t_warp", "--batch", "2") == 0
     cfg = got["cfg"]
     assert (cfg.batch, cfg.lr, cfg.generator.channels[-1], cfg.generator.condition) == (2, 1e-4, 512, "masked_flow")
+
+
+@pytest.mark.parametrize("condition", sorted(CONDITIONS))
+def test_every_condition_is_one_field_of_the_config(clip, condition):
+    "The generator is told the condition that its config names, and learns from it."
+    t = small_trainer(clip, generator=small_config(condition=condition))
+    first = t.net.generator.T_flow.first[0].weight
+    before = first.detach().clone()
+    batch = t.batch(0, stage_of(t.cfg, 0))
+    assert batch["condition"].shape == (2, CONDITIONS[condition].channels, 32, 32)
+    t.step()
+    assert not torch.equal(first, before)
+
+
+class Mean(System):
+    "A system without critic or network to speak of: it paints one colour."
+
+    kind, title = "mean", "mean"
+
+    def make_generator(self):
+        net = torch.nn.Module()
+        net.colour = torch.nn.Parameter(torch.zeros(1, 3, 1, 1))
+        return net
+
+    def forward(self, source, condition, stage=None):
+        return dict(image=self.generator.colour.expand_as(source))
+
+    def generator_terms(self, out, batch, stage):
+        return dict(pixel=weighted_pixel_loss(out["image"], batch["target"], batch["weight"], batch["valid"]))
+
+
+def test_the_loop_trains_a_system_it_has_never_seen(clip, tmp_path, monkeypatch):
+    "One more system is one more class: trained, saved, resumed, measured."
+    monkeypatch.setitem(training.SYSTEMS, "mean", Mean)
+    a, b = (small_trainer(clip, system="mean", lr=0.1, ema=0.0) for _ in range(2))
+    assert list(a.optimisers) == ["generator"]
+    errors = [a.step()["l1"] for _ in range(6)]
+    assert errors[-1] < errors[0]
+    a.save(tmp_path / "c.pt")
+    b.load(tmp_path / "c.pt")
+    assert torch.equal(b.net.generator.colour, a.net.generator.colour) and b.done == 6
+    assert "mean" in measure_pairs(a.averaged(), [clip], a.pairs(0), 32)
 
 
 def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
