@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 import numpy as np
 import torch
-from .core import F3AError, atomic_path, make_folder
+from .core import F3AError, Interrupted, atomic_path, make_folder
 
 # %% ../nbs/91_loop.ipynb #49817e27
 def run_identity(
@@ -117,12 +117,12 @@ def load_checkpoint(
 # %% ../nbs/91_loop.ipynb #35f28d5f
 @contextlib.contextmanager
 def note_interrupts():
-    "Within: Ctrl-C and SIGTERM are put into the list that is yielded, and interrupt nothing; a second Ctrl-C does."
+    "Within: the first Ctrl-C or SIGTERM is put into the list that is yielded; the second interrupts at once."
     asked, before = [], {}
 
     def note(number, frame):
-        if number == signal.SIGINT and number in asked:
-            raise KeyboardInterrupt
+        if asked:
+            raise Interrupted(number)
         asked.append(number)
 
     if threading.current_thread() is threading.main_thread():  # elsewhere Python lets nobody set a handler
@@ -193,7 +193,7 @@ def run_training(
         good = f"'{newest}' (step {saved}) is good and was left as it was" if newest else "there is no checkpoint yet"
         raise DivergedError(f"{e} Lower the learning rate and give another output folder; {good}.") from e
     if asked:
-        raise KeyboardInterrupt
+        raise Interrupted(asked[0])
     if trainer.done < total:
         print(f"stopped after {minutes:g} minutes at step {trainer.done} of {total}; the same command goes on.")
     return trainer.done >= total

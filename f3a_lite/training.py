@@ -233,9 +233,10 @@ def train(
     init=None,  # weight file of the same system to start from
 ) -> list:  # Records of evaluate
     "Train with progress bar, checkpoints and resume; write weights and figures that belong together."
-    out, t = make_folder(out), Trainer(cfg, clips, device=device)
+    t = Trainer(cfg, clips, device=device)
     if init:
         start_from(t, init)
+    out = make_folder(out)
     run_training(t, cfg.steps, out, minutes, save_every, t.net.title)
     return write_run(t, out, command)
 

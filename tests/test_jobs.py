@@ -57,7 +57,7 @@ def at_most_a_minute():
 
 
 def test_a_killed_worker_is_said_in_a_sentence():
-    with pytest.raises(F3AError, match="rendering.*was killed.*--workers"):
+    with pytest.raises(F3AError, match="rendering.*has died.*--workers"):
         list(run_jobs(die, [0, 1, 2, 3, 4, 5], workers=2, desc="rendering", progress=False))
     assert sorted(run_jobs(double, [1, 2, 3], workers=2, progress=False)) == [2, 4, 6], "and the next work is done"
 

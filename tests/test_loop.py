@@ -122,18 +122,20 @@ def test_a_signal_ends_the_loop_after_the_step_with_a_sentence(tmp_path, capsys,
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as stop, friendly_errors():
         run_training(t, 9, tmp_path)
-    assert stop.value.code == 2 and "the same command goes on" in capsys.readouterr().err
+    assert stop.value.code == 128 + number and "the same command goes on" in capsys.readouterr().err
     assert read(tmp_path / "checkpoint.pt")["done"] == t.done == 3
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     again = Counter()
     assert run_training(again, 9, tmp_path) and again.done == 9
 
 
-def test_a_second_interrupt_stops_at_once_and_saves_nothing(tmp_path):
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_stops_at_once_and_saves_nothing(tmp_path, first, second):
     def twice():
-        press()
-        press()
-        raise AssertionError("the second Ctrl-C was not heard")
+        press(first)
+        press(second)
+        raise AssertionError("the second signal was not heard")
 
     with pytest.raises(KeyboardInterrupt):
         run_training(Counter({3: twice}), 9, tmp_path)
