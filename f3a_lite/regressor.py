@@ -203,7 +203,7 @@ def transformation_loss(
     params: FaceParams,  # predicted
     truth: FaceParams,  # annotated
 ):  # one number
-    "Eq. 7: L1 norms of the errors of rotation (radian), scale and shift (x and y, image plane), added; mean over faces."
+    "Eq. 7: L1 norms of the errors of rotation (radian), scale and shift (image plane), added; mean over faces."
     rotation = (params.rotation - truth.rotation).abs().sum(1)  # (B,)
     scale = (params.scale - truth.scale).abs()  # (B,)
     shift = (params.translation - truth.translation)[:, :2].abs().sum(1)  # (B,)
@@ -902,7 +902,7 @@ def revive(
     images,  # (n,3,H,W) typical pictures
     least: float = 0.005,  # share of the pictures on which a unit must answer; above 1: all are drawn anew
 ) -> int:  # how many units were drawn anew
-    "Draw units of the first fully connected layer anew that answer on almost no picture; the network says what it said."
+    "Draw units of the first fully connected layer anew that answer almost nowhere; the network says what it said."
     _, y = _fc1_answers(net, images)  # (n,hidden)
     dead = (y > 0).float().mean(0) < least
     fresh = nn.Linear(net.fc1.in_features, int(dead.sum()))
