@@ -8,12 +8,13 @@ import torch
 from conftest import run_command, write_movie
 from scipy.io import savemat
 from f3a_lite import datasets
-from f3a_lite.clips import LabelledSet, expand_clips, f3a_prepare, load_clip, prepare_dataset
+from f3a_lite.clips import LabelledSet, expand_clips, load_clip
 from f3a_lite.conditions import AU_NAMES, read_openface
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, unpose
 from f3a_lite.landmarks import check_points, head_crop, iter_frames, read_pts, write_image
 from f3a_lite.morphable import open_model
+from f3a_lite.prepare import f3a_prepare, prepare_dataset
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.regressor import f3a_train_regressor, load_regressor, pose_error_between_models
 from f3a_lite.rendered import rendered_face

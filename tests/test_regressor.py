@@ -1,88 +1,104 @@
 "The regressor from outside: its command, its weights, and real faces it never saw."
 
 import json
+from functools import partial
+from pathlib import Path
 import numpy as np
 import pytest
 import torch
 from conftest import run_command
-from f3a_lite.clips import f3a_prepare, load_clip, needs_preparing, prepare_clip
-from f3a_lite.core import F3AError, data_path
+from f3a_lite.clips import load_clip
+from f3a_lite.core import F3AError, data_path, parse_options, save_weights, sha256
 from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
-from f3a_lite.generator import Generator, GeneratorConfig, save_generator
 from f3a_lite.morphable import open_model
+from f3a_lite.prepare import f3a_prepare, needs_preparing, prepare_clip
 from f3a_lite.regressor import (
     RegressorConfig,
     RegressorTrainer,
     RegressorTraining,
+    RegressorOptions,
     evaluate_rendered,
     f3a_train_regressor,
     finetune,
     load_regressor,
     pose_error_between_models,
     regress_clip,
+    regressor_options,
 )
 from f3a_lite.rendered import render_set
+from f3a_lite.results import find_record, load_records
 
 
 def test_command_trains_resumes_and_refuses(tmp_path, clip, capsys):
     common = ["--faces", tmp_path / "faces", "--pictures", 12, "--people", 6, "--workers", 0, "--batch", 4]
-    assert (
-        run_command(f3a_train_regressor, clip.path, "--out", tmp_path / "r", "--steps", 4, "--sub_steps", 2, *common)
-        == 0
-    )
-    m = json.loads((tmp_path / "r" / "metrics.json").read_text())
-    assert m["info"]["steps"] == 6 and m["results"]["pictures"] == 12
-    net = load_regressor(tmp_path / "r" / "weights.safetensors")
-    assert len(net.predict(torch.rand(3, 3, 128, 128))) == 3
+
+    def run(out, *words):
+        capsys.readouterr()
+        return run_command(f3a_train_regressor, *words, "--out", tmp_path / out, *common)
+
+    assert run("r", clip.path, "--steps", 4, "--sub_steps", 2) == 0
+    record = find_record(load_records(tmp_path / "r" / "metrics.json"), "regressor")
+    assert record.info["steps"] == 6 and record.figures["pictures"] == 12
+    weights = tmp_path / "r" / "weights.safetensors"
+    assert len(load_regressor(weights).predict(torch.rand(3, 3, 128, 128))) == 3
     log = json.loads(torch.load(tmp_path / "r" / "checkpoint.pt", weights_only=True)["log"])
     assert [r["step"] for r in log] == list(range(6))
     assert all("shp" in r for r in log[:4]) and not any("shp" in r for r in log[4:])  # L_warm, then L_sub
-    w = tmp_path / "r" / "weights.safetensors"
-    again = ["--init", w, "--out", tmp_path / "leg", "--steps", 3, *common]
-    capsys.readouterr()
-    assert (
-        run_command(f3a_train_regressor, *again, "--minutes", 1e-5) == 0
-        and "units drawn anew" in capsys.readouterr().out
-    )
-    assert (
-        run_command(f3a_train_regressor, *again) == 0 and "units drawn anew" not in capsys.readouterr().out
-    )  # only at the start of a leg
-    assert load_regressor(tmp_path / "leg" / "weights.safetensors").info["steps"] == 9
-    wider = ["--init", w, "--out", tmp_path / "wide", "--steps", 1, *common]
-    assert (
-        run_command(f3a_train_regressor, *wider, "--base", 14) == 0
-        and load_regressor(tmp_path / "wide" / "weights.safetensors").cfg.base == 14
-    )
-    assert (
-        run_command(
-            f3a_train_regressor,
-            "--init",
-            tmp_path / "wide" / "weights.safetensors",
-            "--out",
-            tmp_path / "narrow",
-            "--steps",
-            1,
-            *common,
-        )
-        == 2
-        and "at most as wide" in capsys.readouterr().err
-    )
-    assert (
-        run_command(f3a_train_regressor, *again, "--init", tmp_path / "wide" / "weights.safetensors") == 2
-        and "at most as wide" in capsys.readouterr().err
-    )  # a run that goes on asks too
-    assert run_command(f3a_train_regressor, *wider, "--base", 0) == 2
-    assert (
-        run_command(f3a_train_regressor, "--out", tmp_path / "r", "--steps", 9, *common) == 2
-        and "other clips" in capsys.readouterr().err
-    )
-    assert run_command(f3a_train_regressor, "--preset", "huge") == 2
-    assert run_command(f3a_train_regressor, tmp_path / "nowhere", "--out", tmp_path / "q", *common) == 2
+
+    leg = ["--init", weights, "--steps", 3]
+    assert run("leg", *leg, "--minutes", 1e-5) == 0 and "units drawn anew" in capsys.readouterr().out
+    assert run("leg", *leg) == 0 and "units drawn anew" not in capsys.readouterr().out  # only at the start of a leg
+    assert load_regressor(tmp_path / "leg" / "weights.safetensors").info["steps"] == 3
+    assert run("wide", "--init", weights, "--steps", 1, "--base", 14) == 0
+    wide = tmp_path / "wide" / "weights.safetensors"
+    assert load_regressor(wide).cfg.base == 14
+    assert run("narrow", "--init", wide, "--steps", 1) == 2 and "at most as wide" in capsys.readouterr().err
+    assert run("leg", "--init", wide, "--steps", 3) == 2 and "at most as wide" in capsys.readouterr().err
+    assert run("r", "--steps", 9) == 2 and "other clips" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--preset", "huge"], "huge"),
+        (["--base", 0], "at least 1"),
+        (["--people", 0], "at least 1"),
+        (["--size", 100], "multiple of 32"),
+        (["--bfm", "a.mat,b.mat"], "--labelled"),
+        (["nowhere"], "nowhere"),
+    ],
+)
+def test_wrong_words(tmp_path, capsys, words, message):
+    assert run_command(f3a_train_regressor, "--out", tmp_path / "q", "--faces", tmp_path / "f", *words) == 2
+    said = capsys.readouterr()
+    assert message in said.err + said.out and not (tmp_path / "q").exists() and not (tmp_path / "f").exists()
+
+
+def test_clips_need_a_second_phase(tmp_path, clip, capsys):
+    assert run_command(f3a_train_regressor, clip.path, "--out", tmp_path / "q") == 2
+    assert "--sub_steps" in capsys.readouterr().err
+
+
+def test_every_field_is_an_option_and_presets_give_the_defaults():
+    lite, paper = (regressor_options(["--preset", p]) for p in ("lite", "paper"))
+    assert lite.config == RegressorTraining.lite() and paper.config == RegressorTraining.paper()
+    words = ["--preset", "paper", "--fc1_lr", "0.5", "--hidden=64", "--betas", "0.8", "0.9", "--compile"]
+    o = parse_options("f3a_train_regressor", RegressorOptions, words, regressor_options(words))
+    assert (o.config.fc1_lr, o.config.net.hidden, o.config.betas, o.config.compile) == (0.5, 64, (0.8, 0.9), True)
+    assert (o.config.lr, o.config.net.base, o.config.batch, o.preset) == (1e-4, 16, 256, "paper")
+
+
+def test_help_describes_each_option_once(capsys):
+    assert run_command(f3a_train_regressor, "--help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for name in ("--sub", "--fc1", "--stem", "--labelled", "--slope", "--threads"):
+        assert text.count(name) >= 1, name
+    assert "weight of L_shp" in text and "PRNet has 16" in text
 
 
 def test_weights_of_something_else(tmp_path):
-    save_generator(Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))), tmp_path / "g.safetensors")
+    save_weights(tmp_path / "g.safetensors", dict(w=torch.ones(2)), "f3a_gan", {}, {})
     (tmp_path / "t.safetensors").write_text("x")
     for n in ("g", "t", "missing"):
         with pytest.raises(F3AError, match=f"{n}.safetensors"):
@@ -94,10 +110,6 @@ def test_another_set_in_the_folder(tmp_path):
     for other in (dict(seed=5), dict(disguise=True)):
         with pytest.raises(F3AError, match="other settings"):
             render_set(tmp_path, 2, progress=False, **other)
-    old = json.loads((tmp_path / "meta.json").read_text())
-    del old["disguise"]
-    (tmp_path / "meta.json").write_text(json.dumps(old))
-    assert len(render_set(tmp_path, 2, progress=False)) == 2  # a set from before there were disguises goes on
 
 
 def small_run(faces, **kw):
@@ -108,7 +120,7 @@ def small_run(faces, **kw):
 
 def test_compiled_training_is_the_same_training(tmp_path, monkeypatch):
     whole = torch.compile
-    monkeypatch.setattr("torch.compile", lambda f: whole(f, backend="aot_eager"))  # everything but the C++ of it
+    monkeypatch.setattr("torch.compile", partial(whole, backend="aot_eager"))  # everything but the C++ of it
     monkeypatch.setattr("shutil.which", lambda *a, **k: "c++")
     faces = render_set(tmp_path, 8, progress=False)
     assert np.allclose(small_run(faces, compile=True), small_run(faces), rtol=1e-3)
@@ -121,14 +133,29 @@ def test_compiling_without_a_compiler(tmp_path, monkeypatch):
 
 
 def test_stored_numbers_belong_to_the_bundled_weights():
-    from pathlib import Path
+    path = data_path("regressor.safetensors")
+    records = load_records(Path(__file__).parent.parent / "results" / "regressor.json")
+    info = load_regressor().info
+    assert records and path.stat().st_size <= 8e6
+    for r in records:
+        assert r.info["sha256"] == sha256(path), "run `python benchmarks/regressor.py FACES` again"
+        assert r.info["training"] == {k: info[k] for k in r.info["training"]}
 
-    r = json.loads((Path(__file__).parent.parent / "results" / "regressor.json").read_text())
-    net = load_regressor()
-    assert (
-        r["training"] == {k: net.info[k] for k in r["training"]}
-        and data_path("regressor.safetensors").stat().st_size <= 8e6
-    )
+
+def test_the_protocol_of_the_stored_numbers():
+    "Fresh people with a spread, photos with an interval, and errors on a fit's own points under their own name."
+    records = load_records(Path(__file__).parent.parent / "results" / "regressor.json")
+    for looks in (1, 2):
+        r = find_record(records, "regressor", on="rendered", looks=looks)
+        assert len(r.setting["sets"]) == 3 and all(seed > 1 for seed, _ in r.setting["sets"])  # 0 and 1: chosen on
+        assert all(r.figures[n]["n"] == 3 and r.figures[n]["sd"] > 0 for n in ("pose", "turn", "points"))
+        photos = find_record(records, "regressor", on="AFLW2000", looks=looks).figures["pose"]
+        assert photos["low"] < photos["mean"] < photos["high"] and photos["n"] == 10
+    on_clips = {(r.name, r.setting["frames"]): r.figures for r in records if r.setting.get("on") == "real clips"}
+    for name in ("after fine-tuning on all frames", "the fitter"):
+        assert "residual" in on_clips[name, "all"] and "points" not in on_clips[name, "all"]
+    for name in ("as shipped", "after fine-tuning on half of the frames"):
+        assert "points" in on_clips[name, "held out"]
 
 
 def test_unseen_rendered_people(tmp_path):
