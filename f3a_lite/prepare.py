@@ -754,7 +754,7 @@ class PrepareOptions:
     max_frames: int | None = None  # use only so many frames of each video
     landmarks: Path | None = None  # folder of .pts files or .npy with your own 68 points (one video only)
     param_source: Literal[PARAM_SOURCES] = PARAM_SOURCE  # where the parameters come from
-    split: int | None = 0  # seed of the frames that are held out and fitted by themselves; none: no frame is held out
+    split: int | None = 0  # seed of the frames that are held out and fitted by themselves; None: no frame is held out
     people: tuple[int, int] | None = None  # voxceleb2: training and test identities; default the paper's 1000 119
     bfm: tuple[Path, ...] = ()  # 300w3d: one or two files of the Basel model (.mat of 3DDFA); default: the open model
     threads: int | None = None  # number of threads; default: all physical cores

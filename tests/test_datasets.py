@@ -8,15 +8,17 @@ import torch
 from conftest import run_command, write_movie
 from scipy.io import savemat
 from f3a_lite import datasets
-from f3a_lite.clips import LabelledSet, expand_clips, f3a_prepare, load_clip, prepare_dataset
+from f3a_lite.clips import LabelledSet, expand_clips, load_clip
 from f3a_lite.conditions import AU_NAMES, read_openface
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, unpose
-from f3a_lite.landmarks import check_points, head_crop, iter_frames, read_pts, write_image
+from f3a_lite.landmarks import check_points, head_crop, read_pts
 from f3a_lite.morphable import open_model
+from f3a_lite.prepare import f3a_prepare, prepare_dataset
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.regressor import f3a_train_regressor, load_regressor, pose_error_between_models
 from f3a_lite.rendered import rendered_face
+from f3a_lite.video import iter_frames, write_image
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def test_voxceleb2(tmp_path, frames, capsys):
         (tmp_path / "v" / "dev" / "mp4" / i / v).mkdir(parents=True, exist_ok=True)
         write_movie(tmp_path / "v" / "dev" / "mp4" / i / v / f"{u}.mp4", frames[:6])
     assert len(list_items(tmp_path / "v", "voxceleb2")) == 4
-    assert run_command(f3a_prepare, tmp_path / "v", tmp_path / "o", "--dataset", "voxceleb2", "--people", "1,1") == 0
+    assert run_command(f3a_prepare, tmp_path / "v", tmp_path / "o", "--dataset", "voxceleb2", "--people", 1, 1) == 0
     items = json.loads((tmp_path / "o" / "manifest.json").read_text())["items"]
     assert {v["split"] for v in items.values()} == {"train", "test"} and len(
         {v["identity"] for v in items.values() if v["split"] == "train"}
@@ -134,7 +136,7 @@ def test_a_killed_run_goes_on(tmp_path, frames):
     root.mkdir()
     for n in range(4):
         write_movie(root / f"clip{n}.mp4", frames[n : n + 6])
-    code = "import sys; from f3a_lite.clips import prepare_dataset\nif __name__ == '__main__': prepare_dataset(sys.argv[1], sys.argv[2], 'video', workers=int(sys.argv[3]), progress=False)"
+    code = "import sys; from f3a_lite.prepare import prepare_dataset\nif __name__ == '__main__': prepare_dataset(sys.argv[1], sys.argv[2], 'video', workers=int(sys.argv[3]), progress=False)"
     script = tmp_path / "go.py"
     script.write_text(code)
     run = lambda out, n: [sys.executable, str(script), str(root), str(out), str(n)]
@@ -310,7 +312,7 @@ def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
     "Pieces in two processes, by shards, and after a broken run are the same bytes; a photo that changed is read again."
     root = write_photos(tmp_path / "root", 5)
     (root / "broken.mat").write_text("x")
-    monkeypatch.setattr("f3a_lite.clips.PHOTOS", 2)
+    monkeypatch.setattr("f3a_lite.prepare.PHOTOS", 2)
     go = lambda out, **kw: prepare_dataset(root, tmp_path / out, "300w3d", progress=False, **kw)
     m = go("one")
     assert (
@@ -359,19 +361,19 @@ def test_basel_annotations_are_used_as_they_are(tmp_path):
         ),
     )
     savemat(tmp_path / "exp.mat", dict(mu_exp=np.zeros((3 * n, 1)), w_exp=flat(29), sigma_exp=np.ones((29, 1))))
-    root, bfm = write_photos(tmp_path / "root", 3), f"{tmp_path / 'shape.mat'},{tmp_path / 'exp.mat'}"
+    root, bfm = write_photos(tmp_path / "root", 3), [tmp_path / "shape.mat", tmp_path / "exp.mat"]
     write_mat(
         root / "sub" / "p0.mat",
         Shape_Para=np.full((199, 1), 7.0),
         Pose_Para=np.array([[0.1, 0.2, 0.3, 75, 75, 0, 5e-4]]),
         pt3d_68=read_annotation(root / "sub" / "p0.mat").points.T + [[1], [1], [0]],
     )
-    assert run_command(f3a_prepare, root, tmp_path / "o", "--dataset", "300w3d", "--bfm", bfm) == 0
+    assert run_command(f3a_prepare, root, tmp_path / "o", "--dataset", "300w3d", "--bfm", *bfm) == 0
     c = load_clip(tmp_path / "o" / "photos_00000")
     assert c.params.id_coeff.shape == (3, 199) and c.params.exp_coeff.shape == (3, 29)
     assert torch.allclose(c.params.rotation[0], torch.tensor([0.1, 0.2, 0.3])) and (c.params.id_coeff[0] == 7).all()
     args = ["--labelled", tmp_path / "o", "--out", tmp_path / "r", "--steps", 2, "--batch", 2]
-    assert run_command(f3a_train_regressor, *args) == 2 and run_command(f3a_train_regressor, *args, "--bfm", bfm) == 0
+    assert run_command(f3a_train_regressor, *args) == 2 and run_command(f3a_train_regressor, *args, "--bfm", *bfm) == 0
     assert load_regressor(tmp_path / "r" / "weights.safetensors").cfg.K == 199
 
 

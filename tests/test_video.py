@@ -6,9 +6,11 @@ import pytest
 import torch
 from PIL import Image
 from conftest import run_command, write_movie
-from f3a_lite.animation import f3a_animate, write_video
-from f3a_lite.clips import f3a_prepare, load_clip, prepare_clip
+from f3a_lite.animation import f3a_animate
+from f3a_lite.clips import load_clip
 from f3a_lite.core import F3AError
+from f3a_lite.prepare import f3a_prepare, prepare_clip
+from f3a_lite.video import write_video
 from f3a_lite import landmarks
 from f3a_lite.landmarks import (
     Track,
@@ -17,23 +19,15 @@ from f3a_lite.landmarks import (
     detect_faces,
     eye_opening,
     face_embedding,
-    frame_files,
     head_crop,
-    iter_frames,
     laplacian_variance,
-)
-from f3a_lite.landmarks import (
     mouth_opening,
-    open_media,
     place_landmarks,
-    read_image,
     resize_square,
     to_crop,
     track_frames,
-    upright,
-    video_info,
-    write_image,
 )
+from f3a_lite.video import frame_files, iter_frames, open_media, read_image, upright, video_info, write_image
 
 
 @pytest.fixture(scope="session")
@@ -322,11 +316,11 @@ def test_a_name_like_an_address_is_a_file(tmp_path, video, shots, monkeypatch):
 
 def test_sound_is_taken_from_no_list(beside, video, shots, monkeypatch):
     "Even where the list was taken for a video that has sound."
-    from f3a_lite import animation
+    from f3a_lite import video as module
 
     shutil.copy(video, beside / "secret.mp4")
     (beside / "concat.mp4").write_text(LISTS["concat.mp4"])
-    monkeypatch.setattr(animation, "video_info", lambda p: landmarks.VideoInfo(p, 25.0, 8, 8, 1, True))
+    monkeypatch.setattr(module, "video_info", lambda p: module.VideoInfo(p, 25.0, 8, 8, 1, True))
     with pytest.raises(F3AError, match="not a video"):
         write_video(shots[:2], beside / "out.mp4", audio_from=beside / "concat.mp4")
     assert not (beside / "out.mp4").exists()
@@ -582,7 +576,7 @@ def test_a_face_found_again_is_followed_anew(stage):
 
 
 def test_a_face_too_small_is_refused():
-    from f3a_lite.clips import check_face_size
+    from f3a_lite.prepare import check_face_size
 
     marks = np.zeros((3, 68, 2))
     ok = np.ones(3, bool)
