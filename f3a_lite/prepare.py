@@ -756,7 +756,7 @@ class PrepareOptions:
     param_source: Literal[PARAM_SOURCES] = PARAM_SOURCE  # where the parameters come from
     split: int | None = 0  # seed of the frames that are held out and fitted by themselves; None: no frame is held out
     people: tuple[int, int] | None = None  # voxceleb2: training and test identities; default the paper's 1000 119
-    bfm: tuple[Path, ...] = ()  # 300w3d: one or two files of the Basel model (.mat of 3DDFA); default: the open model
+    bfm: str | None = None  # 300w3d: the Basel model (.mat of 3DDFA, comma between two files); default: the open model
     threads: int | None = None  # number of threads; default: all physical cores
 
 
@@ -795,8 +795,9 @@ def _prepare_whole(o):
         raise F3AError(
             "With --dataset give the folder of the data set and the output folder: f3a_prepare ROOT OUT --dataset NAME."
         )
-    if len(o.bfm) > 2:
-        raise F3AError("--bfm wants one .mat file, or two.")
+    bfm = tuple(o.bfm.split(",")) if o.bfm else None
+    if bfm and len(bfm) > 2:
+        raise F3AError("--bfm wants one .mat file, or two with a comma between them.")
     root, out = o.paths
     m = prepare_dataset(
         root,
@@ -808,7 +809,7 @@ def _prepare_whole(o):
         max_frames=o.max_frames,
         param_source=o.param_source,
         split=o.split,
-        bfm=o.bfm or None,
+        bfm=bfm,
         people=o.people,
     )
     c = m["counts"]

@@ -227,7 +227,7 @@ def test_what_nobody_thought_of_fails_alone(tmp_path, monkeypatch):
     whole = datasets.read_photo
     monkeypatch.setattr(datasets, "read_photo", lambda mat, *a: [][0] if Path(mat).stem == "p0" else whole(mat, *a))
     rows = list(datasets.read_labelled(root))
-    assert isinstance(rows[0][1], F3AError) and "IndexError" in str(rows[0][1]) and len(rows[1]) == 4
+    assert isinstance(rows[0][1], F3AError) and "IndexError" in str(rows[0][1]) and len(rows[1]) == 5
 
 
 def pts(tmp_path, change=lambda lines: lines):
@@ -342,7 +342,37 @@ def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
         c.path for c in test.clips
     )
     assert LabelledSet(s.clips[:1]).split()[1] is None  # photos that were trained on test nothing
+    two = s.clips[1]
+    assert (two.path / "valid.npy").exists() and two.valid(64, 1).shape == (1, 64, 64)
+    assert torch.equal(s.valid([1, 9], 32), torch.stack([two.valid(32, 0), s.clips[5].valid(32, 1)]))
+    assert torch.equal(two.valid(), two.valid(None, 0) * two.valid(None, 1))
     assert torch.equal(s.images([1, 9]), torch.cat([s.clips[1].images(0), s.clips[5].images(1)]))
+
+
+def test_photos_know_what_they_had(tmp_path):
+    "A face in the corner: the photo has no pixels to the left and above; one in the middle has all."
+    im, p, _ = rendered_face(3, size=160)
+    model = open_model()
+    px = to_pixels(model.landmarks(pose(model, p)), 160, 160)[0].double().numpy()
+    low = px[:, :2].min(0).astype(int) - 3
+    for name, shift, picture in (
+        ("corner", low, im[low[1] :, low[0] :]),
+        ("middle", -200, np.pad(im, ((200,) * 2,) * 2 + ((0,) * 2,))),
+    ):
+        shift = np.append(np.broadcast_to(shift, 2), 0)
+        write_mat(
+            tmp_path / f"{name}.mat",
+            pt3d_68=(px - shift + [1, 1, 0]).T,
+            Pose_Para=np.array([[*p.rotation[0].tolist(), 80, 80, 0, 5e-4]]),
+        )
+        write_image(picture, tmp_path / f"{name}.png")
+    crops = {}
+    for name in ("corner", "middle"):
+        cut, _, _, real = datasets.read_photo(tmp_path / f"{name}.mat")
+        assert real.shape == (128, 128) and real.dtype == bool and cut.shape == (128, 128, 3)
+        crops[name] = real
+    assert crops["middle"].all() and not crops["corner"][0].any() and not crops["corner"][:, 0].any()
+    assert crops["corner"][64, 64] and np.flatnonzero(crops["corner"][64])[0] > 5
 
 
 def test_basel_annotations_are_used_as_they_are(tmp_path):
@@ -361,19 +391,19 @@ def test_basel_annotations_are_used_as_they_are(tmp_path):
         ),
     )
     savemat(tmp_path / "exp.mat", dict(mu_exp=np.zeros((3 * n, 1)), w_exp=flat(29), sigma_exp=np.ones((29, 1))))
-    root, bfm = write_photos(tmp_path / "root", 3), [tmp_path / "shape.mat", tmp_path / "exp.mat"]
+    root, bfm = write_photos(tmp_path / "root", 3), f"{tmp_path / 'shape.mat'},{tmp_path / 'exp.mat'}"
     write_mat(
         root / "sub" / "p0.mat",
         Shape_Para=np.full((199, 1), 7.0),
         Pose_Para=np.array([[0.1, 0.2, 0.3, 75, 75, 0, 5e-4]]),
         pt3d_68=read_annotation(root / "sub" / "p0.mat").points.T + [[1], [1], [0]],
     )
-    assert run_command(f3a_prepare, root, tmp_path / "o", "--dataset", "300w3d", "--bfm", *bfm) == 0
+    assert run_command(f3a_prepare, root, tmp_path / "o", "--dataset", "300w3d", "--bfm", bfm) == 0
     c = load_clip(tmp_path / "o" / "photos_00000")
     assert c.params.id_coeff.shape == (3, 199) and c.params.exp_coeff.shape == (3, 29)
     assert torch.allclose(c.params.rotation[0], torch.tensor([0.1, 0.2, 0.3])) and (c.params.id_coeff[0] == 7).all()
     args = ["--labelled", tmp_path / "o", "--out", tmp_path / "r", "--steps", 2, "--batch", 2]
-    assert run_command(f3a_train_regressor, *args) == 2 and run_command(f3a_train_regressor, *args, "--bfm", *bfm) == 0
+    assert run_command(f3a_train_regressor, *args) == 2 and run_command(f3a_train_regressor, *args, "--bfm", bfm) == 0
     assert load_regressor(tmp_path / "r" / "weights.safetensors").cfg.K == 199
 
 
