@@ -311,15 +311,15 @@ def make_inputs(root):
     import torch
     from conftest import write_movie
     from scipy.io import savemat
-    from f3a_lite.clips import prepare_clip, prepare_dataset
     from f3a_lite.conditions import AU_NAMES
     from f3a_lite.core import data_path
     from f3a_lite.generator import Generator, GeneratorConfig, save_generator
-    from f3a_lite.landmarks import iter_frames, write_image
     from f3a_lite.morphable import FaceParams, MorphableModel, open_model
+    from f3a_lite.prepare import prepare_clip, prepare_dataset
     from f3a_lite.projection import pose, to_pixels
     from f3a_lite.regressor import Regressor, RegressorConfig, save_regressor
     from f3a_lite.rendered import rendered_face
+    from f3a_lite.video import iter_frames, write_image
 
     rng, at = np.random.default_rng(0), lambda name: (root / name).mkdir(exist_ok=True) or root / name
     arrays = dict(
@@ -382,7 +382,11 @@ def make_inputs(root):
     box, marks = clip.meta["crop"], clip.landmarks.numpy()
     points = (marks * [1, -1] + 1) / 2 * (box[2] - box[0]) + box[:2] - 0.5
     np.save(root / "prepare_landmarks" / "own.npy", points)
-    text = lambda p: "version: 1\nn_points: 68\n{\n" + "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in p) + "\n}\n"
+
+    def text(points):
+        rows = [f"{x + 1:.3f} {y + 1:.3f}" for x, y in points]
+        return "version: 1\nn_points: 68\n{\n" + "\n".join(rows) + "\n}\n"
+
     (at("pts") / "a.pts").write_text(text(points[0]))
     (root / "prepare_300vw" / "001" / "annot").mkdir()
     for k, p in enumerate(points):
@@ -442,7 +446,7 @@ def read_manifest(path):
 
 
 def read_video(path):
-    from f3a_lite.landmarks import iter_frames, video_info
+    from f3a_lite.video import iter_frames, video_info
 
     return [f.sum() for _, f in iter_frames(path, video_info(path).fps, 20)]
 
@@ -492,7 +496,7 @@ def lazily(module, name):
 
 READERS = dict(  # what is corrupted, and what reads it
     pickle=("*.pkl", pickled),
-    generator=("*.safetensors", lazily("generator", "load_generator")),
+    generator=("*.safetensors", lazily("systems", "load_system")),
     regressor=("*.safetensors", lazily("regressor", "load_regressor")),
     model=("*.safetensors", lazily("morphable", "load_model")),
     params=("*.safetensors", lambda p: __import__("f3a_lite.morphable").morphable.FaceParams.load(p)),
@@ -500,7 +504,7 @@ READERS = dict(  # what is corrupted, and what reads it
     pts=("*.pts", lazily("landmarks", "read_pts")),
     mat_model=("*.mat", each_loader),
     annotation=("*.mat", lambda p: first_error(p.parent)),
-    image=("p.*", lazily("landmarks", "read_image")),
+    image=("p.*", lazily("video", "read_image")),
     video=("*.mp4", read_video),
     clip=("c/*", lambda p: read_clip(p.parent)),
     manifest=("**/*.*", lambda p: read_manifest(p.parents[1] if p.parent.name.startswith("photos") else p.parent)),
@@ -517,10 +521,10 @@ def command(module, name, *args):
 
 TRAIN = ["--steps", 1, "--batch", 2, "--size", 64, "--device", "cpu"]
 COMMANDS = dict(  # what is corrupted, and the command on the folder it lies in (d), with the output folder (o)
-    prepare_video=("*.mp4", lambda p, d, o: command("clips", "f3a_prepare", p, o)),
-    prepare_landmarks=("*.npy", lambda p, d, o: command("clips", "f3a_prepare", d / "v.mp4", o, "--landmarks", p)),
-    prepare_300w3d=("*.*", lambda p, d, o: command("clips", "f3a_prepare", d, o, "--dataset", "300w3d")),
-    prepare_300vw=("001/**/*.*", lambda p, d, o: command("clips", "f3a_prepare", d, o, "--dataset", "300vw")),
+    prepare_video=("*.mp4", lambda p, d, o: command("prepare", "f3a_prepare", p, o)),
+    prepare_landmarks=("*.npy", lambda p, d, o: command("prepare", "f3a_prepare", d / "v.mp4", o, "--landmarks", p)),
+    prepare_300w3d=("*.*", lambda p, d, o: command("prepare", "f3a_prepare", d, o, "--dataset", "300w3d")),
+    prepare_300vw=("001/**/*.*", lambda p, d, o: command("prepare", "f3a_prepare", d, o, "--dataset", "300vw")),
     animate_weights=(
         "*.safetensors",
         lambda p, d, o: command(

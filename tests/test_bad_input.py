@@ -7,10 +7,11 @@ import torch
 from conftest import run_command
 from f3a_lite import core
 from f3a_lite.animation import f3a_animate
-from f3a_lite.clips import expand_clips, f3a_prepare, load_clip
+from f3a_lite.clips import expand_clips, load_clip
 from f3a_lite.core import F3AError, atomic_path, data_path, get_device, save_json
 from f3a_lite.generator import Generator, GeneratorConfig, load_generator, save_generator
 from f3a_lite.morphable import FaceParams, MorphableModel, load_model, open_model
+from f3a_lite.prepare import f3a_prepare
 from f3a_lite.rasterizer import rasterize
 from f3a_lite.regressor import Regressor, RegressorConfig, load_regressor, save_regressor
 from f3a_lite.training import f3a_train

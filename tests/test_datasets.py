@@ -12,12 +12,13 @@ from f3a_lite.clips import LabelledSet, expand_clips, load_clip
 from f3a_lite.conditions import AU_NAMES, read_openface
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, unpose
-from f3a_lite.landmarks import check_points, head_crop, iter_frames, read_pts, write_image
+from f3a_lite.landmarks import check_points, head_crop, read_pts
 from f3a_lite.morphable import open_model
 from f3a_lite.prepare import f3a_prepare, prepare_dataset
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.regressor import f3a_train_regressor, load_regressor, pose_error_between_models
 from f3a_lite.rendered import rendered_face
+from f3a_lite.video import iter_frames, write_image
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_voxceleb2(tmp_path, frames, capsys):
         (tmp_path / "v" / "dev" / "mp4" / i / v).mkdir(parents=True, exist_ok=True)
         write_movie(tmp_path / "v" / "dev" / "mp4" / i / v / f"{u}.mp4", frames[:6])
     assert len(list_items(tmp_path / "v", "voxceleb2")) == 4
-    assert run_command(f3a_prepare, tmp_path / "v", tmp_path / "o", "--dataset", "voxceleb2", "--people", "1,1") == 0
+    assert run_command(f3a_prepare, tmp_path / "v", tmp_path / "o", "--dataset", "voxceleb2", "--people", 1, 1) == 0
     items = json.loads((tmp_path / "o" / "manifest.json").read_text())["items"]
     assert {v["split"] for v in items.values()} == {"train", "test"} and len(
         {v["identity"] for v in items.values() if v["split"] == "train"}
@@ -135,7 +136,7 @@ def test_a_killed_run_goes_on(tmp_path, frames):
     root.mkdir()
     for n in range(4):
         write_movie(root / f"clip{n}.mp4", frames[n : n + 6])
-    code = "import sys; from f3a_lite.clips import prepare_dataset\nif __name__ == '__main__': prepare_dataset(sys.argv[1], sys.argv[2], 'video', workers=int(sys.argv[3]), progress=False)"
+    code = "import sys; from f3a_lite.prepare import prepare_dataset\nif __name__ == '__main__': prepare_dataset(sys.argv[1], sys.argv[2], 'video', workers=int(sys.argv[3]), progress=False)"
     script = tmp_path / "go.py"
     script.write_text(code)
     run = lambda out, n: [sys.executable, str(script), str(root), str(out), str(n)]
@@ -226,7 +227,7 @@ def test_what_nobody_thought_of_fails_alone(tmp_path, monkeypatch):
     whole = datasets.read_photo
     monkeypatch.setattr(datasets, "read_photo", lambda mat, *a: [][0] if Path(mat).stem == "p0" else whole(mat, *a))
     rows = list(datasets.read_labelled(root))
-    assert isinstance(rows[0][1], F3AError) and "IndexError" in str(rows[0][1]) and len(rows[1]) == 4
+    assert isinstance(rows[0][1], F3AError) and "IndexError" in str(rows[0][1]) and len(rows[1]) == 5
 
 
 def pts(tmp_path, change=lambda lines: lines):
@@ -311,7 +312,7 @@ def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
     "Pieces in two processes, by shards, and after a broken run are the same bytes; a photo that changed is read again."
     root = write_photos(tmp_path / "root", 5)
     (root / "broken.mat").write_text("x")
-    monkeypatch.setattr("f3a_lite.clips.PHOTOS", 2)
+    monkeypatch.setattr("f3a_lite.prepare.PHOTOS", 2)
     go = lambda out, **kw: prepare_dataset(root, tmp_path / out, "300w3d", progress=False, **kw)
     m = go("one")
     assert (
@@ -341,7 +342,37 @@ def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
         c.path for c in test.clips
     )
     assert LabelledSet(s.clips[:1]).split()[1] is None  # photos that were trained on test nothing
+    two = s.clips[1]
+    assert (two.path / "valid.npy").exists() and two.valid(64, 1).shape == (1, 64, 64)
+    assert torch.equal(s.valid([1, 9], 32), torch.stack([two.valid(32, 0), s.clips[5].valid(32, 1)]))
+    assert torch.equal(two.valid(), two.valid(None, 0) * two.valid(None, 1))
     assert torch.equal(s.images([1, 9]), torch.cat([s.clips[1].images(0), s.clips[5].images(1)]))
+
+
+def test_photos_know_what_they_had(tmp_path):
+    "A face in the corner: the photo has no pixels to the left and above; one in the middle has all."
+    im, p, _ = rendered_face(3, size=160)
+    model = open_model()
+    px = to_pixels(model.landmarks(pose(model, p)), 160, 160)[0].double().numpy()
+    low = px[:, :2].min(0).astype(int) - 3
+    for name, shift, picture in (
+        ("corner", low, im[low[1] :, low[0] :]),
+        ("middle", -200, np.pad(im, ((200,) * 2,) * 2 + ((0,) * 2,))),
+    ):
+        shift = np.append(np.broadcast_to(shift, 2), 0)
+        write_mat(
+            tmp_path / f"{name}.mat",
+            pt3d_68=(px - shift + [1, 1, 0]).T,
+            Pose_Para=np.array([[*p.rotation[0].tolist(), 80, 80, 0, 5e-4]]),
+        )
+        write_image(picture, tmp_path / f"{name}.png")
+    crops = {}
+    for name in ("corner", "middle"):
+        cut, _, _, real = datasets.read_photo(tmp_path / f"{name}.mat")
+        assert real.shape == (128, 128) and real.dtype == bool and cut.shape == (128, 128, 3)
+        crops[name] = real
+    assert crops["middle"].all() and not crops["corner"][0].any() and not crops["corner"][:, 0].any()
+    assert crops["corner"][64, 64] and np.flatnonzero(crops["corner"][64])[0] > 5
 
 
 def test_basel_annotations_are_used_as_they_are(tmp_path):

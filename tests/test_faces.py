@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 from f3a_lite.animation import f3a_animate
-from f3a_lite.clips import prepare_clip
 from f3a_lite.fitting import fit_landmarks, landmark_error
-from f3a_lite.landmarks import detect_faces, place_landmarks, read_image, read_pts
+from f3a_lite.landmarks import detect_faces, place_landmarks, read_pts
 from f3a_lite.morphable import open_model
+from f3a_lite.prepare import prepare_clip
 from f3a_lite.projection import from_pixels
+from f3a_lite.video import read_image
 from conftest import run_command
 
 

@@ -5,22 +5,16 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_command, write_movie
-from f3a_lite import clips
-from f3a_lite.clips import (
-    NOTE,
-    PART,
-    clip_folders,
-    clip_meta,
-    f3a_prepare,
-    load_clip,
-    needs_preparing,
-    prepare_clip,
-    prepare_dataset,
-    prepare_rendered,
-)
-from f3a_lite.clips import sample_pairs, split_frames
+from f3a_lite import clips, prepare
+from f3a_lite.clips import NOTE, PART, clip_meta, load_clip
 from f3a_lite.core import F3AError
-from f3a_lite.landmarks import Track, iter_frames, track_frames, write_image
+from f3a_lite.fitting import FitConfig, fit_landmarks, landmark_error
+from f3a_lite.landmarks import Track, track_frames
+from f3a_lite.morphable import open_model
+from f3a_lite.pairs import sample_pairs, split_frames
+from f3a_lite.prepare import clip_folders, f3a_prepare, prepare_clip, prepare_dataset, prepare_rendered
+from f3a_lite.regressor import load_regressor
+from f3a_lite.video import iter_frames, write_image
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +34,11 @@ def all_bytes(folder):
     return {
         p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))
     }
+
+
+def needs_preparing(video, folder, **wish):
+    "Whether another clip is wanted than the one that is there."
+    return not prepare.is_made_by(folder, prepare.clip_recipe(video, **wish))
 
 
 def one_sentence(capsys):
@@ -229,7 +228,7 @@ def test_commands_leave_no_temporaries(tmp_path, movie):
 KILLED = """
 import os, shutil, sys
 from pathlib import Path
-from f3a_lite import clips
+from f3a_lite import clips, prepare
 rename, rmtree, n = os.rename, shutil.rmtree, [0]
 def step(f):
     def g(*a, **k):
@@ -254,7 +253,7 @@ def test_killed_between_two_steps_one_clip_is_left(tmp_path, clip, step):
     assert r.returncode == 9
     if step == 1:
         assert not (out / "me").exists(), "the kill came between the two renames"
-    clips._sweep(out, ["me"])
+    prepare._sweep(out, ["me"])
     c = load_clip(out / "me")
     assert c.meta["source"] == ("of_the_new_one.mp4" if step == 2 else "woman_laughing.mp4") and len(c) == len(clip)
     assert [p.name for p in out.iterdir()] == ["me"]
@@ -314,7 +313,7 @@ def test_equal_names_get_a_folder_each(tmp_path, shots):
     assert clip_folders([b, a], out) == folders[::-1] and len({out / "x", *folders}) == 3
     assert run_command(f3a_prepare, b, a, out) == 0
     frames = [load_clip(f).meta["sha256"] for f in folders]
-    assert frames == [clips.fingerprint(a), clips.fingerprint(b)] and sorted(out.iterdir()) == sorted(folders)
+    assert frames == [prepare.fingerprint(a), prepare.fingerprint(b)] and sorted(out.iterdir()) == sorted(folders)
     assert clip_folders([a], tmp_path / "new") == [tmp_path / "new" / "x"]
 
 
@@ -390,9 +389,11 @@ def test_each_part_of_the_recipe_counts(tmp_path, movie, shots):
         dict(size=64),
         dict(max_frames=3),
         dict(max_frames=None),
-        dict(params="regressor"),
+        dict(param_source="regressor"),
         dict(landmarks=track),
-        dict(model=other),
+        dict(face_model=other),
+        dict(split=1),
+        dict(split=None),
     ):
         assert needs_preparing(movie, c.path, **{**base, **change}), change
     moved = Track(track.landmarks + 1, track.found, track.detected, track.times)
@@ -402,15 +403,16 @@ def test_each_part_of_the_recipe_counts(tmp_path, movie, shots):
     )
     (tmp_path / "pts").mkdir()
     (tmp_path / "pts" / "000001.pts").write_text("a")
-    one = clips.landmarks_fingerprint(tmp_path / "pts")
+    one = prepare.landmarks_fingerprint(tmp_path / "pts")
     (tmp_path / "pts" / "000001.pts").write_text("b")
-    assert one != clips.landmarks_fingerprint(tmp_path / "pts")
+    assert one != prepare.landmarks_fingerprint(tmp_path / "pts")
     write_movie(movie, shots[::-1])
     assert needs_preparing(movie, c.path, landmarks=track, **base), "the video has changed"
 
 
 @pytest.mark.parametrize(
-    "key", ["format", "sha256", "size", "params", "regressor", "max_frames", "landmarks", "model", "recipe"]
+    "key",
+    "format sha256 size param_source regressor max_frames landmarks face_model split recipe".split(),
 )
 def test_a_meta_that_says_otherwise_is_another_clip(tmp_path, clip, video, key):
     shutil.copytree(clip.path, tmp_path / "c")
@@ -435,12 +437,173 @@ def test_rendered_people_of_other_settings_are_drawn_again(tmp_path):
             change.get("seed", 0),
             change.get("max_frames", 1),
         )
-    clips.prepare_people(1, tmp_path, 2, size=32, fps=8.0, progress=False)
+    prepare.prepare_people(1, tmp_path, 2, size=32, fps=8.0, progress=False)
     slow = load_clip(tmp_path / "person_00000").params.rotation
-    clips.prepare_people(1, tmp_path, 2, size=32, fps=25.0, progress=False)
+    prepare.prepare_people(1, tmp_path, 2, size=32, fps=25.0, progress=False)
     assert not torch.equal(slow, load_clip(tmp_path / "person_00000").params.rotation), (
         "another rate, another motion between two frames"
     )
+
+
+def test_a_clip_that_is_there_is_given_as_it_is(tmp_path, movie, monkeypatch):
+    "Nothing is tracked and no byte is written; another recipe makes it anew; a damaged clip too."
+    c = prepare_clip(movie, tmp_path / "c", size=32, progress=False)
+    before = {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in c.path.iterdir()}
+    track, tracked = prepare.track_frames, []
+    monkeypatch.setattr(prepare, "track_frames", lambda *a: tracked.append(1) or track(*a))
+    again = prepare_clip(movie, c.path, size=32, progress=False)
+    assert not tracked and {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in c.path.iterdir()} == before
+    assert again.meta == c.meta and np.array_equal(again.frames, c.frames)
+    assert prepare_clip(movie, c.path, size=48, progress=False).frames.shape[1] == 48 and len(tracked) == 1
+    (c.path / "frames.npy").write_bytes(b"x")
+    assert len(prepare_clip(movie, c.path, size=48, progress=False)) == 4 and len(tracked) == 2
+
+
+def test_all_frames_are_one_on_the_command_line(tmp_path, movie, capsys):
+    assert run_command(f3a_prepare, movie, tmp_path / "o", "--split", "None", "--size", 32) == 0
+    assert load_clip(tmp_path / "o" / "me").meta["split"] is None
+    assert run_command(f3a_prepare, movie, tmp_path / "o", "--split", "3", "--size", 32) == 0
+    assert load_clip(tmp_path / "o" / "me").meta["split"] == 3
+    assert run_command(f3a_prepare, "--help") == 0
+    text = capsys.readouterr().out
+    names = "dataset workers shard size max-frames landmarks param-source split people bfm threads"
+    assert all(f"--{n}" in text for n in names.split())
+
+
+# Test frames have no say in the fit
+
+
+def moved(clip, frame):
+    "The clip's landmarks, those of one frame elsewhere."
+    points = clip.landmarks.clone()
+    points[frame] += 0.05 * torch.randn(68, 2, generator=torch.Generator().manual_seed(1))
+    return points
+
+
+def unlike(a, b):
+    "Frames whose parameters differ by a single bit."
+    same = torch.ones(len(a), dtype=torch.bool)
+    for name in ("id_coeff", "exp_coeff", "rotation", "translation"):
+        same &= (getattr(a, name) == getattr(b, name)).all(1)
+    return np.flatnonzero(~(same & (a.scale == b.scale)).numpy()).tolist()
+
+
+@pytest.fixture(scope="module")
+def fitted(clip):
+    return prepare.estimate_params("fit", open_model(), clip.landmarks, clip.found, clip.frames, 0)
+
+
+@pytest.mark.parametrize("which", ["random", "block_1", "block_2"])
+def test_a_held_out_frame_has_no_say_in_any_other(clip, fitted, which):
+    frame = int(split_frames(len(clip), found=clip.found)[which][0])
+    after = prepare.estimate_params("fit", open_model(), moved(clip, frame), clip.found, clip.frames, 0)
+    assert unlike(fitted, after) == [frame]
+
+
+def test_a_training_frame_has(clip, fitted):
+    frame = int(split_frames(len(clip), found=clip.found)["train"][3])
+    after = prepare.estimate_params("fit", open_model(), moved(clip, frame), clip.found, clip.frames, 0)
+    assert len(unlike(fitted, after)) == len(clip), "the identity is everybody's"
+
+
+def test_without_a_split_all_frames_are_one(clip, fitted):
+    frame = int(split_frames(len(clip), found=clip.found)["block_1"][0])
+    one = fit_landmarks(open_model(), clip.landmarks, clip.found)
+    assert unlike(one, prepare.estimate_params("fit", open_model(), clip.landmarks, clip.found, clip.frames)) == []
+    after = prepare.estimate_params("fit", open_model(), moved(clip, frame), clip.found, clip.frames)
+    assert len(unlike(one, after)) == len(clip) and unlike(one, fitted)
+    assert clip.meta["split"] == 0 and unlike(clip.params, fitted) == [], "prepare_clip fits by the split"
+
+
+def test_held_out_frames_are_fitted_as_well(clip, fitted):
+    "Each by itself, they lie on their landmarks; nothing ties them to their neighbours."
+    error = landmark_error(open_model(), fitted, clip.landmarks)
+    held = np.concatenate([split_frames(len(clip))[k] for k in ("random", "block_1", "block_2")])
+    assert error[held].max() < 0.04
+    alone = fit_landmarks(
+        open_model(),
+        clip.landmarks[held[:1]],
+        cfg=FitConfig(smooth_exp=0.0, smooth_pose=0.0),
+        identity=fitted.id_coeff[:1],
+    )
+    assert (alone.rotation - fitted.rotation[held[:1]]).abs().max() < 0.02
+
+
+def test_lost_frames_take_the_nearest_training_frame(clip):
+    found = clip.found.copy()
+    found[[2, 22]] = False
+    split = split_frames(len(clip), found=found)
+    p = prepare.fit_clip(open_model(), clip.landmarks, found)
+    for k in (2, 22):
+        nearest = split["train"][np.abs(split["train"] - k).argmin()]
+        assert torch.equal(p.rotation[k], p.rotation[nearest]) and torch.equal(p.exp_coeff[k], p.exp_coeff[nearest])
+    points = clip.landmarks.clone()
+    points[[2, 22]] = 3.0
+    assert unlike(p, prepare.fit_clip(open_model(), points, found)) == []
+
+
+def test_a_clip_without_training_frames_is_fitted_as_a_whole():
+    found = np.zeros(100, bool)
+    found[52:58] = True
+    assert len(split_frames(100, found=found)["train"]) == 0
+    assert (prepare.training_frames(found) == found).all()
+    mine = prepare.training_frames(np.ones(100, bool), 3)
+    assert np.flatnonzero(mine).tolist() == split_frames(100, 3)["train"].tolist()
+    assert prepare.training_frames(np.ones(100, bool), None).all()
+
+
+def test_the_regressor_and_its_tuning_know_the_training_frames_only(clip, monkeypatch):
+    seen = []
+    monkeypatch.setattr(prepare, "finetune", lambda net, x, m, found, progress: seen.append(found) or net)
+    args = open_model(), clip.landmarks, clip.found, clip.frames
+    tuned = prepare.estimate_params("tuned", *args, 0)
+    train = split_frames(len(clip), found=clip.found)["train"]
+    assert np.flatnonzero(seen[0]).tolist() == train.tolist()
+    p = prepare.estimate_params("regressor", *args, 0)
+    assert unlike(p, tuned) == []
+    each = load_regressor().predict(clip.images(range(len(clip)))).id_coeff
+    assert torch.allclose(p.id_coeff[0], each[train].mean(0), atol=1e-4)
+    assert not torch.allclose(p.id_coeff[0], each.mean(0), atol=1e-4)
+
+
+def test_smoothing_falls_with_the_square_of_the_gap(clip):
+    "Two frames far apart are held together by a hundredth of the spring of two that are ten times nearer."
+    two = clip.landmarks[[0, 39]]
+
+    def apart(frames, smooth):
+        p = fit_landmarks(open_model(), two, cfg=FitConfig(smooth_pose=smooth), frames=frames)
+        return float((p.rotation[1] - p.rotation[0]).norm())
+
+    assert apart([0, 1], 10.0) < 0.5 * apart([0, 100], 10.0)
+    same = fit_landmarks(open_model(), two, cfg=FitConfig(smooth_pose=10.0, smooth_exp=0.5), frames=[7, 17])
+    weak = fit_landmarks(open_model(), two, cfg=FitConfig(smooth_pose=0.1, smooth_exp=0.005))
+    assert torch.allclose(same.rotation, weak.rotation, atol=1e-4)
+    for wrong in ([0, 0], [1, 0], [0, 1, 2]):
+        with pytest.raises(F3AError, match="whole numbers that rise"):
+            fit_landmarks(open_model(), two, frames=wrong)
+
+
+# Which pixels are real
+
+
+def test_a_clip_knows_what_its_video_had(clip):
+    "Pixel by pixel, from the crop and the picture."
+    left, top, right, _ = clip.meta["crop"]
+    height, width = clip.meta["picture"]
+    assert (height, width) == (360, 640) and top < 0
+    for size in (128, 40):
+        want = np.zeros((size, size), np.float32)
+        for y in range(size):
+            for x in range(size):
+                row, column = top + (y + 0.5) * (right - left) / size, left + (x + 0.5) * (right - left) / size
+                want[y, x] = 0 <= row <= height and 0 <= column <= width
+        assert clip.valid(size).shape == (1, size, size) and np.array_equal(clip.valid(size)[0].numpy(), want)
+    assert 0.5 < clip.valid().mean() < 0.95 and clip.valid().shape[-1] == 128
+
+
+def test_rendered_pictures_have_nothing_outside(tmp_path):
+    c = prepare_rendered(1, tmp_path / "c", frames=2, size=32)
+    assert c.valid().all() and c.valid(50).shape == (1, 50, 50) and c.valid(50).all()
 
 
 # Nothing is left of what came to nothing
@@ -471,7 +634,7 @@ def test_an_empty_folder_that_was_there_stays(tmp_path):
 
 def test_blocks_are_the_stretches_that_the_lesson_names():
     s = split_frames(200, seed=3)
-    assert s["blocks"].tolist() == [*range(100, 120), *range(180, 200)]
+    assert s["block_1"].tolist() == [*range(100, 120)] and s["block_2"].tolist() == [*range(180, 200)]
     assert len(s["random"]) == 16 and len(s["train"]) == 144, "a tenth of the other 160"
     assert sorted(np.concatenate(list(s.values())).tolist()) == list(range(200)), "every frame once"
     again, other = split_frames(200, seed=3), split_frames(200, seed=4)
@@ -484,14 +647,15 @@ def test_blocks_are_the_stretches_that_the_lesson_names():
 
 
 def test_short_clips_have_no_blocks_and_lost_frames_take_no_part():
-    assert len(split_frames(19)["blocks"]) == 0 and len(split_frames(20)["blocks"]) == 4
+    assert [len(split_frames(19)[f"block_{k}"]) for k in (1, 2)] == [0, 0]
+    assert [len(split_frames(20)[f"block_{k}"]) for k in (1, 2)] == [2, 2]
     found = np.ones(100, bool)
     found[[3, 55, 99]] = False
     s = split_frames(100, found=found)
     assert sorted(np.concatenate(list(s.values())).tolist()) == np.flatnonzero(found).tolist()
 
 
-@pytest.mark.parametrize("which", ["train", "random", "blocks"])
+@pytest.mark.parametrize("which", ["train", "random", "block_1", "block_2"])
 def test_pairs_take_sources_from_training_and_targets_from_where_it_is_said(which):
     splits = [split_frames(60, seed=1), split_frames(240, seed=2)]
     p = sample_pairs(splits, which, 4000, seed=5)
@@ -513,7 +677,7 @@ def test_pairs_take_sources_from_training_and_targets_from_where_it_is_said(whic
 
 def test_pairs_need_two_frames():
     with pytest.raises(F3AError, match="too short"):
-        sample_pairs([split_frames(8)], "blocks", 3)
+        sample_pairs([split_frames(8)], "block_1", 3)
     one = dict(train=np.array([4]), random=np.array([7]), blocks=np.array([], int))
     with pytest.raises(F3AError, match="fewer than two"):
         sample_pairs([one], "train", 3)

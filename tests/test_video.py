@@ -6,34 +6,29 @@ import pytest
 import torch
 from PIL import Image
 from conftest import run_command, write_movie
-from f3a_lite.animation import f3a_animate, write_video
-from f3a_lite.clips import f3a_prepare, load_clip, prepare_clip
+from f3a_lite.animation import f3a_animate
+from f3a_lite.clips import load_clip
 from f3a_lite.core import F3AError
+from f3a_lite.prepare import f3a_prepare, prepare_clip
+from f3a_lite.video import write_video
 from f3a_lite import landmarks
 from f3a_lite.landmarks import (
+    Crop,
     Track,
     Tracker,
     crop_square,
     detect_faces,
     eye_opening,
     face_embedding,
-    frame_files,
     head_crop,
-    iter_frames,
     laplacian_variance,
-)
-from f3a_lite.landmarks import (
     mouth_opening,
-    open_media,
     place_landmarks,
-    read_image,
     resize_square,
     to_crop,
     track_frames,
-    upright,
-    video_info,
-    write_image,
 )
+from f3a_lite.video import frame_files, iter_frames, open_media, read_image, upright, video_info, write_image
 
 
 @pytest.fixture(scope="session")
@@ -322,11 +317,11 @@ def test_a_name_like_an_address_is_a_file(tmp_path, video, shots, monkeypatch):
 
 def test_sound_is_taken_from_no_list(beside, video, shots, monkeypatch):
     "Even where the list was taken for a video that has sound."
-    from f3a_lite import animation
+    from f3a_lite import video as module
 
     shutil.copy(video, beside / "secret.mp4")
     (beside / "concat.mp4").write_text(LISTS["concat.mp4"])
-    monkeypatch.setattr(animation, "video_info", lambda p: landmarks.VideoInfo(p, 25.0, 8, 8, 1, True))
+    monkeypatch.setattr(module, "video_info", lambda p: module.VideoInfo(p, 25.0, 8, 8, 1, True))
     with pytest.raises(F3AError, match="not a video"):
         write_video(shots[:2], beside / "out.mp4", audio_from=beside / "concat.mp4")
     assert not (beside / "out.mp4").exists()
@@ -434,6 +429,60 @@ def test_a_crop_over_the_edge_repeats_it():
         [10, 11, 11, 11],
     ]
     assert crop_square(im, (1, 0, 3, 2)).tolist() == [[1, 2], [5, 6]]
+
+
+# The crop as a whole
+
+
+@pytest.mark.parametrize("left,top", [(10, 20), (-9, -5), (28, 28), (-10, 12)])
+def test_a_crop_takes_points_where_it_takes_pixels(left, top):
+    "The centre of a bright spot, cut and resized; and the way back."
+    y, x = np.mgrid[:90, :100]
+    spot = 255 * np.exp(-((x - 40) ** 2 + (y - 40) ** 2) / 32)
+    crop = Crop(left, top, side=64, height=90, width=100, size=32)
+    small = crop.cut(np.repeat(spot[..., None], 3, -1).round().astype(np.uint8))[..., 0].astype(float)
+    y, x = np.mgrid[:32, :32]
+    seen = np.array([(x * small).sum(), (y * small).sum()]) / small.sum()  # centre of mass, pixels
+    plane = [(seen[0] + 0.5) / 16 - 1, 1 - (seen[1] + 0.5) / 16]
+    assert np.allclose(crop.to_plane([40.0, 40.0]), plane, atol=0.01)
+    assert np.allclose(crop.to_picture(crop.to_plane([[40.0, 40.0]])), [[40, 40]], atol=1e-4)
+    assert crop.box == (left, top, left + 64, top + 64)
+
+
+def test_what_the_picture_has_is_cut_as_it_is():
+    "The real pixels equal those of Pillow's own crop and resize; the others are no streaks."
+    rng = np.random.default_rng(0)
+    im = rng.integers(0, 256, (120, 200, 3), dtype=np.uint8)
+    inside = Crop(30, 10, side=96, height=120, width=200, size=48)
+    want = Image.fromarray(im).crop(inside.box).resize((48, 48), Image.LANCZOS)
+    assert np.array_equal(inside.cut(im), np.asarray(want)) and inside.valid().all()
+    over = Crop(-24, 72, side=96, height=120, width=200, size=48)
+    real = over.valid()[0].numpy() > 0
+    assert real[:24, 12:].all() and not real[24:].any() and not real[:, :12].any()
+    cut = over.cut(im).astype(float)
+    want = np.asarray(Image.fromarray(im).crop((0, 72, 72, 120)).resize((36, 24), Image.LANCZOS)).astype(float)
+    assert np.abs(cut[2:20, 16:46] - want[2:20, 4:34]).max() <= 1, "away from the border: nothing of it shines through"
+    assert cut[40:, 16:].std((0, 1)).max() < 0.3 * want.std(), "far from the border all is one soft colour"
+    assert np.abs(cut[40:, 16:].mean() - want.mean()) < 20
+
+
+def test_soft_fill_continues_the_border():
+    "A ramp goes on without a step; a picture without real pixels stays."
+    ramp = np.repeat(np.linspace(0, 255, 64).round().astype(np.uint8)[:, None, None], 64, 1).repeat(3, 2)
+    valid = np.zeros((64, 64), bool)
+    valid[:40] = True
+    filled = landmarks.soft_fill(ramp, valid)
+    assert np.array_equal(filled[:40], ramp[:40])
+    assert np.abs(np.diff(filled[38:, 5, 0].astype(int))).max() <= 8
+    assert filled[63, 5, 0] < 150 and np.ptp(filled[63].astype(int)) <= 1, "the mirror image, not the last row"
+    assert landmarks.soft_fill(ramp, valid & False) is ramp
+
+
+def test_a_crop_around_landmarks_is_the_head_crop():
+    points = face_at(300, 200)
+    crop = Crop.around(points, (360, 640, 3), size=64)
+    assert crop.box == head_crop(points) and (crop.height, crop.width, crop.size) == (360, 640, 64)
+    assert crop.valid().shape == (1, 64, 64) and crop.valid(9).shape == (1, 9, 9)
 
 
 def test_shrinking_averages():
@@ -582,7 +631,7 @@ def test_a_face_found_again_is_followed_anew(stage):
 
 
 def test_a_face_too_small_is_refused():
-    from f3a_lite.clips import check_face_size
+    from f3a_lite.prepare import check_face_size
 
     marks = np.zeros((3, 68, 2))
     ok = np.ones(3, bool)
