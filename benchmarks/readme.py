@@ -34,16 +34,17 @@ def render(notebook) -> str:
 def write_readme():
     "Execute index.ipynb in place, and write README.md."
     notebook = run_index()
+    with atomic_path(ROOT / "README.md") as tmp:
+        tmp.write_text(render(notebook), encoding="utf-8")
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.execution_count = None
             for output in cell.outputs:
-                output.pop("execution_count", None)
+                if "execution_count" in output:
+                    output.execution_count = None
     with atomic_path(INDEX) as tmp:
         nbformat.write(notebook, str(tmp))
-    with atomic_path(ROOT / "README.md") as tmp:
-        tmp.write_text(render(notebook), encoding="utf-8")
 
 
 if __name__ == "__main__":
