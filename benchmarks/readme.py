@@ -17,7 +17,9 @@ INDEX = ROOT / "nbs" / "index.ipynb"
 def run_index():
     "The notebook with outputs from today's results."
     notebook = nbformat.read(INDEX, 4)
+    metadata = dict(notebook.metadata)
     NotebookClient(notebook, kernel_name="python3", resources=dict(metadata=dict(path=str(INDEX.parent)))).execute()
+    notebook.metadata = nbformat.from_dict(metadata)  # without the kernel's own remarks
     return notebook
 
 
