@@ -167,6 +167,8 @@ def show_figure(
         text += f" ± {value['sd'] * factor:.{digits}f}"
     if percent:
         text += " %"
+    if value.get("low") is not None:
+        text += f" ({value['low'] * factor:.{digits}f} to {value['high'] * factor:.{digits}f})"
     if value.get("undefined"):
         text += f" ({value['undefined']} of {value['n'] + value['undefined']} undefined)"
     return text
