@@ -1,50 +1,60 @@
-"""Collect trainings into one list with their commands: results/attempts.json.
+"""Measure trainings that were tried, beside each other: results/attempts.json.
 
 python benchmarks/attempts.py WEIGHTS...
-WEIGHTS are files written by f3a_train; figures and commands come from their headers, the test without motion is done here.
+WEIGHTS are files written by f3a_train, whose headers hold their commands. Earlier attempts in the results file stay.
 """
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
-import torch
-from f3a_lite.animation import BUNDLED_FRAME, animate, face_of_clip
-from f3a_lite.clips import load_clip, needs_preparing, prepare_clip, split_frames
-from f3a_lite.core import data_path, run_info, save_json, set_threads
-from f3a_lite.generator import load_generator
-from f3a_lite.metrics import liveliness
-from f3a_lite.training import still_psnr
+import time
+from tyro.conf import Positional
+from f3a_lite.core import F3AError, friendly_errors, parse_options, set_threads
+from f3a_lite.evaluation import evaluate, still_psnr
+from f3a_lite.pairs import split_clips
+from f3a_lite.prepare import bundled_clip
+from f3a_lite.results import Record, load_records, run_info, save_records
+from f3a_lite.systems import load_system
+from figures import measure_liveliness, training_of
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "results" / "attempts.json"
+
+
+@dataclass
+class Options:
+    "Measure weights on the bundled clip, and add them to the list of attempts."
+
+    weights: Positional[tuple[Path, ...]] = ()  # files written by f3a_train
+    out: Path = RESULT  # where the records go
+
+
+def main(argv=None):
+    "Add the records of some weights to the list."
+    with friendly_errors():
+        options = parse_options("attempts.py", Options, argv)
+        if not options.weights:
+            raise F3AError("No weights are named: give files that f3a_train wrote.")
+        set_threads()
+        records = load_records(options.out) if options.out.exists() else []
+        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        split = split_clips([clip])[0]
+        for path in options.weights:
+            start, system = time.time(), load_system(path)
+            earlier = [r.setting["attempt"] for r in records if r.name == system.title]
+            setting = dict(attempt=max(earlier, default=0) + 1, size=128, protocol="second")
+            made = [r for r in evaluate(system, [clip], [split]) if r.name == system.title and "split" in r.setting]
+            lively = measure_liveliness({system.title: system}, clip, split)
+            for record in made:
+                record.figures.update(lively[system.title, record.setting["split"]])
+            made.append(Record(system.title, dict(split="no motion"), dict(psnr=still_psnr(system, clip))))
+            info = run_info(f"python benchmarks/attempts.py {path}", 0, start, training=training_of(system))
+            for record in made:
+                record.setting.update(setting)
+                record.info = info
+            records += made
+            print(system.title, {r.setting["split"]: round(r.mean("psnr"), 2) for r in made}, flush=True)
+        save_records(records, options.out)
+
 
 if __name__ == "__main__":
-    set_threads()
-    folder, video = ROOT / "runs" / "clips" / "woman_laughing", data_path("woman_laughing.mp4")
-    clip = prepare_clip(video, folder) if needs_preparing(video, folder) else load_clip(folder)
-    rows = []
-    split = split_frames(len(clip), found=clip.found)["blocks"]
-    face, real = face_of_clip(clip, BUNDLED_FRAME), clip.images(split)
-    for f in sys.argv[1:]:
-        g = load_generator(f)
-        rows.append(
-            dict(
-                name=g.cfg.name,
-                flow_norm=g.cfg.flow_norm,
-                still=dict(psnr=still_psnr(g, clip)),
-                liveliness_blocks=liveliness(animate(g, face, clip.params[torch.as_tensor(split)])["output"], real),
-                **{
-                    k: g.info[k]
-                    for k in ("results", "command", "seed", "commit", "machine", "seconds", "steps", "date")
-                },
-            )
-        )
-        print(
-            rows[-1]["name"],
-            rows[-1]["still"],
-            rows[-1]["liveliness_blocks"],
-            rows[-1]["results"]["random"]["model"]["psnr"],
-            flush=True,
-        )
-    save_json(
-        dict(attempts=rows, info=run_info("python benchmarks/attempts.py " + " ".join(sys.argv[1:]), 0)),
-        ROOT / "results" / "attempts.json",
-    )
+    main()

@@ -1,111 +1,164 @@
-"""Regenerate the README's pictures and numbers from the bundled weights: results/bundled.json, nbs/images/*, index.ipynb, README.md.
+"""The README's pictures and figures from the bundled weights: results/bundled.json, nbs/images/*, README.md.
 
 make figures
+The protocol: parameters from a fit that saw no test frame; targets are random held-out frames and each held-out block;
+sources are training frames; pixels beyond the photo do not count; every figure has its spread.
 """
 
-import argparse, re, shutil, subprocess, sys, time
+from dataclasses import dataclass
 from pathlib import Path
+import shutil
+import time
 import numpy as np
 import torch
-from f3a_lite.animation import BUNDLED, BUNDLED_FRAME, animate, face_of_clip
-from f3a_lite.clips import load_clip, needs_preparing, prepare_clip, split_frames
-from f3a_lite.core import data_path, run_info, save_json, seed_everything, set_threads, sha256, tile_images
+from f3a_lite.animation import BUNDLED, BUNDLED_FRAME
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, sha256, tile_images
 from f3a_lite.demo import run_demo
-from f3a_lite.generator import load_generator
-from f3a_lite.landmarks import write_image
+from f3a_lite.evaluation import evaluate, print_results, warp_pairs
 from f3a_lite.metrics import liveliness, psnr
-from f3a_lite.training import evaluate, make_batch, run_generator
+from f3a_lite.morphable import open_model
+from f3a_lite.pairs import HELD_OUT, make_batch, split_clips
+from f3a_lite.prepare import bundled_clip
+from f3a_lite.results import figure, find_record, load_records, run_info, save_records
+from f3a_lite.systems import load_system
+from f3a_lite.video import write_image
+from readme import write_readme
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "results" / "bundled.json"
+BASELINES = ("copying", "warping only")
+LIVELY = ("eyes", "mouth", "sharpness", "tracked")  # what `liveliness` answers
+TRAINING = ("command", "seed", "commit", "machine", "threads", "seconds", "steps", "date")  # facts of a training
 
 
-def worst_frames(G, clip, split, n=6):
-    "Rows: target, warp only, each generator; the frames of the blocks on which the generators do worst."
-    pairs = np.array([(0, BUNDLED_FRAME, j) for j in split["blocks"]])
-    made = {}
+@dataclass
+class Options:
+    "Measure the bundled weights on the bundled clip; write figures, pictures and README."
+
+    pairs: int = 48  # pairs a sample
+    samples: int = 5  # samples a split
+    sources: int = 3  # source frames that liveliness is measured from
+    seed: int = 123  # of pairs and sources
+    out: Path = RESULT  # where the records go
+    film: bool = True  # also make the pictures, the demo's film and the README
+
+
+def training_of(system) -> dict:
+    "What made a system's weights, as their header says."
+    return {name: system.info.get(name) for name in TRAINING}
+
+
+def images_of(systems, clip, source, frames) -> dict:  # name → (n,3,H,W), with the targets and the warped source
+    "What warping and each system make of one source frame and the motion of other frames."
+    face_model, made = open_model(), {}
+    pairs = np.array([(0, source, j) for j in frames])
+    size = clip.frames.shape[1]
     for part in np.array_split(pairs, max(1, len(pairs) // 8)):
-        b = make_batch([clip], part)
-        with torch.no_grad():
-            out = {
-                "target": b["target"],
-                "warp": b["warped"],
-                **{k: run_generator(g, b)["image"] for k, g in G.items()},
-            }
-        for k, v in out.items():
-            made.setdefault(k, []).append(v)
-    made = {k: torch.cat(v) for k, v in made.items()}
-    score = torch.stack([psnr(made[k], made["target"]) for k in G]).mean(0)
-    order, take = score.argsort().tolist(), []
-    for i in order:  # the worst, but not six neighbours of one moment
-        if all(abs(i - j) > 4 for j in take):
-            take.append(i)
+        rows = {"warping only": warp_pairs([clip], part, size, face_model)}
+        for name, system in systems.items():
+            batch = make_batch([clip], part, size, system.condition, face_model, system.cfg.anchor)
+            rows.setdefault("target", batch["target"])
+            with torch.no_grad():
+                rows[name] = system(batch["source"], batch["condition"])["image"]
+        for name, pictures in rows.items():
+            made.setdefault(name, []).append(pictures)
+    return {name: torch.cat(parts) for name, parts in made.items()}
+
+
+def lively_figures(fake, real) -> dict:
+    "What `liveliness` answers; not-a-number where nothing can be measured."
+    try:
+        answer = liveliness(fake, real)
+    except F3AError:
+        answer = {}
+    return {name: np.nan if answer.get(name) is None else answer[name] for name in LIVELY}
+
+
+def measure_liveliness(systems, clip, split, sources=(BUNDLED_FRAME,)) -> dict:  # (name, split) → figures
+    "Do eyes and mouth follow, split by split? A sample is a source frame."
+    answers = {}
+    for source in sources:
+        for which in HELD_OUT:
+            made = images_of(systems, clip, source, split[which])
+            real = made.pop("target")
+            for name, fake in made.items():
+                answers.setdefault((name, which), []).append(lively_figures(fake, real))
+    return {key: {n: figure([r[n] for r in rows]) for n in LIVELY} for key, rows in answers.items()}
+
+
+def measure(systems, clip, split, options) -> list:  # Records
+    "Copying, warping and each system on every split and at every distance."
+    records = []
+    for name, system in systems.items():
+        made = evaluate(
+            system, [clip], [split], options.pairs, options.samples, seed=options.seed, shuffle=True, progress=True
+        )
+        for record in made:
+            if record.name == name and "split" in record.setting:
+                exchanged = find_record(made, "shuffled", split=record.setting["split"])
+                record.figures["shuffled"] = exchanged.mean("mae") / record.mean("mae")
+        known = BASELINES if records else ()
+        records += [r for r in made if r.name != "shuffled" and r.name not in known]
+    rng = np.random.default_rng(options.seed)
+    sources = [BUNDLED_FRAME, *rng.choice(split["train"], options.sources - 1, replace=False).tolist()]
+    for (name, which), figures in measure_liveliness(systems, clip, split, sources).items():
+        find_record(records, name, split=which).figures.update(figures)
+    return records
+
+
+def worst_frames(systems, clip, split, n=6):
+    "Rows: target, warping, each system; the frames of both blocks on which the systems do worst."
+    frames = np.concatenate([split[which] for which in HELD_OUT if which.startswith("block")])
+    made = images_of(systems, clip, BUNDLED_FRAME, frames)
+    score = torch.stack([psnr(made[name], made["target"]) for name in systems]).mean(0)
+    take = []
+    for k in score.argsort().tolist():
+        if all(abs(frames[k] - frames[j]) > 4 for j in take):  # not six neighbours of one moment
+            take.append(k)
         if len(take) == n:
             break
-    return tile_images([made[k][i] for k in made for i in take], ncols=len(take))
+    names = ["target", "warping only", *systems]
+    return tile_images([made[name][k] for name in names for k in take], ncols=len(take))
 
 
-def write_readme():
-    "Execute index.ipynb and turn it into README.md; pictures are linked where they lie."
-    run = lambda *a: subprocess.run([sys.executable, "-m", "nbconvert", *a], check=True, cwd=ROOT / "nbs")
-    run("--to", "notebook", "--execute", "--inplace", "--log-level=ERROR", "index.ipynb")
-    run("--to", "markdown", "--no-input", "--log-level=ERROR", "--output", "../README.md", "index.ipynb")
-    readme = ROOT / "README.md"
-    s = readme.read_text(encoding="utf-8")
-    s = re.sub(r"\]\(images/", "](nbs/images/", s)
-    s = re.sub(r"\]\(([0-9]\w+\.ipynb)", r"](nbs/\1", s)
-    s = re.sub(r'src="images/', 'src="nbs/images/', s)
-    readme.write_text(re.sub(r"\n{3,}", "\n\n", s).strip() + "\n", encoding="utf-8")
+def main(argv=None):
+    "Measure, draw, and write the README."
+    with friendly_errors():
+        options = parse_options("figures.py", Options, argv)
+        set_threads()
+        start = time.time()
+        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        split = split_clips([clip])[0]
+        if BUNDLED_FRAME not in split["train"]:
+            raise F3AError(
+                f"Frame {BUNDLED_FRAME} of the bundled clip is held out: the source must be a training frame."
+            )
+        files, systems = {}, {}
+        for file in reversed(BUNDLED):
+            system = load_system(data_path(file))
+            files[system.title], systems[system.title] = file, system
+        records = measure(systems, clip, split, options)
+        video = "woman_laughing.mp4"
+        info = run_info("make figures", options.seed, start, clip=video, clip_sha256=sha256(data_path(video)))
+        for record in records:
+            record.setting["protocol"] = "second"
+            record.info = dict(info)
+            if record.name in systems:
+                file = files[record.name]
+                own = dict(weights=file, sha256=sha256(data_path(file)), training=training_of(systems[record.name]))
+                record.info.update(own)
+        print_results(records)
+        old = [r for r in load_records(RESULT) if r.setting.get("protocol") == "first"] if RESULT.exists() else []
+        save_records(old + records, options.out)
+        if not options.film:
+            return
+        images = ROOT / "nbs" / "images"
+        write_image(worst_frames(systems, clip, split), images / "worst_frames.png")
+        run_demo(ROOT / "out")
+        for name in ("demo.gif", "demo.png"):
+            shutil.copy(ROOT / "out" / name, images / name)
+        write_readme()
 
 
 if __name__ == "__main__":
-    ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("--readme", action="store_true", help="only the README, from stored numbers")
-    ap.add_argument("--pairs", type=int, default=200)
-    args = ap.parse_args()
-    if args.readme:
-        write_readme()
-        raise SystemExit
-    set_threads()
-    seed_everything(0)
-    t0 = time.time()
-    video, folder = data_path("woman_laughing.mp4"), ROOT / "out" / "clips" / "woman_laughing"
-    clip = prepare_clip(video, folder) if needs_preparing(video, folder) else load_clip(folder)
-    split = split_frames(len(clip), found=clip.found)
-    face = face_of_clip(clip, BUNDLED_FRAME)
-    G = {g.cfg.name: g for g in (load_generator(data_path(f)) for f in reversed(BUNDLED))}
-    files = {load_generator(data_path(f)).cfg.name: f for f in BUNDLED}
-    weights = {}
-    real = {w: clip.images(split[w]) for w in ("random", "blocks")}
-    targets = {w: clip.params[torch.as_tensor(split[w])] for w in real}
-    for name, g in G.items():
-        res = evaluate(g, [clip], [split], n=args.pairs, shuffle=True)
-        live = {w: liveliness(animate(g, face, targets[w])["output"], real[w]) for w in real}
-        weights[name] = dict(
-            file=files[name],
-            sha256=sha256(data_path(files[name])),
-            **{k: g.info[k] for k in ("command", "seed", "commit", "machine", "threads", "seconds", "steps", "date")},
-            results=res,
-            liveliness=live,
-        )
-        print(name, {w: {k: round(v, 3) for k, v in live[w].items()} for w in live}, flush=True)
-    warp_live = {w: liveliness(animate(None, face, targets[w])["output"], real[w]) for w in real}
-    save_json(
-        dict(
-            weights=weights, warp_liveliness=warp_live, clip_sha256=sha256(video), info=run_info("make figures", 0, t0)
-        ),
-        ROOT / "results" / "bundled.json",
-    )
-    for name, w in weights.items():
-        save_json(
-            dict(
-                name=name,
-                results=w["results"],
-                info={k: w[k] for k in ("command", "seed", "commit", "machine", "threads", "seconds", "steps", "date")},
-            ),
-            ROOT / "results" / f"train_{Path(w['file']).stem}.json",
-        )
-    write_image(worst_frames(G, clip, split), ROOT / "nbs" / "images" / "worst_frames.png")
-    run_demo(ROOT / "out")
-    for n in ("demo.gif", "demo.png"):
-        shutil.copy(ROOT / "out" / n, ROOT / "nbs" / "images" / n)
-    write_readme()
+    main()

@@ -1,22 +1,42 @@
-"Make data_samples/still_example.safetensors: one frame of the bundled clip with its landmarks and fitted parameters."
+"""Make data_samples/still_example.safetensors: one frame of the bundled clip with its landmarks and fitted parameters.
 
+python benchmarks/make_samples.py
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
-import torch
 from safetensors.torch import save_file
-from f3a_lite.clips import load_clip, needs_preparing, prepare_clip
-from f3a_lite.core import atomic_path, data_path
+import torch
+from f3a_lite.core import atomic_path, data_path, friendly_errors, parse_options
 from f3a_lite.morphable import PARAM_NAMES
+from f3a_lite.prepare import bundled_clip
 
-FRAME = 240  # facing the camera, mouth closed, eyes open
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Options:
+    "Write one frame of the bundled clip."
+
+    frame: int = 240  # facing the camera, mouth closed, eyes open
+    out: Path = data_path() / "still_example.safetensors"  # where it goes
+
+
+def main(argv=None):
+    "Write the file."
+    with friendly_errors():
+        options = parse_options("make_samples.py", Options, argv)
+        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        params = clip.params[options.frame]
+        tensors = {name: getattr(params, name).contiguous() for name in PARAM_NAMES}
+        tensors["frame"] = torch.from_numpy(np.array(clip.frames[options.frame]))
+        tensors["landmarks"] = clip.landmarks[options.frame : options.frame + 1].contiguous()
+        facts = dict(source="woman_laughing.mp4", frame=str(options.frame))
+        with atomic_path(options.out) as tmp:
+            save_file(tensors, tmp, metadata=facts)
+        print("wrote", options.out)
+
 
 if __name__ == "__main__":
-    video, folder = data_path("woman_laughing.mp4"), Path("runs/clips/woman_laughing")
-    clip = prepare_clip(video, folder) if needs_preparing(video, folder) else load_clip(folder)
-    p = clip.params[FRAME]
-    t = {n: getattr(p, n).contiguous() for n in PARAM_NAMES}
-    t["frame"] = torch.from_numpy(np.array(clip.frames[FRAME]))
-    t["landmarks"] = clip.landmarks[FRAME : FRAME + 1].contiguous()
-    with atomic_path(data_path() / "still_example.safetensors") as tmp:
-        save_file(t, tmp, metadata=dict(source=video.name, frame=str(FRAME)))
-    print("wrote", data_path("still_example.safetensors"))
+    main()

@@ -1,58 +1,56 @@
 """Which parameters drive the better animation, the fit's or the regressor's? results/params.json.
 
-python benchmarks/params.py [--steps 300]
-The bundled clip is prepared once with each; each warps the photo, and drives the same short training of T_warp at 64x64.
+python benchmarks/params.py [--steps 200] [--seeds 0 1 2]
+The bundled clip is prepared with each; each warps the photo, and drives the same short trainings of T_warp at 64x64.
 """
 
-import argparse, time
+from dataclasses import dataclass
 from pathlib import Path
-import torch
-from f3a_lite.clips import PARAM_SOURCES, load_clip, needs_preparing, prepare_clip, split_frames
-from f3a_lite.core import data_path, run_info, save_json, set_threads
-from f3a_lite.generator import GeneratorConfig
-from f3a_lite.training import TrainConfig, Trainer, evaluate
+import time
+from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads
+from f3a_lite.prepare import PARAM_SOURCES, prepare_clip
+from f3a_lite.results import load_records, run_info, save_records
+from f3a_lite.training import TrainConfig
+from short_trainings import over_seeds
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "results" / "params.json"
+
+
+@dataclass
+class Options:
+    "Train T_warp on the bundled clip with parameters from each source."
+
+    steps: int = 200  # of each training
+    seeds: tuple[int, ...] = (0, 1, 2)  # one training each
+    out: Path = RESULT  # where the records go
+
+
+def main(argv=None):
+    "Write the records; those of the first protocol are kept."
+    with friendly_errors():
+        options = parse_options("params.py", Options, argv)
+        set_threads()
+        start = time.time()
+        records = []
+        for source in PARAM_SOURCES:
+            folder = ROOT / "runs" / "params" / source
+            clip = prepare_clip(data_path("woman_laughing.mp4"), folder, param_source=source)
+            config = TrainConfig.lite(
+                "t_warp", size=64, steps=options.steps, batch=16, low_share=0.0, adv_share=0.0, ema=0.99
+            )
+            made = over_seeds(config, [clip], options.seeds, dict(param_source=source))
+            for record in made:
+                record.figures["fit_error"] = clip.meta["fit_error"]
+            records += made
+        seeds = " ".join(str(s) for s in options.seeds)
+        command = f"python benchmarks/params.py --steps {options.steps} --seeds {seeds}"
+        info = run_info(command, list(options.seeds), start)
+        for record in records:
+            record.info = info
+        old = [r for r in load_records(RESULT) if r.setting.get("protocol") == "first"] if RESULT.exists() else []
+        save_records(old + records, options.out)
+
 
 if __name__ == "__main__":
-    ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("--steps", type=int, default=300)
-    args = ap.parse_args()
-    set_threads()
-    rows, t0 = {}, time.time()
-    for source in PARAM_SOURCES:
-        folder = ROOT / "runs" / "params" / source
-        video = data_path("woman_laughing.mp4")
-        clip = (
-            prepare_clip(video, folder, params=source)
-            if needs_preparing(video, folder, params=source)
-            else load_clip(folder)
-        )
-        split = split_frames(len(clip), found=clip.found)
-        t = Trainer(
-            TrainConfig(
-                generator=GeneratorConfig(warp=True),
-                size=64,
-                steps=args.steps,
-                batch=16,
-                low_share=0.0,
-                adv_share=0.0,
-                ema=0.99,
-            ),
-            [clip],
-            [split],
-            torch.device("cpu"),
-        )
-        for _ in range(args.steps):
-            t.step()
-        res = evaluate(t.averaged(), [clip], [split], n=200, size=64)
-        rows[source] = dict(
-            steps=args.steps,
-            fit_error=clip.meta["fit_error"],
-            **{m: {w: round(res[w][m]["psnr"], 3) for w in res} for m in ("warp", "model")},
-        )
-        print(source, rows[source], flush=True)
-    save_json(
-        dict(sources=rows, info=run_info(f"python benchmarks/params.py --steps {args.steps}", 0, t0)),
-        ROOT / "results" / "params.json",
-    )
+    main()

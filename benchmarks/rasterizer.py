@@ -1,14 +1,29 @@
-"""Maps a second at 128x128, batch 64: the compiled and the torch z-buffer beside Open3D's ray caster.
+"""Milliseconds a map at 128x128: compiled and torch z-buffer beside Open3D's ray caster: results/rasterizer.json.
 
 python benchmarks/rasterizer.py
 """
 
-import argparse, time
-import numba, numpy as np, torch
-from f3a_lite.core import run_info, save_json
+from dataclasses import dataclass
+from pathlib import Path
+import time
+import numba
+import numpy as np
+import torch
+from f3a_lite.core import friendly_errors, parse_options
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.rasterizer import interpolate, rasterize_map, rasterize_torch
+from f3a_lite.results import Record, run_info, save_records
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Options:
+    "Time the rasterisers on the bundled face, and on a mesh of the Basel model's size."
+
+    batch: int = 64  # faces at a time
+    out: Path = ROOT / "results" / "rasterizer.json"  # where the records go
 
 
 def basel_sized(n=231, m=230):
@@ -55,51 +70,70 @@ def best(f, repeat=7):
     return min(times)
 
 
-if __name__ == "__main__":
-    ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("--out", default="results/rasterizer.json")
-    args = ap.parse_args()
-    t0, rows, B, g = time.time(), [], 64, torch.Generator().manual_seed(0)
-    model = open_model()
-    p = FaceParams.neutral(B, model.K, model.L).replace(
-        id_coeff=torch.randn(B, model.K, generator=g), rotation=0.3 * torch.randn(B, 3, generator=g)
+def meshes(batch) -> dict:  # name → vertices (B,N,3) in pixels, triangles (T,3)
+    "The bundled face in different people and poses, and a closed mesh of the Basel model's size."
+    face_model, g = open_model(), torch.Generator().manual_seed(0)
+    params = FaceParams.neutral(batch, face_model.K, face_model.L).replace(
+        id_coeff=torch.randn(batch, face_model.K, generator=g), rotation=0.3 * torch.randn(batch, 3, generator=g)
     )
-    meshes = {"open face": (to_pixels(pose(model, p), 128, 128).numpy(), model.triangles.numpy())}
-    v, t = basel_sized()
-    meshes["Basel size"] = (np.repeat(v[None], B, 0), t)
-    for name, (V, T) in meshes.items():
-        A, T32 = np.random.default_rng(0).random(V.shape, np.float32), T.astype(np.uint32)
-        for threads in [n for n in (1, 2) if n <= numba.config.NUMBA_NUM_THREADS]:
-            numba.set_num_threads(threads)
-            torch.set_num_threads(threads)
-            for label, f in {
-                "compiled, culled": lambda: rasterize_map(V, T32, A, 128, 128, True),
-                "compiled, both sides": lambda: rasterize_map(V, T32, A, 128, 128, False),
-            }.items():
-                rows.append(dict(mesh=name, method=label, threads=threads, ms=best(f) / B * 1e3))
-            n = 8
-            vt, tt, at = torch.from_numpy(V[:n]), torch.from_numpy(T), torch.from_numpy(A[:n])
-            rows.append(
-                dict(
-                    mesh=name,
-                    method="plain torch",
-                    threads=threads,
-                    ms=best(lambda: interpolate(*rasterize_torch(vt, tt, 128, 128, True), tt, at), 2) / n * 1e3,
-                )
-            )
-        try:
-            rows.append(
-                dict(
-                    mesh=name,
-                    method="Open3D ray caster",
-                    threads=numba.config.NUMBA_NUM_THREADS,
-                    ms=best(lambda: open3d_map(V[0], T, A[0])) * 1e3,
-                )
-            )
-        except ImportError as e:
-            print("Open3D is left out:", e)
-    for r in rows:
-        print(
-            f"{r['mesh']:<11} {r['method']:<22} {r['threads']} thread(s) {r['ms']:9.3f} ms a map, {1e3 / r['ms']:8.0f} maps/s"
-        )
-    save_json(dict(rows=rows, info=run_info("python benchmarks/rasterizer.py", 0, t0)), args.out)
+    vertices = to_pixels(pose(face_model, params), 128, 128).numpy()
+    large, triangles = basel_sized()
+    return {
+        "open face": (vertices, face_model.triangles.numpy()),
+        "Basel size": (np.repeat(large[None], batch, 0), triangles),
+    }
+
+
+def time_mesh(vertices, triangles, threads) -> dict:  # method → milliseconds a map
+    "Both z-buffers on one mesh, on so many threads."
+    numba.set_num_threads(threads)
+    torch.set_num_threads(threads)
+    attributes = np.random.default_rng(0).random(vertices.shape, np.float32)
+    batch, indices = len(vertices), triangles.astype(np.uint32)
+    n = min(8, batch)
+    some = torch.from_numpy(vertices[:n]), torch.from_numpy(triangles), torch.from_numpy(attributes[:n])
+
+    def compiled(cull):
+        return rasterize_map(vertices, indices, attributes, 128, 128, cull)
+
+    def plain():
+        return interpolate(*rasterize_torch(some[0], some[1], 128, 128, True), some[1], some[2])
+
+    return {
+        "compiled, culled": best(lambda: compiled(True)) / batch * 1e3,
+        "compiled, both sides": best(lambda: compiled(False)) / batch * 1e3,
+        "plain torch": best(plain, 2) / n * 1e3,
+    }
+
+
+def time_open3d(vertices, triangles):  # milliseconds a map, or None where Open3D is not installed
+    "Open3D's ray caster on one mesh, with all threads."
+    attributes = np.random.default_rng(0).random(vertices.shape, np.float32)
+    try:
+        return best(lambda: open3d_map(vertices[0], triangles, attributes[0])) * 1e3
+    except ImportError as e:
+        print("Open3D is left out:", e)
+        return None
+
+
+def main(argv=None):
+    "Write the records."
+    with friendly_errors():
+        options = parse_options("rasterizer.py", Options, argv)
+        start, most, rows = time.time(), numba.config.NUMBA_NUM_THREADS, []
+        for mesh, (vertices, triangles) in meshes(options.batch).items():
+            for threads in range(1, min(2, most) + 1):
+                for method, ms in time_mesh(vertices, triangles, threads).items():
+                    rows.append((method, mesh, threads, ms))
+            ms = time_open3d(vertices, triangles)
+            if ms is not None:
+                rows.append(("Open3D ray caster", mesh, most, ms))
+        info, records = run_info("python benchmarks/rasterizer.py", 0, start), []
+        for method, mesh, threads, ms in rows:
+            print(f"{mesh:<11} {method:<22} {threads} thread(s) {ms:9.3f} ms a map, {1e3 / ms:8.0f} maps/s")
+            records.append(Record(method, dict(mesh=mesh, threads=threads, size=128), dict(ms=ms), info))
+        save_records(records, options.out)
+
+
+if __name__ == "__main__":
+    main()

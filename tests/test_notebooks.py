@@ -23,5 +23,6 @@ def test_notebook(path):
     assert r.returncode == 0 and "Success" in r.stdout + r.stderr, (r.stdout + r.stderr)[-4000:]
     assert seconds < LIMIT, (
         f"{path.name} took {seconds:.0f} s here. This test allows {LIMIT} s, on any machine; "
-        "the aim is 60 s on two idle cores, which is not checked: time it there, and load a stored result where it is slower."
+        "the aim is 60 s on two idle cores, which is not checked: time it there, and load a stored result "
+        "where it is slower."
     )

@@ -1,0 +1,47 @@
+"""Short trainings of one config with several seeds, for the comparisons beside this file."""
+
+from dataclasses import replace
+import time
+from f3a_lite.evaluation import evaluate
+from f3a_lite.results import Record, figure
+from f3a_lite.training import Trainer
+
+
+def train_once(config, clips) -> tuple:  # Records of evaluate, seconds of the training
+    "Train one config, and measure it on what was held out."
+    start = time.time()
+    trainer = Trainer(config, clips)
+    while trainer.done < config.steps:
+        trainer.step()
+    seconds = time.time() - start
+    return evaluate(trainer.averaged(), clips, trainer.splits, size=config.size), seconds
+
+
+def over_seeds(
+    config,  # TrainConfig
+    clips: list,  # prepared clips
+    seeds: tuple,  # one training each
+    setting: dict,  # what tells these trainings from others
+) -> list:  # Records
+    "The system's figures with their spread over seeds; copying and warping, with theirs over samples of pairs."
+    title, by_split, baselines = None, {}, []
+    for seed in seeds:
+        records, seconds = train_once(replace(config, seed=seed), clips)
+        told = [r for r in records if "split" in r.setting]
+        baselines = [r for r in told if r.name in ("copying", "warping only")]
+        for r in told:
+            if r.name in ("copying", "warping only"):
+                continue
+            title = r.name
+            row = {metric: r.mean(metric) for metric in r.figures}
+            by_split.setdefault(r.setting["split"], []).append(dict(row, seconds=seconds))
+        print(
+            title, setting, f"seed {seed}", {s: round(rows[-1]["psnr"], 2) for s, rows in by_split.items()}, flush=True
+        )
+    common = dict(setting, size=config.size, protocol="second")
+    made = [Record(r.name, dict(common, split=r.setting["split"], spread="samples"), r.figures) for r in baselines]
+    for split, rows in by_split.items():
+        figures = {name: figure([row[name] for row in rows]) for name in rows[0]}
+        own = dict(common, split=split, spread="seeds", steps=config.steps)
+        made.append(Record(title, own, figures))
+    return made

@@ -1,0 +1,269 @@
+"Numbers that are shown are stored, and what is stored says what made it."
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+import pytest
+from f3a_lite.core import F3AError, data_path, load_weights, sha256
+from f3a_lite.results import (
+    Record,
+    choose_records,
+    figure,
+    find_record,
+    load_records,
+    made_by,
+    markdown_table,
+    run_info,
+    save_records,
+    show_figure,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = sorted((ROOT / "results").glob("*.json"))
+
+# Folders that commands in the records read or write: only such as a command of the project makes.
+MADE = {
+    "runs/clips": "f3a_prepare, f3a_train without clips, make figures",
+    "runs/train": "f3a_train",
+    "runs/params": "benchmarks/params.py",
+    "runs/rendered": "f3a_train_regressor, benchmarks/collapse.py",
+    "runs/regressor": "f3a_train_regressor",
+    "results": "the benchmarks",
+}
+# Files whose commands cannot be repeated to the letter, and why. They are history, and told in the lab book. So is what
+# records of other files name as the `training` of weights: only the command that measured is checked there.
+HISTORY = {
+    "attempts.json": "legs of trainings with options that are no more; copies of their weights lay in runs/weights_v1",
+    "train_f3a_gan.json": "the same legs, as the bundled F3A-GAN",
+    "train_t_warp.json": "the same legs, as the bundled T_warp; runs/rendered_clips were clips of rendered people",
+    "regressor_attempts.json": "nine legs of the regressor, each in a folder of its own",
+}
+
+
+def load_program(name):
+    "A program of benchmarks/ as a module."
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def markdown_cells():
+    "Text of the markdown cells of index.ipynb."
+    cells = json.loads((ROOT / "nbs" / "index.ipynb").read_text(encoding="utf-8"))["cells"]
+    return ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
+
+
+def measured_numbers(text):
+    "What looks like a measured number: decimals, per cent, decibel, spreads. Names and versions do not count."
+    text = re.sub(r"arXiv:\d+\.\d+|arxiv\.org/\S+|Apache-2\.0|Python 3\.\d+ to 3\.\d+", "", text)
+    return re.findall(r"\d+\.\d+|\d+\s*%|\d+\s*dB\b|±", text)
+
+
+def test_the_readme_is_what_the_index_says_today():
+    "Executed anew, from today's results."
+    readme = load_program("readme")
+    made = readme.render(readme.run_index())
+    stored = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert made == stored, "README.md is out of date: run `python benchmarks/readme.py`"
+
+
+def test_no_measured_number_is_typed_in_the_index():
+    for text in markdown_cells():
+        assert not measured_numbers(text), (
+            f"{measured_numbers(text)}: measured numbers come from results/, in a code cell:\n{text}"
+        )
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [("28.4", 1), ("3 %", 1), ("22 dB better", 1), ("a ± b", 1), ("Python 3.11 to 3.14, Apache-2.0, 128 × 128", 0)],
+)
+def test_what_counts_as_a_measured_number(text, found):
+    assert len(measured_numbers(text)) == found
+
+
+def test_every_link_of_the_readme_leads_somewhere_and_every_notebook_is_linked():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    local = [link for link in links if not link.startswith("http")]
+    missing = [link for link in local if not (ROOT / link).exists()]
+    assert not missing, missing
+    for path in (ROOT / "nbs").glob("[0-9]*.ipynb"):
+        assert f"nbs/{path.name}" in links, path.name
+
+
+def test_the_readme_says_where_its_figures_come_from():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = ("bundled", "anchor", "params", "fit_clips", "regressor", "collapse", "rendering", "rasterizer", "prepare")
+    for name in shown:
+        commands = {r.info["command"] for r in load_records(ROOT / "results" / f"{name}.json")}
+        assert any(f"`{command}`" in text for command in commands), f"no command of results/{name}.json is cited"
+
+
+def table_of(text, column):
+    "The README's table with that column: row → column → cell."
+    rows = []
+    for line in text.splitlines() + [""]:
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+        elif rows and column in rows[0]:
+            return {row[0]: dict(zip(rows[0][1:], row[1:])) for row in rows[2:]}
+        else:
+            rows = []
+    raise AssertionError(f"the README has no table with the column '{column}'")
+
+
+def test_the_table_shows_the_stored_figures():
+    "Cell by cell, read and formatted here without the project's formatter."
+    table = table_of((ROOT / "README.md").read_text(encoding="utf-8"), "verdict")
+    stored = json.loads((ROOT / "results" / "bundled.json").read_text(encoding="utf-8"))["records"]
+    captions = {
+        "random frames, first protocol": ("first", "random"),
+        "held-out blocks, first protocol": ("first", "blocks"),
+        "random frames": ("second", "random"),
+        "first held-out block": ("second", "block_1"),
+        "second held-out block": ("second", "block_2"),
+    }
+    assert list(table) == ["copying", "warping only", "F3A-GAN", "T_warp"]
+    for name, cells in table.items():
+        assert len(cells) >= 3 and cells.pop("verdict")
+        for caption, cell in cells.items():
+            protocol, split = captions[caption]
+            told = [r for r in stored if r["name"] == name and r["setting"].get("split") == split]
+            value = [r["figures"]["psnr"] for r in told if r["setting"]["protocol"] == protocol]
+            assert len(value) == 1, f"{name}, {caption}: {len(value)} records"
+            value = value[0]
+            text = f"{value['mean']:.2f} ± {value['sd']:.2f}" if isinstance(value, dict) else f"{value:.2f}"
+            assert cell == text, f"{name}, {caption}: {cell} in the README, {text} stored"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_every_results_file_says_what_made_it(path):
+    records = load_records(path)
+    assert records
+    for record in records:
+        for name in ("command", "seed", "commit", "machine", "date"):
+            assert record.info.get(name) is not None, f"{path.name}: '{record.name}' has no {name}"
+        assert re.fullmatch(r"[0-9a-f]{7,40}\+?", record.info["commit"]), record.info["commit"]
+        assert made_by(record.info)
+    same = [json.dumps([r.name, r.setting], sort_keys=True) for r in records]
+    assert len(same) == len(set(same)), f"{path.name}: two records of the same thing"
+
+
+def folders_of(command):
+    "Folders that a command names: runs/NAME, or the first folder of another path."
+    paths = re.findall(r"(?<![\w./])([a-z_]\w*(?:/[\w.]+)+)", command)
+    folders = ["/".join(p.split("/")[:2]) if p.startswith("runs/") else p.split("/")[0] for p in paths]
+    return [f for f in folders if not f.startswith(("benchmarks", "data_samples"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_commands_name_only_folders_that_a_command_makes(path):
+    if path.name in HISTORY:
+        pytest.skip(f"history: {HISTORY[path.name]}")
+    for record in load_records(path):
+        for folder in folders_of(record.info["command"]):
+            assert folder in MADE, f"{path.name}: no command makes '{folder}', which '{record.info['command']}' reads"
+
+
+def test_which_folders_a_command_names():
+    command = "f3a_train runs/clips/woman --init runs/weights_v1/t_warp.safetensors --out elsewhere/x"
+    assert folders_of(command) == ["runs/clips", "runs/weights_v1", "elsewhere"]
+    assert folders_of("python benchmarks/anchor.py --steps 300") == []
+    assert set(HISTORY) <= {p.name for p in FILES}
+
+
+@pytest.mark.parametrize("file", ["f3a_gan.safetensors", "t_warp.safetensors"])
+def test_the_bundled_weights_are_the_ones_that_were_measured(file):
+    records = load_records(ROOT / "results" / "bundled.json")
+    mine = [r for r in records if r.setting["protocol"] == "second" and r.info.get("weights") == file]
+    assert mine, f"results/bundled.json has no figures of {file} by the second protocol: run `make figures`"
+    info = load_weights(data_path(file))[3]
+    for record in mine:
+        assert record.info["sha256"] == sha256(data_path(file)), f"{file} is another file: run `make figures`"
+        assert record.info["clip_sha256"] == sha256(data_path("woman_laughing.mp4"))
+        for name in ("command", "seed", "commit", "steps"):
+            assert record.info["training"][name] == info[name]
+
+
+def test_the_regressor_is_the_one_that_was_measured():
+    path = data_path("regressor.safetensors")
+    for record in load_records(ROOT / "results" / "regressor.json"):
+        assert record.info["sha256"] == sha256(path), (
+            "regressor.safetensors is another file: run `python benchmarks/regressor.py FACES`"
+        )
+
+
+def test_copying_and_warping_are_measured_once():
+    records = load_records(ROOT / "results" / "bundled.json")
+    for protocol, splits in (("first", ("random", "blocks")), ("second", ("random", "block_1", "block_2"))):
+        for split in splits if choose_records(records, protocol=protocol) else ():
+            for name in ("copying", "warping only", "F3A-GAN", "T_warp"):
+                assert find_record(records, name, protocol=protocol, split=split).mean("psnr") > 10
+
+
+# The tools themselves
+
+
+def test_a_figures_spread_is_the_sample_standard_deviation():
+    assert figure([1.0, 2.0, 4.0])["sd"] == pytest.approx(1.5275252316519465)
+    assert figure([5.0]) == dict(mean=5.0, sd=None, n=1, undefined=0)
+    assert figure([float("nan"), float("inf"), 2.0]) == dict(mean=2.0, sd=None, n=1, undefined=2)
+    assert figure([]) == dict(mean=None, sd=None, n=0, undefined=0)
+
+
+def test_a_figure_in_words():
+    assert show_figure(dict(mean=28.4251, sd=0.1234, n=5), "psnr") == "28.43 ± 0.12"
+    assert show_figure(0.02749, "mae") == "0.0275"
+    assert show_figure(dict(mean=0.0298, sd=0.0002, n=5), "points", digits=2) == "2.98 ± 0.02 %"
+    assert show_figure(dict(mean=None, sd=None, n=0, undefined=3), "mouth") == "undefined"
+    assert show_figure(dict(mean=0.8, sd=None, n=1, undefined=2), "mouth") == "0.80 (2 of 3 undefined)"
+    table = markdown_table([("a", Record("x", {}, dict(psnr=1.0)))], [("PSNR", "psnr"), ("MAE", "mae")])
+    assert table.splitlines() == ["| | PSNR | MAE |", "|---|---|---|", "| a | 1.00 | – |"]
+
+
+def test_records_are_found_by_any_part_of_their_setting():
+    records = [Record("a", dict(split=s, size=128), {}) for s in ("random", "block_1")] + [Record("b", {}, {})]
+    assert choose_records(records, "a") == records[:2]
+    assert choose_records(records, size=128, split="random") == records[:1]
+    assert find_record(records, "b") is records[2]
+    with pytest.raises(F3AError, match="0 records fit"):
+        find_record(records, "a", split="blocks")
+    with pytest.raises(F3AError, match="has no figure 'psnr'"):
+        records[0].mean("psnr")
+
+
+@pytest.mark.parametrize(
+    "text, say",
+    [
+        ("{", "can be read"),
+        ("[]", "can be read"),
+        ('{"rows": []}', "can be read"),
+        ('{"format": 7, "records": []}', "format 7"),
+        ('{"format": 1, "records": {}}', "format"),
+        ('{"format": 1, "records": [{"name": "x", "setting": {}, "figures": []}]}', "no record"),
+    ],
+)
+def test_a_file_that_holds_no_records(tmp_path, text, say):
+    path = tmp_path / "r.json"
+    path.write_text(text)
+    with pytest.raises(F3AError, match=say):
+        load_records(path)
+    with pytest.raises(F3AError, match="do not exist"):
+        load_records(tmp_path / "none.json")
+
+
+def test_records_come_back_as_they_were(tmp_path):
+    info = run_info("x", seed=[0, 1], sha256="ab")
+    records = [Record("a", dict(split="random"), dict(psnr=figure([1.0, 2.0]), mae=0.5), info)]
+    save_records(records, tmp_path / "r.json")
+    assert load_records(tmp_path / "r.json") == records
+    assert info["sha256"] == "ab" and info["command"] == "x"
+
+
+def test_a_run_without_a_named_command_tells_its_own(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/some/where/measure.py", "--steps", "3"])
+    assert run_info()["command"] == "measure.py --steps 3"
