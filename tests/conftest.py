@@ -1,4 +1,4 @@
-"What all tests share. Real faces that may not enter the project are used where they are present, else skipped with a reason."
+"What all tests share. Real faces that may not enter the project are used where they are, else skipped with a reason."
 
 import os
 
@@ -35,7 +35,7 @@ def video():
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory, video):
     "40 frames of the bundled clip, prepared once."
-    from f3a_lite.clips import prepare_clip
+    from f3a_lite.prepare import prepare_clip
 
     return prepare_clip(video, tmp_path_factory.mktemp("clips") / "woman", max_frames=40, progress=False)
 
@@ -64,7 +64,7 @@ def write_movie(path, frames, fps=25, pix_fmt="yuv420p", codec="libx264", pts=No
 def run_command(func, *argv):
     "Run a command in this process: exit code (0 where it returns)."
     try:
-        func.cli([str(a) for a in argv])
+        func([str(a) for a in argv])
     except SystemExit as e:
         return e.code
     return 0
