@@ -155,6 +155,5 @@ def main(
         run_demo(o.out)
 
 # %% ../nbs/99_demo.ipynb #dc4d6d13
-#| eval: false
-if __name__ == "__main__":
+if __name__ == "__main__" and "__file__" in globals():  # not in a notebook
     main()
