@@ -4,30 +4,32 @@
 
 # %% auto #0
 __all__ = ['BUNDLED', 'GESTURES', 'BUNDLED_FRAME', 'Face', 'read_face', 'face_of_clip', 'default_weights', 'knows', 'animate',
-           'gesture', 'scripted', 'driven', 'contact_sheet', 'driving_clip', 'follow', 'move_towards', 'plan_motion',
-           'f3a_animate']
+           'gesture', 'scripted', 'driven', 'cut_to_real', 'contact_sheet', 'Motion', 'driving_clip', 'follow',
+           'move_towards', 'plan_motion', 'AnimateOptions', 'f3a_animate']
 
 # %% ../nbs/30_animation.ipynb #3242cd4c
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from fastcore.script import Param
 import numpy as np
 import torch
+from tqdm.auto import tqdm
+from tyro.conf import Positional
 from .clips import load_clip, own_folder
+from .conditions import Frames, make_condition
 from f3a_lite.core import (
     F3AError,
-    command,
     data_path,
     flow_to_rgb,
     friendly_errors,
     get_device,
+    load_weights,
+    parse_options,
     set_threads,
     tile_images,
     to_tensor,
 )
-from .flow import extend_flow, facial_flow, interpolate_params, reenact, render_mesh, warp_by_flow
-from .generator import Generator
+from .flow import interpolate_params, reenact, render_mesh, warp_along
 from f3a_lite.landmarks import (
     KNOWN_DISTANCE,
     crop_square,
@@ -38,16 +40,11 @@ from f3a_lite.landmarks import (
     track_frames,
 )
 from .morphable import FaceParams, MorphableModel, open_model
-from f3a_lite.prepare import (
-    PARAMS,
-    check_face_size,
-    check_source,
-    clip_folders,
-    estimate_params,
-    needs_preparing,
-    prepare_clip,
-)
+from .pairs import HELD_OUT
+from .prepare import PARAMS, check_face_size, check_source, clip_folders, estimate_params, prepare_clip
 from .projection import from_pixels, to_pixels
+from .results import Record
+from .systems import SYSTEMS, System, load_system
 from .video import VIDEOS, iter_frames, read_image, write_gif, write_image, write_video
 
 # %% ../nbs/30_animation.ipynb #7c0b88d6
@@ -58,9 +55,14 @@ class Face:
     image: torch.Tensor  # (1,3,H,W) in [0,1], the head crop
     params: FaceParams  # one face
     embedding: np.ndarray  # (128,) identity
+    valid: torch.Tensor = None  # (1,1,H,W) 1 where the picture had a pixel, 0 beyond its border; None: everywhere
+
+    def __post_init__(self):
+        if self.valid is None and self.image is not None:
+            self.valid = torch.ones_like(self.image[:, :1])
 
 # %% ../nbs/30_animation.ipynb #f9b90c15
-def _picture(path, frame):
+def one_picture(path, frame):
     "A photo, or one frame of a video."
     if path.suffix.lower() not in VIDEOS:
         return read_image(path)
@@ -68,31 +70,45 @@ def _picture(path, frame):
         pass  # one frame in memory at a time
     return image
 
+
+def real_pixels(box, shape, size):
+    "1 where a crop's pixel lies in its picture of shape (height, width, …), 0 beyond the border: (1,1,size,size)."
+    left, top, right, bottom = box
+    inside = []
+    for first, last, length in ((top, bottom, shape[0]), (left, right, shape[1])):
+        centre = first + (np.arange(size) + 0.5) * (last - first) / size
+        inside.append((centre >= 0) & (centre <= length))
+    rows, columns = inside
+    return torch.from_numpy(rows[:, None] & columns[None]).float()[None, None]
+
 # %% ../nbs/30_animation.ipynb #ed255a5a
 def read_face(
     path,  # a photo, a video (its first frame, if no other is named) or a prepared clip
     size: int = 128,  # pixels
     frame: int = None,  # which frame of a video or clip
-    model: MorphableModel = None,  # None: the open model
-    params: str = PARAMS,  # where the parameters come from: 'fit', 'regressor' or 'tuned'
+    face_model: MorphableModel = None,  # None: the open model
+    param_source: str = PARAMS,  # where the parameters come from: 'fit', 'regressor' or 'tuned'
 ) -> Face:
     "Find, crop and fit the largest face. Raises `F3AError` in one sentence where there is none."
-    path, model = Path(path), model or open_model()
+    path = Path(path)
+    face_model = face_model or open_model()
     if path.is_dir():
-        c = load_clip(path)
-        return face_of_clip(c, min(frame or 0, len(c) - 1))
-    image = _picture(path, frame)
+        clip = load_clip(path)
+        return face_of_clip(clip, min(frame or 0, len(clip) - 1))
+    image = one_picture(path, frame)
     track = track_frames([(0.0, image)], path.name)
     if track.others:
         print(f"'{path.name}' shows more than one face; the largest is animated.", file=sys.stderr)
     check_face_size(track, path.name)
     box = head_crop(track.landmarks)
-    marks = from_pixels(torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32), size, size)
+    points = torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32)
+    landmarks = from_pixels(points, size, size)  # (1,68,2)
     crop = resize_square(crop_square(image, box), size)
     return Face(
         to_tensor(crop)[None],
-        estimate_params(params, model, marks, track.found, crop[None]),
+        estimate_params(param_source, face_model, landmarks, track.found, crop[None]),
         face_embedding(image, track.landmarks[0]),
+        real_pixels(box, image.shape, size),
     )
 
 # %% ../nbs/30_animation.ipynb #8823e927
@@ -102,9 +118,24 @@ def face_of_clip(
 ) -> Face:
     "One frame of a prepared clip as a Face."
     size = clip.frames.shape[1]
-    marks = torch.nn.functional.pad(clip.landmarks[frame], (0, 1))
-    points = to_pixels(marks[None], size, size)[0, :, :2].numpy()
-    return Face(clip.images(frame), clip.params[frame], face_embedding(np.asarray(clip.frames[frame]), points))
+    landmarks = torch.nn.functional.pad(clip.landmarks[frame], (0, 1))  # (68,3), depth 0
+    points = to_pixels(landmarks[None], size, size)[0, :, :2].numpy()
+    embedding = face_embedding(np.asarray(clip.frames[frame]), points)
+    return Face(clip.images(frame), clip.params[frame], embedding, clip.valid(size)[None])
+
+# %% ../nbs/30_animation.ipynb #976f071e
+def block_psnr(path):
+    "PSNR of a weight file's system, the mean of the held-out blocks, as the file itself says."
+    _, kind, _, info = load_weights(path)
+    blocks = [which for which in HELD_OUT if which.startswith("block")]
+    found = []
+    for stored in info.get("records", []):
+        record = Record(**stored)
+        if record.name == SYSTEMS[kind].title and record.setting.get("split") in blocks:
+            found.append(record.mean("psnr"))
+    if found:
+        return float(np.mean(found))
+    return info["results"]["blocks"]["model"]["psnr"]
 
 # %% ../nbs/30_animation.ipynb #317a9792
 BUNDLED = ("t_warp.safetensors", "f3a_gan.safetensors")
@@ -112,57 +143,61 @@ BUNDLED = ("t_warp.safetensors", "f3a_gan.safetensors")
 
 def default_weights() -> Path:
     "The bundled weights with the higher PSNR on the contiguous blocks."
-
-    def score(p):
-        return load_generator(p).info["results"]["blocks"]["model"]["psnr"]
-
-    return max((data_path(n) for n in BUNDLED), key=score)
+    files = [data_path(name) for name in BUNDLED]
+    scores = [block_psnr(file) for file in files]
+    return files[int(np.argmax(scores))]
 
 
 def knows(
-    generator: Generator,  # with the embeddings of its people in `.info`
+    system: System,  # with the embeddings of its people in `.info`
     face: Face,  # whom to animate
 ) -> bool:
     "Whether the weights were trained on this person."
-    people = np.array(getattr(generator, "info", {}).get("people", []))
-    return len(people) > 0 and (
-        len(people) > 20 or np.linalg.norm(people - face.embedding, axis=1).min() < KNOWN_DISTANCE
-    )
+    people = np.array(system.info.get("people", []))
+    if len(people) == 0:
+        return False
+    nearest = np.linalg.norm(people - face.embedding, axis=1).min()
+    return bool(len(people) > 20 or nearest < KNOWN_DISTANCE)
 
 # %% ../nbs/30_animation.ipynb #6018fccd
-def _paint(generator, face, targets, model, flow, warped, mask):  # flow and warped: (n,3,H,W), mask: (n,1,H,W)
-    "Frames of the generator, (n,3,H,W)."
-    device, n, size = next(generator.parameters()).device, len(targets), face.image.shape[-1]
-    if generator.cfg.anchor == "source":
-        flow, _ = facial_flow(model, face.params, targets, size, "source")
-    inputs = face.image.expand(n, -1, -1, -1), flow, warped, mask.float()
+def paint(system, face, targets, face_model):  # targets: Frames of n faces
+    "Frames of a system, (n,3,H,W)."
+    n, size = len(targets.params), face.image.shape[-1]
+    source = Frames(face.params, face.image)
+    told = make_condition(system.condition, face_model, source, targets, size, system.cfg.anchor)  # (n,C,H,W)
+    device = next(system.parameters()).device
     with torch.no_grad():
-        return generator(*(x.to(device) for x in inputs))["image"].float().cpu()
+        made = system(face.image.expand(n, -1, -1, -1).to(device), told.to(device))
+    return made["image"].float().cpu()  # (n,3,H,W)
 
 # %% ../nbs/30_animation.ipynb #64a809bf
 def animate(
-    generator: Generator,  # None: warping only
+    system: System,  # None: warping only
     face: Face,  # the source
     targets: FaceParams,  # T faces with the source's identity
-    model: MorphableModel = None,  # None: the open model
+    pictures: torch.Tensor = None,  # (T,3,H,W) driving frames, for systems that look at them
+    landmarks: torch.Tensor = None,  # (T,68,2) image plane; None: those of the targets
+    face_model: MorphableModel = None,  # None: the open model
     batch: int = 8,  # frames at a time
     progress: bool = False,  # show a progress bar
 ) -> dict:  # output, mesh, flow, warped: (T,3,H,W) each
-    "Generate every frame from the source and its flow."
-    from tqdm.auto import tqdm
-
-    model = model or open_model()
-    size = face.image.shape[-1]
-    parts = {k: [] for k in ("output", "mesh", "flow", "warped")}
+    "Generate every frame from the source and its own condition."
+    face_model = face_model or open_model()
+    parts = {name: [] for name in ("output", "mesh", "flow", "warped")}
     for i in tqdm(range(0, len(targets), batch), desc="animating", disable=not progress, leave=False):
-        t = targets[i : i + batch]
-        flow, mask = facial_flow(model, face.params, t, size, "target")
-        warped = warp_by_flow(face.image.expand(len(t), -1, -1, -1), extend_flow(flow, mask))
+        now = slice(i, i + batch)
+        t = targets[now]
+        flow, _, warped = warp_along(face_model, face.params, t, face.image)
+        output = warped
+        if system is not None:
+            seen = None if pictures is None else pictures[now]
+            points = None if landmarks is None else landmarks[now]
+            output = paint(system, face, Frames(t, seen, points), face_model)
+        parts["output"].append(output)
+        parts["mesh"].append(render_mesh(face_model, t, face.image.shape[-1])[0])
         parts["flow"].append(flow)
         parts["warped"].append(warped)
-        parts["mesh"].append(render_mesh(model, t, size)[0])
-        parts["output"].append(warped if generator is None else _paint(generator, face, t, model, flow, warped, mask))
-    return {k: torch.cat(v) for k, v in parts.items()}
+    return {name: torch.cat(values) for name, values in parts.items()}
 
 # %% ../nbs/30_animation.ipynb #52e633df
 GESTURES = dict(
@@ -185,32 +220,37 @@ def gesture(
     start: FaceParams,  # one face
     goal,  # expression units and their values, or angles (pitch, yaw, roll) in degrees
     n: int,  # frames
-    model: MorphableModel,  # with named units
+    face_model: MorphableModel,  # with named units
 ) -> FaceParams:  # n faces, there and back
     "One gesture of a script."
     a = torch.sin(torch.linspace(0, torch.pi, n)).clamp(min=0) ** 0.7  # (n,)
     if not isinstance(goal, dict):
         return start.replace(rotation=start.rotation + a[:, None] * torch.tensor(goal) * torch.pi / 180)
     e = start.exp_coeff.expand(n, -1).clone()  # (n,L)
-    for name, v in goal.items():
-        for k in model.unit(name):
-            e[:, k] = torch.lerp(e[:, k], e[:, k].clamp(min=v), a)
+    for name, value in goal.items():
+        for k in face_model.unit(name):
+            e[:, k] = torch.lerp(e[:, k], e[:, k].clamp(min=value), a)
     return start.replace(exp_coeff=e)
 
 # %% ../nbs/30_animation.ipynb #367f9d2a
 def scripted(
     start: FaceParams,  # one face
     script: str = "smile,blink,turn",  # words of GESTURES, separated by commas
-    fps: float = 25.0,  # frames a second; a gesture takes one second, a blink a third
-    model: MorphableModel = None,  # with named units
+    fps: float = 25.0,  # frames a second; a gesture takes one second, a blink less than half
+    face_model: MorphableModel = None,  # with named units
 ) -> FaceParams:  # T faces
     "Parameters of a scripted motion. Raises `F3AError` for an unknown word."
-    model, parts = model or open_model(), [start]
-    for word in [w.strip() for w in script.split(",") if w.strip()]:
+    face_model = face_model or open_model()
+    parts = [start]
+    for word in script.split(","):
+        word = word.strip()
+        if not word:
+            continue
         if word not in GESTURES:
             raise F3AError(f"The script knows no '{word}': choose from {', '.join(GESTURES)}.")
-        n = max(3, round(fps * (0.4 if word in ("blink", "wink") else 1.0)))
-        parts += [gesture(start, GESTURES[word], n, model)] + [start] * max(1, round(fps * 0.12))
+        seconds = 0.4 if word in ("blink", "wink") else 1.0
+        parts.append(gesture(start, GESTURES[word], max(3, round(fps * seconds)), face_model))
+        parts += [start] * max(1, round(fps * 0.12))
     if len(parts) == 1:
         raise F3AError("The script is empty: give words such as smile,blink,turn.")
     return FaceParams.stack(parts)
@@ -224,6 +264,19 @@ def driven(
     "Motion of a driving clip for this source."
     return reenact(source, driving, relative=not same_person)
 
+# %% ../nbs/30_animation.ipynb #b7de89a9
+def cut_to_real(
+    face: Face,  # the source; its `valid` says what is real
+    pictures: torch.Tensor,  # (T,3,H,W) of the same crop
+) -> torch.Tensor:  # (T,3,h,w)
+    "The rows and columns in which the source has pixels; everything where it has none at all."
+    real = face.valid[0, 0] > 0  # (H,W)
+    if not real.any():
+        return pictures
+    rows = real.any(1).nonzero()[:, 0]
+    columns = real.any(0).nonzero()[:, 0]
+    return pictures[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
 # %% ../nbs/30_animation.ipynb #ac4d5f67
 def contact_sheet(
     face: Face,  # the source
@@ -233,24 +286,31 @@ def contact_sheet(
 ) -> np.ndarray:  # (H,W,3) uint8
     "Rows: source, driving, mesh, flow, output; columns: moments."
     T = len(made["output"])
-    idx = np.linspace(0, T - 1, min(columns, T)).round().astype(int)
+    moments = np.linspace(0, T - 1, min(columns, T)).round().astype(int)
     scale = float(made["flow"].abs().amax().clamp(min=0.05)) * 0.6
-    rows = (
-        [[face.image[0]] * len(idx)]
-        + ([[driving[i] for i in idx]] if driving is not None else [])
-        + [
-            [made["mesh"][i] for i in idx],
-            [flow_to_rgb(made["flow"][i], scale) for i in idx],
-            [made["output"][i] for i in idx],
-        ]
-    )
-    return tile_images([x for r in rows for x in r], ncols=len(idx))
+    flows = torch.stack([flow_to_rgb(made["flow"][i], scale) for i in moments])
+    rows = [face.image.expand(len(moments), -1, -1, -1)]
+    if driving is not None:
+        rows.append(driving[moments])
+    rows += [made["mesh"][moments], flows, made["output"][moments]]
+    return tile_images(list(cut_to_real(face, torch.cat(rows))), ncols=len(moments))
+
+# %% ../nbs/30_animation.ipynb #4190f6cb
+@dataclass
+class Motion:
+    "Where a face shall go, frame by frame."
+
+    targets: FaceParams  # T faces with the source's identity
+    fps: float  # frames a second
+    pictures: torch.Tensor = None  # (T,3,H,W) driving frames; None where nobody drives
+    landmarks: torch.Tensor = None  # (T,68,2) tracked, where the driver is the source herself; else None
+    sound: Path = None  # a video whose sound belongs to it
 
 # %% ../nbs/30_animation.ipynb #ce120a15
 def driving_clip(
     driving,  # a video or a prepared clip
-    model: MorphableModel = None,  # None: the open model
-    params: str = PARAMS,  # where the parameters come from
+    face_model: MorphableModel = None,  # None: the open model
+    param_source: str = PARAMS,  # where the parameters come from
 ):
     "A driving video, prepared into runs/clips unless it is there, or a prepared clip."
     driving = Path(driving)
@@ -260,36 +320,35 @@ def driving_clip(
         return load_clip(driving)
     with own_folder("runs/clips") as clips:
         out = clip_folders([driving], clips)[0]
-        if needs_preparing(driving, out, params=params, model=model):
-            return prepare_clip(driving, out, model=model, params=params)
-        return load_clip(out)
+        return prepare_clip(driving, out, face_model=face_model, split=None, param_source=param_source)
 
 
 def follow(
     face: Face,  # the source
     source,  # where it came from: the same clip, or another
     driving,  # a video or a prepared clip
-    model: MorphableModel,  # of the parameters
-    params: str = PARAMS,  # where the parameters come from
-) -> tuple:  # targets, driving frames, fps, video with the sound or None
+    face_model: MorphableModel,  # of the parameters
+    param_source: str = PARAMS,  # where the parameters come from
+) -> Motion:
     "The motion of a driving clip."
-    clip = driving_clip(driving, model, params)
-    one = face_of_clip(clip, len(clip) // 2)
+    clip = driving_clip(driving, face_model, param_source)
+    middle = face_of_clip(clip, len(clip) // 2)
     same_file = Path(source).resolve() in (Path(driving).resolve(), clip.path.resolve())
-    same = same_file and np.linalg.norm(one.embedding - face.embedding) < KNOWN_DISTANCE
+    same = same_file and np.linalg.norm(middle.embedding - face.embedding) < KNOWN_DISTANCE
+    targets = driven(face.params, clip.params, same)
     sound = None if Path(driving).is_dir() else Path(driving)
-    return driven(face.params, clip.params, same), clip.images(range(len(clip))), clip.meta["fps"], sound
+    return Motion(targets, clip.meta["fps"], clip.images(range(len(clip))), clip.landmarks if same else None, sound)
 
 # %% ../nbs/30_animation.ipynb #60137da6
 def move_towards(
     face: Face,  # the source
     photo,  # of anybody
-    model: MorphableModel,
+    face_model: MorphableModel,  # of the parameters
     fps: float = 25.0,
-    params: str = PARAMS,  # where the parameters come from
+    param_source: str = PARAMS,  # where the parameters come from
 ) -> FaceParams:  # a second on the way, and .4 of one there
     "Eq. 3 from a face to the expression and rotation of a photo."
-    other = read_face(photo, face.image.shape[-1], model=model, params=params)
+    other = read_face(photo, face.image.shape[-1], face_model=face_model, param_source=param_source)
     theta = torch.cat([torch.linspace(1, 0, round(fps)), torch.zeros(round(fps * 0.4))])
     return interpolate_params(face.params, reenact(face.params, other.params, translation=False), theta)
 
@@ -300,59 +359,79 @@ def plan_motion(
     driving=None,  # a video or a prepared clip
     to=None,  # a photo
     script: str = None,  # words of GESTURES
-    model: MorphableModel = None,  # None: the open model
+    face_model: MorphableModel = None,  # None: the open model
     fps: float = 25.0,  # of a script, and of the way to a photo
-    params: str = PARAMS,  # where the parameters come from
-) -> tuple:  # targets, driving frames or None, fps, video with the sound or None
+    param_source: str = PARAMS,  # where the parameters come from
+) -> Motion:
     "One of the three kinds of motion. Raises `F3AError` where two are asked for."
-    model = model or open_model()
+    face_model = face_model or open_model()
     if sum(x is not None for x in (driving, to, script)) > 1:
         raise F3AError("Choose one of --driving, --to and --script.")
     if driving is not None:
-        return follow(face, source, driving, model, params)
+        return follow(face, source, driving, face_model, param_source)
     if to is not None:
-        return move_towards(face, to, model, fps, params), None, fps, None
-    return scripted(face.params, script or "smile,blink,turn", fps, model), None, fps, None
+        return Motion(move_towards(face, to, face_model, fps, param_source), fps)
+    return Motion(scripted(face.params, script or "smile,blink,turn", fps, face_model), fps)
 
 # %% ../nbs/30_animation.ipynb #17e82c37
-BUNDLED_FRAME = 255  # of the bundled clip: facing the camera, mouth nearly closed
+BUNDLED_FRAME = 233  # of the bundled clip: a training frame that faces the camera, mouth nearly closed, no hand
 
 
-@command
-def f3a_animate(
-    source: Param("photo, video or prepared clip to animate; default: the bundled clip", nargs="?", opt=False) = None,
-    driving: Param("video or prepared clip that gives the motion (its sound is kept)", str) = None,
-    to: Param("photo to move towards (Eq. 3)", str) = None,
-    script: Param("words such as smile,blink,turn", str) = None,
-    weights: Param("weight file written by f3a_train; default: the better of the bundled ones", str) = None,
-    frame: Param("which frame of a video source", int) = None,
-    params: Param("where the parameters come from: 'fit', 'regressor' or 'tuned'", str) = PARAMS,
-    out: Param("output folder", str) = "out",
-    name: Param("name of the output files", str) = "animation",
-    paint: Param("use the generator even for a face it does not know", action="store_true") = False,
-    device: Param("'cuda', 'mps' or 'cpu'", str) = None,
-    threads: Param("number of threads; default all cores", int) = None,
-):
+@dataclass
+class AnimateOptions:
     "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, output)."
-    with friendly_errors(), own_folder(out) as out:
-        set_threads(threads)
-        check_source(params)
-        G = load_generator(weights or default_weights(), get_device(device))
-        if frame is None:
-            frame = 0 if source else BUNDLED_FRAME
-        source = Path(source) if source else data_path("woman_laughing.mp4")
-        if not source.exists():
-            raise F3AError(f"The source '{source}' does not exist: check the name.")
-        face = read_face(source, frame=frame, params=params)
-        targets, frames, fps, sound = plan_motion(face, source, driving, to, script, params=params)
-        if not knows(G, face) and not paint:
-            print(
-                "These weights were not trained on this face: the photo is warped by the flow, nothing is painted "
-                "(--paint tries all the same)."
-            )
-            G = None
-        made = animate(G, face, targets, progress=True)
-        write_video(made["output"], out / f"{name}.mp4", fps, sound)
-        write_gif([f for f in made["output"][::2]], out / f"{name}.gif", fps / 2)
-        write_image(contact_sheet(face, made, frames), out / f"{name}.png")
-        print(f"wrote {out / name}.mp4, .gif and .png ({len(targets)} frames)")
+
+    source: Positional[Path | None] = None  # photo, video or prepared clip to animate; default: the bundled clip
+    driving: Path | None = None  # video or prepared clip that gives the motion (its sound is kept)
+    to: Path | None = None  # photo to move towards (Eq. 3)
+    script: str | None = None  # words such as smile,blink,turn
+    weights: Path | None = None  # weight file written by f3a_train; default: the better of the bundled ones
+    frame: int | None = None  # which frame of a video source
+    param_source: str = PARAMS  # where the parameters come from: fit, regressor or tuned
+    out: Path = Path("out")  # output folder
+    name: str = "animation"  # name of the output files
+    paint: bool = False  # use the generator even for a face it does not know
+    device: str | None = None  # cuda, mps or cpu; default: the best there is
+    threads: int | None = None  # number of threads; default: all physical cores
+
+# %% ../nbs/30_animation.ipynb #8c4c9bf7
+def source_face(o):  # AnimateOptions
+    "The face to animate, and where it came from."
+    source, frame = o.source, o.frame
+    if source is None:
+        source = data_path("woman_laughing.mp4")
+        frame = BUNDLED_FRAME if frame is None else frame
+    if not source.exists():
+        raise F3AError(f"The source '{source}' does not exist: check the name.")
+    return read_face(source, frame=frame, param_source=o.param_source), source
+
+
+def write_film(face, made, motion, path):  # path: without an ending
+    "The three files of an animation."
+    film = cut_to_real(face, made["output"])
+    write_video(film, path.with_name(f"{path.name}.mp4"), motion.fps, motion.sound)
+    write_gif(list(film[::2]), path.with_name(f"{path.name}.gif"), motion.fps / 2)
+    write_image(contact_sheet(face, made, motion.pictures), path.with_name(f"{path.name}.png"))
+
+# %% ../nbs/30_animation.ipynb #68901f3f
+def f3a_animate(
+    argv: list = None,  # words of the command line; None: those of this process
+):
+    "Animate a face."
+    with friendly_errors():
+        o = parse_options("f3a_animate", AnimateOptions, argv)
+        with own_folder(o.out) as out:
+            set_threads(o.threads)
+            check_source(o.param_source)
+            system = load_system(o.weights or default_weights(), get_device(o.device))
+            face, source = source_face(o)
+            motion = plan_motion(face, source, o.driving, o.to, o.script, param_source=o.param_source)
+            if not knows(system, face) and not o.paint:
+                print(
+                    "These weights were not trained on this face: the photo is warped by the flow, nothing is painted "
+                    "(--paint tries all the same)."
+                )
+                system = None
+            made = animate(system, face, motion.targets, motion.pictures, motion.landmarks, progress=True)
+            write_film(face, made, motion, out / o.name)
+            print(f"wrote {out / o.name}.mp4, .gif and .png ({len(motion.targets)} frames)")

@@ -10,32 +10,32 @@ import importlib
 import os
 
 # %% ../nbs/99_commands.ipynb #0bd1ed3f
-def _run(module, name="main"):
-    "Set the thread policy, then import and run a command."
+def start(module, name, argv):
+    "Set the thread policy, then import a command and run it."
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return getattr(importlib.import_module(f"f3a_lite.{module}"), name).cli()
+    return getattr(importlib.import_module(f"f3a_lite.{module}"), name)(argv)
 
-
-def f3a_demo():
+# %% ../nbs/99_commands.ipynb #4a9cb15e
+def f3a_demo(argv=None):
     "The tour from a video to a film."
-    return _run("demo")
+    return start("demo", "main", argv)
 
 
-def f3a_prepare():
+def f3a_prepare(argv=None):
     "Videos and data sets to prepared clips."
-    return _run("clips", "f3a_prepare")
+    return start("prepare", "f3a_prepare", argv)
 
 
-def f3a_train():
-    "Train a generator."
-    return _run("training", "f3a_train")
+def f3a_train(argv=None):
+    "Train a system."
+    return start("training", "f3a_train", argv)
 
 
-def f3a_train_regressor():
+def f3a_train_regressor(argv=None):
     "Train the 3DMM regressor."
-    return _run("regressor", "f3a_train_regressor")
+    return start("regressor", "f3a_train_regressor", argv)
 
 
-def f3a_animate():
+def f3a_animate(argv=None):
     "Animate a photo."
-    return _run("animation", "f3a_animate")
+    return start("animation", "f3a_animate", argv)

@@ -10,54 +10,88 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import F3AError, to_image
-from .landmarks import Tracker, eye_opening, laplacian_variance, mouth_opening
+from .landmarks import detect_faces, eye_opening, laplacian_variance, mouth_opening, place_landmarks
 
 # %% ../nbs/20_metrics.ipynb #e620d86e
-def _pair(a, b):
+def checked_pair(a, b, valid):  # (B,3,H,W), (B,3,H,W), (B,1,H,W) or None
+    "Two batches as floats, and the mask (B,1,H,W); where a mask is 0 both pictures are 0."
     if a.shape != b.shape or a.ndim != 4:
         raise F3AError(
-            f"Two batches of pictures (B,3,H,W) of the same shape are needed, not {tuple(a.shape)} and {tuple(b.shape)}."
+            "Two batches of pictures (B,3,H,W) of the same shape are needed, "
+            f"not {tuple(a.shape)} and {tuple(b.shape)}."
         )
-    return a.float(), b.float()
+    a, b = a.float(), b.float()
+    if valid is None:
+        return a, b, torch.ones_like(a[:, :1])
+    if valid.shape != (len(a), 1, *a.shape[-2:]):
+        raise F3AError(f"The mask of valid pixels has the shape {tuple(valid.shape)}, not (B,1,H,W) of its pictures.")
+    real = (valid > 0).to(a)
+    if (real.sum((1, 2, 3)) == 0).any():
+        raise F3AError("A picture without a single valid pixel cannot be measured.")
+    zero = torch.zeros_like(a)
+    return torch.where(real > 0, a, zero), torch.where(real > 0, b, zero), real
 
 
-def mae(a, b):  # (B,3,H,W) in [0,1]
-    "Mean absolute error of each picture (B,)."
-    a, b = _pair(a, b)
-    return (a - b).abs().mean((1, 2, 3))
+def mean_over(x, real):  # (B,C,H,W), (B,1,H,W) of 0 and 1
+    "Mean over the channels and the pixels that count (B,)."
+    return (x * real).sum((1, 2, 3)) / (real.sum((1, 2, 3)) * x.shape[1])
+
+# %% ../nbs/20_metrics.ipynb #218c946d
+def mae(
+    a: torch.Tensor,  # (B,3,H,W) in [0,1]
+    b: torch.Tensor,  # (B,3,H,W) in [0,1]
+    valid: torch.Tensor = None,  # (B,1,H,W) pixels of 0 do not count; None: all count
+) -> torch.Tensor:  # (B,)
+    "Mean absolute error of each picture."
+    a, b, real = checked_pair(a, b, valid)
+    return mean_over((a - b).abs(), real)
 
 
-def mse(a, b):  # (B,3,H,W) in [0,1]
-    "Mean square error of each picture (B,)."
-    a, b = _pair(a, b)
-    return (a - b).square().mean((1, 2, 3))
+def mse(
+    a: torch.Tensor,  # (B,3,H,W) in [0,1]
+    b: torch.Tensor,  # (B,3,H,W) in [0,1]
+    valid: torch.Tensor = None,  # (B,1,H,W) pixels of 0 do not count; None: all count
+) -> torch.Tensor:  # (B,)
+    "Mean square error of each picture."
+    a, b, real = checked_pair(a, b, valid)
+    return mean_over((a - b).square(), real)
 
 # %% ../nbs/20_metrics.ipynb #0c5b14aa
-def psnr(a, b):  # (B,3,H,W) in [0,1]
-    "Peak signal-to-noise ratio of each picture (B,), decibel; 100 for equal pictures."
-    return -10 * mse(a, b).clamp(min=1e-10).log10()
+def psnr(
+    a: torch.Tensor,  # (B,3,H,W) in [0,1]
+    b: torch.Tensor,  # (B,3,H,W) in [0,1]
+    valid: torch.Tensor = None,  # (B,1,H,W) pixels of 0 do not count; None: all count
+) -> torch.Tensor:  # (B,)
+    "Peak signal-to-noise ratio of each picture, decibel; 100 for equal pictures."
+    return -10 * mse(a, b, valid).clamp(min=1e-10).log10()
 
 # %% ../nbs/20_metrics.ipynb #145d7113
-def ssim(a, b):  # (B,3,H,W) in [0,1]
-    "Structural similarity of each picture (B,): 11×11 Gaussian window, sigma 1.5, mean over channels, borders left out."
-    a, b = _pair(a, b)
+def gaussian_means(x):  # (B,C,H,W)
+    "Weighted means in the 11×11 Gaussian windows that lie wholly in the picture (B,C,H−10,W−10)."
+    k = torch.exp(-0.5 * (torch.arange(-5, 6, device=x.device, dtype=x.dtype) / 1.5) ** 2)
+    k = k / k.sum()
+    C = x.shape[1]
+    x = F.conv2d(x, k.view(1, 1, 1, -1).expand(C, 1, 1, -1), groups=C)
+    return F.conv2d(x, k.view(1, 1, -1, 1).expand(C, 1, -1, 1), groups=C)
+
+# %% ../nbs/20_metrics.ipynb #d44cedb4
+def ssim(
+    a: torch.Tensor,  # (B,3,H,W) in [0,1]
+    b: torch.Tensor,  # (B,3,H,W) in [0,1]
+    valid: torch.Tensor = None,  # (B,1,H,W) windows that see a pixel of 0 do not count; None: all count
+) -> torch.Tensor:  # (B,)
+    "Structural similarity of each picture: 11×11 Gaussian window, sigma 1.5, mean over channels and whole windows."
+    a, b, real = checked_pair(a, b, valid)
     if min(a.shape[-2:]) < 11:
         raise F3AError("SSIM needs pictures of at least 11 pixels a side.")
-    k = torch.exp(-0.5 * (torch.arange(-5, 6, device=a.device, dtype=a.dtype) / 1.5) ** 2)
-    k = k / k.sum()
-    C = a.shape[1]
-
-    def blur(x):
-        return F.conv2d(
-            F.conv2d(x, k.view(1, 1, 1, -1).expand(C, 1, 1, -1), groups=C),
-            k.view(1, 1, -1, 1).expand(C, 1, -1, 1),
-            groups=C,
-        )
-
-    ma, mb = blur(a), blur(b)
-    va, vb, cov = blur(a * a) - ma**2, blur(b * b) - mb**2, blur(a * b) - ma * mb
-    s = (2 * ma * mb + 1e-4) * (2 * cov + 9e-4) / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4))
-    return s.mean((1, 2, 3))
+    ma, mb = gaussian_means(a), gaussian_means(b)
+    va, vb = gaussian_means(a * a) - ma**2, gaussian_means(b * b) - mb**2
+    cov = gaussian_means(a * b) - ma * mb
+    s = (2 * ma * mb + 1e-4) * (2 * cov + 9e-4) / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4))  # (B,3,H−10,W−10)
+    whole = 1 - F.max_pool2d(1 - real, 11, 1)  # (B,1,H−10,W−10)
+    if (whole.sum((1, 2, 3)) == 0).any():
+        raise F3AError("SSIM needs 11×11 valid pixels in one piece.")
+    return mean_over(s, whole)
 
 # %% ../nbs/20_metrics.ipynb #49e0a5d5
 METRICS = dict(mae=mae, mse=mse, psnr=psnr, ssim=ssim)
@@ -66,38 +100,44 @@ METRICS = dict(mae=mae, mse=mse, psnr=psnr, ssim=ssim)
 def picture_metrics(
     fake: torch.Tensor,  # (B,3,H,W) in [0,1]
     real: torch.Tensor,  # (B,3,H,W) in [0,1]
+    valid: torch.Tensor = None,  # (B,1,H,W) 1 where the real picture had a pixel; None: everywhere
 ) -> dict:  # name → (B,)
     "MAE, MSE, PSNR and SSIM of each picture."
-    return {n: f(fake, real) for n, f in METRICS.items()}
+    return {name: measure(fake, real, valid) for name, measure in METRICS.items()}
 
 # %% ../nbs/20_metrics.ipynb #be3a86e0
 def track_pictures(
     images: torch.Tensor,  # (T,3,H,W) in [0,1]; consecutive or not
     zoom: int = 3,  # enlarge first: the detector needs faces of 80 pixels
 ) -> tuple:  # landmarks (T,68,2) in pixels, found (T,)
-    "Landmarks of generated pictures, found by the tracker and by nothing else."
+    "Landmarks of generated pictures, each judged by a detection of its own; not-a-number where there is no face."
     big = F.interpolate(images.float(), scale_factor=zoom, mode="bicubic", align_corners=False).clamp(0, 1)
-    t = Tracker()
-    points = [t(to_image(x))[0] for x in big]
-    found = np.array([p is not None for p in points])
-    marks = np.stack([p if p is not None else np.full((68, 2), np.nan) for p in points])
-    return (marks + 0.5) / zoom - 0.5, found
+    landmarks = np.full((len(big), 68, 2), np.nan)
+    for k, picture in enumerate(big):
+        picture = to_image(picture)
+        boxes = detect_faces(picture)
+        if boxes:
+            landmarks[k] = place_landmarks(picture, boxes[0])
+    found = np.isfinite(landmarks).all((1, 2))
+    return (landmarks + 0.5) / zoom - 0.5, found
 
 # %% ../nbs/20_metrics.ipynb #29a3d027
 def liveliness(
     fake: torch.Tensor,  # (T,3,H,W) generated
     real: torch.Tensor,  # (T,3,H,W) driving frames of the same person
 ) -> dict:  # eyes, mouth: correlations; sharpness: ratio; tracked: share of frames with a face in both
-    "Do eyes and mouth open together with the driving face's, and is the face as sharp? Raises `F3AError` where too few faces are found."
-    (a, fa), (b, fb) = track_pictures(fake), track_pictures(real)
-    ok = fa & fb
-    if ok.sum() < 3:
+    """Do eyes and mouth open together with the driving face's, and is the face as sharp?
+
+    Raises `F3AError` where too few faces are found.
+    """
+    fake_points, fake_found = track_pictures(fake)
+    real_points, real_found = track_pictures(real)
+    both = fake_found & real_found
+    if both.sum() < 3:
         raise F3AError("A face was found in fewer than three of the pictures, so eyes and mouth cannot be compared.")
-    corr = lambda f: float(np.corrcoef(f(a[ok]), f(b[ok]))[0, 1])
-    sharp = (laplacian_variance(fake[ok], b[ok]).mean() / laplacian_variance(real[ok], b[ok]).mean()).item()
-    return dict(
-        eyes=corr(eye_opening),
-        mouth=corr(mouth_opening),
-        sharpness=sharp,
-        tracked=float((fa & fb).sum() / max(1, fb.sum())),
-    )
+    a, b = fake_points[both], real_points[both]
+    eyes = np.corrcoef(eye_opening(a), eye_opening(b))[0, 1]
+    mouth = np.corrcoef(mouth_opening(a), mouth_opening(b))[0, 1]
+    fine = laplacian_variance(fake[both], b).mean() / laplacian_variance(real[both], b).mean()
+    tracked = both.sum() / max(1, real_found.sum())
+    return dict(eyes=float(eyes), mouth=float(mouth), sharpness=float(fine), tracked=float(tracked))

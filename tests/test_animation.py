@@ -1,7 +1,9 @@
 "Who is painted and who is warped; motions from videos, clips, photos and scripts; every kind of source."
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,12 @@ from PIL import Image
 from f3a_lite import animation
 from f3a_lite.animation import (
     BUNDLED,
+    BUNDLED_FRAME,
     Face,
+    GESTURES,
     animate,
     contact_sheet,
+    cut_to_real,
     default_weights,
     driven,
     f3a_animate,
@@ -20,32 +25,32 @@ from f3a_lite.animation import (
     follow,
     gesture,
     knows,
-)
-from f3a_lite.animation import (
     move_towards,
     plan_motion,
     read_face,
     scripted,
-    write_gif,
-    write_video,
-    SYNTHETIC,
-    GESTURES,
 )
-from f3a_lite.clips import load_clip, prepare_rendered
-from f3a_lite.core import F3AError, data_path
-from f3a_lite.generator import load_generator
-from f3a_lite.landmarks import KNOWN_DISTANCE, iter_frames, video_info, write_image
+from f3a_lite.clips import load_clip
+from f3a_lite.conditions import Frames, make_condition
+from f3a_lite.core import F3AError, data_path, load_weights, save_weights
+from f3a_lite.flow import warp_along
+from f3a_lite.landmarks import KNOWN_DISTANCE
 from f3a_lite.morphable import open_model
+from f3a_lite.pairs import split_frames
+from f3a_lite.prepare import prepare_rendered
+from f3a_lite.results import Record, figure
+from f3a_lite.systems import load_system
+from f3a_lite.video import SYNTHETIC, iter_frames, video_info, write_gif, write_image, write_video
 
 
 @pytest.fixture(scope="module")
-def model():
+def face_model():
     return open_model()
 
 
 @pytest.fixture(scope="module")
-def generator():
-    return load_generator(data_path("t_warp.safetensors"))
+def system():
+    return load_system(data_path("t_warp.safetensors"))
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +77,9 @@ def quick(tmp_path, monkeypatch):
     "A folder to work in, and a record of what `animate` is given; it gives warped frames only."
     seen = {}
 
-    def look(generator, face, targets, model=None, batch=8, progress=False):
-        seen.update(generator=generator, face=face, targets=targets)
-        return animate(None, face, targets[:3], model, batch)
+    def look(system, face, targets, pictures=None, landmarks=None, progress=False):
+        seen.update(system=system, face=face, targets=targets, pictures=pictures, landmarks=landmarks)
+        return animate(None, face, targets[:3])
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(animation, "animate", look)
@@ -102,50 +107,121 @@ def at_distance(people, d):
 def test_who_is_known(distance, people, known):
     "The border is the one that dlib names: .6."
     base = np.tile(np.linspace(-0.3, 0.3, 128), (max(people, 1), 1)) + np.arange(max(people, 1))[:, None] * 0.1
-    G = type("G", (), dict(info=dict(people=base[:people].tolist())))
+    G = SimpleNamespace(info=dict(people=base[:people].tolist()))
     assert knows(G, Face(None, None, at_distance(base, distance))) == known
 
 
 def test_the_nearest_of_several_people_counts():
     base = np.stack([np.zeros(128), np.full(128, 1.0)])
-    G = type("G", (), dict(info=dict(people=base.tolist())))
+    G = SimpleNamespace(info=dict(people=base.tolist()))
     assert knows(G, Face(None, None, base[1] + 0.01)) and not knows(G, Face(None, None, base[1] * 0.5))
 
 
 def test_weights_without_people_know_nobody():
-    assert not knows(type("G", (), {}), Face(None, None, np.zeros(128)))
+    assert not knows(SimpleNamespace(info={}), Face(None, None, np.zeros(128)))
 
 
-def test_the_known_woman_is_painted_a_stranger_is_warped(clip, drawn, generator, model, quick, capsys):
+def test_the_known_woman_is_painted_a_stranger_is_warped(clip, drawn, system, face_model, quick, capsys):
     "The command, on the woman of the weights and on a face that is nobody's."
-    assert knows(generator, face_of_clip(clip, 5)) and not knows(generator, face_of_clip(drawn, 0))
+    assert knows(system, face_of_clip(clip, 5)) and not knows(system, face_of_clip(drawn, 0))
     assert run_command(f3a_animate, clip.path, "--script", "blink") == 0
-    assert quick["generator"] is not None and "not trained" not in capsys.readouterr().out
+    assert quick["system"] is not None and "not trained" not in capsys.readouterr().out
     assert run_command(f3a_animate, drawn.path, "--script", "blink") == 0
-    assert quick["generator"] is None and "not trained on this face" in capsys.readouterr().out
+    assert quick["system"] is None and "not trained on this face" in capsys.readouterr().out
     assert run_command(f3a_animate, drawn.path, "--script", "blink", "--paint") == 0
-    assert quick["generator"] is not None and "not trained" not in capsys.readouterr().out
+    assert quick["system"] is not None and "not trained" not in capsys.readouterr().out
 
 
-def test_painting_differs_from_warping(clip, generator):
+def test_painting_differs_from_warping(clip, system):
     me, targets = face_of_clip(clip, 0), clip.params[[0, 30]]
-    painted, warped = animate(generator, me, targets), animate(None, me, targets)
+    painted, warped = animate(system, me, targets), animate(None, me, targets)
     assert torch.equal(warped["output"], warped["warped"]) and torch.equal(painted["warped"], warped["warped"])
     assert (painted["output"] - warped["output"]).abs().mean() > 0.005
     truth = clip.images([0, 30])
     assert (painted["output"] - truth).abs().mean() < (me.image - truth).abs().mean() + 0.02
 
 
-def test_frames_do_not_depend_on_the_frames_before(clip, generator):
+def test_frames_do_not_depend_on_the_frames_before(clip, system):
     "Each comes from the source and its own flow, in batches of any size."
     me, targets = face_of_clip(clip, 0), clip.params[[3, 9, 27]]
-    whole, last = animate(generator, me, targets, batch=2), animate(generator, me, targets[2:])
+    whole, last = animate(system, me, targets, batch=2), animate(system, me, targets[2:])
     assert torch.allclose(whole["output"][2:], last["output"], atol=1e-5) and len(whole["output"]) == 3
 
 
-def test_the_better_on_the_blocks_is_the_default():
-    scores = {n: load_generator(data_path(n)).info["results"]["blocks"]["model"]["psnr"] for n in BUNDLED}
-    assert default_weights().name == max(scores, key=scores.get)
+def stored(file, folder, title, psnr, results=None):
+    "A copy of a bundled weight file that says other things about itself."
+    tensors, kind, config, info = load_weights(data_path(file))
+    info.pop("records", None)
+    info.pop("results", None)
+    if results is not None:
+        info["results"] = dict(blocks=dict(model=dict(psnr=results)))
+    if psnr is not None:
+        blocks = [Record(title, dict(split=f"block_{k + 1}"), dict(psnr=p)) for k, p in enumerate(psnr)]
+        others = [
+            Record(title, dict(split="random"), dict(psnr=99.0)),
+            Record("warping only", dict(split="block_1"), dict(psnr=99.0)),
+        ]
+        info["records"] = [asdict(r) for r in others + blocks]
+    save_weights(folder / file, tensors, kind, config, info)
+
+
+@pytest.mark.parametrize("painter,paper,best", [(22, 21, 0), (20, 21, 1)])
+def test_the_better_on_the_blocks_is_the_default(tmp_path, monkeypatch, painter, paper, best):
+    "By the records of the held-out blocks; other splits and methods do not count."
+    stored(BUNDLED[0], tmp_path, "T_warp", (figure([painter + 1, painter + 3]), painter - 2))
+    stored(BUNDLED[1], tmp_path, "F3A-GAN", (paper, paper))
+    monkeypatch.setattr(animation, "data_path", lambda name: tmp_path / name)
+    assert default_weights().name == BUNDLED[best]
+
+
+def test_results_count_where_there_are_no_records(tmp_path, monkeypatch):
+    stored(BUNDLED[0], tmp_path, "T_warp", None, results=20.0)
+    stored(BUNDLED[1], tmp_path, "F3A-GAN", None, results=21.0)
+    monkeypatch.setattr(animation, "data_path", lambda name: tmp_path / name)
+    assert default_weights().name == BUNDLED[1]
+
+
+class Told(torch.nn.Module):
+    "A system that shows what it is told."
+
+    def __init__(self, condition, anchor="target"):
+        super().__init__()
+        self.condition, self.cfg, self.told = condition, SimpleNamespace(anchor=anchor), []
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, source, condition, stage=None):
+        self.told.append(condition)
+        return dict(image=source + condition.mean((1, 2, 3), keepdim=True))
+
+
+@pytest.mark.parametrize("condition", ["flow", "masked_flow", "landmarks", "aus", "picture"])
+@pytest.mark.parametrize("anchor", ["target", "source"])
+def test_a_system_is_told_what_it_asks_for(clip, face_model, condition, anchor):
+    me, frames = face_of_clip(clip, 0), [5, 20, 39]
+    targets, pictures, landmarks = clip.params[frames], clip.images(frames), clip.landmarks[frames] + 0.1
+    system = Told(condition, anchor)
+    animate(system, me, targets, pictures, landmarks, batch=2)
+    want = make_condition(
+        condition, face_model, Frames(me.params, me.image), Frames(targets, pictures, landmarks), 128, anchor
+    )
+    assert [len(t) for t in system.told] == [2, 1] and torch.allclose(torch.cat(system.told), want, atol=1e-6)
+
+
+def test_a_picture_is_needed_by_a_system_that_looks_at_one(clip):
+    with pytest.raises(F3AError, match="picture"):
+        animate(Told("picture"), face_of_clip(clip, 0), clip.params[[1]])
+
+
+def test_the_photo_is_warped_once_a_batch(clip, monkeypatch):
+    calls = []
+
+    def count(*args):
+        calls.append(len(args[2]))
+        return warp_along(*args)
+
+    monkeypatch.setattr(animation, "warp_along", count)
+    made = animate(None, face_of_clip(clip, 0), clip.params[[1, 2, 3, 4, 5]], batch=2)
+    assert calls == [2, 2, 1] and len(made["output"]) == 5
 
 
 # Faces
@@ -181,6 +257,50 @@ def test_embeddings_tell_people_apart(clip, drawn):
     assert np.linalg.norm(nobody - face_of_clip(drawn, 2).embedding) < KNOWN_DISTANCE and np.isfinite(nobody).all()
 
 
+def test_what_the_photo_never_had(video, tmp_path):
+    "A head at the border: the mask is 0 exactly where the crop repeats the picture's edge."
+    image = next(iter_frames(video))[1][100:]  # cut the hair off: the crop goes on above it
+    face = read_face(write_image(image, tmp_path / "cut.png"))
+    assert face.valid.shape == (1, 1, 128, 128) and set(face.valid.unique().tolist()) == {0.0, 1.0}
+    rows, columns = face.valid[0, 0].amax(1), face.valid[0, 0].amax(0)
+    assert torch.equal(face.valid[0, 0], rows[:, None] * columns[None]), "a rectangle"
+    missing = int(rows.argmax())
+    assert 20 < missing < 60 and not rows[:missing].any()
+    step = (face.image[0, :, 1:] - face.image[0, :, :-1]).abs().mean((0, 2))  # from row to row
+    assert step[: missing - 2].max() < 1e-3 < step[missing : missing + 5].min(), "the same row again, then a picture"
+    assert cut_to_real(face, face.image).shape == (1, 3, int(rows.sum()), int(columns.sum()))
+
+
+def test_everything_is_real_where_nothing_is_said(clip):
+    face = Face(clip.images(0), clip.params[0], np.zeros(128))
+    assert face.valid.shape == (1, 1, 128, 128) and (face.valid == 1).all()
+    assert torch.equal(cut_to_real(face, face.image), face.image)
+
+
+def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
+    "Film, GIF and contact sheet are cut to the window of the source."
+    face = face_of_clip(clip, 0)
+    face.valid[:, :, :8] = 0
+    face.valid[:, :, :, 120:] = 0
+    made = animate(None, face, clip.params[[0, 5, 9]])
+    assert torch.equal(cut_to_real(face, made["output"]), made["output"][:, :, 8:, :120])
+    assert contact_sheet(face, made).shape == (4 * 122 - 2, 3 * 122 - 2, 3)
+    m = animation.Motion(clip.params[[0, 5, 9]], 25.0)
+    animation.write_film(face, made, m, tmp_path / "a.b")
+    i = video_info(tmp_path / "a.b.mp4")
+    assert (i.width, i.height) == (120, 120) and Image.open(tmp_path / "a.b.gif").size == (120, 120)
+
+
+def test_the_bundled_source_is_a_training_frame(video, tmp_path, monkeypatch):
+    assert BUNDLED_FRAME in split_frames(video_info(video).frames)["train"]
+    asked = []
+    monkeypatch.setattr(animation, "read_face", lambda source, frame, param_source: asked.append((source, frame)))
+    animation.source_face(animation.AnimateOptions())
+    animation.source_face(animation.AnimateOptions(frame=0))
+    animation.source_face(animation.AnimateOptions(source=video))
+    assert asked == [(video, BUNDLED_FRAME), (video, 0), (video, None)]
+
+
 def test_a_video_and_its_clip_are_the_same_face(clip, video):
     "The landmarks are looked at in the clip's own pixels: the embedding agrees with that of the large picture."
     assert np.linalg.norm(face_of_clip(clip, 0).embedding - read_face(video).embedding) < 0.35
@@ -209,27 +329,29 @@ def test_absolute_for_oneself_relative_for_another(clip, drawn):
     assert not torch.allclose(motion(own), motion(other), atol=0.05)
 
 
-def test_follow_tells_oneself_from_another(clip, drawn, model):
+def test_follow_tells_oneself_from_another(clip, drawn, face_model):
     me, other = face_of_clip(clip, 7), face_of_clip(drawn, 0)
-    targets, frames, fps, sound = follow(me, clip.path, clip.path, model)
-    assert torch.allclose(motion(targets), motion(clip.params)) and torch.equal(frames, clip.images(range(len(clip))))
-    assert fps == pytest.approx(23.976, abs=0.01) and sound is None
-    targets, frames, fps, _ = follow(other, drawn.path, clip.path, model)
+    m = follow(me, clip.path, clip.path, face_model)
+    assert torch.allclose(motion(m.targets), motion(clip.params)) and torch.equal(m.landmarks, clip.landmarks)
+    assert torch.equal(m.pictures, clip.images(range(len(clip))))
+    assert m.fps == pytest.approx(23.976, abs=0.01) and m.sound is None
+    m = follow(other, drawn.path, clip.path, face_model)
+    assert m.landmarks is None, "another face's landmarks are not where this face's will be"
     assert torch.allclose(
-        targets.rotation, other.params.rotation + clip.params.rotation - clip.params.rotation[:1], atol=1e-6
+        m.targets.rotation, other.params.rotation + clip.params.rotation - clip.params.rotation[:1], atol=1e-6
     )
-    moved, _, _, _ = follow(me, "elsewhere.png", clip.path, model)
+    moved = follow(me, "elsewhere.png", clip.path, face_model).targets
     assert torch.allclose(moved.rotation[0], me.params.rotation[0], atol=1e-6), (
         "the same woman in another picture: changes"
     )
     assert not torch.allclose(moved.rotation[0], clip.params.rotation[0], atol=1e-3)
 
 
-def test_another_person_in_the_same_file_is_driven_by_changes(clip, model):
+def test_another_person_in_the_same_file_is_driven_by_changes(clip, face_model):
     "A source that comes from the driving clip, but is not whom that clip shows."
     me = face_of_clip(clip, 7)
     stranger = Face(me.image, me.params, me.embedding + 1)
-    targets = follow(stranger, clip.path, clip.path, model)[0]
+    targets = follow(stranger, clip.path, clip.path, face_model).targets
     assert torch.allclose(targets.rotation[0], me.params.rotation[0], atol=1e-6)
     assert not torch.allclose(targets.rotation[0], clip.params.rotation[0], atol=1e-3)
 
@@ -241,8 +363,8 @@ def test_driving_from_the_command_line(clip, drawn, short, photo, quick, kind):
     assert len(quick["targets"]) == T
     i = video_info("out/made.mp4")
     assert i.has_audio == (kind == "video") and i.frames == 3
-    rows = Image.open("out/made.png").size[1] // 128
-    assert rows == 5, "source, driving, mesh, flow, output"
+    rows = Image.open("out/made.png").size[1] / (i.height + 2)
+    assert round(rows) == 5, "source, driving, mesh, flow, output"
 
 
 def test_a_rendered_clip_drives_itself(drawn, quick):
@@ -277,10 +399,10 @@ def test_a_driving_video_that_is_none_leaves_nothing(tmp_path, drawn, quick, cap
 # Towards a photo, and by script
 
 
-def test_towards_a_photo(drawn, photo, model):
+def test_towards_a_photo(drawn, photo, face_model):
     "Eq. 3: from the source to the other's expression and rotation; the face stays where it is."
     face, other = face_of_clip(drawn, 0), read_face(photo)
-    p, q, o = move_towards(face, photo, model, fps=10), face.params, other.params
+    p, q, o = move_towards(face, photo, face_model, fps=10), face.params, other.params
     assert len(p) == 14
     assert torch.allclose(motion(p)[0], motion(q)[0], atol=1e-6)
     for k in (9, 10, 13):
@@ -299,35 +421,35 @@ def test_to_from_the_command_line(drawn, photo, quick):
     assert len(quick["targets"]) == 35 and Image.open("out/animation.png").size[1] // 128 == 4
 
 
-def test_plan_motion(clip, drawn, photo, model):
+def test_plan_motion(clip, drawn, photo, face_model):
     face = face_of_clip(drawn, 0)
-    assert len(plan_motion(face, drawn.path)[0]) == len(scripted(face.params, "smile,blink,turn"))
-    targets, frames, fps, sound = plan_motion(face, drawn.path, script="nod", fps=10)
-    assert frames is None and sound is None and fps == 10 and len(targets) == 1 + 10 + 1
-    assert plan_motion(face, drawn.path, to=photo, fps=5)[1] is None
-    assert len(plan_motion(face, drawn.path, driving=clip.path)[0]) == 40
+    assert len(plan_motion(face, drawn.path).targets) == len(scripted(face.params, "smile,blink,turn"))
+    m = plan_motion(face, drawn.path, script="nod", fps=10)
+    assert m.pictures is None and m.sound is None and m.fps == 10 and len(m.targets) == 1 + 10 + 1
+    assert plan_motion(face, drawn.path, to=photo, fps=5).pictures is None
+    assert len(plan_motion(face, drawn.path, driving=clip.path).targets) == 40
     for two in (dict(driving=clip.path, to=photo), dict(to=photo, script="nod"), dict(driving=clip.path, script="nod")):
         with pytest.raises(F3AError, match="one of"):
             plan_motion(face, drawn.path, **two)
 
 
-def test_gestures(clip, model):
+def test_gestures(clip, face_model):
     start = clip.params[0]
-    turn = gesture(start, GESTURES["turn"], 21, model)
+    turn = gesture(start, GESTURES["turn"], 21, face_model)
     degrees = (turn.rotation - start.rotation) * 180 / torch.pi
     assert (
         torch.allclose(degrees[10], torch.tensor([0.0, 22.0, 0.0]), atol=1e-4) and degrees[[0, -1]].abs().max() < 0.05
     )
     assert torch.equal(turn.exp_coeff, start.exp_coeff.expand(21, -1))
-    blink = gesture(start, GESTURES["blink"], 11, model)
-    lids = model.unit("eyeBlink")
+    blink = gesture(start, GESTURES["blink"], 11, face_model)
+    lids = face_model.unit("eyeBlink")
     assert (blink.exp_coeff[5, lids] > 0.999).all() and torch.allclose(blink.exp_coeff[0], start.exp_coeff[0])
-    rest = [k for k in range(model.L) if k not in lids]
+    rest = [k for k in range(face_model.L) if k not in lids]
     assert torch.equal(blink.exp_coeff[:, rest], start.exp_coeff[:, rest].expand(11, -1)) and torch.equal(
         blink.rotation, start.rotation.expand(11, -1)
     )
     smiling = start.replace(exp_coeff=torch.ones_like(start.exp_coeff))
-    assert torch.equal(gesture(smiling, GESTURES["smile"], 5, model).exp_coeff, torch.ones(5, model.L)), (
+    assert torch.equal(gesture(smiling, GESTURES["smile"], 5, face_model).exp_coeff, torch.ones(5, face_model.L)), (
         "a smile is never taken back"
     )
 
@@ -389,6 +511,7 @@ def test_sound_ends_with_the_pictures(tmp_path, clip, video):
 def test_contact_sheet_rows_and_columns(clip):
     me, made = face_of_clip(clip, 0), animate(None, face_of_clip(clip, 0), clip.params[[0, 10, 20, 30, 39]])
     driving = clip.images([0, 10, 20, 30, 39])
+    me.valid[:] = 1
     sheet = contact_sheet(me, made, driving, columns=3)
     assert sheet.shape == (5 * 130 - 2, 3 * 130 - 2, 3)
     cell = lambda r, c: sheet[r * 130 : r * 130 + 128, c * 130 : c * 130 + 128] / 255

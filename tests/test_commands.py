@@ -1,11 +1,15 @@
 "The commands as installation puts them on the path: each runs once, on tiny inputs, and explains itself."
 
-import importlib.metadata, os, subprocess, sys
+import importlib.metadata
+import inspect
+import os
+import subprocess
+import sys
 from pathlib import Path
 import pytest
 from f3a_lite import commands
 from f3a_lite.clips import load_clip
-from f3a_lite.landmarks import video_info
+from f3a_lite.video import video_info
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
@@ -40,13 +44,23 @@ def test_the_installed_scripts_are_these():
     assert there == {n: f"f3a_lite.commands:{n}" for n in COMMANDS}
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_words_may_be_given(monkeypatch, capsys, name):
+    "A command is a plain function of words; without them it takes those of the process."
+    assert str(inspect.signature(getattr(commands, name))) == "(argv=None)"
+    monkeypatch.setattr(sys, "argv", ["something else", "--never-heard-of"])
+    with pytest.raises(SystemExit) as e:
+        getattr(commands, name)(["--help"])
+    assert e.value.code in (0, None) and "usage" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "name,word",
     [
         ("f3a_demo", "--out"),
         ("f3a_prepare", "--landmarks"),
-        ("f3a_train", "--warp"),
-        ("f3a_train_regressor", "--labelled"),
+        ("f3a_train", "--system"),
+        ("f3a_train_regressor", "--out"),
         ("f3a_animate", "--driving"),
     ],
 )

@@ -1,48 +1,55 @@
 "The main job, from the bundled video to a film and a table; and its parts by themselves."
 
-import os, re, subprocess, sys
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
 import av
 import numpy as np
+import pytest
 import torch
-from f3a_lite.animation import SYNTHETIC, face_of_clip
-from f3a_lite.clips import split_frames
-from f3a_lite.demo import HEADER, film_frames, film_parts, format_table
-from f3a_lite.landmarks import video_info
+from conftest import run_command
+from f3a_lite import demo
+from f3a_lite.animation import BUNDLED_FRAME, face_of_clip
+from f3a_lite.demo import HEADER, film_frames, film_parts, measure
+from f3a_lite.pairs import HELD_OUT, split_frames
+from f3a_lite.results import Record
+from f3a_lite.video import SYNTHETIC, video_info
 
-METHODS = ("copying the source", "warping only", "F3A-GAN", "T_warp")
-ROW = r"^(copying the source|warping only|F3A-GAN|T_warp)((?:\s+[\d.]+){8})\s*$"
+METHODS = ("copying", "warping only", "F3A-GAN", "T_warp")
+ROW = r"^  (copying|warping only|F3A-GAN|T_warp)\s+MAE .*PSNR ([\d.]+) ± [\d.]+"
 
 
 def rows_of(text):
-    "Figures of a printed table by method: MAE, MSE, PSNR, SSIM on random frames, then on blocks."
-    return {m[0].strip(): [float(v) for v in m[1].split()] for m in re.findall(ROW, text, re.M)}
+    "PSNR of a printed table: method → split by split."
+    rows = {}
+    for name, psnr in re.findall(ROW, text, re.M):
+        rows.setdefault(name, []).append(float(psnr))
+    return rows
 
 
 def test_demo(tmp_path):
     "By the console script's function, in a process of its own."
-    out = str(tmp_path / "out")
-    code = (
-        "import sys; from f3a_lite.commands import f3a_demo; sys.argv = ['f3a_demo', '--out', sys.argv[1]]; f3a_demo()"
-    )
+    out = tmp_path / "out"
+    code = "import sys; from f3a_lite.commands import f3a_demo; f3a_demo(sys.argv[1:])"
     r = subprocess.run(
-        [sys.executable, "-c", code, out],
+        [sys.executable, "-c", code, "--out", str(out)],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
     )
     assert r.returncode == 0, r.stderr[-2000:]
-    i = video_info(tmp_path / "out" / "demo.mp4")
-    assert i.width == 908 and i.frames > 60
-    with av.open(str(tmp_path / "out" / "demo.mp4")) as c:
+    i = video_info(out / "demo.mp4")
+    assert i.frames > 60 and i.width > 7 * 90 and i.height > 14 + 90
+    with av.open(str(out / "demo.mp4")) as c:
         assert c.metadata["comment"] == SYNTHETIC
-    assert (tmp_path / "out" / "demo.gif").stat().st_size > 1e5 and (tmp_path / "out" / "demo.png").exists()
+    assert (out / "demo.gif").stat().st_size > 1e5 and (out / "demo.png").exists()
     rows = rows_of(r.stdout)
-    assert set(rows) == set(METHODS)
-    psnr = {n: (v[2], v[6]) for n, v in rows.items()}
-    assert psnr["T_warp"][0] > psnr["warping only"][0] + 5 and psnr["F3A-GAN"][0] > psnr["copying the source"][0] + 5
-    assert psnr["T_warp"][1] > psnr["warping only"][1] + 2, (
-        "on frames never seen, painting must beat warping by the 2 dB that were aimed at"
-    )
+    assert tuple(rows) == METHODS and all(len(v) == len(HELD_OUT) for v in rows.values())
+    for k in range(len(HELD_OUT)):
+        assert rows["T_warp"][k] > rows["warping only"][k] + 2, "painting must beat warping by the 2 dB aimed at"
+    assert rows["F3A-GAN"][0] > rows["copying"][0] + 5
 
 
 def test_the_file_runs_as_it_lies():
@@ -50,71 +57,88 @@ def test_the_file_runs_as_it_lies():
     assert r.returncode == 0 and "demo.mp4" in r.stdout
 
 
+def test_options_of_the_demo(monkeypatch, tmp_path):
+    given = []
+    monkeypatch.setattr(demo, "run_demo", given.append)
+    monkeypatch.setattr(demo, "set_threads", given.append)
+    assert run_command(demo.main, "--out", tmp_path, "--threads", 1) == 0
+    assert given == [1, tmp_path]
+    assert run_command(demo.main, "--threads", "many") == 2
+
+
 def test_the_film_shows_frames_that_training_never_saw(clip):
     parts = film_parts(clip, source=3, step=1)
     held = [v for k, v in parts.items() if k.startswith("held-out")]
-    assert np.concatenate([idx for _, idx in held]).tolist() == split_frames(len(clip))["blocks"].tolist()
-    for p, idx in held:
-        assert torch.equal(p.rotation, clip.params[torch.as_tensor(idx)].rotation)
-    assert [len(idx) for _, idx in film_parts(clip, source=3).values() if idx is not None] == [2, 2], (
+    split = split_frames(len(clip))
+    assert [driving.tolist() for _, driving in held] == [split["block_1"].tolist(), split["block_2"].tolist()]
+    for p, driving in held:
+        assert torch.equal(p.rotation, clip.params[torch.as_tensor(driving)].rotation)
+    assert [len(driving) for _, driving in film_parts(clip, source=3).values() if driving is not None] == [2, 2], (
         "every second frame, if nothing else is said"
     )
     way, drivers = parts["between two frames (Eq. 3)"]
     assert drivers is None and len(way) == 30
     ends = clip.params[3], clip.params[int(0.62 * 40)]
     for k, e in ((0, ends[0]), (14, ends[1]), (15, ends[1]), (29, ends[0])):
-        assert torch.allclose(way.rotation[k], e.rotation[0], atol=1e-6) and torch.allclose(
-            way.exp_coeff[k], e.exp_coeff[0], atol=1e-6
-        )
+        assert torch.allclose(way.rotation[k], e.rotation[0], atol=1e-6)
+        assert torch.allclose(way.exp_coeff[k], e.exp_coeff[0], atol=1e-6)
     script = parts["script: smile, blink, turn"][0]
     assert torch.allclose(script.rotation[0], ends[0].rotation[0]) and len(script) == 1 + (12 + 1) + (5 + 1) + (12 + 1)
 
 
+def test_the_source_of_the_film_is_a_training_frame():
+    clip = SimpleNamespace(params=None)
+    chosen = []
+
+    def parts(c):
+        chosen.append("parts")
+        return {}
+
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(demo, "face_of_clip", lambda c, frame: chosen.append(frame))
+        m.setattr(demo, "film_parts", parts)
+        demo.film(clip, [])
+    assert chosen == [BUNDLED_FRAME, "parts"] and BUNDLED_FRAME in split_frames(472)["train"]
+
+
 def test_columns_of_the_film(clip):
-    face, idx = face_of_clip(clip, 0), np.array([20, 39])
-    frames, made = film_frames(clip, face, {"F3A-GAN": None, "T_warp": None}, clip.params[torch.as_tensor(idx)], idx)
-    assert len(HEADER) == 7 and len(frames) == 2 and frames[0].shape == (14 + 128, 7 * 130 - 2, 3)
-    columns = lambda f: [f[14:, k * 130 : k * 130 + 128] / 255 for k in range(7)]
-    as_image = lambda x: x.permute(1, 2, 0).numpy()
+    face, driving = face_of_clip(clip, 0), np.array([20, 39])
+    face.valid[:] = 1
+    frames, made = film_frames(clip, face, [None, None], clip.params[torch.as_tensor(driving)], driving)
+    assert len(HEADER) == 5 and len(frames) == 2 and frames[0].shape == (14 + 128, 7 * 130 - 2, 3)
+
+    def columns(frame, w=128):
+        return [frame[14:, k * (w + 2) : k * (w + 2) + w] / 255 for k in range(7)]
+
+    def as_image(x):
+        return x.permute(1, 2, 0).numpy()
+
     for i, f in enumerate(frames):
+        warped = as_image(made[0]["warped"][i])
         want = [
             as_image(face.image[0]),
-            clip.frames[idx[i]] / 255,
-            as_image(made["T_warp"]["mesh"][i]),
+            clip.frames[driving[i]] / 255,
+            as_image(made[1]["mesh"][i]),
             None,
-            *[as_image(made["T_warp"]["warped"][i])] * 3,
+            *[warped] * 3,
         ]
         for k, (a, b) in enumerate(zip(columns(f), want)):
-            assert b is None or np.abs(a - b).max() < 0.01, HEADER[k]
-    blank = film_frames(clip, face, {"T_warp": None}, clip.params[:1], None)[0][0]
+            assert b is None or np.abs(a - b).max() < 0.01, k
+    blank = film_frames(clip, face, [None], clip.params[:1], None)[0][0]
     assert (columns(blank)[1] == 1).all() and blank.shape[1] == 6 * 130 - 2
+    face.valid[..., 100:] = 0
+    cut = film_frames(clip, face, [None, None], clip.params[:1], None)[0][0]
+    assert cut.shape == (14 + 128, 7 * 102 - 2, 3)
+    assert np.abs(columns(cut, 100)[0] - as_image(face.image[0, :, :, :100])).max() < 0.01
 
 
-def test_the_table_puts_each_figure_in_its_place():
-    names = ("mae", "mse", "psnr", "ssim")
-    figures = lambda base: {
-        s: {m: {n: base + 10 * k + j for j, n in enumerate(names)} for k, m in enumerate(("copy", "warp", "model"))}
-        for s, base in (("random", base), ("blocks", base + 100))
-    }
-    rows = rows_of(format_table({"F3A-GAN": figures(0), "T_warp": figures(200)}))
-    assert list(rows) == list(METHODS)
-    assert rows["copying the source"] == [0, 1, 2, 3, 100, 101, 102, 103] and rows["warping only"] == [
-        10,
-        11,
-        12,
-        13,
-        110,
-        111,
-        112,
-        113,
-    ]
-    assert rows["F3A-GAN"] == [20, 21, 22, 23, 120, 121, 122, 123] and rows["T_warp"] == [
-        220,
-        221,
-        222,
-        223,
-        320,
-        321,
-        322,
-        323,
-    ]
+def test_methods_are_measured_split_by_split_and_the_untrained_ones_once(monkeypatch):
+    def evaluate(system, clips, n, samples):
+        assert clips == ["clip"] and (n, samples) == (7, 2)
+        away = [Record(system, dict(distance="1 to 5 frames away"), {})]
+        names = ("copying", "warping only", system)
+        return away + [Record(m, dict(split=s), dict(psnr=1)) for m in names for s in HELD_OUT]
+
+    monkeypatch.setattr(demo, "evaluate", evaluate)
+    got = [(r.setting["split"], r.name) for r in measure(["F3A-GAN", "T_warp"], "clip", 7, 2)]
+    assert got == [(s, m) for s in HELD_OUT for m in METHODS]

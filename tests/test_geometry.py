@@ -30,12 +30,13 @@ from f3a_lite.fitting import (
 )
 from f3a_lite.flow import (
     FLOW_SCALE,
-    FlowExplorer,
     add_noise,
     extend_flow,
     facial_flow,
     interpolate_params,
     reenact,
+    render_mesh,
+    warp_along,
     warp_by_flow,
 )
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
@@ -47,7 +48,6 @@ from f3a_lite.projection import (
     pose,
     posed_landmarks,
     project,
-    render_mesh,
     to_pixels,
 )
 from f3a_lite.rasterizer import (
@@ -60,6 +60,7 @@ from f3a_lite.rasterizer import (
     splat_points,
     vertex_normals,
 )
+from f3a_lite.widgets import FlowExplorer
 
 MODEL = open_model()
 
@@ -272,7 +273,8 @@ def test_landmarks_are_projected_by_eq_2(monkeypatch):
     fit_landmarks(MODEL, marks, cfg=FitConfig(steps=1))
     regressor.warm_loss(MODEL, p, p)
     regressor.sub_loss(MODEL, p, marks)
-    conditions.make_condition("landmarks", MODEL, p, p, 16)
+    frames = conditions.Frames(p)
+    conditions.make_condition("landmarks", MODEL, frames, frames, 16)
     conditions.measured_action_units(MODEL, p[:1], torch.Generator().manual_seed(0))
     assert {n: asked.count(n) for n in set(asked)}["f3a_lite.regressor"] == 3
     assert {"f3a_lite.fitting", "f3a_lite.conditions"} <= set(asked)

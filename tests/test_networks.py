@@ -15,6 +15,7 @@ from f3a_lite.build_model import MIRROR
 from f3a_lite.conditions import (
     AU_NAMES,
     CONDITIONS,
+    Frames,
     action_units,
     flow_length,
     landmark_heatmap,
@@ -23,9 +24,10 @@ from f3a_lite.conditions import (
     measured_faces,
     replicated,
 )
-from f3a_lite.core import F3AError
+from f3a_lite.core import F3AError, to_tensor
 from f3a_lite.flow import facial_flow
 from f3a_lite.generator import Generator, GeneratorConfig, UpBlock
+from f3a_lite.landmarks import Tracker, resize_square
 from f3a_lite.metrics import liveliness, mae, mse, picture_metrics, psnr, ssim
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, mirror_twins, open_model
 from f3a_lite.projection import euler_to_matrix, matrix_to_euler, pose, posed_landmarks, project, to_pixels
@@ -73,6 +75,7 @@ from f3a_lite.regressor import (
 )
 from f3a_lite.rendered import render_set
 from f3a_lite.spade import DownBlock, Encoder, SPADE, act, fuse
+from f3a_lite.video import iter_frames
 from test_geometry import close, some_faces
 
 MODEL = open_model()
@@ -263,7 +266,45 @@ def test_metrics_as_scikit_image_has_them():
     assert (psnr(a, a) == 100).all()
 
 
+@pytest.mark.parametrize("left,top,right,bottom", [(0, 3, 28, 40), (2, 0, 20, 33), (5, 8, 16, 19)])
+def test_what_no_picture_had_counts_in_no_metric(left, top, right, bottom):
+    "Whatever stands outside of the valid rectangle, not-a-number too: the figures are scikit-image's of what is inside."
+    a = rand(2, 3, 40, 28)
+    b = (a + 0.2 * randn(2, 3, 40, 28)).clamp(0, 1)
+    valid = torch.zeros(2, 1, 40, 28)
+    valid[:, :, top:bottom, left:right] = 1
+    fake = torch.where(valid > 0, a, rand(2, 3, 40, 28, seed=5))
+    fake[:, :, valid[0, 0] == 0] = float("nan")
+    x, y = (v[..., top:bottom, left:right].double().numpy() for v in (a, b))
+    got = picture_metrics(fake, b, valid)
+    close(got["mae"], np.abs(x - y).mean((1, 2, 3)), 1e-6)
+    close(got["mse"], [mean_squared_error(p, q) for p, q in zip(x, y)], 1e-6)
+    close(got["psnr"], [peak_signal_noise_ratio(p, q, data_range=1) for p, q in zip(x, y)], 1e-3)
+    options = dict(data_range=1, channel_axis=0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    close(got["ssim"], [structural_similarity(p, q, **options) for p, q in zip(x, y)], 1e-3)
+
+
+def test_each_picture_has_its_own_valid_pixels():
+    a, b = rand(2, 3, 20, 20), rand(2, 3, 20, 20, seed=1)
+    valid = torch.ones(2, 1, 20, 20)
+    valid[1, :, :5] = 0
+    close(mae(a, b, valid)[0], mae(a, b)[0], 1e-6)
+    close(mae(a, b, valid)[1], mae(a[1:, :, 5:], b[1:, :, 5:])[0], 1e-6)
+    for name, value in picture_metrics(a, b, torch.ones(2, 1, 20, 20)).items():
+        assert torch.equal(value, picture_metrics(a, b)[name])
+
+
 def test_metrics_refuse_what_they_cannot_compare():
+    two = rand(2, 3, 20, 20)
+    for wrong in (torch.ones(1, 1, 20, 20), torch.ones(2, 3, 20, 20), torch.ones(2, 20, 20)):
+        with pytest.raises(F3AError, match="mask"):
+            mse(two, two, wrong)
+    with pytest.raises(F3AError, match="single valid pixel"):
+        mae(two, two, torch.zeros(2, 1, 20, 20))
+    narrow = torch.zeros(2, 1, 20, 20)
+    narrow[..., :10] = 1
+    with pytest.raises(F3AError, match="11×11"):
+        ssim(two, two, narrow)
     for a, b in ((rand(1, 3, 20, 20), rand(2, 3, 20, 20)), (rand(3, 20, 20), rand(3, 20, 20))):
         with pytest.raises(F3AError, match="same shape"):
             mae(a, b)
@@ -273,15 +314,21 @@ def test_metrics_refuse_what_they_cannot_compare():
 
 def test_tracked_pictures_have_their_own_pixels(video):
     "Landmarks found in small pictures are those of the large ones, divided; a picture without a face is not found."
-    from f3a_lite.core import to_tensor
-    from f3a_lite.landmarks import Tracker, iter_frames, resize_square
-
     frame = next(iter_frames(video))[1][:, 250:610]
     small_ = to_tensor(np.stack([np.zeros((120, 120, 3), np.uint8), resize_square(frame, 120)]))
     marks, found = metrics.track_pictures(small_)
     assert found.tolist() == [False, True] and np.isnan(marks[0]).all()
     large = (Tracker()(frame)[0] + 0.5) * 120 / 360 - 0.5
     assert np.abs(marks[1] - large).mean() < 0.5
+
+
+def test_a_picture_is_not_helped_by_the_one_before(video):
+    "Black after a face is no face, and a face after black is found as if it stood alone."
+    frame = to_tensor(resize_square(next(iter_frames(video))[1][:, 250:610], 120))
+    black = torch.zeros_like(frame)
+    marks, found = metrics.track_pictures(torch.stack([frame, black, black, frame]))
+    assert found.tolist() == [True, False, False, True] and np.isnan(marks[1:3]).all()
+    assert np.array_equal(marks[0], marks[3]) and np.array_equal(marks[0], metrics.track_pictures(frame[None])[0][0])
 
 
 def test_liveliness_by_hand(monkeypatch):
@@ -355,18 +402,29 @@ def test_action_units_by_hand():
     assert len(AU_NAMES) == 17
 
 
-def test_the_three_conditions():
-    s, t = some_faces(2, turn=0.2), some_faces(2, seed=1, turn=0.2)
-    assert {n: c.channels for n, c in CONDITIONS.items()} == dict(flow=3, landmarks=1, aus=20)
-    close(make_condition("flow", MODEL, s, t, 32), facial_flow(MODEL, s, t, 32, "target")[0], 1e-6)
-    close(make_condition("landmarks", MODEL, s, t, 32), landmark_heatmap(project(posed_landmarks(MODEL, t)), 32), 1e-6)
+def test_conditions_are_functions_of_two_frames():
+    s, t = Frames(some_faces(2, turn=0.2)), Frames(some_faces(2, seed=1, turn=0.2))
+    channels = dict(flow=3, masked_flow=4, landmarks=1, aus=20, picture=3)
+    assert {n: c.channels for n, c in CONDITIONS.items()} == channels
+    flow, mask = facial_flow(MODEL, s.params, t.params, 32, "target")
+    close(make_condition("flow", MODEL, s, t, 32), flow, 1e-6)
+    close(make_condition("masked_flow", MODEL, s, t, 32), torch.cat([flow, mask.float()], 1), 1e-6)
+    at_source = facial_flow(MODEL, s.params, t.params, 32, "source")[0]
+    close(make_condition("flow", MODEL, s, t, 32, "source"), at_source, 1e-6)
+    placed = landmark_heatmap(project(posed_landmarks(MODEL, t.params)), 32)
+    close(make_condition("landmarks", MODEL, s, t, 32), placed, 1e-6)
+    tracked = rand(2, 68, 2) - 0.5
+    seen = Frames(t.params, rand(2, 3, 64, 64), tracked)
+    close(make_condition("landmarks", MODEL, s, seen, 32), landmark_heatmap(tracked, 32), 1e-6)
     aus = make_condition("aus", MODEL, s, t, 8)
-    assert aus.shape == (2, 20, 8, 8) and torch.equal(
-        aus[..., 3, 5], torch.cat([action_units(t.exp_coeff), t.rotation], 1)
-    )
+    twenty = torch.cat([action_units(t.params.exp_coeff), t.params.rotation], 1)
+    assert aus.shape == (2, 20, 8, 8) and torch.equal(aus[..., 3, 5], twenty)
     assert (aus == aus[..., :1, :1]).all() and replicated(torch.ones(2, 4), 5).shape == (2, 4, 5, 5)
-    with pytest.raises(F3AError, match="choose from flow, landmarks, aus"):
+    close(make_condition("picture", MODEL, s, seen, 32), F.avg_pool2d(seen.picture, 2), 1e-6)
+    with pytest.raises(F3AError, match="choose from flow, masked_flow, landmarks, aus, picture"):
         make_condition("smell", MODEL, s, t)
+    with pytest.raises(F3AError, match="driving"):
+        make_condition("picture", MODEL, s, t)
 
 
 def test_spread_and_length_by_hand():
