@@ -1,35 +1,50 @@
-"""Pictures a second of the rendered faces on one and two processes: results/rendering.json.
+"""Pictures a second of the rendered faces in one process and in two: results/rendering.json.
 
 python benchmarks/rendering.py
 """
 
-import tempfile, time
+import tempfile
+import time
 from pathlib import Path
-from f3a_lite.core import run_info, save_json
+import torch
 from f3a_lite.rendered import PIECE, render_set, rendered_face
+from f3a_lite.results import Record, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent
 
-if __name__ == "__main__":
-    import torch
 
-    torch.set_num_threads(1)
-    rendered_face(0)
-    rows = {}
-    t0 = time.perf_counter()
-    [rendered_face(k) for k in range(300)]
-    rows["one core"] = 300 / (time.perf_counter() - t0)
+def seconds_of(work):
+    "How long a function takes."
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def one_process(n=300):
+    "Pictures a second in this process."
+    rendered_face(0)  # compiles the rasteriser
+    start = time.perf_counter()
+    for k in range(n):
+        rendered_face(k)
+    return n / (time.perf_counter() - start)
+
+
+def two_processes(n=4 * PIECE):
+    "Pictures a second in two processes, without the time that they take to start."
     with tempfile.TemporaryDirectory() as d:
-        render_set(d, 2, workers=2, progress=False)  # the processes' start, which is not counted below
-        t0 = time.perf_counter()
-        render_set(Path(d) / "a", 2, people=(0, 5), workers=2, progress=False)
-        start = time.perf_counter() - t0
-        t0 = time.perf_counter()
-        render_set(Path(d) / "b", 4 * PIECE, workers=2, progress=False)
-        rows["two processes"] = 4 * PIECE / (time.perf_counter() - t0 - start)
-    rows = {k: round(v, 1) for k, v in rows.items()}
-    print(rows)
-    save_json(
-        dict(pictures_a_second=rows, size=128, info=run_info("python benchmarks/rendering.py", 0)),
-        ROOT / "results" / "rendering.json",
-    )
+        folder = Path(d)
+        render_set(folder / "first", 2, workers=2, progress=False)
+        start = seconds_of(lambda: render_set(folder / "start", 2, people=(0, 5), workers=2, progress=False))
+        both = seconds_of(lambda: render_set(folder / "all", n, workers=2, progress=False))
+    return n / (both - start)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    t0 = time.time()
+    rates = {"one process": one_process(), "two processes": two_processes()}
+    info = run_info("python benchmarks/rendering.py", 0, t0)
+    records = [Record(name, dict(size=128), dict(pictures_a_second=round(v, 1)), info) for name, v in rates.items()]
+    for r in records:
+        print(r.name, r.figures)
+    save_records(records, ROOT / "results" / "rendering.json")
