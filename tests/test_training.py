@@ -46,6 +46,13 @@ def tensors(x):
     return [t for v in x for t in tensors(v)] if isinstance(x, (list, tuple)) else []
 
 
+def all_real(clip):
+    "The clip, as if its picture had been larger than the crop."
+    copied = copy.copy(clip)
+    copied.valid = lambda size=None: torch.ones(1, size, size)
+    return copied
+
+
 def half_real(clip):
     "The clip, as if its picture had ended in the middle of the crop."
     copied = copy.copy(clip)
@@ -225,9 +232,7 @@ def distance(a, b):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_term_of_eq_13_acts_in_the_step(clip, monkeypatch, kind):
     "Two steps in a row, so that critic and encoder go on after the first; then each term left out."
-    whole = copy.copy(clip)
-    whole.valid = lambda size=None: torch.ones(1, size, size)
-    t = small_trainer(whole, kind, losses=LossConfig(mask=0.5))
+    t = small_trainer(all_real(clip), kind, losses=LossConfig(mask=0.5))
     terms = ["pixels", "critic", "features"] + ["mask"] * (kind == "t_warp")
     for _ in range(2):
         before = snapshot(t)
@@ -286,7 +291,7 @@ def test_the_critic_learns_to_tell_and_the_generator_to_please_it(clip):
 
 
 def test_critic_and_features_take_part_from_their_step_on(clip, monkeypatch):
-    t = small_trainer(clip, steps=4, adv_share=0.5)
+    t = small_trainer(all_real(clip), steps=4, adv_share=0.5)
     calls, plain = [], t.optimisers["critic"].step
     t.optimisers["critic"].step = lambda: (calls.append(t.done), plain())
     for k in range(4):
