@@ -1,4 +1,4 @@
-"What all tests share. Real faces that may not enter the project are used where they are present, else skipped with a reason."
+"What all tests share. Real faces that may not enter the project are used where they are, else skipped with a reason."
 
 import os
 
