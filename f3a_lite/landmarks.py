@@ -90,6 +90,11 @@ def crop_square(
     h, w = image.shape[:2]
     if x0 >= 0 and y0 >= 0 and x1 <= w and y1 <= h:
         return image[y0:y1, x0:x1]
+    top, bottom = np.clip([y0, y1], 0, h)
+    left, right = np.clip([x0, x1], 0, w)
+    if top < bottom and left < right:
+        border = ((top - y0, y1 - bottom), (left - x0, x1 - right), (0, 0))
+        return np.pad(image[top:bottom, left:right], border[: image.ndim], mode="edge")
     rows, cols = np.arange(y0, y1).clip(0, h - 1), np.arange(x0, x1).clip(0, w - 1)
     return image[rows[:, None], cols[None]]
 
@@ -281,7 +286,7 @@ def soft_fill(
     down = np.maximum(top - np.arange(height), np.arange(height) - bottom).clip(0)
     across = np.maximum(left - np.arange(width), np.arange(width) - right).clip(0)
     distance = np.hypot(down[:, None], across[None]) / width  # (H,W)
-    step = np.clip(distance / REACH, 0, 1)[..., None] * len(BLURS)  # which two of the pictures are mixed
+    step = np.clip(distance / REACH, 0, 1).astype(np.float32)[..., None] * len(BLURS)  # which two pictures are mixed
     filled = mirrored * np.clip(1 - step, 0, 1)
     for k, blur in enumerate(BLURS):
         blurred = np.asarray(Image.fromarray(mirrored).filter(ImageFilter.GaussianBlur(blur * width)))

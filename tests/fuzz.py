@@ -313,12 +313,13 @@ def make_inputs(root):
     from scipy.io import savemat
     from f3a_lite.conditions import AU_NAMES
     from f3a_lite.core import data_path
-    from f3a_lite.generator import Generator, GeneratorConfig, save_generator
+    from f3a_lite.generator import GeneratorConfig
     from f3a_lite.morphable import FaceParams, MorphableModel, open_model
     from f3a_lite.prepare import prepare_clip, prepare_dataset
     from f3a_lite.projection import pose, to_pixels
     from f3a_lite.regressor import Regressor, RegressorConfig, save_regressor
     from f3a_lite.rendered import rendered_face
+    from f3a_lite.systems import TWarp, save_system
     from f3a_lite.video import iter_frames, write_image
 
     rng, at = np.random.default_rng(0), lambda name: (root / name).mkdir(exist_ok=True) or root / name
@@ -337,8 +338,8 @@ def make_inputs(root):
         (at("pickle") / f"{protocol}.pkl").write_bytes(pickle.dumps(arrays, protocol))
     torch.manual_seed(0)
     for name in ("generator", "animate_weights", "train_init"):
-        save_generator(
-            Generator(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4), warp=True)),
+        save_system(
+            TWarp(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4), condition="masked_flow")),
             at(name) / "w.safetensors",
             people=[[0.1] * 128],
             steps=1,
@@ -379,8 +380,8 @@ def make_inputs(root):
             codec="mpeg4" if "300vw" in name else "libx264",
         )
     clip = prepare_clip(root / "video" / "v.mp4", root / "clip" / "c", progress=False)
-    box, marks = clip.meta["crop"], clip.landmarks.numpy()
-    points = (marks * [1, -1] + 1) / 2 * (box[2] - box[0]) + box[:2] - 0.5
+    box = clip.meta["crop"]
+    points = (clip.landmarks.numpy() * [1, -1] + 1) / 2 * (box[2] - box[0]) + box[:2] - 0.5
     np.save(root / "prepare_landmarks" / "own.npy", points)
 
     def text(points):

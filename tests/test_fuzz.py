@@ -1,6 +1,5 @@
 "A fixed sample of corrupted inputs; `python tests/fuzz.py all --n 1000` does many more."
 
-import numpy as np
 import pytest
 import fuzz
 

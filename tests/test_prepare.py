@@ -529,6 +529,14 @@ def test_held_out_frames_are_fitted_as_well(clip, fitted):
     assert (alone.rotation - fitted.rotation[held[:1]]).abs().max() < 0.02
 
 
+def test_a_clip_fits_its_training_frames_with_their_numbers(clip, monkeypatch):
+    "The smoothing must know where frames are missing; held-out frames come without a number."
+    whole, numbers = prepare.fit_landmarks, []
+    monkeypatch.setattr(prepare, "fit_landmarks", lambda *a, **kw: numbers.append(kw.get("frames")) or whole(*a, **kw))
+    prepare.fit_clip(open_model(), clip.landmarks, clip.found)
+    assert numbers[0].tolist() == split_frames(len(clip), found=clip.found)["train"].tolist() and numbers[1] is None
+
+
 def test_lost_frames_take_the_nearest_training_frame(clip):
     found = clip.found.copy()
     found[[2, 22]] = False

@@ -1,0 +1,40 @@
+"""What do test frames lose when they have no say in the fit? results/split_fit.json.
+
+python benchmarks/split_fit.py
+The bundled clip is fitted twice: all frames as one, and held-out frames by themselves with the identity of the others.
+"""
+
+import time
+from pathlib import Path
+import numpy as np
+from f3a_lite.core import set_threads
+from f3a_lite.fitting import landmark_error
+from f3a_lite.morphable import open_model
+from f3a_lite.pairs import split_frames
+from f3a_lite.prepare import bundled_clip, fit_clip
+from f3a_lite.results import Record, figure, run_info, save_records
+
+ROOT = Path(__file__).resolve().parent.parent
+
+if __name__ == "__main__":
+    set_threads()
+    t0 = time.time()
+    clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+    face_model = open_model()
+    one = fit_clip(face_model, clip.landmarks, clip.found, split=None)
+    apart = fit_clip(face_model, clip.landmarks, clip.found, split=0)
+    errors = [landmark_error(face_model, p, clip.landmarks).numpy() for p in (one, apart)]
+    turned = ((one.rotation - apart.rotation).abs().mean(1) * 180 / np.pi).numpy()  # (T,)
+    changed = (one.exp_coeff - apart.exp_coeff).abs().mean(1).numpy()  # (T,)
+    info = run_info("python benchmarks/split_fit.py", 0, t0, sha256=clip.meta["sha256"])
+    records = []
+    for which, frames in split_frames(len(clip), found=clip.found).items():
+        figures = dict(
+            degrees=figure(turned[frames]),
+            expression=figure(changed[frames]),
+            error_as_one=figure(errors[0][frames]),
+            error_apart=figure(errors[1][frames]),
+        )
+        records.append(Record("fit", dict(split=which), figures, info))
+        print(which, {k: round(v["mean"], 4) for k, v in figures.items()})
+    save_records(records, ROOT / "results" / "split_fit.json")
