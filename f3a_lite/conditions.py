@@ -4,9 +4,7 @@
 
 # %% auto #0
 __all__ = ['AU_NAMES', 'AU_MAP', 'CONDITIONS', 'landmark_heatmap', 'action_units', 'read_openface', 'Frames', 'Condition',
-           'replicated', 'flow_condition', 'masked_flow_condition', 'landmark_condition', 'au_condition',
-           'picture_condition', 'make_condition', 'landmark_spread', 'measured_faces', 'measured_action_units',
-           'flow_length']
+           'make_condition']
 
 # %% ../nbs/10_conditions.ipynb #c805e019
 import csv
@@ -23,16 +21,16 @@ from .projection import posed_landmarks, project
 
 # %% ../nbs/10_conditions.ipynb #a4e49f00
 def landmark_heatmap(
-    marks: torch.Tensor,  # (B,68,2) image plane
+    landmarks: torch.Tensor,  # (B,68,2) image plane
     size: int = 128,  # pixels
     sigma: float = 0.012,  # radius of a dot, image-plane units: about 0.8 pixels of 128
 ) -> torch.Tensor:  # (B,1,H,W) in [0,1]
     "Landmarks as a map of Gaussian dots."
-    c = (torch.arange(size, device=marks.device) + 0.5) * 2 / size - 1
-    gx = (-(((marks[..., 0, None] - c) / sigma) ** 2) / 2).exp()  # (B,68,W)
-    gy = (-(((marks[..., 1, None] + c) / sigma) ** 2) / 2).exp()  # (B,68,H); rows run down
-    out = torch.zeros(len(marks), 1, size, size, device=marks.device)
-    for k in range(marks.shape[1]):
+    c = (torch.arange(size, device=landmarks.device) + 0.5) * 2 / size - 1
+    gx = (-(((landmarks[..., 0, None] - c) / sigma) ** 2) / 2).exp()  # (B,68,W)
+    gy = (-(((landmarks[..., 1, None] + c) / sigma) ** 2) / 2).exp()  # (B,68,H); rows run down
+    out = torch.zeros(len(landmarks), 1, size, size, device=landmarks.device)
+    for k in range(landmarks.shape[1]):
         out = torch.maximum(out, (gy[:, k, :, None] * gx[:, k, None, :])[:, None])
     return out  # (B,1,H,W)
 
@@ -79,14 +77,14 @@ AU_MAP = {  # action unit: what it is, and the expression units with their weigh
 # %% ../nbs/10_conditions.ipynb #4db5f3ad
 def action_units(
     exp_coeff: torch.Tensor,  # (B,52) expression units of the open model, 0 to 1
-    model: MorphableModel = None,  # None: the open model
+    face_model: MorphableModel = None,  # None: the open model
 ) -> torch.Tensor:  # (B,17) intensities, 0 to 1 (OpenFace's 0 to 5, divided by 5)
     "OpenFace's action units from named expression units. Raises `F3AError` for a model whose units have no names."
-    model = model or open_model()
-    W = torch.zeros(model.L, len(AU_NAMES), device=exp_coeff.device)
+    face_model = face_model or open_model()
+    W = torch.zeros(face_model.L, len(AU_NAMES), device=exp_coeff.device)
     for j, n in enumerate(AU_NAMES):
         for unit, w in AU_MAP[n][1].items():
-            idx = model.unit(unit)
+            idx = face_model.unit(unit)
             W[idx, j] += w / len(idx)
     return (exp_coeff @ W).clamp(0, 1)
 
@@ -104,48 +102,47 @@ def read_openface(
     body = [r for r in rows[1:] if r]
     missing = [f"{n}_r" for n in AU_NAMES if f"{n}_r" not in head]
     if missing:
-        raise F3AError(
-            f"'{path.name}' is no output of OpenFace: it lacks the columns {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}."
-        )
+        more = " …" if len(missing) > 4 else ""
+        raise F3AError(f"'{path.name}' is no output of OpenFace: it lacks the columns {', '.join(missing[:4])}{more}.")
     if not body:
         raise F3AError(f"'{path.name}' is no output of OpenFace: it holds no frame.")
     if any(len(r) != len(head) for r in body):
         raise F3AError(f"'{path.name}' has rows of different lengths: write it again.")
-    col = lambda n: _column(body, head.index(n), n, path.name)
-    ok = col("success") > 0.5 if "success" in head else np.ones(len(body), bool)
-    aus = np.stack([_checked(col(f"{n}_r"), ok, 0, 5, f"{n}_r", path.name) for n in AU_NAMES], 1)
-    frame = (
-        _checked(col("frame"), np.ones(len(body), bool), 0, 1e9, "frame", path.name)
-        if "frame" in head
-        else np.arange(1, len(body) + 1)
-    )
+    columns = {name: [row[k] for row in body] for k, name in enumerate(head)}
+    everywhere = np.ones(len(body), bool)
+    ok = everywhere
+    if "success" in head:
+        ok = _column(columns, "success", path.name) > 0.5
+    aus = [_checked(columns, f"{name}_r", ok, 0, 5, path.name) for name in AU_NAMES]
+    frame = np.arange(1, len(body) + 1)
+    if "frame" in head:
+        frame = _checked(columns, "frame", everywhere, 0, 1e9, path.name)
     pose = None
     if "pose_Rx" in head:
-        missing = [f"pose_R{a}" for a in "yz" if f"pose_R{a}" not in head]
+        missing = [f"pose_R{axis}" for axis in "yz" if f"pose_R{axis}" not in head]
         if missing:
             raise F3AError(f"'{path.name}' is no output of OpenFace: it lacks the columns {', '.join(missing)}.")
-        pose = np.stack(
-            [_checked(col(f"pose_R{a}"), ok, -2 * np.pi, 2 * np.pi, f"pose_R{a}", path.name) for a in "xyz"], 1
-        )
-    T = lambda x: torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+        angles = [_checked(columns, f"pose_R{axis}", ok, -2 * np.pi, 2 * np.pi, path.name) for axis in "xyz"]
+        pose = torch.from_numpy(np.stack(angles, 1).astype(np.float32))
     return dict(
-        aus=(T(aus) / 5).clamp(0, 1),
-        pose=None if pose is None else T(pose),
+        aus=(torch.from_numpy(np.stack(aus, 1).astype(np.float32)) / 5).clamp(0, 1),
+        pose=pose,
         success=torch.from_numpy(ok),
         frame=torch.from_numpy(frame.astype(np.int64)),
     )
 
 
-def _column(body, k, name, file):
+def _column(columns, name, file):
     "A column of a table as numbers (T,)."
     try:
-        return np.array([float(r[k]) for r in body])
+        return np.array([float(value) for value in columns[name]])
     except ValueError as e:
         raise F3AError(f"'{file}' holds something that is no number in the column {name} ({e}).") from e
 
 
-def _checked(x, ok, least, most, name, file):
+def _checked(columns, name, ok, least, most, file):
     "A column whose values in the frames that count lie in a range; the others become 0."
+    x = _column(columns, name, file)
     if not ((x >= least - 1e-3) & (x <= most + 1e-3))[ok].all():
         raise F3AError(f"'{file}' holds values in the column {name} that are no numbers from {least:g} to {most:g}.")
     return np.where(ok, x, 0.0)
@@ -159,9 +156,9 @@ class Frames:
     picture: torch.Tensor = None  # (B,3,H,W) in [0,1]
     landmarks: torch.Tensor = None  # (B,68,2) image plane, tracked; None: those of the parameters
 
-    def points(self, model) -> torch.Tensor:  # (B,68,2)
+    def points(self, face_model) -> torch.Tensor:  # (B,68,2)
         "The landmarks: as tracked, or else as the parameters place them."
-        return project(posed_landmarks(model, self.params)) if self.landmarks is None else self.landmarks
+        return project(posed_landmarks(face_model, self.params)) if self.landmarks is None else self.landmarks
 
 
 @dataclass(frozen=True)
@@ -181,29 +178,29 @@ def replicated(
     return values[:, :, None, None].expand(-1, -1, size, size)
 
 
-def flow_condition(model, source, target, size, anchor):
+def flow_condition(face_model, source, target, size, anchor):
     "The facial flow (B,3,H,W)."
-    return facial_flow(model, source.params, target.params, size, anchor)[0]
+    return facial_flow(face_model, source.params, target.params, size, anchor)[0]
 
 
-def masked_flow_condition(model, source, target, size, anchor):
+def masked_flow_condition(face_model, source, target, size, anchor):
     "The facial flow and the mesh's mask (B,4,H,W)."
-    flow, mask = facial_flow(model, source.params, target.params, size, anchor)
+    flow, mask = facial_flow(face_model, source.params, target.params, size, anchor)
     return torch.cat([flow, mask.to(flow.dtype)], 1)
 
 
-def landmark_condition(model, source, target, size, anchor):
+def landmark_condition(face_model, source, target, size, anchor):
     "The target's landmarks as a heatmap (B,1,H,W)."
-    return landmark_heatmap(target.points(model), size)
+    return landmark_heatmap(target.points(face_model), size)
 
 
-def au_condition(model, source, target, size, anchor):
+def au_condition(face_model, source, target, size, anchor):
     "The target's action units and Euler angles, the same at every pixel (B,20,H,W)."
-    numbers = torch.cat([action_units(target.params.exp_coeff, model), target.params.rotation], 1)
+    numbers = torch.cat([action_units(target.params.exp_coeff, face_model), target.params.rotation], 1)
     return replicated(numbers, size)
 
 
-def picture_condition(model, source, target, size, anchor):
+def picture_condition(face_model, source, target, size, anchor):
     "The driving picture itself (B,3,H,W). Raises `F3AError` where there is none."
     if target.picture is None:
         raise F3AError("The condition 'picture' needs the driving frames' pictures: give a driving video.")
@@ -224,7 +221,7 @@ CONDITIONS = {
 # %% ../nbs/10_conditions.ipynb #e1bfabd6
 def make_condition(
     name: str,  # a key of CONDITIONS: flow, masked_flow, landmarks, aus, picture
-    model: MorphableModel,  # the model of the parameters
+    face_model: MorphableModel,  # the model of the parameters
     source: Frames,  # B frames
     target: Frames,  # B frames
     size: int = 128,  # pixels
@@ -233,33 +230,33 @@ def make_condition(
     "The condition that leads from source to target. Raises `F3AError` for an unknown name."
     if name not in CONDITIONS:
         raise F3AError(f"There is no condition '{name}': choose from {', '.join(CONDITIONS)}.")
-    return CONDITIONS[name].make(model, source, target, size, anchor)
+    return CONDITIONS[name].make(face_model, source, target, size, anchor)
 
 # %% ../nbs/10_conditions.ipynb #31fc822e
-def landmark_spread(marks, size=128):
+def landmark_spread(landmarks, size=128):
     "Mean distance, in pixels, of the inner 51 of landmarks (B,68,2) to their nearest neighbour."
-    p = marks[:, 17:] * size / 2  # (B,51,2)
+    p = landmarks[:, 17:] * size / 2  # (B,51,2)
     d = torch.cdist(p, p) + torch.eye(51, device=p.device) * 1e9
     return d.amin(2).mean(1)
 
 
-def measured_faces(model, params, rng, noise=0.5, size=128):
+def measured_faces(face_model, params, rng, noise=0.5, size=128):
     "Known faces, fitted anew to their landmarks, which are seen with `noise` pixels of error."
-    m = project(posed_landmarks(model, params))  # (B,68,2)
+    m = project(posed_landmarks(face_model, params))  # (B,68,2)
     m = m + torch.randn(m.shape, generator=rng) * noise * 2 / size
     cfg, who = FitConfig(steps=200), params.id_coeff[:1]
     return FaceParams.stack(
-        [fit_landmarks(model, m[k : k + 1], cfg=cfg, identity=who, start=params[k]) for k in range(len(m))]
+        [fit_landmarks(face_model, m[k : k + 1], cfg=cfg, identity=who, start=params[k]) for k in range(len(m))]
     )
 
 
-def measured_action_units(model, params, rng, noise=0.5, size=128):
+def measured_action_units(face_model, params, rng, noise=0.5, size=128):
     "Action units (B,17) fitted to landmarks of known faces, seen with `noise` pixels of error."
-    return action_units(measured_faces(model, params, rng, noise, size).exp_coeff, model)
+    return action_units(measured_faces(face_model, params, rng, noise, size).exp_coeff, face_model)
 
 # %% ../nbs/10_conditions.ipynb #e5ccd5d7
-def flow_length(model, rest, moved, size=128, least=0.004):
+def flow_length(face_model, rest, moved, size=128, least=0.004):
     "Mean length of the flow from `rest` to `moved`, image-plane units, over the pixels that move by at least `least`."
-    length = facial_flow(model, rest, moved, size, "target")[0].norm(dim=1)
+    length = facial_flow(face_model, rest, moved, size, "target")[0].norm(dim=1)
     moves = length > least  # (B,H,W)
     return (length * moves).sum((1, 2)) / moves.sum((1, 2)).clamp(min=1)

@@ -517,15 +517,14 @@ def tile_images(
     pad: int = 2,  # white pixels between them
 ) -> np.ndarray:  # (H,W,3) uint8
     "Lay pictures out as a contact sheet."
-    ims = [to_image(i) for i in images]
-    h, w = ims[0].shape[:2]
-    ncols = min(ncols, len(ims))
-    nrows = -(-len(ims) // ncols)
-    sheet = np.full((nrows * (h + pad) - pad, ncols * (w + pad) - pad, 3), 255, np.uint8)
-    for k, im in enumerate(ims):
-        y, x = k // ncols * (h + pad), k % ncols * (w + pad)
-        sheet[y : y + h, x : x + w] = im
-    return sheet
+    from skimage.util import montage
+
+    pictures = np.stack([to_image(i) for i in images])  # (n,h,w,3)
+    ncols = min(ncols, len(pictures))
+    grid = (-(-len(pictures) // ncols), ncols)
+    white = (255, 255, 255)
+    sheet = montage(pictures, fill=white, grid_shape=grid, padding_width=pad, channel_axis=-1)
+    return sheet[pad : len(sheet) - pad, pad : sheet.shape[1] - pad]  # without a border
 
 # %% ../nbs/90_core.ipynb #570b3684
 def show_images(

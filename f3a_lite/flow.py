@@ -16,39 +16,41 @@ from .rasterizer import interpolate, lambert, rasterize_map, rasterize_torch, ve
 
 # %% ../nbs/04_facial_flow.ipynb #21564936
 def render_mesh(
-    model: MorphableModel,  # any morphable model
+    face_model: MorphableModel,  # any morphable model
     params: FaceParams,  # B faces
     size: int = 128,  # pixels
     albedo=(0.85, 0.8, 0.77),  # colour (3,) or (B,N,3)
 ) -> tuple:  # pictures (B,3,H,W) in [0,1] and masks (B,1,H,W)
     "Shaded pictures of posed faces."
-    X = pose(model, params)
-    colour = lambert(vertex_normals(X, model.triangles), albedo=albedo)
-    return rasterize_map(to_pixels(X, size, size), model.triangles, colour, size, size, cull=True)
+    X = pose(face_model, params)
+    colour = lambert(vertex_normals(X, face_model.triangles), albedo=albedo)
+    return rasterize_map(to_pixels(X, size, size), face_model.triangles, colour, size, size, cull=True)
 
 # %% ../nbs/04_facial_flow.ipynb #d8e297ee
 FLOW_SCALE = 4.0  # networks see flow × FLOW_SCALE; the constant is stored with every weight file
 
 # %% ../nbs/04_facial_flow.ipynb #ff0d276d
 def facial_flow(
-    model: MorphableModel,  # any morphable model
+    face_model: MorphableModel,  # any morphable model
     source: FaceParams,  # B faces, or one for all targets
     target: FaceParams,  # B faces
     size: int = 128,  # pixels of the map
     anchor: str = "target",  # where a motion is stored: at the point's place in the 'target' or the 'source'
     backend: str = "compiled",  # 'compiled' (CPU) or 'torch' (any device)
 ) -> tuple:  # flow (B,3,H,W) = X_s − X_t on the image plane (unscaled), mask (B,1,H,W) bool
-    "The 3-channel facial flow; the point nearest the viewer wins. Raises `F3AError` for an unknown anchor."
+    "The 3-channel facial flow; the point nearest the viewer wins. Raises `F3AError` for an unknown anchor or backend."
     if anchor not in ("source", "target"):
         raise F3AError(f"anchor must be 'source' or 'target', not '{anchor}'.")
-    Xs, Xt = pose(model, source), pose(model, target)
+    if backend not in ("compiled", "torch"):
+        raise F3AError(f"backend must be 'compiled' or 'torch', not '{backend}'.")
+    Xs, Xt = pose(face_model, source), pose(face_model, target)
     motion = Xs - Xt  # (B,N,3)
     place = to_pixels((Xt if anchor == "target" else Xs).expand_as(motion), size, size)
     if backend == "compiled":
-        flow, mask = rasterize_map(place, model.triangles, motion, size, size, cull=True)
+        flow, mask = rasterize_map(place, face_model.triangles, motion, size, size, cull=True)
         return flow.to(motion.device), mask.to(motion.device)
-    ids, w = rasterize_torch(place, model.triangles, size, size, cull=True)
-    return interpolate(ids, w, model.triangles, motion), (ids >= 0)[:, None]
+    ids, w = rasterize_torch(place, face_model.triangles, size, size, cull=True)
+    return interpolate(ids, w, face_model.triangles, motion), (ids >= 0)[:, None]
 
 # %% ../nbs/04_facial_flow.ipynb #435e2472
 def interpolate_params(
@@ -71,46 +73,50 @@ def reenact(
     relative: bool = False,  # add the driving clip's change since its first frame, instead of its values
 ) -> FaceParams:  # M faces with the source's identity
     "Cross-identity, expression-only and pose-only reenactment by exchanging named parameters."
-    M = len(driving)
-    spread = lambda x: x.expand(M, *x.shape[1:])
-    out = FaceParams(*[spread(getattr(source, n)) for n in PARAM_NAMES])
+    own = [getattr(source, n) for n in PARAM_NAMES]
+    out = FaceParams(*[x.expand(len(driving), *x.shape[1:]) for x in own])
     take = {"exp_coeff": expression, "rotation": rotation, "translation": translation}
-    for n, yes in take.items():
-        if not yes:
+    for name, wanted in take.items():
+        if not wanted:
             continue
-        d = getattr(driving, n)
-        v = getattr(out, n) + d - d[:1] if relative else d
-        out = out.replace(**{n: v.clamp(0, 1) if n == "exp_coeff" and relative else v})
+        value = getattr(driving, name)
+        if relative:
+            value = getattr(out, name) + value - value[:1]
+        if relative and name == "exp_coeff":
+            value = value.clamp(0, 1)
+        out = out.replace(**{name: value})
     if translation:
-        out = out.replace(scale=out.scale * driving.scale / driving.scale[:1] if relative else driving.scale)
+        scale = out.scale * driving.scale / driving.scale[:1] if relative else driving.scale
+        out = out.replace(scale=scale)
     return out
 
 # %% ../nbs/04_facial_flow.ipynb #2dc673d0
 def add_noise(
     params: FaceParams,  # B faces
     std: float,  # 0.01 or 0.1 in the paper
-    model: MorphableModel,  # for the typical sizes of the coefficients
+    face_model: MorphableModel,  # for the typical sizes of the coefficients
     generator: torch.Generator = None,
 ) -> FaceParams:
-    "Gaussian noise on all parameters; identity and expression in units of their spread, pose in radian and image-plane units."
+    """Gaussian noise on all parameters.
 
-    def noisy(n):
-        x = getattr(params, n)
-        e = std * torch.randn(x.shape, generator=generator).to(x.device)
-        if n == "id_coeff":
-            e = e * model.id_std[: x.shape[1]].to(x.device)
-        if n == "exp_coeff":
-            e = e * model.exp_std[: x.shape[1]].to(x.device)
-        if n == "translation":
-            e[:, 2] = 0
-        if n == "scale":
-            e = e * x
-        return x + e
-
-    return FaceParams(*[noisy(n) for n in PARAM_NAMES])
+    Identity and expression in units of their spread, pose in radian and image-plane units, scale as a share.
+    """
+    spread = dict(id_coeff=face_model.id_std, exp_coeff=face_model.exp_std)
+    noisy = []
+    for name in PARAM_NAMES:
+        x = getattr(params, name)
+        noise = std * torch.randn(x.shape, generator=generator).to(x.device)
+        if name in spread:
+            noise = noise * spread[name][: x.shape[1]].to(x.device)
+        if name == "translation":
+            noise[:, 2] = 0
+        if name == "scale":
+            noise = noise * x
+        noisy.append(x + noise)
+    return FaceParams(*noisy)
 
 # %% ../nbs/04_facial_flow.ipynb #debfe7d7
-def _blur(x, sigma):
+def blur(x, sigma):
     "Gaussian blur (B,C,H,W), borders repeated."
     r = max(1, int(3 * sigma))
     k = torch.exp(-0.5 * (torch.arange(-r, r + 1, device=x.device, dtype=x.dtype) / sigma) ** 2)
@@ -121,27 +127,39 @@ def _blur(x, sigma):
     return F.conv2d(x, k.view(1, 1, -1, 1).expand(C, 1, -1, 1), groups=C)
 
 # %% ../nbs/04_facial_flow.ipynb #f276902a
+def fill_outward(flow, mask, reach, work):  # (B,3,H,W), (B,1,H,W) of 0 and 1
+    "The flow continued over the whole picture, at the resolution `work`: each blur fills what narrower ones left open."
+    small = (min(work, flow.shape[-2]), min(work, flow.shape[-1]))
+    weight = F.adaptive_avg_pool2d(mask, small)  # (B,1,h,w) share of the mesh in each pixel
+    total = F.adaptive_avg_pool2d(flow * mask, small)  # (B,3,h,w)
+    filled, known = torch.zeros_like(total), torch.zeros_like(weight)
+    sigma = 0.8
+    while sigma < 2.5 * small[1] * reach:
+        near = blur(weight, sigma)
+        mean = blur(total, sigma) / near.clamp(min=1e-4)  # of the mesh's flow around the pixel
+        new = ((near - 0.02) * 20).clamp(0, 1) * (1 - known)  # where this blur is the first to see the mesh
+        filled, known = filled + new * mean, known + new
+        sigma = sigma * 1.6
+    return filled
+
+
+def fade_outward(mask, reach, work):  # (B,1,H,W) of 0 and 1
+    "1 at the mesh's rim, falling to 0 over the reach, at the resolution `work`."
+    small = (min(work, mask.shape[-2]), min(work, mask.shape[-1]))
+    inside = (F.adaptive_avg_pool2d(mask, small) > 0.5).to(mask.dtype)
+    return (blur(inside, small[1] * reach / 2) * 2).clamp(max=1)  # (B,1,h,w)
+
+# %% ../nbs/04_facial_flow.ipynb #472b97e3
 def extend_flow(
     flow: torch.Tensor,  # (B,3,H,W), target anchor
     mask: torch.Tensor,  # (B,1,H,W)
     reach: float = 0.16,  # how far the motion is felt beyond the mesh, as a share of the width
     work: int = 32,  # resolution at which the smooth part is computed
 ) -> torch.Tensor:  # (B,3,H,W)
-    "Continue a flow beyond the mesh and fade it out: blurs of growing width fill what narrower ones left open."
-    H, W = flow.shape[-2:]
+    "Continue a flow beyond the mesh and fade it out."
     m = mask.to(flow.dtype)
-    small = (min(work, H), min(work, W))
-    den0 = F.adaptive_avg_pool2d(m, small)
-    num0 = F.adaptive_avg_pool2d(flow * m, small)
-    out, known, sigma = torch.zeros_like(num0), torch.zeros_like(den0), 0.8
-    while sigma < 2.5 * small[1] * reach:
-        num, den = _blur(num0, sigma), _blur(den0, sigma)
-        fill = ((den - 0.02) * 20).clamp(0, 1) * (1 - known)
-        out, known, sigma = out + fill * num / den.clamp(min=1e-4), known + fill, sigma * 1.6
-    fade = (_blur((den0 > 0.5).to(flow.dtype), small[1] * reach / 2) * 2).clamp(
-        max=1
-    )  # 1 at the rim, to 0 over the reach
-    far = F.interpolate(torch.cat([out, fade], 1), (H, W), mode="bilinear", align_corners=False)
+    parts = torch.cat([fill_outward(flow, m, reach, work), fade_outward(m, reach, work)], 1)
+    far = F.interpolate(parts, flow.shape[-2:], mode="bilinear", align_corners=False)  # (B,4,H,W)
     return torch.where(m > 0, flow, far[:, :3] * far[:, 3:])
 
 # %% ../nbs/04_facial_flow.ipynb #f0438ace
@@ -164,12 +182,12 @@ def warp_by_flow(
 
 # %% ../nbs/04_facial_flow.ipynb #6153e4c7
 def warp_along(
-    model: MorphableModel,  # any morphable model
+    face_model: MorphableModel,  # any morphable model
     source: FaceParams,  # B faces, or one for all targets
     target: FaceParams,  # B faces
     picture: torch.Tensor,  # (B,3,H,W) or (1,3,H,W): of the source
 ) -> tuple:  # flow (B,3,H,W), mask (B,1,H,W) and warped picture (B,3,H,W)
     "The source's picture, moved to the target's pose and expression by the flow alone."
-    flow, mask = facial_flow(model, source, target, picture.shape[-1])
+    flow, mask = facial_flow(face_model, source, target, picture.shape[-1])
     warped = warp_by_flow(picture.expand(len(flow), -1, -1, -1), extend_flow(flow, mask))
     return flow, mask, warped

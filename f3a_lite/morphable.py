@@ -13,6 +13,7 @@ import math
 import pickletools
 from dataclasses import dataclass
 from pathlib import Path
+from fastcore.basics import patch
 import numpy as np
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -20,6 +21,12 @@ import torch
 from .core import F3AError, atomic_path, data_path, shown
 
 # %% ../nbs/01_morphable_model.ipynb #2f62a34b
+PARAM_NAMES = ("id_coeff", "exp_coeff", "rotation", "translation", "scale")
+PARAM_RANGES = dict(
+    id_coeff=1e9, exp_coeff=1e9, rotation=100.0, translation=100.0, scale=100.0
+)  # largest size of a value in a file
+
+
 @dataclass
 class FaceParams:
     "The paper's P for a batch of faces."
@@ -32,117 +39,99 @@ class FaceParams:
 
     def __post_init__(self):
         B = len(self.scale)
-        for name, ndim, last in (
-            ("id_coeff", 2, None),
-            ("exp_coeff", 2, None),
-            ("rotation", 2, 3),
-            ("translation", 2, 3),
-            ("scale", 1, None),
-        ):
+        widths = dict(id_coeff="…", exp_coeff="…", rotation=3, translation=3)
+        for name, width in widths.items():
             x = getattr(self, name)
-            if x.ndim != ndim or len(x) != B or (last and x.shape[-1] != last):
+            if x.ndim != 2 or len(x) != B or width not in ("…", x.shape[1]):
                 raise F3AError(
-                    f"FaceParams.{name} has the shape {tuple(x.shape)}; expected ({B}{', ' + str(last or '…') if ndim == 2 else ''}), one row a face."
+                    f"FaceParams.{name} has the shape {tuple(x.shape)}; expected ({B}, {width}), one row a face."
                 )
+        if self.scale.ndim != 1:
+            raise F3AError(
+                f"FaceParams.scale has the shape {tuple(self.scale.shape)}; expected (B,), one number a face."
+            )
 
     def __len__(self):
         return len(self.scale)
 
-    def _map(self, f):
-        return FaceParams(*[f(getattr(self, n)) for n in PARAM_NAMES])
-
     def __repr__(self):
-        return f"FaceParams({len(self)} faces, K={self.id_coeff.shape[1]}, L={self.exp_coeff.shape[1]}, on {self.scale.device})"
+        K, L = self.id_coeff.shape[1], self.exp_coeff.shape[1]
+        return f"FaceParams({len(self)} faces, K={K}, L={L}, on {self.scale.device})"
 
+    def _map(self, change):
+        return FaceParams(*[change(getattr(self, n)) for n in PARAM_NAMES])
 
-PARAM_NAMES = ("id_coeff", "exp_coeff", "rotation", "translation", "scale")
+    def __getitem__(self, i):
+        "Select faces; an integer keeps the batch dimension."
+        if isinstance(i, (int, np.integer)):
+            i = slice(i, i + 1 or None)
+        return self._map(lambda x: x[i])
 
-# %% ../nbs/01_morphable_model.ipynb #c7df7fd6
-def _getitem(self, i):
-    "Select faces; an integer keeps the batch dimension."
-    if isinstance(i, (int, np.integer)):
-        i = slice(i, i + 1 or None)
-    return self._map(lambda x: x[i])
+    def to(self, device):
+        "Move to a device."
+        return self._map(lambda x: x.to(device))
 
+    def replace(self, **fields):
+        "A copy with other values in the named fields; one row is spread over the batch."
+        B = max([len(self)] + [len(v) for v in fields.values()])
+        values = []
+        for name in PARAM_NAMES:
+            x = fields.get(name, getattr(self, name))
+            values.append(x.expand(B, *x.shape[1:]) if len(x) == 1 and B > 1 else x)
+        return FaceParams(*values)
 
-def _to(self, device):
-    "Move to a device."
-    return self._map(lambda x: x.to(device))
+    def lerp(self, other, weight):
+        "(1 − weight)·self + weight·other; `weight` a number or (B,)."
+        w = torch.as_tensor(weight, dtype=self.scale.dtype, device=self.scale.device)
+        values = []
+        for name in PARAM_NAMES:
+            a, b = getattr(self, name), getattr(other, name)
+            share = w.view(-1, *[1] * (a.ndim - 1)) if w.ndim else w  # (B,1) or (B,)
+            values.append(a + (b - a) * share)
+        return FaceParams(*values)
 
-# %% ../nbs/01_morphable_model.ipynb #fd2f24ca
-def _replace(self, **fields):
-    "A copy with other values in the named fields; one row is spread over the batch."
-    B = max([len(self)] + [len(v) for v in fields.values()])
-    spread = lambda x: x.expand(B, *x.shape[1:]) if len(x) == 1 and B > 1 else x
-    return FaceParams(*[spread(fields.get(n, getattr(self, n))) for n in PARAM_NAMES])
+    def check(self, where="the parameters"):
+        "Raise `F3AError` where a value is not a finite number."
+        for name in PARAM_NAMES:
+            if not torch.isfinite(getattr(self, name)).all():
+                raise F3AError(f"{where}: '{name}' holds values that are not finite numbers; prepare the clip again.")
+        return self
 
+    def save(self, path):
+        "Write as safetensors."
+        with atomic_path(path) as tmp:
+            save_file({n: getattr(self, n).detach().cpu().contiguous() for n in PARAM_NAMES}, tmp)
 
-def _lerp(self, other, weight):
-    "(1 − weight)·self + weight·other; `weight` a number or (B,)."
-    w = torch.as_tensor(weight, dtype=self.scale.dtype, device=self.scale.device)
-    mix = lambda a, b: a + (b - a) * (w.view(-1, *[1] * (a.ndim - 1)) if w.ndim else w)
-    return FaceParams(*[mix(getattr(self, n), getattr(other, n)) for n in PARAM_NAMES])
+    @staticmethod
+    def load(path):
+        "Read what `save` wrote. Raises `F3AError` for anything else."
+        try:
+            with safe_open(path, "pt") as f:
+                fields = [f.get_tensor(n) for n in PARAM_NAMES]
+            if not all(x.is_floating_point() for x in fields):
+                raise ValueError("whole numbers")
+            params = FaceParams(*[x.float() for x in fields]).check(f"'{path}'")
+        except F3AError:
+            raise
+        except Exception as e:
+            raise F3AError(f"'{path}' holds no face parameters: give a file written by FaceParams.save.") from e
+        for name, most in PARAM_RANGES.items():
+            if (getattr(params, name).abs() > most).any():
+                raise F3AError(f"'{path}': '{name}' holds values beyond {most:g}; prepare the clip again.")
+        if not (params.scale > 0).all():
+            raise F3AError(f"'{path}': 'scale' holds values that are not positive; prepare the clip again.")
+        return params
 
-# %% ../nbs/01_morphable_model.ipynb #e46a024a
-def _check(self, where="the parameters"):
-    "Raise `F3AError` where a value is not a finite number."
-    for n in PARAM_NAMES:
-        if not torch.isfinite(getattr(self, n)).all():
-            raise F3AError(f"{where}: '{n}' holds values that are not finite numbers; prepare the clip again.")
-    return self
+    @staticmethod
+    def stack(items):
+        "Join several into one batch."
+        return FaceParams(*[torch.cat([getattr(p, n) for p in items]) for n in PARAM_NAMES])
 
-
-def _save(self, path):
-    "Write as safetensors."
-    with atomic_path(path) as tmp:
-        save_file({n: getattr(self, n).detach().cpu().contiguous() for n in PARAM_NAMES}, tmp)
-
-
-FaceParams.__getitem__, FaceParams.to, FaceParams.replace, FaceParams.lerp = _getitem, _to, _replace, _lerp
-FaceParams.check, FaceParams.save = _check, _save
-
-# %% ../nbs/01_morphable_model.ipynb #64f2bde1
-PARAM_RANGES = dict(
-    id_coeff=1e9, exp_coeff=1e9, rotation=100.0, translation=100.0, scale=100.0
-)  # largest size of a value
-
-
-def _load(path):
-    "Read what `save` wrote. Raises `F3AError` for anything else."
-    try:
-        with safe_open(path, "pt") as f:
-            fields = [f.get_tensor(n) for n in PARAM_NAMES]
-        if not all(x.is_floating_point() for x in fields):
-            raise ValueError("whole numbers")
-        params = FaceParams(*[x.float() for x in fields]).check(f"'{path}'")
-    except F3AError:
-        raise
-    except Exception as e:
-        raise F3AError(f"'{path}' holds no face parameters: give a file written by FaceParams.save.") from e
-    for n, most in PARAM_RANGES.items():
-        if (getattr(params, n).abs() > most).any():
-            raise F3AError(f"'{path}': '{n}' holds values beyond {most:g}; prepare the clip again.")
-    if not (params.scale > 0).all():
-        raise F3AError(f"'{path}': 'scale' holds values that are not positive; prepare the clip again.")
-    return params
-
-
-def _stack(items):
-    "Join several into one batch."
-    return FaceParams(*[torch.cat([getattr(p, n) for p in items]) for n in PARAM_NAMES])
-
-# %% ../nbs/01_morphable_model.ipynb #24e8c051
-def _neutral(n=1, K=80, L=52, scale=0.55, device="cpu"):
-    "n mean faces at rest, looking at the viewer."
-    z = lambda *s: torch.zeros(*s, device=device)
-    return FaceParams(z(n, K), z(n, L), z(n, 3), z(n, 3), torch.full((n,), float(scale), device=device))
-
-
-FaceParams.load, FaceParams.stack, FaceParams.neutral = (
-    staticmethod(_load),
-    staticmethod(_stack),
-    staticmethod(_neutral),
-)
+    @staticmethod
+    def neutral(n=1, K=80, L=52, scale=0.55, device="cpu"):
+        "n mean faces at rest, looking at the viewer."
+        zeros = [torch.zeros(n, width, device=device) for width in (K, L, 3, 3)]
+        return FaceParams(*zeros, torch.full((n,), float(scale), device=device))
 
 # %% ../nbs/01_morphable_model.ipynb #0d820872
 REGIONS = ("skin", "eyes", "brows", "nose", "lips", "ears", "neck", "scalp", "eyeballs", "mouth_interior")
@@ -177,74 +166,60 @@ class MorphableModel:
         return len(self.exp_basis)
 
     def __repr__(self):
-        return f"MorphableModel('{self.name}': {len(self.mean_shape)} vertices, {len(self.triangles)} triangles, K={self.K}, L={self.L})"
+        size = f"{len(self.mean_shape)} vertices, {len(self.triangles)} triangles"
+        return f"MorphableModel('{self.name}': {size}, K={self.K}, L={self.L})"
 
-# %% ../nbs/01_morphable_model.ipynb #8cea4fd7
-def _shape(self, id_coeff, exp_coeff):
-    "Eq. 1's bracket: the unposed shape (B,N,3) in dm."
-    K, L = id_coeff.shape[-1], exp_coeff.shape[-1]
-    if K > self.K or L > self.L:
-        raise F3AError(
-            f"{K} identity and {L} expression coefficients do not fit the model '{self.name}', which has {self.K} and {self.L}."
-        )
-    N = len(self.mean_shape)
-    flat = id_coeff @ self.id_basis[:K].reshape(K, -1) + exp_coeff @ self.exp_basis[:L].reshape(L, -1)  # (B,3N)
-    return self.mean_shape + flat.view(-1, N, 3)  # (B,N,3)
+    def shape(self, id_coeff, exp_coeff):  # (B,K), (B,L)
+        "Eq. 1's bracket: the unposed shape (B,N,3) in dm."
+        K, L = id_coeff.shape[-1], exp_coeff.shape[-1]
+        if K > self.K or L > self.L:
+            raise F3AError(
+                f"{K} identity and {L} expression coefficients do not fit the model '{self.name}', "
+                f"which has {self.K} and {self.L}."
+            )
+        N = len(self.mean_shape)
+        who = id_coeff @ self.id_basis[:K].reshape(K, -1)  # (B,3N)
+        what = exp_coeff @ self.exp_basis[:L].reshape(L, -1)  # (B,3N)
+        return self.mean_shape + (who + what).view(-1, N, 3)  # (B,N,3)
 
-# %% ../nbs/01_morphable_model.ipynb #02400366
-def _expression(self, n=1, **units):
-    "exp_coeff (n,L) from named units, for example jawOpen=0.7; values numbers or (n,)."
-    out = torch.zeros(n, self.L, device=self.mean_shape.device)
-    for name, value in units.items():
-        for k in self.unit(name):
-            out[:, k] = torch.as_tensor(value, dtype=out.dtype, device=out.device)
-    return out
+    def unit(self, name):
+        "Indices of a named unit; without Left/Right, both sides."
+        found = [k for k, n in enumerate(self.exp_names) if n in (name, name + "Left", name + "Right")]
+        if not found:
+            known = ", ".join(self.exp_names) or "none, its units have no names"
+            raise F3AError(f"The model '{self.name}' has no expression unit '{name}': choose from {known}.")
+        return found
 
-# %% ../nbs/01_morphable_model.ipynb #58fd4e38
-def _unit(self, name):
-    "Indices of a named unit; without Left/Right, both sides."
-    found = [k for k, n in enumerate(self.exp_names) if n in (name, name + "Left", name + "Right")]
-    if not found:
-        raise F3AError(
-            f"The model '{self.name}' has no expression unit '{name}': choose from {', '.join(self.exp_names) or 'none, its units have no names'}."
-        )
-    return found
+    def expression(self, n=1, **units):
+        "exp_coeff (n,L) from named units, for example jawOpen=0.7; values numbers or (n,)."
+        out = torch.zeros(n, self.L, device=self.mean_shape.device)
+        for name, value in units.items():
+            for k in self.unit(name):
+                out[:, k] = torch.as_tensor(value, dtype=out.dtype, device=out.device)
+        return out
 
+    def tensors(self):
+        "Its tensors by name."
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
 
-MorphableModel.shape, MorphableModel.expression, MorphableModel.unit = _shape, _expression, _unit
+    def to(self, device):
+        "Move all tensors to a device."
+        return dataclasses.replace(self, **{name: value.to(device) for name, value in self.tensors().items()})
 
-# %% ../nbs/01_morphable_model.ipynb #1fd9bb68
-def _model_to(self, device):
-    "Move all tensors to a device."
-    return dataclasses.replace(
-        self,
-        **{
-            f.name: getattr(self, f.name).to(device)
-            for f in dataclasses.fields(self)
-            if isinstance(getattr(self, f.name), torch.Tensor)
-        },
-    )
-
-
-def _model_save(self, path):
-    "Write as safetensors: bases in float16, names and licence in the header."
-    t = {
-        f.name: getattr(self, f.name).contiguous()
-        for f in dataclasses.fields(self)
-        if isinstance(getattr(self, f.name), torch.Tensor)
-    }
-    for n in ("id_basis", "exp_basis"):
-        t[n] = t[n].half()
-    for n in ("triangles", "landmark_vertices", "contour_vertices", "regions"):
-        t[n] = t[n].to(torch.int32)
-    with atomic_path(path) as tmp:
-        save_file(t, tmp, metadata=dict(exp_names=",".join(self.exp_names), name=self.name, licence=self.licence))
-
-
-MorphableModel.to, MorphableModel.save = _model_to, _model_save
+    def save(self, path):
+        "Write as safetensors: bases in float16, names and licence in the header."
+        stored = {name: value.contiguous() for name, value in self.tensors().items()}
+        for name in ("id_basis", "exp_basis"):
+            stored[name] = stored[name].half()
+        for name in ("triangles", "landmark_vertices", "contour_vertices", "regions"):
+            stored[name] = stored[name].to(torch.int32)
+        header = dict(exp_names=",".join(self.exp_names), name=self.name, licence=self.licence)
+        with atomic_path(path) as tmp:
+            save_file(stored, tmp, metadata=header)
 
 # %% ../nbs/01_morphable_model.ipynb #1209a432
-def _check_model(m):
+def checked_model(m):  # a MorphableModel
     "Raise `ValueError` where the parts of a model do not fit together."
     N, K, L, Y = len(m.mean_shape), m.K, m.L, len(m.contour_yaws)
     sizes = dict(
@@ -295,7 +270,7 @@ def load_model(
             raise ValueError("an index is a whole number")
         t = {k: v.long() if k in whole else v.float() for k, v in t.items()}
         names = tuple(filter(None, meta["exp_names"].split(",")))
-        return _check_model(MorphableModel(**t, exp_names=names, name=meta["name"], licence=meta["licence"]))
+        return checked_model(MorphableModel(**t, exp_names=names, name=meta["name"], licence=meta["licence"]))
     except Exception as e:
         why = f" ({shown(e, 120)})" if type(e) is ValueError else ""
         raise F3AError(
@@ -309,20 +284,25 @@ def open_model():
     return load_model()
 
 # %% ../nbs/01_morphable_model.ipynb #063b01ac
-def _landmarks(self, vertices, yaw=None):
-    "Landmarks (B,68,3) of vertices (B,N,3); `yaw` (B,) in radian moves the jaw points along the outline."
-    out = vertices[:, self.landmark_vertices]
+@patch
+def landmarks(
+    self: MorphableModel,
+    vertices,  # (B,N,3)
+    yaw=None,  # (B,) radian: moves the jaw points along the outline; None: frontal
+):
+    "Landmarks (B,68,3) of posed vertices."
+    out = vertices[:, self.landmark_vertices]  # (B,68,3)
     if yaw is None or len(self.contour_yaws) < 2:
         return out
-    a = yaw.detach().clamp(self.contour_yaws[0], self.contour_yaws[-1])
+    a = yaw.detach().clamp(self.contour_yaws[0], self.contour_yaws[-1])  # (B,)
     hi = torch.searchsorted(self.contour_yaws, a.contiguous()).clamp(1, len(self.contour_yaws) - 1)
     lo = hi - 1
     w = ((a - self.contour_yaws[lo]) / (self.contour_yaws[hi] - self.contour_yaws[lo]))[:, None, None]
-    pick = lambda k: vertices.gather(1, self.contour_vertices[k][..., None].expand(-1, -1, 3))  # (B,17,3)
-    return torch.cat([pick(lo) * (1 - w) + pick(hi) * w, out[:, 17:]], 1)  # (B,68,3)
-
-
-MorphableModel.landmarks = _landmarks
+    jaw = []
+    for k in (lo, hi):
+        index = self.contour_vertices[k][..., None].expand(-1, -1, 3)  # (B,17,3)
+        jaw.append(vertices.gather(1, index))
+    return torch.cat([jaw[0] * (1 - w) + jaw[1] * w, out[:, 17:]], 1)  # (B,68,3)
 
 # %% ../nbs/01_morphable_model.ipynb #b4b6f09f
 def mirror_twins(
@@ -379,24 +359,32 @@ def _from_arrays(name, licence, mean, id_basis, exp_basis, tri, keypoints, id_st
         raise F3AError(f"{name}: {len(id_std)} and {len(exp_std)} standard deviations, expected {K} and {L}.")
     tri, keypoints = _indices(name, tri, keypoints, N)
     mean = mean.reshape(-1, 3)
-    f = lambda b: torch.as_tensor(np.asarray(b, np.float32).T.reshape(b.shape[1], -1, 3) * np.float32(unit))
-    T = lambda x: torch.as_tensor(np.asarray(x, np.float32))
     kp = torch.as_tensor(keypoints)
     return MorphableModel(
-        T(mean * unit),
-        f(_basis(name, id_basis)),
-        f(_basis(name, exp_basis)),
+        _floats(mean * unit),
+        _vectors(_basis(name, id_basis), unit),
+        _vectors(_basis(name, exp_basis), unit),
         torch.as_tensor(_outward(mean, tri)),
         kp,
         kp[None, :17],
         torch.zeros(1),
-        T(id_std),
-        T(exp_std),
+        _floats(id_std),
+        _floats(exp_std),
         torch.full((N,), -1),
         (),
         name,
         licence,
     )
+
+
+def _floats(x):
+    "Numbers as a float32 tensor."
+    return torch.as_tensor(np.asarray(x, np.float32))
+
+
+def _vectors(basis, unit):
+    "Columns (3N,K) as vectors (K,N,3) in dm."
+    return torch.as_tensor(np.asarray(basis, np.float32).T.reshape(basis.shape[1], -1, 3) * np.float32(unit))
 
 
 def _basis(name, x):
@@ -430,7 +418,11 @@ def load_basel_3ddfa(
     shape_file,  # 'Model_Shape.mat' of 3DDFA, or face3d's 'BFM.mat', which holds everything
     exp_file=None,  # 'Model_Exp.mat' / 'Model_Expression.mat' of 3DDFA
 ) -> MorphableModel:  # 53,215 vertices, K = 199, L = 29: the paper's model
-    "The Basel Face Model as 3DDFA cuts it. Get BFM 2009 from faces.dmi.unibas.ch (licence form) and run 3DDFA's ModelGeneration, or face3d's Data/BFM/generate.m."
+    """The Basel Face Model as 3DDFA cuts it.
+
+    Get BFM 2009 from faces.dmi.unibas.ch (licence form) and run 3DDFA's ModelGeneration, or face3d's
+    Data/BFM/generate.m.
+    """
     m = read_mat(shape_file)
     if "model" in m:
         try:
@@ -451,7 +443,8 @@ def load_basel_3ddfa(
     mu, mu_exp = (numbers(x, f"'{shape_file}': the mean").reshape(-1) for x in (mu, mu_exp))
     if len(mu) != len(mu_exp):
         raise F3AError(
-            f"'{shape_file}': the mean shape has {len(mu)} numbers and the mean expression {len(mu_exp)}; they do not belong together."
+            f"'{shape_file}': the mean shape has {len(mu)} numbers and the mean expression {len(mu_exp)}; "
+            "they do not belong together."
         )
     tri, kp = (numbers(x, f"'{shape_file}': triangles or landmarks", whole=True) - 1 for x in (tri, kp))
     return _from_arrays(
@@ -474,7 +467,10 @@ def load_basel_3ddfa(
 def load_deep3d(
     path,  # 'BFM_model_front.mat'
 ) -> MorphableModel:  # 35,709 vertices, K = 80, L = 64
-    "Deep3DFaceReconstruction's cut of Basel 2009. Build it with that project's load_data from BFM 2009 (licence form) and its expression basis."
+    """Deep3DFaceReconstruction's cut of Basel 2009.
+
+    Build it with that project's load_data from BFM 2009 (licence form) and its expression basis.
+    """
     m = read_mat(path)
     missing = [k for k in ("meanshape", "idBase", "exBase", "tri", "keypoints") if k not in m]
     if missing:
@@ -535,13 +531,15 @@ def _part(module, name):
     _must(isinstance(module, str) and isinstance(name, str))
     if (module, name) not in _PARTS:
         raise F3AError(
-            f"The pickle asks for '{shown(module)}.{shown(name)}', which is no numpy array: it is refused; get the file from its original source."
+            f"The pickle asks for '{shown(module)}.{shown(name)}', which is no numpy array: it is refused; "
+            "get the file from its original source."
         )
     return _Part(_PARTS[module, name])
 
 # %% ../nbs/01_morphable_model.ipynb #08508a45
 _REFUSED = F3AError(
-    "The pickle holds something that is no array of plain numbers: it is refused; get the file from its original source."
+    "The pickle holds something that is no array of plain numbers: it is refused; "
+    "get the file from its original source."
 )
 
 
@@ -679,7 +677,8 @@ class _PickleMachine:
             _set_state(self.stack[-1], state)
         else:
             raise F3AError(
-                f"The pickle uses the instruction {op}, which no numpy array needs: it is refused; get the file from its original source."
+                f"The pickle uses the instruction {op}, which no numpy array needs: it is refused; "
+                "get the file from its original source."
             )
 
     def set_items(self, op):
@@ -768,7 +767,8 @@ def view_mesh(
         import open3d as o3d
     except ImportError as e:
         raise F3AError(
-            f"Open3D cannot be used here ({e}): run `pip install 'f3a_lite[view]'`, and on Linux install the system library it names."
+            f"Open3D cannot be used here ({e}): run `pip install 'f3a_lite[view]'`, "
+            "and on Linux install the system library it names."
         ) from e
     mesh = o3d.geometry.TriangleMesh(
         o3d.utility.Vector3dVector(np.asarray(vertices, np.float64)),

@@ -35,10 +35,10 @@ def euler_to_matrix(
 ) -> torch.Tensor:  # (B,3,3)
     "R = Rx·Ry·Rz with the signs of 300W-3D; gradients flow."
     (cx, cy, cz), (sx, sy, sz) = rotation.cos().unbind(-1), rotation.sin().unbind(-1)
-    o, l = torch.zeros_like(cx), torch.ones_like(cx)
-    Rx = torch.stack([l, o, o, o, cx, sx, o, -sx, cx], -1).view(-1, 3, 3)
-    Ry = torch.stack([cy, o, -sy, o, l, o, sy, o, cy], -1).view(-1, 3, 3)
-    Rz = torch.stack([cz, sz, o, -sz, cz, o, o, o, l], -1).view(-1, 3, 3)
+    o, i = torch.zeros_like(cx), torch.ones_like(cx)
+    Rx = torch.stack([i, o, o, o, cx, sx, o, -sx, cx], -1).view(-1, 3, 3)
+    Ry = torch.stack([cy, o, -sy, o, i, o, sy, o, cy], -1).view(-1, 3, 3)
+    Rz = torch.stack([cz, sz, o, -sz, cz, o, o, o, i], -1).view(-1, 3, 3)
     return Rx @ Ry @ Rz
 
 # %% ../nbs/02_projection.ipynb #849f4be4
@@ -64,11 +64,11 @@ def nearest_rotation(
 
 # %% ../nbs/02_projection.ipynb #b32c39ae
 def pose(
-    model: MorphableModel,  # any morphable model
+    face_model: MorphableModel,  # any morphable model
     params: FaceParams,  # B faces
 ) -> torch.Tensor:  # (B,N,3) posed vertices on the image plane
     "Eq. 1: shape, rotation, scale, translation."
-    X = model.shape(params.id_coeff, params.exp_coeff)  # (B,N,3)
+    X = face_model.shape(params.id_coeff, params.exp_coeff)  # (B,N,3)
     X = X @ euler_to_matrix(params.rotation).transpose(1, 2)  # (B,N,3)
     return params.scale[:, None, None] * X + params.translation[:, None]  # (B,N,3)
 
@@ -81,9 +81,9 @@ def project(
 
 
 def posed_landmarks(
-    model: MorphableModel,  # any morphable model
+    face_model: MorphableModel,  # any morphable model
     params: FaceParams,  # B faces
     vertices: torch.Tensor = None,  # (B,N,3) if already posed
 ) -> torch.Tensor:  # (B,68,3) on the image plane
     "The 68 landmarks of posed faces, jaw line along the visible outline."
-    return model.landmarks(pose(model, params) if vertices is None else vertices, params.rotation[:, 1])
+    return face_model.landmarks(pose(face_model, params) if vertices is None else vertices, params.rotation[:, 1])

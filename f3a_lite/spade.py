@@ -21,13 +21,17 @@ def act(
 class DownBlock(nn.Module):
     "Halve the resolution: strided convolution, instance normalisation, PReLU."
 
-    def __init__(self, cin, cout, kind="prelu", norm=True):
+    def __init__(
+        self,
+        cin: int,  # channels coming in
+        cout: int,  # channels going out
+        kind: str = "prelu",  # activation
+        norm: bool = True,  # instance normalisation
+    ):
         super().__init__()
-        self.conv, self.norm, self.act = (
-            nn.Conv2d(cin, cout, 4, 2, 1, bias=not norm),
-            nn.InstanceNorm2d(cout, affine=True) if norm else nn.Identity(),
-            act(cout, kind),
-        )
+        self.conv = nn.Conv2d(cin, cout, 4, 2, 1, bias=not norm)
+        self.norm = nn.InstanceNorm2d(cout, affine=True) if norm else nn.Identity()
+        self.act = act(cout, kind)
 
     def forward(self, x):  # (B,cin,H,W)
         "Features at half the resolution."
@@ -62,7 +66,11 @@ class Encoder(nn.Module):
 class SPADE(nn.Module):
     "The bracket of Eq. 4: normalise h_enc, then scale and shift it by maps made from h_flow."
 
-    def __init__(self, channels, flow_channels):
+    def __init__(
+        self,
+        channels: int,  # of the photo's features
+        flow_channels: int,  # of the flow's features
+    ):
         super().__init__()
         self.norm = nn.InstanceNorm2d(channels, affine=False)
         self.gamma_beta = nn.Conv2d(flow_channels, 2 * channels, 3, 1, 1)

@@ -9,7 +9,7 @@ __all__ = ['FlowExplorer']
 from fastcore.basics import patch
 import torch
 from .core import tile_images, to_image
-from .flow import extend_flow, facial_flow, interpolate_params, render_mesh, warp_by_flow
+from .flow import interpolate_params, render_mesh, warp_along
 from .morphable import FaceParams, MorphableModel
 
 # %% ../nbs/31_widgets.ipynb #ac1a50ef
@@ -18,14 +18,14 @@ class FlowExplorer:
 
     def __init__(
         self,
-        model: MorphableModel,  # any model with named units
+        face_model: MorphableModel,  # any model with named units
         params: FaceParams = None,  # one face; None: the mean face
         photo: torch.Tensor = None,  # (3,H,W) its picture; None: the shaded mesh
         size: int = 128,  # pixels
     ):
-        self.model, self.size = model, size
-        self.params = params if params is not None else FaceParams.neutral(1, model.K, model.L)
-        self.photo = photo if photo is not None else render_mesh(model, self.params, size)[0][0]
+        self.face_model, self.size = face_model, size
+        self.params = params if params is not None else FaceParams.neutral(1, face_model.K, face_model.L)
+        self.photo = photo if photo is not None else render_mesh(face_model, self.params, size)[0][0]
 
 # %% ../nbs/31_widgets.ipynb #9d52816d
 @patch
@@ -34,23 +34,22 @@ def target(
 ):  # degrees, degrees, and 0 to 1
     "The face that the sliders ask for. `theta` = 1 goes back to the source (Eq. 3)."
     e = self.params.exp_coeff.clone()
-    for name, v in (("jawOpen", jawOpen), ("mouthSmile", smile), ("eyeBlink", blink)):
-        for k in self.model.unit(name):
-            e[:, k] = (e[:, k] + v).clamp(0, 1)
+    for name, value in (("jawOpen", jawOpen), ("mouthSmile", smile), ("eyeBlink", blink)):
+        for k in self.face_model.unit(name):
+            e[:, k] = (e[:, k] + value).clamp(0, 1)
     turn = torch.tensor([[pitch, yaw, 0.0]]) * torch.pi / 180
-    return interpolate_params(
-        self.params, self.params.replace(exp_coeff=e, rotation=self.params.rotation + turn), [theta]
-    )
+    asked = self.params.replace(exp_coeff=e, rotation=self.params.rotation + turn)
+    return interpolate_params(self.params, asked, [theta])
 
 # %% ../nbs/31_widgets.ipynb #a62da511
 @patch
 def compute(self: FlowExplorer, **sliders):
     "Pictures: mesh, x, y and z flow, warped photo; `sliders` as in `target`."
     target = self.target(**sliders)
-    flow, mask = facial_flow(self.model, self.params, target, self.size)
-    warped = warp_by_flow(self.photo[None], extend_flow(flow, mask))[0]
+    flow, _, warped = warp_along(self.face_model, self.params, target, self.photo[None])
     channels = [(flow[0, c] / 0.5 / 2 + 0.5).clamp(0, 1) for c in range(3)]
-    return [to_image(i) for i in (render_mesh(self.model, target, self.size)[0][0], *channels, warped)]
+    mesh = render_mesh(self.face_model, target, self.size)[0][0]
+    return [to_image(x) for x in (mesh, *channels, warped[0])]
 
 # %% ../nbs/31_widgets.ipynb #cacb8bd0
 @patch
@@ -60,33 +59,23 @@ def widget(self: FlowExplorer):
     import ipywidgets as w
     from PIL import Image
 
-    s = lambda name, lo, hi: w.FloatSlider(
-        value=0.0, min=lo, max=hi, step=(hi - lo) / 40, description=name, continuous_update=True
-    )
-    sliders = dict(
-        yaw=s("yaw °", -45, 45),
-        pitch=s("pitch °", -25, 25),
-        jawOpen=s("jawOpen", 0, 1),
-        smile=s("smile", 0, 1),
-        blink=s("blink", 0, 1),
-        theta=s("θ", 0, 1),
-    )
-    picture, rows = w.Image(format="png", width=5 * 170), list(sliders.values())
+    limits = dict(yaw=(-45, 45), pitch=(-25, 25), jawOpen=(0, 1), smile=(0, 1), blink=(0, 1), theta=(0, 1))
+    captions = dict(yaw="yaw °", pitch="pitch °", theta="θ")
+    sliders = {}
+    for name, (low, high) in limits.items():
+        caption = captions.get(name, name)
+        sliders[name] = w.FloatSlider(value=0.0, min=low, max=high, step=(high - low) / 40, description=caption)
+    picture = w.Image(format="png", width=5 * 170)
 
     def update(*_):
-        b = io.BytesIO()
-        Image.fromarray(tile_images(self.compute(**{k: v.value for k, v in sliders.items()}), ncols=5)).save(
-            b, "png", compress_level=1
-        )
-        picture.value = b.getvalue()
+        row = tile_images(self.compute(**{name: s.value for name, s in sliders.items()}), ncols=5)
+        data = io.BytesIO()
+        Image.fromarray(row).save(data, "png", compress_level=1)
+        picture.value = data.getvalue()
 
-    for v in rows:
-        v.observe(update, "value")
+    for slider in sliders.values():
+        slider.observe(update, "value")
     update()
-    return w.VBox(
-        [
-            w.HBox([w.VBox(rows[:3]), w.VBox(rows[3:])]),
-            picture,
-            w.HTML("mesh · x flow · y flow · z flow · warped photo"),
-        ]
-    )
+    columns = list(sliders.values())
+    captions = w.HTML("mesh · x flow · y flow · z flow · warped photo")
+    return w.VBox([w.HBox([w.VBox(columns[:3]), w.VBox(columns[3:])]), picture, captions])

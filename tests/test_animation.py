@@ -32,7 +32,7 @@ from f3a_lite.animation import (
 )
 from f3a_lite.clips import load_clip
 from f3a_lite.conditions import Frames, make_condition
-from f3a_lite.core import F3AError, data_path, load_weights, save_weights
+from f3a_lite.core import F3AError, data_path, load_weights, save_weights, tile_images
 from f3a_lite.flow import warp_along
 from f3a_lite.landmarks import KNOWN_DISTANCE
 from f3a_lite.morphable import open_model
@@ -506,6 +506,23 @@ def test_sound_ends_with_the_pictures(tmp_path, clip, video):
         )
     silent = write_movie(tmp_path / "s.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2)
     assert not video_info(write_video(clip.images([0]), tmp_path / "b.mp4", 10, audio_from=silent)).has_audio
+
+
+@pytest.mark.parametrize("n,ncols,pad", [(1, 8, 2), (5, 3, 2), (6, 3, 1), (7, 4, 0), (8, 8, 2)])
+def test_tiles_lie_side_by_side(n, ncols, pad):
+    "Each picture at its place, white between them and in an uneven last row, no border."
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (n, 9, 7, 3), dtype=np.uint8)
+    columns = min(n, ncols)
+    rows = -(-n // columns)
+    want = np.full((rows * (9 + pad) - pad, columns * (7 + pad) - pad, 3), 255, np.uint8)
+    for k, picture in enumerate(pictures):
+        y, x = k // columns * (9 + pad), k % columns * (7 + pad)
+        want[y : y + 9, x : x + 7] = picture
+    got = tile_images(list(pictures), ncols, pad)
+    assert got.dtype == np.uint8 and np.array_equal(got, want)
+    as_tensors = [torch.from_numpy(p).permute(2, 0, 1) / 255 for p in pictures]
+    assert np.array_equal(tile_images(as_tensors, ncols, pad), want)
 
 
 def test_contact_sheet_rows_and_columns(clip):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial.transform import Rotation
+from f3a_lite import flow as flow_module
 from f3a_lite import rendered
 from f3a_lite.build_model import (
     MIRROR,
@@ -338,6 +339,30 @@ def test_the_flow_at_a_landmark_is_its_motion(backend):
             close(flow[0, :, y, x], motion[k], 0.012)
     with pytest.raises(F3AError, match="anchor"):
         facial_flow(MODEL, s, t, 32, "middle")
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(F3AError, match="compiled"):
+        facial_flow(MODEL, some_faces(1), some_faces(1), 32, backend="cuda")
+
+
+def test_the_walk_from_two_faces_to_a_warped_photo():
+    "Flow, mask and photo of one call are those of the three steps; every face is posed once."
+    s, t = some_faces(1, turn=0.1), some_faces(3, seed=1, turn=0.1)
+    photo = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    flow, mask = facial_flow(MODEL, s, t, 64)
+    posed = []
+
+    def count(face_model, params):
+        posed.append(len(params))
+        return pose(face_model, params)
+
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(flow_module, "pose", count)
+        got = warp_along(MODEL, s, t, photo)
+    assert posed == [1, 3]
+    assert torch.equal(got[0], flow) and torch.equal(got[1], mask)
+    close(got[2], warp_by_flow(photo.expand(3, -1, -1, -1), extend_flow(flow, mask)), 1e-6)
 
 
 def test_the_point_nearest_the_viewer_wins():
@@ -819,11 +844,11 @@ def test_a_set_in_pieces_keeps_pictures_and_parameters_together(tmp_path, monkey
 
 
 def test_blurring_the_flow_as_scipy_does():
-    from f3a_lite.flow import _blur
+    from f3a_lite.flow import blur
 
     x = torch.rand(1, 2, 30, 26, generator=torch.Generator().manual_seed(0))
     want = np.stack([gaussian_filter(c.numpy(), 1.5, mode="nearest", radius=4) for c in x[0]])
-    close(_blur(x, 1.5)[0], want, 1e-4)
+    close(blur(x, 1.5)[0], want, 1e-4)
 
 
 # the open model's making
