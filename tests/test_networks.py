@@ -510,8 +510,8 @@ def test_folded_says_the_same():
     with torch.no_grad():
         for n in PARAM_NAMES:
             close(getattr(fast(x), n), getattr(net(x), n), 1e-4)
-    count = lambda m: sum(isinstance(v, nn.BatchNorm2d) for v in m.modules())
-    assert (count(net), count(fast)) == (31, 10)
+    counts = [sum(isinstance(v, nn.BatchNorm2d) for v in m.modules()) for m in (net, fast)]
+    assert counts == [31, 10]
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
 
 
@@ -563,7 +563,7 @@ def test_the_regulariser_by_hand():
 
 
 def test_eq_8_and_9_weigh_their_terms():
-    "λ1 is ten and belongs to the landmarks, λ2 is one and belongs to the pose, λ3 is a thousandth; the jaw is taken at the true yaw."
+    "λ1 is ten and weighs the landmarks, λ2 is one and weighs the pose, λ3 a thousandth; the jaw is taken at the true yaw."
     p, q = some_faces(3), some_faces(3, seed=1)
     assert LAMBDAS == (10.0, 1.0, 1e-3)
     points = [MODEL.landmarks(pose(MODEL, f), q.rotation[:, 1])[..., :2] for f in (p, q)]
@@ -686,7 +686,7 @@ def test_recoloured_pictures():
 
 
 def test_covered_faces():
-    "A share of the faces get a fringe, a strand or glasses; the rest of each picture stays; what hides lies where the head is."
+    "A share of the faces get a fringe, a strand or glasses; the rest of each picture stays."
     p = some_faces(200, turn=0.2)
     x = rand(200, 3, 48, 48)
     y = cover(x, p, torch.Generator().manual_seed(0), 0.5)
@@ -780,8 +780,11 @@ def test_identities_in_the_mirror():
     who = FaceParams.neutral(20).replace(id_coeff=randn(20, MODEL.K))
     there = mirror_params(who, True)
     flip, twin = torch.tensor([-1.0, 1, 1]), mirror_twins(MODEL.mean_shape)
-    head = lambda p: MODEL.shape(p.id_coeff, p.exp_coeff)
-    off = lambda p: float((head(p) - head(who)[:, twin] * flip).norm(dim=-1).mean())
+    mirrored = MODEL.shape(who.id_coeff, who.exp_coeff)[:, twin] * flip
+
+    def off(p):
+        return float((MODEL.shape(p.id_coeff, p.exp_coeff) - mirrored).norm(dim=-1).mean())
+
     assert off(there) < 0.4 * off(who), (off(there), off(who))
 
 
@@ -813,7 +816,7 @@ def test_a_second_look_by_hand(open_face):
 
 
 def test_predict_goes_through_everything_in_batches():
-    "Any batch size and picture size; one look is the network, two looks are `look_again`; expressions are cut to 0 to 1."
+    "Any batch and picture size; one look is the network, two looks are `look_again`; expressions are cut to 0 to 1."
     net, x = tiny_net(), rand(5, 3, 128, 128)
     with torch.no_grad():
         once = net(x)
@@ -846,8 +849,8 @@ def test_angles():
     close(angle_difference(a, b), [[2, 5, 180], [1, 2, 3]], 1e-3)
     close(pose_error(SimpleNamespace(rotation=a), SimpleNamespace(rotation=b)), [1.5, 3.5, 91.5], 1e-3)
     p, q = randn(20, 3), randn(20, 3, seed=1)
-    scipy = lambda r: Rotation.from_euler("XYZ", -r.numpy())
-    close(rotation_angle(p, q), np.degrees((scipy(p) * scipy(q).inv()).magnitude()), 0.1)
+    turns = [Rotation.from_euler("XYZ", -r.numpy()) for r in (p, q)]
+    close(rotation_angle(p, q), np.degrees((turns[0] * turns[1].inv()).magnitude()), 0.1)
 
 
 def test_one_constant_rotation_between_models():
@@ -934,7 +937,11 @@ def test_fine_tuning_learns_the_found_frames_and_leaves_the_network():
     before = copy.deepcopy(net.state_dict())
     new = finetune(net, x, marks, found, steps=30, batch=4, lr=5e-3)
     ok = torch.tensor(found)
-    loss = lambda n: float(sub_loss(MODEL, n(x[ok]), marks[ok])["lm"])
+
+    def loss(n):
+        with torch.no_grad():
+            return float(sub_loss(MODEL, n(x[ok]), marks[ok])["lm"])
+
     assert loss(new) < 0.9 * loss(net) and new.looks == 1 and net.looks == 2
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert torch.equal(new.norm.running_mean, net.norm.running_mean), "statistics stay as they are"
@@ -967,7 +974,10 @@ def test_dead_units_wake_and_a_network_grows():
 def test_the_learning_rate_by_hand():
     "Fifty steps up, a cosine to a hundredth; in the second phase the same from a tenth."
     cfg = RegressorTraining(steps=1000, sub_steps=400, lr=1.0)
-    lr = lambda k: regressor_lr(cfg, k)
+
+    def lr(k):
+        return regressor_lr(cfg, k)
+
     close(
         [lr(0), lr(24), lr(500), lr(1000 - 1)],
         [0.02, 0.5 * (0.01 + 0.99 * 0.5 * (1 + np.cos(0.024 * np.pi))), 0.01 + 0.99 * 0.5, 0.01],
