@@ -500,6 +500,16 @@ def test_a_held_out_frame_has_no_say_in_any_other(clip, fitted, which):
     assert unlike(fitted, after) == [frame]
 
 
+def test_held_out_frames_have_no_say_in_each_other(clip, fitted):
+    "All but one become larger: the one stays as it was, its unit of length too."
+    split = split_frames(len(clip), found=clip.found)
+    held = np.concatenate([split[k] for k in ("random", "block_1", "block_2")])
+    points = clip.landmarks.clone()
+    points[held[1:]] *= 1.3
+    after = prepare.estimate_params("fit", open_model(), points, clip.found, clip.frames, 0)
+    assert sorted(unlike(fitted, after)) == sorted(held[1:].tolist())
+
+
 def test_a_training_frame_has(clip, fitted):
     frame = int(split_frames(len(clip), found=clip.found)["train"][3])
     after = prepare.estimate_params("fit", open_model(), moved(clip, frame), clip.found, clip.frames, 0)
@@ -542,6 +552,8 @@ def test_lost_frames_take_the_nearest_training_frame(clip):
     found[[2, 22]] = False
     split = split_frames(len(clip), found=found)
     p = prepare.fit_clip(open_model(), clip.landmarks, found)
+    train = fit_landmarks(open_model(), clip.landmarks[split["train"]], frames=split["train"])
+    assert unlike(p[torch.from_numpy(split["train"])], train) == []
     for k in (2, 22):
         nearest = split["train"][np.abs(split["train"] - k).argmin()]
         assert torch.equal(p.rotation[k], p.rotation[nearest]) and torch.equal(p.exp_coeff[k], p.exp_coeff[nearest])
