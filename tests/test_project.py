@@ -24,7 +24,7 @@ ORDER = (  # a module may import those before it, and none after it
 EARLIER = {("pairs", "losses")}  # pairs needs the pixel weights of Eq. 10
 
 # import name → requirement, where they differ
-CALLED = dict(PIL="pillow", dlib="dlib-bin", face_recognition_models="face-recognition-models")
+CALLED = dict(PIL="pillow", dlib="dlib-bin", skimage="scikit-image", face_recognition_models="face-recognition-models")
 ELSEWHERE = {"open3d", "anny", "pillow_heif", "IPython"}  # extras, or there wherever a notebook runs
 
 
