@@ -563,7 +563,7 @@ def test_the_regulariser_by_hand():
 
 
 def test_eq_8_and_9_weigh_their_terms():
-    "λ1 is ten and weighs the landmarks, λ2 is one and weighs the pose, λ3 a thousandth; the jaw is taken at the true yaw."
+    "λ1 is ten and weighs the landmarks, λ2 is one and weighs the pose, λ3 a thousandth; the jaw at the true yaw."
     p, q = some_faces(3), some_faces(3, seed=1)
     assert LAMBDAS == (10.0, 1.0, 1e-3)
     points = [MODEL.landmarks(pose(MODEL, f), q.rotation[:, 1])[..., :2] for f in (p, q)]
