@@ -232,6 +232,8 @@ def test_records_are_found_by_any_part_of_their_setting():
     assert find_record(records, "b") is records[2]
     with pytest.raises(F3AError, match="0 records fit"):
         find_record(records, "a", split="blocks")
+    with pytest.raises(F3AError, match="2 records fit"):
+        find_record(records, "a")
     with pytest.raises(F3AError, match="has no figure 'psnr'"):
         records[0].mean("psnr")
 
