@@ -8,6 +8,7 @@ __all__ = ['BUNDLED', 'GESTURES', 'BUNDLED_FRAME', 'Face', 'read_face', 'face_of
            'move_towards', 'plan_motion', 'AnimateOptions', 'f3a_animate']
 
 # %% ../nbs/30_animation.ipynb #3242cd4c
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,16 @@ from f3a_lite.landmarks import (
 )
 from .morphable import FaceParams, MorphableModel, open_model
 from .pairs import HELD_OUT
-from .prepare import PARAMS, check_face_size, check_source, clip_folders, estimate_params, prepare_clip
+from f3a_lite.prepare import (
+    PARAMS,
+    check_face_size,
+    check_source,
+    clip_folders,
+    clip_place,
+    clip_recipe,
+    estimate_params,
+    prepare_clip,
+)
 from .projection import from_pixels, to_pixels
 from .results import Record
 from .systems import SYSTEMS, System, load_system
@@ -318,9 +328,10 @@ def driving_clip(
         raise F3AError(f"The driving video '{driving}' does not exist: check the name.")
     if driving.is_dir():
         return load_clip(driving)
+    wish = dict(face_model=face_model, split=None, param_source=param_source)
     with own_folder("runs/clips") as clips:
-        out = clip_folders([driving], clips)[0]
-        return prepare_clip(driving, out, face_model=face_model, split=None, param_source=param_source)
+        out = clip_place(clip_folders([driving], clips)[0], clip_recipe(driving, **wish))
+        return prepare_clip(driving, out, **wish)
 
 
 def follow(
@@ -395,6 +406,17 @@ class AnimateOptions:
     threads: int | None = None  # number of threads; default: all physical cores
 
 # %% ../nbs/30_animation.ipynb #8c4c9bf7
+def check_outputs(o):  # AnimateOptions
+    "Raise `F3AError` where a file that would be written is one that is read, or lies elsewhere."
+    if Path(o.name).name != o.name or o.name in ("", ".", ".."):
+        raise F3AError(f"--name is the name of the output files, without a folder: '{o.name}' is none; use --out.")
+    for ending in (".mp4", ".gif", ".png"):
+        target = o.out / f"{o.name}{ending}"
+        for read in (o.source, o.driving, o.to, o.weights):
+            if read is not None and read.exists() and target.exists() and os.path.samefile(read, target):
+                raise F3AError(f"'{target}' is read, so it is not written over: give another --name or --out.")
+
+
 def source_face(o):  # AnimateOptions
     "The face to animate, and where it came from."
     source, frame = o.source, o.frame
@@ -420,6 +442,7 @@ def f3a_animate(
     "Animate a face."
     with friendly_errors():
         o = parse_options("f3a_animate", AnimateOptions, argv)
+        check_outputs(o)
         with own_folder(o.out) as out:
             set_threads(o.threads)
             check_source(o.param_source)

@@ -9,11 +9,13 @@ __all__ = ['FORMAT', 'PreparedClip', 'load_clip', 'expand_clips', 'LabelledSet',
 import contextlib
 import json
 import os
+import platform
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
+import psutil
 import torch
 import torch.nn.functional as F
 from .core import F3AError, make_folder, save_json, shown, to_tensor
@@ -261,7 +263,7 @@ NOTE = "f3a_lite-temporary.json"  # in a temporary folder: whose it is
 
 
 def _part_of(folder):
-    "The name of the clip that a temporary folder of ours was for; None where the folder is not ours."
+    "The name of the clip that a left temporary folder was for; None where it is not ours, or somebody is at work."
     folder = Path(folder)
     if folder.is_symlink() or not folder.is_dir():
         return None
@@ -269,7 +271,17 @@ def _part_of(folder):
         note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return note.get("clip") if isinstance(note, dict) else None
+    if not isinstance(note, dict) or _at_work(note):
+        return None
+    return note.get("clip")
+
+
+def _at_work(note):
+    "Whether the process that wrote the note is still there; of another machine, nobody can say, so yes."
+    process, machine = note.get("process"), note.get("machine")
+    if machine != platform.node():
+        return True
+    return isinstance(process, int) and process != os.getpid() and psutil.pid_exists(process)
 
 
 def _remove_part(folder, target):
@@ -297,7 +309,8 @@ class _atomic_folder:
             raise F3AError(
                 f"Cannot write into '{self.path.parent}' ({e.strerror}): choose another output folder."
             ) from e
-        (self.part / NOTE).write_text(json.dumps(dict(clip=self.path.name)), encoding="utf-8")
+        note = dict(clip=self.path.name, process=os.getpid(), machine=platform.node())
+        (self.part / NOTE).write_text(json.dumps(note), encoding="utf-8")
         (self.part / "new").mkdir()
         return self.part / "new"
 
@@ -402,7 +415,12 @@ class LabelledSet:
         self.first = np.cumsum([0] + [len(c) for c in clips])  # number of the first picture of each
         self.params = FaceParams.stack([c.params for c in clips])
         sources = sorted({c.meta["source"] for c in clips})
-        self.meta = dict(sources=sources, pictures=len(self), param_source=clips[0].meta["param_source"])
+        self.meta = dict(
+            sources=sources,
+            pictures=len(self),
+            param_source=clips[0].meta["param_source"],
+            recipes=[c.meta.get("recipe") for c in clips],  # so that a run knows its photos again
+        )
 
     def __len__(self):
         return int(self.first[-1])

@@ -537,16 +537,14 @@ def _part(module, name):
     return _Part(_PARTS[module, name])
 
 # %% ../nbs/01_morphable_model.ipynb #08508a45
-_REFUSED = F3AError(
-    "The pickle holds something that is no array of plain numbers: it is refused; "
-    "get the file from its original source."
-)
+class _Refused(ValueError):
+    "Something in a pickle that is no array of plain numbers."
 
 
 def _must(condition):
     "Raise the one sentence unless the condition holds."
     if not condition:
-        raise _REFUSED
+        raise _Refused
 
 
 def _is_count(x):
@@ -587,7 +585,7 @@ def _call(part, args):
         return _array(args[1], args[0], (1,), False)[0]
     if part.name == "_frombuffer" and len(args) == 4:
         return _array(args[0], args[1], args[2], args[3] == "F")
-    raise _REFUSED
+    raise _Refused
 
 
 def _set_state(x, state):
@@ -601,7 +599,7 @@ def _set_state(x, state):
         _must(x.array is None and len(state) == 5 and state[0] == 1)
         x.array = _array(state[4], state[2], state[1], state[3])
     else:
-        raise _REFUSED
+        raise _Refused
 
 # %% ../nbs/01_morphable_model.ipynb #0689630a
 _VALUES = set(
@@ -715,8 +713,11 @@ def read_numpy_pickle(
         raise F3AError(f"The model file '{path}' is missing; see the docstring of the loader for where to get it.")
     try:
         return _PickleMachine().run(Path(path).read_bytes())
-    except F3AError:
-        raise
+    except _Refused as e:
+        raise F3AError(
+            f"'{path}' holds something that is no array of plain numbers: it is refused; "
+            "get the file from its original source."
+        ) from e
     except Exception as e:
         raise F3AError(f"'{path}' is not a pickle that can be read.") from e
 

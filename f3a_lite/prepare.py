@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PARAM_SOURCES', 'PARAMS', 'check_source', 'training_frames', 'fit_clip', 'estimate_params', 'prepare_clip',
-           'clip_recipe', 'clip_folders', 'prepare_rendered', 'prepare_dataset', 'prepare_labelled', 'PrepareOptions',
-           'f3a_prepare', 'prepare_videos', 'bundled_clip', 'clip_for_lessons']
+           'model_fingerprint', 'clip_recipe', 'clip_folders', 'prepare_rendered', 'prepare_dataset',
+           'prepare_labelled', 'PrepareOptions', 'f3a_prepare', 'prepare_videos', 'bundled_clip', 'clip_for_lessons']
 
 # %% ../nbs/96_prepare.ipynb #9e704545
 import dataclasses
@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import tempfile
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -163,8 +164,8 @@ def prepare_clip(
     return _prepare(video, out, wish, progress)[0]
 
 # %% ../nbs/96_prepare.ipynb #9915f6ca
-def _prepare(video, out, wish, progress=True):  # wish: as `clip_recipe` takes it
-    "A prepared clip, and whether it had to be made."
+def _prepare(video, out, wish, progress=True, replace_others=True):  # wish: as `clip_recipe` takes it
+    "A prepared clip, and whether it had to be made. `replace_others`: a clip of another video may be in its place."
     video, out = Path(video), Path(out)
     check_source(wish.get("param_source", PARAMS))
     info = video_info(video)
@@ -172,6 +173,12 @@ def _prepare(video, out, wish, progress=True):  # wish: as `clip_recipe` takes i
     if is_made_by(out, recipe):
         return load_clip(out), False
     check_target(out, video)
+    there = clip_meta(out)
+    if there is not None and there["sha256"] != recipe["sha256"] and not replace_others:
+        raise F3AError(
+            f"'{out}' is the clip of another video ('{there['source']}'), so it is not replaced: "
+            "choose another output folder, or delete it."
+        )
     track = find_face(video, info, wish.get("landmarks"), recipe["max_frames"], progress)
     check_points(track.landmarks, info.height, info.width, video.name)
     check_face_size(track, video.name)
@@ -270,6 +277,18 @@ def landmarks_fingerprint(
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 # %% ../nbs/96_prepare.ipynb #50decfb6
+def model_fingerprint(
+    face_model: MorphableModel = None,  # None: the open model
+) -> str:
+    "The name of a face model; of one that is not bundled, a fingerprint of its mean and its bases too."
+    if face_model is None or face_model is open_model():
+        return open_model().name
+    print_of = hashlib.sha256()
+    for part in (face_model.mean_shape, face_model.id_basis[:1], face_model.exp_basis[:1]):
+        print_of.update(part.contiguous().numpy().tobytes())
+    return f"{face_model.name} {print_of.hexdigest()[:16]}"
+
+
 def clip_recipe(
     video,  # a video file, or a folder of frames
     size: int = 128,  # pixels of the crop
@@ -289,7 +308,7 @@ def clip_recipe(
         param_source=param_source,
         regressor=regressor,
         landmarks=landmarks_fingerprint(landmarks),
-        face_model=(face_model or open_model()).name,
+        face_model=model_fingerprint(face_model),
         split=split,
     )
 
@@ -318,7 +337,18 @@ def is_made_by(
         meta = load_clip(folder).meta
     except (F3AError, OSError):
         return False
-    return meta.get("recipe") == recipe_hash(recipe) and all(meta.get(k) == v for k, v in recipe.items())
+    return all(k in meta and meta[k] == value for k, value in recipe.items())
+
+
+def clip_place(
+    folder,  # where a clip shall stand
+    recipe: dict,  # what it shall be
+) -> Path:
+    "The folder, or, where a clip of another recipe stands in it, one beside it that is named by the recipe."
+    folder = Path(folder)
+    if clip_meta(folder) is None or is_made_by(folder, recipe):
+        return folder
+    return folder.with_name(f"{folder.name}-{recipe_hash(recipe)[:8]}")
 
 # %% ../nbs/96_prepare.ipynb #30b82739
 def _stem(video):
@@ -451,7 +481,7 @@ def _item_facts(item, target, wish):
     gaps = missing_frames(item.video) if item.video.is_dir() else []
     if gaps:
         problems = [f"{len(gaps)} frames are missing, first number {gaps[0]}"]
-    clip = prepare_clip(item.video, target, landmarks=landmarks, progress=False, **wish)
+    clip, _ = _prepare(item.video, target, dict(wish, landmarks=landmarks), False, replace_others=False)
     quality = clip_quality(clip)
     return dict(
         frames=len(clip),
@@ -469,16 +499,30 @@ def distinct_names(
     items: list,  # Items of a data set
     root,  # its folder
 ) -> list:  # the same Items, in the same order
-    "Items of equal names are named by their whole path instead, so that none replaces another."
-    count = {}
-    for x in items:
-        count[x.name.casefold()] = count.get(x.name.casefold(), 0) + 1
-    out = []
-    for x in items:
-        if count[x.name.casefold()] > 1:
-            x = dataclasses.replace(x, name="-".join(x.video.relative_to(root).parts).replace(".", "_"))
-        out.append(x)
+    "Items of equal names are named by their whole path, and if need be by its fingerprint: none replaces another."
+    out = list(items)
+    for rename in (_by_path, _by_fingerprint):
+        names = [_compared(x.name) for x in out]
+        for k, x in enumerate(out):
+            if names.count(names[k]) > 1:
+                out[k] = dataclasses.replace(x, name=rename(items[k], root))
     return out
+
+
+def _compared(name):
+    "A name as systems compare it that ignore case and how accents are written."
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _by_path(item, root):
+    "The whole path below the root as one name."
+    return "-".join(item.video.relative_to(root).parts).replace(".", "_")
+
+
+def _by_fingerprint(item, root):
+    "The same, with the fingerprint of the path, which no other path has."
+    path = item.video.relative_to(root).as_posix()
+    return f"{_by_path(item, root)}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
 
 
 def choose_items(root, dataset, people=None, seed=0):
@@ -823,7 +867,9 @@ def bundled_clip(
     progress: bool = True,  # show progress bars
 ) -> PreparedClip:
     "The bundled clip, prepared unless it is there already."
-    return prepare_clip(data_path("woman_laughing.mp4"), out, max_frames=max_frames, progress=progress)
+    video = data_path("woman_laughing.mp4")
+    place = clip_place(out, clip_recipe(video, max_frames=max_frames))
+    return prepare_clip(video, place, max_frames=max_frames, progress=progress)
 
 
 def clip_for_lessons(

@@ -538,3 +538,16 @@ def test_contact_sheet_rows_and_columns(clip):
         for r, x in enumerate((me.image[0], driving[k], made["mesh"][k], None, made["output"][k])):
             assert x is None or np.abs(cell(r, c) - x.permute(1, 2, 0).numpy()).max() < 0.01, (r, c)
     assert contact_sheet(me, made).shape == (4 * 130 - 2, 5 * 130 - 2, 3)
+
+
+@pytest.mark.parametrize("name", ["me", "../me", "a/b", ".."])
+def test_what_is_read_is_not_written_over(tmp_path, capsys, name):
+    "A photo in the output folder under the output's name, and names that lead elsewhere."
+    from PIL import Image
+
+    photo = tmp_path / "me.png"
+    Image.new("RGB", (64, 64)).save(photo)
+    before = photo.read_bytes()
+    assert run_command(f3a_animate, photo, "--out", tmp_path, "--name", name, "--script", "blink") == 2
+    assert "not written over" in capsys.readouterr().err or name != "me"
+    assert photo.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["me.png"]

@@ -3,17 +3,13 @@
 import io, pickle, pickletools, struct, subprocess, sys
 import numpy as np
 import pytest
-import torch
 from scipy.io import savemat
 from f3a_lite.core import F3AError
 from f3a_lite.morphable import (
     FaceParams,
-    MorphableModel,
     load_3ddfa_v2,
     load_basel_3ddfa,
     load_deep3d,
-    load_model,
-    open_model,
     read_numpy_pickle,
 )
 from f3a_lite.projection import pose

@@ -1,5 +1,6 @@
 "Preparing replaces what is its own and nothing else; a clip is known by its recipe; frames are split as taught."
 
+import dataclasses
 import json, os, shutil, subprocess, sys
 import numpy as np
 import pytest
@@ -704,3 +705,76 @@ def test_pairs_need_two_frames():
     assert sample_pairs([one], "random", 2).tolist() == [[0, 4, 7]] * 2
     two = dict(train=np.array([4, 9]))
     assert {tuple(r) for r in sample_pairs([two], "train", 50).tolist()} == {(0, 4, 9), (0, 9, 4)}
+
+
+# ---- names, places, and other people's clips
+
+
+def test_names_that_still_collide_get_a_fingerprint(tmp_path):
+    "Two paths that are the same once their parts are joined, and two that differ in case only."
+    videos = [tmp_path / p for p in ("a-b/001/vid.avi", "a/b/001/vid.avi", "c/X/vid.avi", "d/x/vid.avi")]
+    items = [prepare.Item(v.parent.name, v) for v in videos]
+    named = [x.name for x in prepare.distinct_names(items, tmp_path)]
+    assert len({n.casefold() for n in named}) == 4
+    assert named == [x.name for x in prepare.distinct_names(list(items), tmp_path)], "the same names each time"
+    turned = prepare.distinct_names(items[::-1], tmp_path)[::-1]
+    assert named == [x.name for x in turned], "whatever the order"
+
+
+def test_a_data_set_does_not_replace_the_clips_of_another(tmp_path, clip):
+    "A clip of the same name, of another video, is in the place: said, and left as it is."
+    import shutil
+
+    from f3a_lite.core import F3AError
+
+    shutil.copytree(clip.path, tmp_path / "001")
+    before = {f.name: f.read_bytes() for f in (tmp_path / "001").iterdir()}
+    other = write_movie(tmp_path / "other.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2)
+    with pytest.raises(F3AError, match="001' is the clip of another video"):
+        prepare._prepare(other, tmp_path / "001", {}, False, replace_others=False)
+    assert before == {f.name: f.read_bytes() for f in (tmp_path / "001").iterdir()}
+
+
+def test_a_clip_of_another_recipe_is_not_in_the_place(clip, tmp_path, video):
+    "A command's own clip stands beside the user's, by the name of its recipe."
+    recipe = {k: clip.meta[k] for k in prepare.clip_recipe(video)}
+    assert prepare.clip_place(clip.path, recipe) == clip.path
+    assert prepare.clip_place(tmp_path / "free", recipe) == tmp_path / "free"
+    other = prepare.clip_place(clip.path, dict(recipe, size=64))
+    assert other.parent == clip.path.parent and other.name.startswith(f"{clip.path.name}-") and not other.exists()
+
+
+def test_a_model_counts_by_its_numbers():
+    m = open_model()
+    assert prepare.model_fingerprint() == prepare.model_fingerprint(m) == m.name
+    near = dataclasses.replace(m, mean_shape=m.mean_shape + 1e-3)
+    assert prepare.model_fingerprint(near) not in (m.name, prepare.model_fingerprint(dataclasses.replace(m)))
+
+
+def test_sweep_leaves_what_somebody_is_at_work_on(tmp_path):
+    "A living process, or one of another machine, keeps its temporary folder; a dead one's goes."
+    import json
+    import os
+    import platform
+    import subprocess
+    import sys
+
+    from f3a_lite.clips import NOTE, PART
+
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        notes = dict(
+            dead=dict(process=dead.pid, machine=platform.node()),
+            own=dict(process=os.getpid(), machine=platform.node()),
+            alive=dict(process=alive.pid, machine=platform.node()),
+            away=dict(process=1, machine="another machine"),
+        )
+        for name, note in notes.items():
+            (tmp_path / f"{PART}{name}").mkdir()
+            (tmp_path / f"{PART}{name}" / NOTE).write_text(json.dumps(dict(note, clip="me")))
+        prepare._sweep(tmp_path, ["me"])
+    finally:
+        alive.communicate(b"\n")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"{PART}alive", f"{PART}away"]
