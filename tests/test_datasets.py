@@ -136,7 +136,11 @@ def test_a_killed_run_goes_on(tmp_path, frames):
     root.mkdir()
     for n in range(4):
         write_movie(root / f"clip{n}.mp4", frames[n : n + 6])
-    code = "import sys; from f3a_lite.prepare import prepare_dataset\nif __name__ == '__main__': prepare_dataset(sys.argv[1], sys.argv[2], 'video', workers=int(sys.argv[3]), progress=False)"
+    code = (
+        "import sys; from f3a_lite.prepare import prepare_dataset\n"
+        "if __name__ == '__main__':\n"
+        "    prepare_dataset(sys.argv[1], sys.argv[2], 'video', workers=int(sys.argv[3]), progress=False)"
+    )
     script = tmp_path / "go.py"
     script.write_text(code)
     run = lambda out, n: [sys.executable, str(script), str(root), str(out), str(n)]
@@ -408,7 +412,7 @@ def test_basel_annotations_are_used_as_they_are(tmp_path):
 
 
 def test_aflw2000(faces, tmp_path):
-    "Real annotations: un-posed they agree across photos, fitted they lie on the points, and the angles have their signs."
+    "Real annotations: un-posed they agree, fitted they lie on the points, and the angles have their signs."
     A = [read_annotation(p) for p in sorted((faces / "aflw2000").glob("*.mat"))]
     assert np.stack([unpose(a) for a in A]).std(0).mean() < 3  # mm
     m = prepare_dataset(faces / "aflw2000", tmp_path / "o", "300w3d", progress=False)

@@ -100,7 +100,7 @@ DRAW = {
 
 @pytest.mark.parametrize("how", DRAW)
 def test_top_left_rule_on_every_edge(how):
-    "A square between pixel centres, in every order of corners: its top and left border is drawn, the rest not, and no pixel twice."
+    "A square between pixel centres, in every order of corners: top and left border are drawn, no pixel twice."
     square = np.array([[2, 2, 0], [6, 2, 0], [6, 6, 0], [2, 6, 0]], np.float32)
     want = np.zeros((9, 9), int)
     want[2:6, 2:6] = 1
@@ -159,7 +159,7 @@ def test_of_two_triangles_at_one_depth_the_first_is_seen():
 
 
 def test_vertices_are_snapped_to_the_nearest_256th():
-    "A triangle whose edge lies less than half a 256th off a column of pixels draws it; one that lies further off does not."
+    "An edge less than half a 256th off a column of pixels draws it; one that lies further off does not."
     for off, drawn in ((0.4, True), (0.6, False)):
         v = np.array([[3 + off / 256, 0, 0], [9, 0, 0], [3 + off / 256, 9, 0]], np.float32)
         for how in ("loop", "compiled", "torch"):
@@ -282,7 +282,7 @@ def test_landmarks_are_projected_by_eq_2(monkeypatch):
 
 
 def test_landmarks_follow_the_outline():
-    "The jaw points of a turned face are other vertices than those of the frontal one; the inner points are the same; already posed is posed."
+    "A turned face has other jaw vertices than a frontal one, and the same inner points; already posed is posed."
     p = FaceParams.neutral(3).replace(rotation=torch.tensor([[0, 0, 0], [0, 0.5, 0], [0, -0.5, 0.0]]))
     X = pose(MODEL, p)
     lm = posed_landmarks(MODEL, p)
@@ -435,7 +435,7 @@ def test_noise_has_the_named_size():
 
 
 def test_warping_reads_where_the_flow_points():
-    "Against scipy's linear interpolation: column + fx·W/2, row − fy·H/2, edge pixels repeated; other sizes of height and width."
+    "Against scipy's linear interpolation: column + fx·W/2, row − fy·H/2, edge pixels repeated."
     g = torch.Generator().manual_seed(0)
     H, W = 24, 40
     image = torch.rand(2, 3, H, W, generator=g)
@@ -533,7 +533,7 @@ def test_weights_of_the_points():
 
 
 def test_the_start_is_the_similarity():
-    "Landmarks of the mean face, scaled, rolled and shifted, are named exactly; a turned head gets a yaw of the right sign and size."
+    "The mean face, scaled, rolled and shifted, is found exactly; a turned head gets the right yaw."
     n = 9
     roll, scale = torch.linspace(-0.7, 0.7, n), torch.linspace(0.3, 0.8, n)
     place = torch.stack([torch.linspace(-0.2, 0.2, n), torch.linspace(0.1, -0.1, n), torch.zeros(n)], 1)
@@ -589,7 +589,7 @@ def test_the_fits_loss_by_hand():
 
 
 def head_error(a, b, front):
-    "Mean distance, dm, between the heads of two identities, brought to one place and size (which no picture tells apart)."
+    "Mean distance, dm, between the heads of two identities, brought to one place and size."
     keep = MODEL.mean_shape[:, 2] > (0.1 if front else -9)
     heads = [MODEL.shape(p.id_coeff[:1], torch.zeros(1, MODEL.L))[0][keep] for p in (a, b)]
     heads = [x - x.mean(0) for x in heads]
@@ -612,7 +612,7 @@ def known():
 
 
 def test_known_parameters_are_found(known):
-    "Points, pose, scale and jaw; one identity for all frames, nearer to the truth than the mean face is, though 68 points cannot name it."
+    "Points, pose, scale, jaw; one identity for all frames, nearer to the truth than the mean face."
     truth, marks, fit = known
     assert landmark_error(MODEL, fit, marks).mean() < 0.003
     degrees = (fit.rotation - truth.rotation).abs().mean(0) * 180 / np.pi
@@ -631,7 +631,7 @@ def test_known_parameters_are_found(known):
 
 
 def test_frames_without_landmarks_have_no_say(known):
-    "A frame whose landmarks are those of a wide open mouth: where they count the jaw opens, where they do not it stays with its neighbours."
+    "Landmarks of a wide open mouth: where they count the jaw opens, where they do not it stays shut."
     truth, marks, _ = known
     wide = marks.clone()
     jaw = MODEL.unit("jawOpen")[0]
@@ -716,7 +716,7 @@ def test_light_comes_from_the_lamp():
 
 
 def test_poses_and_expressions_as_described():
-    "Frontal on average, yaw the widest, within the limits; half the faces have the jaw more or less shut; units in pairs."
+    "Frontal on average, yaw the widest, within the limits; half the jaws more or less shut; units in pairs."
     rng = np.random.default_rng(0)
     made = [rendered.sample_pose(rng) for _ in range(3000)]
     r = np.degrees([m[0] for m in made])
@@ -738,7 +738,7 @@ def test_poses_and_expressions_as_described():
 
 
 def test_a_rendered_face_lies_where_its_parameters_say():
-    "The posed mesh begins with the model's own vertices; the drawn face is where the mesh is; the number is the person."
+    "The posed mesh begins with the model's vertices; the face is where the mesh is; the number is the person."
     picture, p, number = rendered.rendered_face(4)
     X, tri, attr = rendered.posed_mesh(rendered.person(number).look, p)
     N = len(MODEL.mean_shape)
@@ -938,7 +938,7 @@ def test_regions_near_the_lines():
 
 
 def test_a_vote_finds_the_landmarks():
-    "Few heads and views: the vertices that the tracker names lie near the bundled ones, and each has its partner on the other side."
+    "Few heads and views: the voted vertices lie near the bundled ones, and each has its partner."
     yaws = np.radians([-20, 0, 20])
     marks, contour, kept = vote_landmarks(MODEL, yaws, heads=6, size=256)
     close(kept, yaws, 1e-6)

@@ -118,7 +118,7 @@ def test_encoders_give_every_scale():
 
 
 def test_how_gamma_and_beta_start():
-    "γ around 1 and β around 0, for features of unit size scattered by 0.3/√3: weights are three tenths of torch's usual ones."
+    "γ around 1 and β around 0, for features of unit size scattered by 0.3/√3."
     torch.manual_seed(0)
     s = SPADE(64, 32)
     assert (s.gamma_beta.bias[:64] == 1).all() and (s.gamma_beta.bias[64:] == 0).all()
@@ -176,7 +176,7 @@ def seen_by(module):
 
 @pytest.mark.parametrize("warp", [False, True])
 def test_what_the_two_streams_see(warp):
-    "T_enc sees the photo (and the warped one, and the mask) between −1 and 1; T_flow sees the flow times the stored constant, 4."
+    "T_enc sees the photo (warped photo, mask) between −1 and 1; T_flow sees the flow times 4."
     g = small(warp=warp)
     enc, flow = seen_by(g.T_enc), seen_by(g.T_flow)
     s, f, w, m = rand(2, 3, 32, 32), randn(2, 3, 32, 32), rand(2, 3, 32, 32, seed=1), (rand(2, 1, 32, 32) > 0.5).float()
@@ -268,7 +268,7 @@ def test_metrics_as_scikit_image_has_them():
 
 @pytest.mark.parametrize("left,top,right,bottom", [(0, 3, 28, 40), (2, 0, 20, 33), (5, 8, 16, 19)])
 def test_what_no_picture_had_counts_in_no_metric(left, top, right, bottom):
-    "Whatever stands outside of the valid rectangle, not-a-number too: the figures are scikit-image's of what is inside."
+    "Whatever stands outside of the valid rectangle: the figures are scikit-image's of what is inside."
     a = rand(2, 3, 40, 28)
     b = (a + 0.2 * randn(2, 3, 40, 28)).clamp(0, 1)
     valid = torch.zeros(2, 1, 40, 28)
