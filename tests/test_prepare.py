@@ -1,7 +1,6 @@
 "Preparing replaces what is its own and nothing else; a clip is known by its recipe; frames are split as taught."
 
-import dataclasses
-import json, os, shutil, subprocess, sys
+import dataclasses, json, os, shutil, subprocess, sys
 import numpy as np
 import pytest
 import torch
@@ -620,6 +619,15 @@ def test_a_clip_knows_what_its_video_had(clip):
                 want[y, x] = 0 <= row <= height and 0 <= column <= width
         assert clip.valid(size).shape == (1, size, size) and np.array_equal(clip.valid(size)[0].numpy(), want)
     assert 0.5 < clip.valid().mean() < 0.95 and clip.valid().shape[-1] == 128
+
+
+def test_each_photo_has_a_mask_of_its_own(clip):
+    masks = np.ones((len(clip), 128, 128), bool)
+    masks[0, :64] = False
+    masks[1, :, :32] = False
+    c = dataclasses.replace(clip, masks=masks)
+    assert np.array_equal(c.valid(frame=0)[0].numpy() > 0, masks[0]) and c.valid(16, 1)[0, 0].sum() == 12
+    assert c.valid()[0].sum() == 64 * 96 and c.valid(frame=2).all()
 
 
 def test_rendered_pictures_have_nothing_outside(tmp_path):
