@@ -282,6 +282,7 @@ def test_everything_is_real_where_nothing_is_said(clip):
 def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
     "Film, GIF and contact sheet are cut to the window of the source."
     face = face_of_clip(clip, 0)
+    face.valid[:] = 1
     face.valid[:, :, :8] = 0
     face.valid[:, :, :, 120:] = 0
     made = animate(None, face, clip.params[[0, 5, 9]])
