@@ -76,7 +76,8 @@ def test_wrong_words(tmp_path, capsys, words, message):
 
 
 def test_clips_need_a_second_phase(tmp_path, clip, capsys):
-    assert run_command(f3a_train_regressor, clip.path, "--out", tmp_path / "q") == 2
+    few = ["--faces", tmp_path / "f", "--pictures", 4, "--people", 2, "--workers", 0, "--steps", 1, "--batch", 2]
+    assert run_command(f3a_train_regressor, clip.path, "--out", tmp_path / "q", *few) == 2
     assert "--sub_steps" in capsys.readouterr().err
 
 
