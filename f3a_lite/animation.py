@@ -31,15 +31,7 @@ from f3a_lite.core import (
     to_tensor,
 )
 from .flow import interpolate_params, reenact, render_mesh, warp_along
-from f3a_lite.landmarks import (
-    KNOWN_DISTANCE,
-    crop_square,
-    face_embedding,
-    head_crop,
-    resize_square,
-    to_crop,
-    track_frames,
-)
+from .landmarks import Crop, KNOWN_DISTANCE, face_embedding, track_frames
 from .morphable import FaceParams, MorphableModel, open_model
 from .pairs import HELD_OUT
 from f3a_lite.prepare import (
@@ -52,7 +44,7 @@ from f3a_lite.prepare import (
     estimate_params,
     prepare_clip,
 )
-from .projection import from_pixels, to_pixels
+from .projection import to_pixels
 from .results import Record
 from .systems import SYSTEMS, System, load_system
 from .video import VIDEOS, iter_frames, read_image, write_gif, write_image, write_video
@@ -80,17 +72,6 @@ def one_picture(path, frame):
         pass  # one frame in memory at a time
     return image
 
-
-def real_pixels(box, shape, size):
-    "1 where a crop's pixel lies in its picture of shape (height, width, …), 0 beyond the border: (1,1,size,size)."
-    left, top, right, bottom = box
-    inside = []
-    for first, last, length in ((top, bottom, shape[0]), (left, right, shape[1])):
-        centre = first + (np.arange(size) + 0.5) * (last - first) / size
-        inside.append((centre >= 0) & (centre <= length))
-    rows, columns = inside
-    return torch.from_numpy(rows[:, None] & columns[None]).float()[None, None]
-
 # %% ../nbs/30_animation.ipynb #ed255a5a
 def read_face(
     path,  # a photo, a video (its first frame, if no other is named) or a prepared clip
@@ -110,15 +91,14 @@ def read_face(
     if track.others:
         print(f"'{path.name}' shows more than one face; the largest is animated.", file=sys.stderr)
     check_face_size(track, path.name)
-    box = head_crop(track.landmarks)
-    points = torch.as_tensor(to_crop(track.landmarks, box, size), dtype=torch.float32)
-    landmarks = from_pixels(points, size, size)  # (1,68,2)
-    crop = resize_square(crop_square(image, box), size)
+    crop = Crop.around(track.landmarks, image.shape, size)
+    cut = crop.cut(image)  # (size,size,3)
+    landmarks = crop.to_plane(track.landmarks)  # (1,68,2)
     return Face(
-        to_tensor(crop)[None],
-        estimate_params(param_source, face_model, landmarks, track.found, crop[None]),
+        to_tensor(cut)[None],
+        estimate_params(param_source, face_model, landmarks, track.found, cut[None]),
         face_embedding(image, track.landmarks[0]),
-        real_pixels(box, image.shape, size),
+        crop.valid()[None],
     )
 
 # %% ../nbs/30_animation.ipynb #8823e927

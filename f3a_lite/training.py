@@ -216,7 +216,7 @@ def describe_people(
     "Mean identity embedding of each clip of a real person."
     out = []
     for c in clips:
-        if c.meta.get("params") == "exact":
+        if c.meta.get("param_source") == "exact":
             continue  # rendered people are nobody
         out.append(describe_person(c, n))
     return out
@@ -247,7 +247,7 @@ def write_run(
     command: str = None,  # recorded with the weights; None: this process's own
 ) -> list:  # Records of evaluate
     "Evaluate, and write weights, figures and log. Figures are of real people, where there are any."
-    real = [k for k, c in enumerate(t.clips) if c.meta.get("params") != "exact"] or list(range(len(t.clips)))
+    real = [k for k, c in enumerate(t.clips) if c.meta.get("param_source") != "exact"] or list(range(len(t.clips)))
     shown = list({str(t.clips[k].path): k for k in real}.values())
     system = t.averaged()
     clips, splits = [t.clips[k] for k in shown], [t.splits[k] for k in shown]

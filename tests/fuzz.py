@@ -642,7 +642,7 @@ def trial(inputs, target, seed, k):
 
             return (
                 "traceback",
-                f"{what}: {type(e).__name__}: {str(e)[:200]} in {[f.name for f in traceback.extract_tb(e.__traceback__)][-6:]}",
+                f"{what}: {type(e).__name__}: {str(e)[:200]} in {[f.name for f in traceback.extract_tb(e.__traceback__)]}",
             )
         if code not in (0, 2) or "Traceback" in err.getvalue():
             return "traceback", f"{what}: exit code {code}"

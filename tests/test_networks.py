@@ -191,7 +191,7 @@ def test_what_the_two_streams_see(warp):
 
 
 def test_a_flow_that_is_not_normalised_keeps_its_size():
-    s, f = rand(1, 3, 32, 32), 0.1 * randn(1, 3, 32, 32)
+    f = 0.1 * randn(1, 3, 32, 32)
     for norm, least, most in ((True, 0, 0.02), (False, 0.002, 1)):
         g = small(flow_norm=norm)
         gap = (g.T_flow(f * 4)[-1] - g.T_flow(f * 2)[-1]).abs().mean() / g.T_flow(f * 4)[-1].abs().mean()
