@@ -279,6 +279,8 @@ def _part_of(folder):
 def _at_work(note):
     "Whether the process that wrote the note is still there; of another machine, nobody can say, so yes."
     process, machine = note.get("process"), note.get("machine")
+    if machine is None:
+        return False
     if machine != platform.node():
         return True
     return isinstance(process, int) and process != os.getpid() and psutil.pid_exists(process)

@@ -713,6 +713,8 @@ def read_numpy_pickle(
         raise F3AError(f"The model file '{path}' is missing; see the docstring of the loader for where to get it.")
     try:
         return _PickleMachine().run(Path(path).read_bytes())
+    except F3AError as e:
+        raise F3AError(f"'{path}': {e}") from e
     except _Refused as e:
         raise F3AError(
             f"'{path}' holds something that is no array of plain numbers: it is refused; "

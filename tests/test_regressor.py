@@ -12,7 +12,7 @@ from f3a_lite.core import F3AError, data_path, parse_options, save_weights, sha2
 from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import open_model
-from f3a_lite.prepare import f3a_prepare, needs_preparing, prepare_clip
+from f3a_lite.prepare import clip_recipe, f3a_prepare, is_made_by, prepare_clip
 from f3a_lite.regressor import (
     RegressorConfig,
     RegressorTrainer,
@@ -167,22 +167,23 @@ def test_unseen_rendered_people(tmp_path):
 def test_bundled_clip(video, tmp_path):
     "Parameters from the regressor drop in for the fitter's, and fine-tuning brings them nearer."
     errors = {
-        s: prepare_clip(video, tmp_path / s, max_frames=24, params=s, progress=False).meta["fit_error"]
+        s: prepare_clip(video, tmp_path / s, max_frames=24, param_source=s, progress=False).meta["fit_error"]
         for s in ("fit", "regressor", "tuned")
     }
     assert errors["fit"] < 0.03 and errors["tuned"] < errors["regressor"] < 0.2 and errors["tuned"] < 0.06
-    assert load_clip(tmp_path / "tuned").meta["params"] == "tuned"
+    assert load_clip(tmp_path / "tuned").meta["param_source"] == "tuned"
 
 
 def test_prepare_with_the_regressor(video, tmp_path, capsys):
-    assert run_command(f3a_prepare, video, tmp_path, "--max_frames", 6, "--params", "regressor") == 0
-    assert not needs_preparing(video, tmp_path / video.stem, params="regressor", max_frames=6)
+    assert run_command(f3a_prepare, video, tmp_path, "--max_frames", 6, "--param_source", "regressor") == 0
+    recipe = clip_recipe(video, param_source="regressor", max_frames=6)
+    assert is_made_by(tmp_path / video.stem, recipe)
     f = tmp_path / video.stem / "meta.json"
     f.write_text(json.dumps({**json.loads(f.read_text()), "regressor": "of other weights"}))
-    assert needs_preparing(video, tmp_path / video.stem, params="regressor", max_frames=6), (
-        "parameters of other weights are no longer these"
+    assert not is_made_by(tmp_path / video.stem, recipe), "parameters of other weights are no longer these"
+    assert (
+        run_command(f3a_prepare, video, tmp_path, "--param_source", "guess") == 2 and "guess" in capsys.readouterr().err
     )
-    assert run_command(f3a_prepare, video, tmp_path, "--params", "guess") == 2 and "guess" in capsys.readouterr().err
 
 
 def test_aflw2000_pose(faces):
