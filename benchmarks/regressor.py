@@ -16,12 +16,11 @@ import time
 from pathlib import Path
 import numpy as np
 import torch
-from f3a_lite.clips import load_clip
 from f3a_lite.core import data_path, set_threads, sha256
 from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import FaceParams, open_model
-from f3a_lite.prepare import needs_preparing, prepare_clip
+from f3a_lite.prepare import prepare_clip
 from f3a_lite.projection import posed_landmarks
 from f3a_lite.regressor import (
     LazyFrames,
@@ -252,7 +251,7 @@ def real_clips(folder, every):
         if video.stem == "pf_pexels":
             continue
         out = ROOT / "runs" / "real" / video.stem
-        clips.append(prepare_clip(video, out) if needs_preparing(video, out) else load_clip(out))
+        clips.append(prepare_clip(video, out))
     return clips
 
 

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['BUNDLED', 'GESTURES', 'BUNDLED_FRAME', 'Face', 'read_face', 'face_of_clip', 'default_weights', 'knows', 'animate',
-           'gesture', 'scripted', 'driven', 'cut_to_real', 'contact_sheet', 'Motion', 'driving_clip', 'follow',
-           'move_towards', 'plan_motion', 'AnimateOptions', 'f3a_animate']
+           'gesture', 'scripted', 'driven', 'contact_sheet', 'AnimateOptions', 'f3a_animate']
 
 # %% ../nbs/30_animation.ipynb #3242cd4c
 import os

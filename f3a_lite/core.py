@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['WEIGHTS_FORMAT', 'F3AError', 'Interrupted', 'friendly_errors', 'get_device', 'seed_everything', 'set_threads',
-           'atomic_path', 'make_folder', 'save_json', 'run_jobs', 'sha256', 'data_path', 'third_party_model',
-           'save_weights', 'load_weights', 'config_from', 'parse_options', 'peek_option', 'to_image', 'to_tensor',
-           'tile_images', 'show_images', 'flow_to_rgb']
+           'atomic_path', 'make_folder', 'save_json', 'run_jobs', 'sha256', 'data_path', 'save_weights', 'load_weights',
+           'config_from', 'parse_options', 'peek_option', 'to_image', 'to_tensor', 'tile_images', 'show_images',
+           'flow_to_rgb']
 
 # %% ../nbs/90_core.ipynb #becbd034
 import contextlib

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PARAM_NAMES', 'PARAM_RANGES', 'REGIONS', 'FaceParams', 'MorphableModel', 'load_model', 'open_model', 'mirror_twins',
-           'read_mat', 'numbers', 'load_basel_3ddfa', 'load_deep3d', 'read_numpy_pickle', 'load_3ddfa_v2', 'view_mesh']
+           'load_basel_3ddfa', 'load_deep3d', 'read_numpy_pickle', 'load_3ddfa_v2', 'view_mesh']
 
 # %% ../nbs/01_morphable_model.ipynb #3acc94e1
 import dataclasses

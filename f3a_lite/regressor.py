@@ -4,11 +4,10 @@
 
 # %% auto #0
 __all__ = ['LAMBDAS', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark_loss', 'shape_loss', 'transformation_loss',
-           'coefficient_loss', 'warm_loss', 'sub_loss', 'move_params', 'move_picture', 'move_in_plane', 'cover',
-           'augment', 'mirror_params', 'LazyFrames', 'save_regressor', 'load_regressor', 'RegressorTraining',
-           'RegressorTrainer', 'pose_error', 'rotation_angle', 'evaluate_rendered', 'finetune', 'regress_clip',
-           'jitter', 'pose_error_between_models', 'variance_share', 'revive', 'grow', 'train_regressor',
-           'RegressorOptions', 'f3a_train_regressor']
+           'coefficient_loss', 'warm_loss', 'sub_loss', 'augment', 'mirror_params', 'LazyFrames', 'save_regressor',
+           'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'pose_error', 'rotation_angle',
+           'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'pose_error_between_models', 'variance_share',
+           'grow', 'train_regressor', 'RegressorOptions', 'f3a_train_regressor']
 
 # %% ../nbs/07_regressor.ipynb #1f17728b
 import copy
