@@ -124,7 +124,8 @@ def block_psnr(path):
             found.append(record.mean("psnr"))
     if found:
         return float(np.mean(found))
-    return info["results"]["blocks"]["model"]["psnr"]
+    first = info.get("results", {}).get("blocks", {}).get("model", {})  # weights from before there were records
+    return first.get("psnr", float("-inf"))
 
 # %% ../nbs/30_animation.ipynb #317a9792
 BUNDLED = ("t_warp.safetensors", "f3a_gan.safetensors")
@@ -397,13 +398,16 @@ def check_outputs(o):  # AnimateOptions
 
 
 def source_face(o):  # AnimateOptions
-    "The face to animate, and where it came from."
+    "The face to animate, and where it came from; of the driving video itself, a frame of its prepared clip."
     source, frame = o.source, o.frame
     if source is None:
         source = data_path("woman_laughing.mp4")
         frame = BUNDLED_FRAME if frame is None else frame
     if not source.exists():
         raise F3AError(f"The source '{source}' does not exist: check the name.")
+    if o.driving is not None and source.is_file() and o.driving.is_file() and os.path.samefile(source, o.driving):
+        clip = driving_clip(o.driving, param_source=o.param_source)  # the same crop for both
+        return face_of_clip(clip, min(frame or 0, len(clip) - 1)), clip.path
     return read_face(source, frame=frame, param_source=o.param_source), source
 
 

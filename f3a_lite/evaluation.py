@@ -90,21 +90,34 @@ def evaluate(
         parts = np.array_split(pairs, max(1, n // 8))  # a few at a time, so that memory stays flat
         measured = [measure_pairs(system, clips, p, size, face_model, shuffle) for p in parts]
         away = np.array([train_distance(splits[c], [j])[0] for c, _, j in pairs])
+        if which == "people":  # there are no training frames of theirs
+            away = np.full(len(pairs), -1)
         for name in measured[0]:
             values = {m: torch.cat([r[name][m] for r in measured]).numpy() for m in measured[0][name]}
             by_split.setdefault((name, which), []).append({m: v.mean() for m, v in values.items()})
-            collect_distances(by_distance, name, away, values)
+            collect_distances(by_distance, name, k, away, values)
     records = [as_record(name, dict(split=which), rows, size) for (name, which), rows in by_split.items()]
-    return records + [as_record(name, dict(distance=d), rows, size) for (name, d), rows in by_distance.items()]
+    for (name, d), parts in by_distance.items():
+        records.append(as_record(name, dict(distance=d), merge_samples(parts), size))
+    return records
 
 # %% ../nbs/22_evaluation.ipynb #b4ca7ac9
-def collect_distances(by_distance, name, away, values):
-    "Add a sample's means at each distance that it has; changes `by_distance` in place."
+def collect_distances(by_distance, name, sample, away, values):
+    "Add the pairs of one split and sample to those at their distance; changes `by_distance` in place."
     for low, high in DISTANCES:
         here = (away >= low) & (away <= (high or np.inf))
         if here.any():
-            row = {m: v[here].mean() for m, v in values.items()}
-            by_distance.setdefault((name, distance_name(low, high)), []).append(row)
+            part = {m: v[here] for m, v in values.items()}
+            by_distance.setdefault((name, distance_name(low, high)), []).append((sample, part))
+
+
+def merge_samples(parts) -> list:  # (sample, metric → values) → metric → mean, one row a sample
+    "Means over all pairs of a sample, whichever split they come from."
+    rows = []
+    for sample in sorted({k for k, _ in parts}):
+        mine = [part for k, part in parts if k == sample]
+        rows.append({m: np.concatenate([p[m] for p in mine]).mean() for m in mine[0]})
+    return rows
 
 
 def as_record(name, setting, rows, size) -> Record:
@@ -117,6 +130,7 @@ SPLIT_NAMES = {
     "random": "random held-out frames (as the paper; near-copies of training frames)",
     "block_1": "first held-out block (never seen)",
     "block_2": "second held-out block (never seen)",
+    "people": "people that training never saw",
 }
 
 

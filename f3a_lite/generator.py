@@ -7,7 +7,7 @@ __all__ = ['GeneratorConfig', 'UpBlock', 'Generator']
 
 # %% ../nbs/12_fade_in_decoding.ipynb #12447f01
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 from torch import nn
 import torch
 from .conditions import CONDITIONS
@@ -30,9 +30,9 @@ class GeneratorConfig:
     )
     channels: tuple[int, ...] = (24, 48, 96, 128, 128)  # of T_enc and T_dec at full, half, … resolution
     flow_channels: tuple[int, ...] = (12, 24, 48, 64, 64)  # of T_flow
-    condition: str = "flow"  # what T_flow sees: flow, masked_flow, landmarks, aus, or picture
-    anchor: str = "target"  # where a flow stores a motion: at the point's place in the target, or in the source
-    activation: str = "prelu"  # prelu (the paper) or relu
+    condition: Literal["flow", "masked_flow", "landmarks", "aus", "picture"] = "flow"  # what T_flow sees
+    anchor: Literal["target", "source"] = "target"  # where a flow stores a motion
+    activation: Literal["prelu", "relu"] = "prelu"  # the paper has prelu
     flow_norm: bool = True  # instance normalisation in T_flow, as in the paper; it hides how far a face moves
     flow_scale: float = FLOW_SCALE  # T_flow sees a flow times this
 

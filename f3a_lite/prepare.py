@@ -664,7 +664,13 @@ PHOTOS = 200  # in one prepared folder
 def _photos_recipe(mats, size, face_model, exact):
     "All that decides the content of a piece; `exact`: the annotations are of this very model."
     source = "annotation" if exact else "fit"
-    return dict(format=FORMAT, sha256=_photos_sha(mats), size=size, param_source=source, face_model=face_model.name)
+    return dict(
+        format=FORMAT,
+        sha256=_photos_sha(mats),
+        size=size,
+        param_source=source,
+        face_model=model_fingerprint(face_model),
+    )
 
 
 def _photos_sha(mats):

@@ -41,7 +41,6 @@ class System(nn.Module):
 
     kind = ""  # in weight files and on the command line
     title = ""  # in tables
-    targets = 1  # target frames in an example
 
     def __init__(
         self,
@@ -137,7 +136,7 @@ class TWarp(F3AGan):
         "Eq. 13, and the penalty on painting inside the mesh."
         terms = super().generator_terms(out, batch, stage)
         inside = batch["condition"][:, 3:]  # (B,1,H,W)
-        terms["mask"] = self.losses.pixel * self.losses.mask * (out["paint"] * inside).mean()
+        terms["mask"] = self.losses.pixel * self.losses.mask * (out["paint"] * inside * batch["valid"]).mean()
         return terms
 
 # %% ../nbs/16_systems.ipynb #35ab1d03

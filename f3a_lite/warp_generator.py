@@ -8,6 +8,7 @@ __all__ = ['WarpGenerator']
 # %% ../nbs/13_warp_generator.ipynb #027e441d
 from torch import nn
 import torch
+from .core import F3AError
 from .flow import extend_flow, warp_by_flow
 from .generator import Generator, GeneratorConfig
 
@@ -19,7 +20,13 @@ class WarpGenerator(Generator):
         self,
         cfg: GeneratorConfig = None,  # its condition is 'masked_flow'; None: the lite generator
     ):
-        super().__init__(cfg or GeneratorConfig(condition="masked_flow"), seen=7, made=4)
+        cfg = cfg or GeneratorConfig(condition="masked_flow")
+        if cfg.condition != "masked_flow" or cfg.anchor != "target":
+            raise F3AError(
+                "T_warp warps along the flow: its condition is 'masked_flow' and its anchor 'target', "
+                f"not '{cfg.condition}' and '{cfg.anchor}'."
+            )
+        super().__init__(cfg, seen=7, made=4)
         nn.init.constant_(self.to_rgb[-1].bias[3:], -1.0)  # start from the warped photo
 
     def flow_inputs(self) -> int:

@@ -15,7 +15,7 @@ from f3a_lite.core import F3AError
 from f3a_lite.evaluation import evaluate, measure_pairs, still_psnr
 from f3a_lite.generator import Generator, GeneratorConfig
 from f3a_lite.losses import adversarial_loss, critic_loss, feature_weights, perceptual_loss, weighted_pixel_loss
-from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames
+from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames, split_people
 from f3a_lite.results import find_record, load_records
 from f3a_lite.systems import LossConfig, System, load_system, make_system, save_system
 from f3a_lite.training import TrainConfig, Trainer, f3a_train, stage_of, start_from
@@ -129,6 +129,16 @@ def test_eq_12_hears_every_scale_and_holds_the_encoder():
 def test_weights_of_eq_13():
     "The supplement's λ4 and λ5; L_adv has none."
     assert (LossConfig().pixel, LossConfig().perceptual, LossConfig().adversarial) == (100, 10, 1)
+
+
+def test_the_mask_costs_nothing_where_the_picture_never_was(clip):
+    s = make_system("t_warp", channels=(8, 8), flow_channels=(4, 4))
+    b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32, "masked_flow")
+    out = s(b["source"], b["condition"])
+    out["paint"].retain_grad()
+    s.generator_terms(out, b, training.Stage(critic=False))["mask"].backward()
+    gradient = out["paint"].grad * b["condition"][:, 3:]
+    assert (gradient[b["valid"] == 0] == 0).all() and gradient.abs().sum() > 0
 
 
 def test_pixels_that_the_picture_never_had_count_in_no_term(clip):
@@ -368,6 +378,38 @@ def test_figures_are_measured_on_held_out_frames(clip, monkeypatch):
         assert math.isclose(stored["sd"], np.std(samples, ddof=1), rel_tol=1e-3, abs_tol=1e-7)
 
 
+def test_a_clip_that_was_fitted_as_one_is_not_measured(clip):
+    "Its held-out frames took part in its fit; another seed of the split is another split."
+    whole = replace(clip, meta={**clip.meta, "split": None})
+    for use in (lambda: evaluate(None, [whole], n=4, samples=1, size=32), lambda: small_trainer(whole)):
+        with pytest.raises(F3AError, match="was fitted as one"):
+            use()
+    other = split_clips([replace(clip, meta={**clip.meta, "split": 7})])[0]
+    assert set(other["random"]) == set(split_frames(len(clip), 7, found=clip.found)["random"])
+    drawn = replace(clip, meta={**clip.meta, "split": None, "param_source": "exact"})
+    assert len(split_clips([drawn])[0]["train"]), "rendered clips have no fit that could leak"
+
+
+def test_whole_people_are_held_out(clip, monkeypatch):
+    "Of a person that training never saw, any frame is a source and any a target."
+    split = split_people([clip])
+    pairs = sample_pairs(split, "people", 200, seed=1)
+    usual = split_frames(len(clip), found=clip.found)
+    for column in (1, 2):
+        for which in ("train", "random", "block_1", "block_2"):
+            assert set(pairs[:, column]) & set(usual[which])
+    records = evaluate(None, [clip, clip], split_clips([clip]) + split, n=8, samples=2, size=32)
+    assert {r.setting["split"] for r in records if "split" in r.setting} == {"random", "block_1", "block_2", "people"}
+    assert all(r.figures["mae"]["n"] == 2 for r in records if r.setting.get("split") == "people")
+
+
+def test_t_warp_says_what_it_needs(clip, capsys):
+    for words in (["--anchor", "source"], ["--condition", "aus"]):
+        assert run_command(f3a_train, clip.path, "--system", "t_warp", *words) == 2
+        assert "T_warp warps along the flow" in capsys.readouterr().err
+    assert TrainConfig(system="t_warp").generator.condition == "masked_flow"
+
+
 def test_distances_to_the_training_frames(clip):
     "Frames of a block that are far from training have figures of their own."
     split = split_frames(200)
@@ -375,7 +417,7 @@ def test_distances_to_the_training_frames(clip):
     assert away.max() == 20 and away.min() == 1
     records = evaluate(None, [clip], n=16, samples=2, size=32)
     near = find_record(records, "copying", distance="1 to 5 frames away")
-    assert near.figures["psnr"]["n"] == 6, "two samples of three splits"
+    assert near.figures["psnr"]["n"] == 2, "two samples, each over all splits"
 
 
 def test_shuffled_means_the_condition_of_another_pair(clip):
@@ -578,6 +620,8 @@ def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
     assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--steps", "3") == 0
     assert got["cfg"] == replace(training.load_recipe("t_warp"), steps=3) and got["cfg"].still == 0.05
     assert run_command(f3a_train, clip.path, "--recipe", "soup") == 2 and "no recipe" in capsys.readouterr().err
+    assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--preset", "paper") == 2
+    assert "leave --preset" in capsys.readouterr().err
 
 
 def test_help_fits_two_screens(capsys):
