@@ -33,7 +33,7 @@ from f3a_lite.animation import (
 from f3a_lite.clips import load_clip
 from f3a_lite.conditions import Frames, make_condition
 from f3a_lite.core import F3AError, data_path, load_weights, save_weights, tile_images
-from f3a_lite.flow import warp_along
+from f3a_lite.flow import facial_flow, warp_along
 from f3a_lite.landmarks import KNOWN_DISTANCE, head_crop, track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
@@ -300,7 +300,7 @@ def test_the_bundled_source_is_a_training_frame(video, tmp_path, monkeypatch):
     monkeypatch.setattr(animation, "read_face", lambda source, frame, param_source: asked.append((source, frame)))
     animation.source_face(animation.AnimateOptions())
     animation.source_face(animation.AnimateOptions(frame=0))
-    animation.source_face(animation.AnimateOptions(source=video))
+    animation.source_face(animation.animation.AnimateOptions(source=video))
     assert asked == [(video, BUNDLED_FRAME), (video, 0), (video, None)]
 
 
@@ -544,11 +544,18 @@ def test_contact_sheet_rows_and_columns(clip):
 @pytest.mark.parametrize("name", ["me", "../me", "a/b", ".."])
 def test_what_is_read_is_not_written_over(tmp_path, capsys, name):
     "A photo in the output folder under the output's name, and names that lead elsewhere."
-    from PIL import Image
-
     photo = tmp_path / "me.png"
     Image.new("RGB", (64, 64)).save(photo)
     before = photo.read_bytes()
     assert run_command(f3a_animate, photo, "--out", tmp_path, "--name", name, "--script", "blink") == 2
     assert "not written over" in capsys.readouterr().err or name != "me"
     assert photo.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["me.png"]
+
+
+def test_the_driving_video_itself_is_seen_through_one_crop(tmp_path, video, clip, monkeypatch):
+    "Source and driver are one file: the face comes from the driver's prepared clip, and its own frame does not move."
+    monkeypatch.setattr(animation, "driving_clip", lambda *a, **k: clip)
+    face, source = animation.source_face(animation.AnimateOptions(source=video, driving=video, frame=7))
+    motion = animation.follow(face, source, video, open_model())
+    flow = facial_flow(open_model(), face.params, motion.targets[7], 64)[0]
+    assert source == clip.path and float(flow.abs().max()) < 1e-5

@@ -418,6 +418,8 @@ def test_distances_to_the_training_frames(clip):
     records = evaluate(None, [clip], n=16, samples=2, size=32)
     near = find_record(records, "copying", distance="1 to 5 frames away")
     assert near.figures["psnr"]["n"] == 2, "two samples, each over all splits"
+    one, two = [(0, dict(psnr=np.array([1.0]))), (0, dict(psnr=np.array([2.0, 3.0, 4.0])))]
+    assert evaluation.merge_samples([one, two]) == [dict(psnr=2.5)], "every pair counts once"
 
 
 def test_shuffled_means_the_condition_of_another_pair(clip):
