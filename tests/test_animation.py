@@ -300,7 +300,7 @@ def test_the_bundled_source_is_a_training_frame(video, tmp_path, monkeypatch):
     monkeypatch.setattr(animation, "read_face", lambda source, frame, param_source: asked.append((source, frame)))
     animation.source_face(animation.AnimateOptions())
     animation.source_face(animation.AnimateOptions(frame=0))
-    animation.source_face(animation.animation.AnimateOptions(source=video))
+    animation.source_face(animation.AnimateOptions(source=video))
     assert asked == [(video, BUNDLED_FRAME), (video, 0), (video, None)]
 
 

@@ -46,8 +46,9 @@ def test_demo(tmp_path):
         assert c.metadata["comment"] == SYNTHETIC
     assert (out / "demo.gif").stat().st_size > 1e5 and (out / "demo.png").exists()
     rows = rows_of(r.stdout)
-    assert tuple(rows) == METHODS and all(len(v) == len(HELD_OUT) for v in rows.values())
-    for k in range(len(HELD_OUT)):
+    splits = [which for which in HELD_OUT if which != "people"]  # the clip shows one person, who is known
+    assert tuple(rows) == METHODS and all(len(v) == len(splits) for v in rows.values())
+    for k in range(len(splits)):
         assert rows["T_warp"][k] > rows["warping only"][k] + 2, "painting must beat warping by the 2 dB aimed at"
     assert rows["F3A-GAN"][0] > rows["copying"][0] + 5
 
