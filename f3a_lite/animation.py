@@ -151,14 +151,17 @@ def knows(
 
 # %% ../nbs/30_animation.ipynb #6018fccd
 def paint(system, face, targets, face_model):  # targets: Frames of n faces
-    "Frames of a system, (n,3,H,W)."
+    "What a system makes of n targets: `image`, and from one that warps by itself `flow` and `warped` too."
     n, size = len(targets.params), face.image.shape[-1]
     source = Frames(face.params, face.image)
     told = make_condition(system.condition, face_model, source, targets, size, system.cfg.anchor)  # (n,C,H,W)
     device = next(system.parameters()).device
     with torch.no_grad():
         made = system(face.image.expand(n, -1, -1, -1).to(device), told.to(device))
-    return made["image"].float().cpu()  # (n,3,H,W)
+    answer = dict(image=made["image"].float().cpu())  # (n,3,H,W)
+    if system.condition == "masked_flow" and "warped" in made:
+        answer.update(flow=told[:, :3], warped=made["warped"].float().cpu())
+    return answer
 
 # %% ../nbs/30_animation.ipynb #64a809bf
 def animate(
@@ -177,16 +180,17 @@ def animate(
     for i in tqdm(range(0, len(targets), batch), desc="animating", disable=not progress, leave=False):
         now = slice(i, i + batch)
         t = targets[now]
-        flow, _, warped = warp_along(face_model, face.params, t, face.image)
-        output = warped
+        made = {}
         if system is not None:
             seen = None if pictures is None else pictures[now]
             points = None if landmarks is None else landmarks[now]
-            output = paint(system, face, Frames(t, seen, points), face_model)
-        parts["output"].append(output)
+            made = paint(system, face, Frames(t, seen, points), face_model)
+        if "warped" not in made:
+            made["flow"], _, made["warped"] = warp_along(face_model, face.params, t, face.image)
+        parts["output"].append(made.get("image", made["warped"]))
         parts["mesh"].append(render_mesh(face_model, t, face.image.shape[-1])[0])
-        parts["flow"].append(flow)
-        parts["warped"].append(warped)
+        parts["flow"].append(made["flow"])
+        parts["warped"].append(made["warped"])
     return {name: torch.cat(values) for name, values in parts.items()}
 
 # %% ../nbs/30_animation.ipynb #52e633df
