@@ -9,9 +9,8 @@ import time
 from f3a_lite.core import friendly_errors, parse_options, set_threads
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.prepare import bundled_clip
-from f3a_lite.results import load_records, run_info, save_records
 from f3a_lite.training import TrainConfig
-from short_trainings import over_seeds
+from short_trainings import over_seeds, save_comparison
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "anchor.json"
@@ -44,13 +43,7 @@ def main(argv=None):
                 adv_share=0.0,
             )
             records += over_seeds(config, [clip], options.seeds, dict(anchor=anchor))
-        seeds = " ".join(str(s) for s in options.seeds)
-        command = f"python benchmarks/anchor.py --steps {options.steps} --seeds {seeds}"
-        info = run_info(command, list(options.seeds), start)
-        for record in records:
-            record.info = info
-        old = [r for r in load_records(RESULT) if r.setting.get("protocol") == "first"] if RESULT.exists() else []
-        save_records(old + records, options.out)
+        save_comparison(records, "anchor.py", options, start)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,11 @@ from f3a_lite.metrics import liveliness, psnr
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import HELD_OUT, make_batch, split_clips
 from f3a_lite.prepare import bundled_clip
-from f3a_lite.results import figure, find_record, load_records, run_info, save_records
+from f3a_lite.results import figure, find_record, run_info, save_records
 from f3a_lite.systems import load_system
 from f3a_lite.video import write_image
 from readme import write_readme
+from short_trainings import first_protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "bundled.json"
@@ -148,8 +149,7 @@ def main(argv=None):
                 own = dict(weights=file, sha256=sha256(data_path(file)), training=training_of(systems[record.name]))
                 record.info.update(own)
         print_results(records)
-        old = [r for r in load_records(RESULT) if r.setting.get("protocol") == "first"] if RESULT.exists() else []
-        save_records(old + records, options.out)
+        save_records(first_protocol(options.out) + records, options.out)
         if not options.film:
             return
         images = ROOT / "nbs" / "images"

@@ -9,9 +9,8 @@ from pathlib import Path
 import time
 from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads
 from f3a_lite.prepare import PARAM_SOURCES, prepare_clip
-from f3a_lite.results import load_records, run_info, save_records
 from f3a_lite.training import TrainConfig
-from short_trainings import over_seeds
+from short_trainings import over_seeds, save_comparison
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "params.json"
@@ -43,13 +42,7 @@ def main(argv=None):
             for record in made:
                 record.figures["fit_error"] = clip.meta["fit_error"]
             records += made
-        seeds = " ".join(str(s) for s in options.seeds)
-        command = f"python benchmarks/params.py --steps {options.steps} --seeds {seeds}"
-        info = run_info(command, list(options.seeds), start)
-        for record in records:
-            record.info = info
-        old = [r for r in load_records(RESULT) if r.setting.get("protocol") == "first"] if RESULT.exists() else []
-        save_records(old + records, options.out)
+        save_comparison(records, "params.py", options, start)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from dataclasses import replace
 import time
 from f3a_lite.evaluation import evaluate
-from f3a_lite.results import Record, figure
+from f3a_lite.results import Record, figure, load_records, run_info, save_records
 from f3a_lite.training import Trainer
 
 
@@ -45,3 +45,24 @@ def over_seeds(
         own = dict(common, split=split, spread="seeds", steps=config.steps)
         made.append(Record(title, own, figures))
     return made
+
+
+def first_protocol(
+    path,  # a results file, perhaps not there
+) -> list:  # Records
+    "The records of the first protocol, which are kept beside those of the second."
+    return [r for r in load_records(path) if r.setting.get("protocol") == "first"] if path.exists() else []
+
+
+def save_comparison(
+    records: list,  # Records of all trainings
+    script: str,  # the file in this folder that made them
+    options,  # its `steps`, `seeds` and `out`
+    start: float,  # `time.time()` when it began
+):
+    "Write the records with the command that made them."
+    seeds = " ".join(str(s) for s in options.seeds)
+    info = run_info(f"python benchmarks/{script} --steps {options.steps} --seeds {seeds}", list(options.seeds), start)
+    for record in records:
+        record.info = info
+    save_records(first_protocol(options.out) + records, options.out)

@@ -251,11 +251,14 @@ def given_landmarks(source, times, picture=None):  # picture: (height, width) of
     return Track(landmarks.astype(np.float64), ok, ok, np.array(times))
 
 # %% ../nbs/96_prepare.ipynb #a8f86735
+def sha256_of_files(files):
+    "One sha256 of the names and contents of several files."
+    return hashlib.sha256("".join(f"{p.name} {sha256(p)}\n" for p in files).encode()).hexdigest()
+
+
 def fingerprint(path):
     "sha256 of a video; of a folder, that of its frames' names and contents."
-    if Path(path).is_file():
-        return sha256(path)
-    return hashlib.sha256("".join(f"{p.name} {sha256(p)}\n" for p in frame_files(path)).encode()).hexdigest()
+    return sha256(path) if Path(path).is_file() else sha256_of_files(frame_files(path))
 
 
 def landmarks_fingerprint(
@@ -272,8 +275,7 @@ def landmarks_fingerprint(
         raise F3AError(f"The landmarks '{path}' do not exist: check the name.")
     if not path.is_dir():
         return hashlib.sha256(f" {sha256(path)}\n".encode()).hexdigest()
-    lines = [f"{p.name} {sha256(p)}\n" for p in sorted(path.glob("*.pts"))]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return sha256_of_files(sorted(path.glob("*.pts")))
 
 # %% ../nbs/96_prepare.ipynb #50decfb6
 def model_fingerprint(
@@ -676,7 +678,7 @@ def _photos_recipe(mats, size, face_model, exact):
 def _photos_sha(mats):
     "Fingerprint of annotations and photos."
     files = [f for m in mats for f in (m, *(m.with_suffix(e) for e in PICTURES)) if f.exists()]
-    return hashlib.sha256("".join(f"{f.name} {sha256(f)}\n" for f in files).encode()).hexdigest()
+    return sha256_of_files(files)
 
 # %% ../nbs/96_prepare.ipynb #09502832
 def _write_photos(root, mats, target, face_model, recipe):

@@ -68,3 +68,13 @@ def run_command(func, *argv):
     except SystemExit as e:
         return e.code
     return 0
+
+
+def first_coefficients(n):
+    "The open model with its first n coefficients of identity and of expression: a small file."
+    from dataclasses import replace
+    from f3a_lite.morphable import open_model
+
+    m = open_model()
+    few = {name: getattr(m, name)[:n] for name in ("id_basis", "exp_basis", "id_std", "exp_std", "exp_names")}
+    return replace(m, **few)

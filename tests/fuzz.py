@@ -310,12 +310,12 @@ def corrupt(path, rng, others):
 def make_inputs(root):
     "A valid input for each target, in a folder of its name."
     import torch
-    from conftest import write_movie
+    from conftest import first_coefficients, write_movie
     from scipy.io import savemat
     from f3a_lite.conditions import AU_NAMES
     from f3a_lite.core import data_path
     from f3a_lite.generator import GeneratorConfig
-    from f3a_lite.morphable import FaceParams, MorphableModel, open_model
+    from f3a_lite.morphable import FaceParams, open_model
     from f3a_lite.prepare import prepare_clip, prepare_dataset
     from f3a_lite.projection import pose, to_pixels
     from f3a_lite.regressor import Regressor, RegressorConfig, save_regressor
@@ -352,21 +352,7 @@ def make_inputs(root):
             Regressor(RegressorConfig(base=1, hidden=8)), at(name) / "w.safetensors", steps=1, seconds=1.0, command="x"
         )
     m = open_model()
-    MorphableModel(
-        m.mean_shape,
-        m.id_basis[:1],
-        m.exp_basis[:1],
-        m.triangles,
-        m.landmark_vertices,
-        m.contour_vertices,
-        m.contour_yaws,
-        m.id_std[:1],
-        m.exp_std[:1],
-        m.regions,
-        m.exp_names[:1],
-        m.name,
-        m.licence,
-    ).save(at("model") / "m.safetensors")
+    first_coefficients(1).save(at("model") / "m.safetensors")
     FaceParams.neutral(3, 4, 5).save(at("params") / "p.safetensors")
     head = ["frame", "success", "pose_Rx", "pose_Ry", "pose_Rz", *[f"{n}_r" for n in AU_NAMES]]
     (at("openface") / "a.csv").write_text(

@@ -4,13 +4,13 @@ import errno, json, shutil, struct
 import numpy as np
 import pytest
 import torch
-from conftest import run_command
+from conftest import first_coefficients, run_command
 from f3a_lite import core
 from f3a_lite.animation import f3a_animate
 from f3a_lite.clips import expand_clips, load_clip
 from f3a_lite.core import F3AError, atomic_path, get_device, save_json
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.morphable import FaceParams, MorphableModel, load_model, open_model
+from f3a_lite.morphable import FaceParams, load_model
 from f3a_lite.prepare import f3a_prepare
 from f3a_lite.rasterizer import rasterize
 from f3a_lite.regressor import Regressor, RegressorConfig, load_regressor, save_regressor
@@ -296,23 +296,8 @@ def test_regressor_with_impossible_weights(weights, tmp_path):
 @pytest.fixture(scope="module")
 def small_model(tmp_path_factory):
     "The open model's first coefficients, in a file."
-    m = open_model()
     p = tmp_path_factory.mktemp("model") / "m.safetensors"
-    MorphableModel(
-        m.mean_shape,
-        m.id_basis[:2],
-        m.exp_basis[:2],
-        m.triangles,
-        m.landmark_vertices,
-        m.contour_vertices,
-        m.contour_yaws,
-        m.id_std[:2],
-        m.exp_std[:2],
-        m.regions,
-        m.exp_names[:2],
-        m.name,
-        m.licence,
-    ).save(p)
+    first_coefficients(2).save(p)
     return p
 
 
