@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 import numpy as np
 import torch
-from f3a_lite.core import data_path, set_threads, sha256
+from f3a_lite.core import F3AError, data_path, set_threads, sha256
 from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import FaceParams, open_model
@@ -112,8 +112,8 @@ def on_rendered(net, sets, info):
 
 def read_photos(folder):
     "Pictures (n,3,H,W), annotated angles (n,3), and angles of a fit to the annotated points (n,3)."
-    angles = [read_annotation(p).rotation for p in sorted(folder.glob("*.mat"))]
-    rows = [r for r in read_labelled(folder) if len(r) == 4]
+    rows = [r for r in read_labelled(folder) if not isinstance(r[1], F3AError)]
+    angles = [read_annotation(folder / f"{r[0]}.mat").rotation for r in rows]
     x = torch.from_numpy(np.stack([r[1] for r in rows])).movedim(-1, 1).float() / 255
     return x, torch.tensor(np.stack(angles), dtype=torch.float32), torch.cat([r[2].rotation for r in rows])
 

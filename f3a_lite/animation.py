@@ -43,7 +43,6 @@ from f3a_lite.prepare import (
     estimate_params,
     prepare_clip,
 )
-from .projection import to_pixels
 from .results import Record
 from .systems import SYSTEMS, System, load_system
 from .video import VIDEOS, iter_frames, read_image, write_gif, write_image, write_video
@@ -106,11 +105,8 @@ def face_of_clip(
     frame: int,  # which of its frames
 ) -> Face:
     "One frame of a prepared clip as a Face."
-    size = clip.frames.shape[1]
-    landmarks = torch.nn.functional.pad(clip.landmarks[frame], (0, 1))  # (68,3), depth 0
-    points = to_pixels(landmarks[None], size, size)[0, :, :2].numpy()
-    embedding = face_embedding(np.asarray(clip.frames[frame]), points)
-    return Face(clip.images(frame), clip.params[frame], embedding, clip.valid(size)[None])
+    embedding = face_embedding(np.asarray(clip.frames[frame]), clip.pixels(frame)[0])
+    return Face(clip.images(frame), clip.params[frame], embedding, clip.valid(clip.frames.shape[1])[None])
 
 # %% ../nbs/30_animation.ipynb #976f071e
 def block_psnr(path):

@@ -63,6 +63,12 @@ class PreparedClip:
         "Frames as a tensor (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
+    def pixels(self, idx):
+        "Landmarks of frames in pixels of the crop (n,68,2), numpy."
+        size = self.frames.shape[1]
+        points = F.pad(self.landmarks[np.atleast_1d(idx)], (0, 1))  # (n,68,3), depth 0
+        return to_pixels(points, size, size)[..., :2].numpy()
+
 # %% ../nbs/94_clips.ipynb #d08bb10a
 _META = dict(
     source=str,
@@ -457,7 +463,5 @@ def describe_person(
     "Mean identity embedding of a clip."
     seen = np.flatnonzero(clip.found)
     frames = seen[np.linspace(0, len(seen) - 1, min(n, len(seen))).astype(int)]
-    size = clip.frames.shape[1]
-    points = to_pixels(F.pad(clip.landmarks[frames], (0, 1)), size, size)[..., :2].numpy()
-    all_of_them = [face_embedding(np.asarray(clip.frames[i]), p) for i, p in zip(frames, points)]
+    all_of_them = [face_embedding(np.asarray(clip.frames[i]), p) for i, p in zip(frames, clip.pixels(frames))]
     return [round(float(v), 4) for v in np.mean(all_of_them, 0)]

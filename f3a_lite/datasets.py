@@ -18,7 +18,7 @@ from .core import F3AError
 from .fitting import fit_landmarks
 from .landmarks import Crop, FARTHEST, check_points, eye_opening, laplacian_variance, mouth_opening, read_pts
 from .morphable import FaceParams, MorphableModel, numbers, open_model, read_mat
-from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, to_pixels
+from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation
 from .video import PICTURES, VIDEOS, frame_files, read_image
 
 # %% ../nbs/95_datasets.ipynb #7d9f012d
@@ -280,12 +280,10 @@ def clip_quality(
     "The three measures of the rule."
     ok = np.flatnonzero(clip.found)
     m = clip.landmarks[torch.from_numpy(ok)].numpy()
-    size = clip.frames.shape[1]
     eye = np.linalg.norm(m[:, 36] - m[:, 45], axis=1).mean()
     side = clip.meta["crop"][2] - clip.meta["crop"][0]
-    some = np.linspace(0, len(ok) - 1, min(12, len(ok))).astype(int)
-    px = to_pixels(torch.nn.functional.pad(torch.from_numpy(m[some]), (0, 1)), size, size)[..., :2].numpy()
-    sharp = laplacian_variance(clip.images(ok[some]), px)
+    some = ok[np.linspace(0, len(ok) - 1, min(12, len(ok))).astype(int)]
+    sharp = laplacian_variance(clip.images(some), clip.pixels(some))
     spread = mouth_opening(m).std() + eye_opening(m).std()
     return dict(
         eye_px=round(float(eye / 2 * side), 2),

@@ -257,15 +257,6 @@ def resize_square(
         return image
     return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize((size, size), Image.LANCZOS))
 
-# %% ../nbs/05_landmarks.ipynb #8cccbf01
-def to_crop(
-    points,  # (...,2) pixels of the video
-    box,  # the crop
-    size: int,  # pixels of the crop
-) -> np.ndarray:  # (...,2) pixels of the crop
-    "Move landmarks into the crop."
-    return (np.asarray(points) + 0.5 - np.asarray(box[:2])) * (size / (box[2] - box[0])) - 0.5
-
 # %% ../nbs/05_landmarks.ipynb #91d8acd7
 BLURS = (0.02, 0.05, 0.1, 0.2)  # radii of the blurs, shares of the picture's width
 REACH = 0.2  # distance from the border at which only the last blur is left, share of the width

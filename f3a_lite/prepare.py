@@ -169,8 +169,9 @@ def _prepare(video, out, wish, progress=True, replace_others=True):  # wish: as 
     check_source(wish.get("param_source", PARAMS))
     info = video_info(video)
     recipe = clip_recipe(video, **wish)
-    if is_made_by(out, recipe):
-        return load_clip(out), False
+    clip = made_clip(out, recipe)
+    if clip is not None:
+        return clip, False
     check_target(out, video)
     there = clip_meta(out)
     if there is not None and there["sha256"] != recipe["sha256"] and not replace_others:
@@ -329,16 +330,17 @@ def signed(
     return {**recipe, **facts, "recipe": recipe_hash(recipe)}
 
 
-def is_made_by(
+def made_clip(
     folder,  # perhaps a prepared clip
     recipe: dict,
-) -> bool:
-    "Whether a complete clip is there that was made by this very recipe."
+) -> PreparedClip:  # None where there is no complete one of this recipe
+    "The clip that is there, if it was made by this very recipe."
     try:
-        meta = load_clip(folder).meta
+        clip = load_clip(folder)
     except (F3AError, OSError):
-        return False
-    return all(k in meta and meta[k] == value for k, value in recipe.items())
+        return None
+    same = all(k in clip.meta and clip.meta[k] == value for k, value in recipe.items())
+    return clip if same else None
 
 
 def clip_place(
@@ -347,7 +349,7 @@ def clip_place(
 ) -> Path:
     "The folder, or, where a clip of another recipe stands in it, one beside it that is named by the recipe."
     folder = Path(folder)
-    if clip_meta(folder) is None or is_made_by(folder, recipe):
+    if clip_meta(folder) is None or made_clip(folder, recipe) is not None:
         return folder
     return folder.with_name(f"{folder.name}-{recipe_hash(recipe)[:8]}")
 
@@ -432,8 +434,9 @@ def prepare_rendered(
 ) -> PreparedClip:
     "The clip of one rendered person, drawn unless it is there. Raises `F3AError` where `out` holds what is not ours."
     out, recipe = Path(out), rendered_recipe(number, frames, seed, size, fps)
-    if is_made_by(out, recipe):
-        return load_clip(out)
+    clip = made_clip(out, recipe)
+    if clip is not None:
+        return clip
     check_target(out)
     pictures, params = render_clip(number, frames, seed, size, fps)
     landmarks = posed_landmarks(open_model(), params)[..., :2]  # (T,68,2)
@@ -720,7 +723,7 @@ def prepare_photos(job):
     target = Path(out) / name
     face_model = _basel(bfm) if bfm else open_model()
     recipe = _photos_recipe(mats, size, face_model, bool(bfm))
-    if not is_made_by(target, recipe):
+    if made_clip(target, recipe) is None:
         failed = _write_photos(root, mats, target, face_model, recipe)
         if len(failed) == len(mats):
             return name, {k: dict(failed=v) for k, v in failed.items()}, None
@@ -742,26 +745,25 @@ def prepare_labelled(
     "300W-3D or AFLW2000-3D as prepared folders of photos: resumable. Raises `F3AError` where no photo can be read."
     if not Path(root).is_dir():
         raise F3AError(f"'{root}' is not a folder: give the folder of the data set.")
+    bfm = tuple(bfm) if bfm else None
     if bfm:
-        _basel(tuple(bfm))  # a bad file is refused before anything starts
+        _basel(bfm)  # a bad file is refused before anything starts
     mats = sorted(Path(root).rglob("*.mat"))
     i, n = read_shard(shard)
-    bfm = tuple(bfm) if bfm else None
     jobs = []
     for k in range(-(-len(mats) // PHOTOS))[i::n]:
         piece = mats[k * PHOTOS : (k + 1) * PHOTOS]
         jobs.append((f"photos_{k:05d}", str(root), piece, str(out), size, bfm))
     facts, folders = {}, {}
-    with own_folder(out):
-        _sweep(out, [j[0] for j in jobs])
-        for name, f, files in run_jobs(prepare_photos, jobs, workers, f"photos, {PHOTOS} at a time", progress):
-            facts.update(f)
-            if files:
-                folders[name] = files
-        if not folders:
-            reason = f"; first reason: {facts[min(facts)]['failed']}" if facts else "."
-            raise F3AError(f"No annotated photo could be read under '{root}'{reason}")
-        return write_manifest(out, "300w3d", shard, dict(sorted(facts.items())), dict(sorted(folders.items())))
+    _sweep(out, [j[0] for j in jobs])
+    for name, f, files in run_jobs(prepare_photos, jobs, workers, f"photos, {PHOTOS} at a time", progress):
+        facts.update(f)
+        if files:
+            folders[name] = files
+    if not folders:
+        reason = f"; first reason: {facts[min(facts)]['failed']}" if facts else "."
+        raise F3AError(f"No annotated photo could be read under '{root}'{reason}")
+    return write_manifest(out, "300w3d", shard, dict(sorted(facts.items())), dict(sorted(folders.items())))
 
 # %% ../nbs/96_prepare.ipynb #362d4ba9
 def _draw_person(job):
@@ -787,10 +789,9 @@ def prepare_people(n, out, frames=100, workers=1, shard=(0, 1), seed=0, size=128
         raise F3AError(f"With --dataset rendered the first word is a number of people, not '{n}'.")
     kw = dict(frames=frames, seed=seed, size=size, fps=fps)
     jobs = [(k, str(out), kw) for k in range(shard[0], int(n), shard[1])]
-    with own_folder(out):
-        _sweep(out, [f"person_{j[0]:05d}" for j in jobs])
-        facts = dict(run_jobs(_draw_person, jobs, workers, "rendering", progress))
-        return write_manifest(out, "rendered", f"{shard[0]}/{shard[1]}", dict(sorted(facts.items())))
+    _sweep(out, [f"person_{j[0]:05d}" for j in jobs])
+    facts = dict(run_jobs(_draw_person, jobs, workers, "rendering", progress))
+    return write_manifest(out, "rendered", f"{shard[0]}/{shard[1]}", dict(sorted(facts.items())))
 
 # %% ../nbs/96_prepare.ipynb #6835ad21
 @dataclass

@@ -10,6 +10,7 @@ __all__ = ['FOLDER_FPS', 'VIDEOS', 'PICTURES', 'SYNTHETIC', 'read_image', 'write
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from PIL import Image, ImageOps
 import numpy as np
@@ -139,32 +140,29 @@ def _open_video(path):
     return c
 
 # %% ../nbs/92_video.ipynb #0a8cbf68
+def _ticks(frames, fps):
+    "The nearest frame for every tick of a rate: a frame serves all ticks up to the middle between it and the next."
+    clock, last = 0, None
+    for t, f in frames:
+        if last is None:
+            clock = t
+        while last is not None and clock <= (last[0] + t) / 2:
+            yield clock, last[1]
+            clock += 1 / fps
+        last = t, f
+    while last is not None and clock <= last[0] + 0.5 / fps:
+        yield clock, last[1]
+        clock += 1 / fps
+
+
 def iter_frames(
     path,  # a video
     fps: float = None,  # the nearest frame for every tick of this rate; None: every frame as it comes
     max_frames: int = None,  # stop after so many
 ):  # yields (seconds, frame (H,W,3) uint8)
     "Go through a video frame by frame, upright and in 8-bit RGB. Raises `F3AError` where nothing can be decoded."
-    n, clock, last = 0, None, None
-    for t, f in _decoded(path):
-        if not fps:
-            yield t, f
-            n += 1
-        else:  # the frame before this one is the nearest for all ticks up to the middle between the two
-            if last is None:
-                clock = t
-            while last is not None and clock <= (last[0] + t) / 2:
-                yield clock, last[1]
-                n += 1
-                clock += 1 / fps
-                if max_frames and n >= max_frames:
-                    return
-            last = t, f
-        if max_frames and n >= max_frames:
-            return
-    while last is not None and clock <= last[0] + 0.5 / fps:
-        yield clock, last[1]
-        clock += 1 / fps
+    frames = _decoded(path)
+    yield from islice(_ticks(frames, fps) if fps else frames, max_frames or None)
 
 # %% ../nbs/92_video.ipynb #90b11fdf
 def _pictures(path):

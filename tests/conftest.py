@@ -78,3 +78,13 @@ def first_coefficients(n):
     m = open_model()
     few = {name: getattr(m, name)[:n] for name in ("id_basis", "exp_basis", "id_std", "exp_std", "exp_names")}
     return replace(m, **few)
+
+
+def load_program(name):
+    "A program of benchmarks/ as a module."
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import run_command, write_movie
+from conftest import load_program, run_command, write_movie
 from scipy.io import savemat
 from f3a_lite import datasets
 from f3a_lite.clips import LabelledSet, expand_clips, load_clip
@@ -232,6 +232,17 @@ def test_what_nobody_thought_of_fails_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "read_photo", lambda mat, *a: [][0] if Path(mat).stem == "p0" else whole(mat, *a))
     rows = list(datasets.read_labelled(root))
     assert isinstance(rows[0][1], F3AError) and "IndexError" in str(rows[0][1]) and len(rows[1]) == 5
+
+
+def test_the_benchmark_reads_what_can_be_read(tmp_path):
+    "Each picture with its own angles, though the first photo is no photo."
+    root = write_photos(tmp_path / "root", 2)
+    mats = sorted(root.rglob("*.mat"))
+    write_image(np.full((150, 150, 3), 90, np.uint8), str(root / "a.jpg"))
+    write_mat(root / "a.mat", Shape_Para=np.zeros((40, 1)))
+    pictures, annotated, fitted = load_program("regressor").read_photos(root)
+    assert pictures.shape == (2, 3, 128, 128) and fitted.shape == (2, 3)
+    assert np.allclose(annotated, [read_annotation(m).rotation for m in mats], atol=1e-6)
 
 
 def pts(tmp_path, change=lambda lines: lines):

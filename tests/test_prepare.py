@@ -4,7 +4,7 @@ import dataclasses, json, os, shutil, subprocess, sys
 import numpy as np
 import pytest
 import torch
-from conftest import run_command, write_movie
+from conftest import load_program, run_command, write_movie
 from f3a_lite import clips, prepare
 from f3a_lite.clips import NOTE, PART, clip_meta, load_clip
 from f3a_lite.core import F3AError
@@ -39,7 +39,7 @@ def all_bytes(folder):
 
 def needs_preparing(video, folder, **wish):
     "Whether another clip is wanted than the one that is there."
-    return not prepare.is_made_by(folder, prepare.clip_recipe(video, **wish))
+    return prepare.made_clip(folder, prepare.clip_recipe(video, **wish)) is None
 
 
 def one_sentence(capsys):
@@ -787,3 +787,10 @@ def test_sweep_leaves_what_somebody_is_at_work_on(tmp_path):
     finally:
         alive.communicate(b"\n")
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"{PART}alive", f"{PART}away"]
+
+
+def test_the_benchmark_of_the_two_fits(clip):
+    "A record for the training frames and for each part that is held out; an empty part has none."
+    records = load_program("split_fit").compare_fits(clip)
+    assert [r.setting["split"] for r in records] == ["train", "random", "block_1", "block_2"]
+    assert all(0 < r.mean("error_apart") < 0.05 for r in records) and records[1].mean("expression") > 0

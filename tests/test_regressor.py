@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import run_command
+from conftest import load_program, run_command
 from f3a_lite.clips import load_clip
 from f3a_lite.core import F3AError, data_path, parse_options, save_weights, sha256
-from f3a_lite.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import open_model
-from f3a_lite.prepare import clip_recipe, f3a_prepare, is_made_by, prepare_clip
+from f3a_lite.prepare import clip_recipe, f3a_prepare, made_clip, prepare_clip
 from f3a_lite.regressor import (
     RegressorConfig,
     RegressorTrainer,
@@ -177,10 +176,10 @@ def test_bundled_clip(video, tmp_path):
 def test_prepare_with_the_regressor(video, tmp_path, capsys):
     assert run_command(f3a_prepare, video, tmp_path, "--max_frames", 6, "--param_source", "regressor") == 0
     recipe = clip_recipe(video, param_source="regressor", max_frames=6)
-    assert is_made_by(tmp_path / video.stem, recipe)
+    assert made_clip(tmp_path / video.stem, recipe) is not None
     f = tmp_path / video.stem / "meta.json"
     f.write_text(json.dumps({**json.loads(f.read_text()), "regressor": "of other weights"}))
-    assert not is_made_by(tmp_path / video.stem, recipe), "parameters of other weights are no longer these"
+    assert made_clip(tmp_path / video.stem, recipe) is None, "parameters of other weights are no longer these"
     assert (
         run_command(f3a_prepare, video, tmp_path, "--param_source", "guess") == 2 and "guess" in capsys.readouterr().err
     )
@@ -188,10 +187,7 @@ def test_prepare_with_the_regressor(video, tmp_path, capsys):
 
 def test_aflw2000_pose(faces):
     "Photos with annotated pose, profiles among them; no tracker takes part."
-    ann = torch.tensor(
-        np.stack([read_annotation(p).rotation for p in sorted((faces / "aflw2000").glob("*.mat"))]), dtype=torch.float32
-    )
-    x = torch.from_numpy(np.stack([r[1] for r in read_labelled(faces / "aflw2000")])).movedim(-1, 1).float() / 255
+    x, ann, _ = load_program("regressor").read_photos(faces / "aflw2000")
     e = pose_error_between_models(load_regressor().predict(x).rotation, ann)
     assert e.mean() < 6, e.mean(0)
 

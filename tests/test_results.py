@@ -1,11 +1,11 @@
 "Numbers that are shown are stored, and what is stored says what made it."
 
-import importlib.util
 import json
 import re
 import sys
 from pathlib import Path
 import pytest
+from conftest import load_program
 from f3a_lite.core import F3AError, data_path, load_weights, sha256
 from f3a_lite.results import (
     Record,
@@ -40,14 +40,6 @@ HISTORY = {
     "train_t_warp.json": "the same legs, as the bundled T_warp; runs/rendered_clips were clips of rendered people",
     "regressor_attempts.json": "nine legs of the regressor, each in a folder of its own",
 }
-
-
-def load_program(name):
-    "A program of benchmarks/ as a module."
-    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def markdown_cells():

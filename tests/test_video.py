@@ -25,7 +25,6 @@ from f3a_lite.landmarks import (
     mouth_opening,
     place_landmarks,
     resize_square,
-    to_crop,
     track_frames,
 )
 from f3a_lite.video import frame_files, iter_frames, open_media, read_image, upright, video_info, write_image
@@ -68,6 +67,13 @@ def test_variable_frame_rate_is_resampled_to_a_steady_clock(tmp_path, shots):
     assert np.array_equal(steady[2][1], every[3]) and np.array_equal(steady[8][1], every[7]), (
         "the nearest frame stands at each tick"
     )
+
+
+def test_no_more_frames_than_were_asked_for(tmp_path, shots):
+    "Where the clock ticks on after the last frame too."
+    p = write_movie(tmp_path / "v.mp4", shots[:2], pts=[0, 1000])
+    assert len(list(iter_frames(p, fps=25, max_frames=14))) == 14
+    assert len(list(iter_frames(p, fps=25, max_frames=5))) == 5 and len(list(iter_frames(p, max_frames=1))) == 1
 
 
 def test_rotation_is_undone():
@@ -406,17 +412,23 @@ def test_head_crop_of_a_face_that_travels():
     assert head_crop(still) == head_crop(face_at(300, 200))
 
 
+def in_crop(points, box, size):
+    "Points of a picture in pixels of its crop, by way of the image plane."
+    x, y = Crop(*box[:2], box[2] - box[0], 90, 100, size).to_plane(points).double().unbind(-1)
+    return torch.stack([(x + 1) * size / 2 - 0.5, (1 - y) * size / 2 - 0.5], -1).numpy()
+
+
 @pytest.mark.parametrize("box", [(10, 20, 74, 84), (-9, -5, 87, 91)])
 def test_points_go_where_their_pixels_go(box):
-    "A bright spot, cut and resized, lies where `to_crop` says."
+    "A bright spot, cut and resized, lies where the crop says."
     y, x = np.mgrid[:90, :100]
     spot = 255 * np.exp(-((x - 51) ** 2 + (y - 38) ** 2) / 32)
     im = np.repeat(spot[..., None], 3, -1).round().astype(np.uint8)
     small = resize_square(crop_square(im, box), 32)[..., 0].astype(float)
     y, x = (np.arange(32) * small.sum(1 - a) / small.sum() for a in (0, 1))
-    assert np.allclose(to_crop([51.0, 38.0], box, 32), [x.sum(), y.sum()], atol=0.06)
+    assert np.allclose(in_crop([51.0, 38.0], box, 32), [x.sum(), y.sum()], atol=0.06)
     assert np.allclose(
-        to_crop([[box[0] - 0.5, box[1] - 0.5], [box[2] - 0.5, box[3] - 0.5]], box, 32), [[-0.5, -0.5], [31.5, 31.5]]
+        in_crop([[box[0] - 0.5, box[1] - 0.5], [box[2] - 0.5, box[3] - 0.5]], box, 32), [[-0.5, -0.5], [31.5, 31.5]]
     )
 
 
@@ -618,7 +630,7 @@ def test_the_crop_and_the_large_picture_are_one_person(shots):
     p = place_landmarks(shots[0], detect_faces(shots[0])[0])
     box = head_crop(p[None])
     small = resize_square(crop_square(shots[0], box), 96)
-    far = np.linalg.norm(face_embedding(shots[0], p) - face_embedding(small, to_crop(p, box, 96)))
+    far = np.linalg.norm(face_embedding(shots[0], p) - face_embedding(small, in_crop(p, box, 96)))
     wrong = np.linalg.norm(face_embedding(shots[0], p) - face_embedding(shots[0][::-1], p))
     assert far < 0.35 < wrong
 
