@@ -88,3 +88,21 @@ def load_program(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def one_sentence(capsys):
+    "What went to stderr, without progress bars; must be one line."
+    lines = [
+        s
+        for s in capsys.readouterr().err.replace("\r", "\n").split("\n")
+        if s.strip() and "it/s" not in s and "%|" not in s and "tracking" not in s
+    ]
+    assert len(lines) == 1 and "Traceback" not in lines[0], lines
+    return lines[0]
+
+
+def all_bytes(folder):
+    "Every file and folder below, with its content."
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))
+    }

@@ -128,7 +128,7 @@ MUTANTS = [
     ("γ and β exchanged", "spade", "gamma, beta = self.gamma_beta(h_flow).chunk(2, 1)", "beta, gamma = self.gamma_beta(h_flow).chunk(2, 1)", [N + "test_eq_4_by_hand"]),
     ("Eq. 4 adds", "spade", "return spade if h_dec is None else h_dec * spade", "return spade if h_dec is None else h_dec + spade", [N + "test_eq_4_by_hand"]),
     ("the encoder always normalises", "spade", "nn.InstanceNorm2d(cout, affine=True) if norm else nn.Identity()", "nn.InstanceNorm2d(cout, affine=True)", [N + "test_encoders_give_every_scale"]),
-    ("the flow not × 4", "generator", "self.T_flow(condition * self.cfg.flow_scale)", "self.T_flow(condition)", [N + "test_what_the_two_streams_see"]),
+    ("the flow not × 4", "generator", "self.T_flow(condition * self.cfg.flow_scale)", "self.T_flow(condition)", [N + "test_what_the_two_streams_see", 'tests/test_weights.py::test_bundled_generators_paint_what_they_painted[f3a_gan]']),
     ("the scale of the flow is 1", "flow", "FLOW_SCALE = 4.0", "FLOW_SCALE = 1.0", [N + "test_what_the_two_streams_see"]),
     ("photos between 0 and 1", "generator", "h_enc = self.T_enc(seen * 2 - 1)", "h_enc = self.T_enc(seen)", [N + "test_what_the_two_streams_see"]),
     ("the perceptual loss sees another range", "generator", "return (encoder or self.T_enc)(image * 2 - 1)", "return (encoder or self.T_enc)(image)", [N + "test_what_the_two_streams_see"]),
@@ -240,7 +240,7 @@ MUTANTS = [
     ("rendered people are kept whatever they are", "prepare", "    clip = made_clip(out, recipe)\n    if clip is not None:\n        return clip\n    check_target(out)\n    pictures", '    if (out / "meta.json").exists():\n        return load_clip(out)\n    check_target(out)\n    pictures', ['tests/test_prepare.py::test_rendered_people_of_other_settings_are_drawn_again']),
     ("rendered people are always drawn", "prepare", "    clip = made_clip(out, recipe)\n    if clip is not None:\n        return clip\n    check_target(out)\n    pictures", "    check_target(out)\n    pictures", ['tests/test_prepare.py::test_rendered_people_of_other_settings_are_drawn_again']),
     ("the rate of a rendered clip does not count", "prepare", '        fps=float(fps),\n        size=size,\n        param_source="exact",', '        size=size,\n        param_source="exact",', ['tests/test_prepare.py::test_rendered_people_of_other_settings_are_drawn_again']),
-    ("only the hash of the recipe is compared", "prepare", "same = all(k in clip.meta and clip.meta[k] == value for k, value in recipe.items())", 'same = clip.meta.get("recipe") == recipe_hash(recipe)', ['tests/test_prepare.py::test_a_meta_that_says_otherwise_is_another_clip[size]']),
+    ("only the hash of the recipe is compared", "prepare", "same = all(k in clip.meta and clip.meta[k] == value for k, value in recipe.items())", 'same = clip.meta.get("recipe") == recipe_hash(recipe)', ['tests/test_prepare.py::test_a_meta_that_says_otherwise_is_another_clip[sha256]']),
     ("photos that changed are kept", "prepare", "sha256=_photos_sha(mats),", "sha256='photos',", ['tests/test_datasets.py::test_labelled_photos_in_pieces']),
     ("blocks lie elsewhere", "pairs", "BLOCKS = ((0.5, 0.6), (0.9, 1.0))", "BLOCKS = ((0.4, 0.5), (0.9, 1.0))", ['tests/test_prepare.py::test_blocks_are_the_stretches_that_the_lesson_names']),
     ("blocks are trained on", "pairs", "rest = np.flatnonzero(~np.any(blocks, 0) & ok)", "rest = np.flatnonzero(ok)", ['tests/test_prepare.py::test_blocks_are_the_stretches_that_the_lesson_names']),
@@ -258,6 +258,7 @@ MUTANTS = [
     ("no list of formats", "video", 'allowed = dict(format_whitelist=",".join(CONTAINERS), protocol_whitelist="file")', 'allowed = dict(protocol_whitelist="file")', ['tests/test_video.py::test_a_list_of_files_is_no_video']),
     ("the format is not looked at again", "video", 'if not set(c.format.name.split(",")) & set(CONTAINERS):', "if False:", ['tests/test_video.py::test_the_format_is_looked_at_again']),
     ("concat is allowed", "video", 'CONTAINERS = ("mov",', 'CONTAINERS = ("concat", "mov",', ['tests/test_video.py::test_a_list_of_files_is_no_video[concat.mp4]']),
+    ("whatever FFmpeg opens is read", "video", "c = av.open(file_url(path), container_options=allowed)", "c = av.open(str(path))", ['tests/test_video.py::test_only_local_files_are_read']),
     ("names are addresses", "video", 'return f"file:{Path(path).absolute()}"', "return str(path)", ['tests/test_video.py::test_a_name_like_an_address_is_a_file']),
     ("sound comes from anything", "video", "src = open_media(path)", "import av; src = av.open(str(path))", ['tests/test_video.py::test_sound_is_taken_from_no_list']),
     ("a film is written to an address", "video", "av.open(file_url(tmp)", "av.open(tmp.name", ['tests/test_video.py::test_a_name_like_an_address_is_a_file']),
@@ -326,7 +327,7 @@ MUTANTS = [
     ("parameters of other frames than the driving ones", "demo", "(p[torch.as_tensor(driving)], driving)", "(p[torch.as_tensor(driving) - 1], driving)", ['tests/test_demo.py::test_the_film_shows_frames_that_training_never_saw']),
     ("Eq. 3 the wrong way round", "demo", "torch.cat([torch.linspace(1, 0, 15), torch.linspace(0, 1, 15)])", "torch.cat([torch.linspace(0, 1, 15), torch.linspace(1, 0, 15)])", ['tests/test_demo.py::test_the_film_shows_frames_that_training_never_saw']),
     ("columns exchanged", "demo", "row = [face.image[0], pictures[i],", "row = [pictures[i], face.image[0],", ['tests/test_demo.py::test_columns_of_the_film']),
-    ("a command calls another", "commands", 'return start("training", "f3a_train", argv)', 'return start("regressor", "f3a_train_regressor", argv)', ['tests/test_commands.py::test_train', 'tests/test_commands.py::test_help[f3a_train---warp]']),
+    ("a command calls another", "commands", 'return start("training", "f3a_train", argv)', 'return start("regressor", "f3a_train_regressor", argv)', ['tests/test_commands.py::test_train', 'tests/test_commands.py::test_help[f3a_train---system]']),
     ("the thread policy is not set", "commands", 'os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")', "pass", ['tests/test_commands.py::test_a_script_of_its_own_process']),
     # untrusted files
     ("Fortran order ignored", "morphable", 'order="F" if fortran else "C"', 'order="C"', ['tests/test_models.py::test_genuine_pickles_of_every_protocol[3]']),
@@ -396,58 +397,27 @@ MUTANTS = [
     ('what is outside is not blurred', 'landmarks', 'np.clip(distance / REACH, 0, 1)', 'np.clip(distance * 0, 0, 1)', ['tests/test_video.py::test_what_the_picture_has_is_cut_as_it_is']),
     ('the mask knows no right border', 'landmarks', '& (centre + self.left <= self.width)', '& True', ['tests/test_prepare.py::test_a_clip_knows_what_its_video_had']),
     # the regressor and rendered people
-    ('harmonics: x and y exchanged (rendered, again)', 'rendered', 'basis = np.stack([np.ones_like(x), x, y, z,', 'basis = np.stack([np.ones_like(x), y, x, z,', ['tests/test_geometry.py::test_spherical_harmonics']),
     ('light from behind the lamp (rendered, again)', 'rendered', 'first = key * lamp + rng.normal(0, 0.08, 3)', 'first = -key * lamp + rng.normal(0, 0.08, 3)', ['tests/test_geometry.py::test_light_comes_from_the_lamp']),
     ('the eyes squint (rendered, again)', 'rendered', 'e[at[("eyeLookOut" if right * sign > 0 else "eyeLookIn") + side]]', 'e[at[("eyeLookOut" if right > 0 else "eyeLookIn") + side]]', ['tests/test_geometry.py::test_poses_and_expressions_as_described']),
     ('the lower teeth hang on the skull (people, again)', 'people', 'for jaw, moved in zip(teeth, (0, chin)):', 'for jaw, moved in zip(teeth, (0, 0)):', ['tests/test_geometry.py::test_teeth_follow_skull_and_chin']),
-    ('pictures of the next piece (rendered, again)', 'rendered', 'self.pieces[i // PIECE][i % PIECE]', 'self.pieces[i % len(self.pieces)][i // len(self.pieces) % PIECE]', ['tests/test_geometry.py::test_a_set_in_pieces_keeps_pictures_and_parameters_together']),
-    ('no turn beyond the usual (rendered, again)', 'rendered', 'wide = rng.random(3) < [0.1, 0.3, 0.06]', 'wide = rng.random(3) < [0, 0, 0]', ['tests/test_geometry.py::test_poses_and_expressions_as_described']),
     ('lipstick above a beard', 'people', 'lips=(natural if stubble else lips) * tint,', 'lips=lips * tint,', ['notebook 93_people']),
     ('another set in the folder is taken', 'rendered', 'if stored != what:', 'if False:', ['tests/test_regressor.py::test_another_set_in_the_folder']),
-    ('Eq. 5: eyes and mouth exchanged (regressor, again)', 'regressor', 'w[36:48] = eyes', 'w[36:48] = mouth', ['tests/test_networks.py::test_eq_5_by_hand']),
-    ('Eq. 6 without expression (regressor, again)', 'regressor', 'return (identity + expression).abs().mean()', 'return identity.abs().mean()', ['tests/test_networks.py::test_eq_6_by_hand']),
-    ('Eq. 6 without identity (regressor, again)', 'regressor', 'return (identity + expression).abs().mean()', 'return expression.abs().mean()', ['tests/test_networks.py::test_eq_6_by_hand']),
-    ('Eq. 7 with the depth (regressor, again)', 'regressor', '(params.translation - truth.translation)[:, :2].abs()', '(params.translation - truth.translation).abs()', ['tests/test_networks.py::test_eq_7_by_hand']),
-    ('Eq. 7 without the scale (regressor, again)', 'regressor', 'return (rotation + scale + shift).mean()', 'return (rotation + shift).mean()', ['tests/test_networks.py::test_eq_7_by_hand']),
-    ('λ1 and λ2 exchanged (regressor, again)', 'regressor', 'LAMBDAS = (10.0, 1.0, 1e-3)', 'LAMBDAS = (1.0, 10.0, 1e-3)', ['tests/test_networks.py::test_eq_8_and_9_weigh_their_terms']),
-    ('λ1 weighs the pose (regressor, again)', 'regressor', 'tr=lambdas[1] * transformation_loss', 'tr=lambdas[0] * transformation_loss', ['tests/test_networks.py::test_eq_8_and_9_weigh_their_terms']),
-    ('Eq. 8: the jaw at the predicted yaw (regressor, again)', 'regressor', 'points = project(lm.landmarks(pose(lm, params), yaw))', 'points = project(lm.landmarks(pose(lm, params), params.rotation[:, 1]))', ['tests/test_networks.py::test_eq_8_and_9_weigh_their_terms']),
     ('Eq. 9 without its regulariser (regressor, again)', 'regressor', 'lm=landmark_loss(points, landmarks), reg=lambdas[2] *', 'lm=landmark_loss(points, landmarks), reg=0 *', ['tests/test_networks.py::test_eq_8_and_9_weigh_their_terms']),
-    ('pictures turn clockwise (regressor, again)', 'regressor', 'A = inverse * down[:, None] * down[None]', 'A = inverse.mT * down[:, None] * down[None]', ['tests/test_networks.py::test_moved_pictures_go_with_the_points']),
-    ('shifts of the parameters not turned (regressor, again)', 'regressor', 't = F.pad((M @ params.translation[:, :2, None])[..., 0] + shift, (0, 1))', 't = F.pad(params.translation[:, :2] + shift, (0, 1))', ['tests/test_networks.py::test_moved_parameters_move_the_mesh']),
-    ('no face far from the middle (regressor, again)', 'regressor', '(1 / 12 if strength else 0)', '(0 if strength else 0)', ['tests/test_networks.py::test_random_moves_have_the_described_size']),
-    ('no grey pictures (regressor, again)', 'regressor', '< 0.2 * strength).float()', '< 0 * strength).float()', ['tests/test_networks.py::test_recoloured_pictures']),
-    ('everybody covered (regressor, again)', 'regressor', 'k = torch.nonzero(r(len(images)) < share).flatten()', 'k = torch.nonzero(r(len(images)) < 2 * share).flatten()', ['tests/test_networks.py::test_covered_faces']),
-    ("the head's axes upside down (regressor, again)", 'regressor', 'X = torch.stack(torch.meshgrid(v, -v, indexing="xy"), -1)', 'X = torch.stack(torch.meshgrid(v, v, indexing="xy"), -1)', ['tests/test_networks.py::test_the_heads_axes']),
     ('no hiding patches (regressor, again)', 'regressor', 'hidden = torch.nonzero(torch.rand(B, generator=rng) < 0.4 * strength)', 'hidden = torch.nonzero(torch.rand(B, generator=rng) < 0 * strength)', ['tests/test_networks.py::test_augmented_batches']),
-    ('the mirror keeps the roll (regressor, again)', 'regressor', 'rotation = params.rotation * torch.tensor([1.0, -1.0, -1.0])', 'rotation = params.rotation * torch.tensor([1.0, -1.0, 1.0])', ['tests/test_networks.py::test_the_mirrored_face']),
     ('the mirror keeps left and right (regressor, again)', 'regressor', 'return [names.index(name) for name in swapped]', 'return [names.index(name) for name in names]', ['tests/test_networks.py::test_the_mirrored_face']),
-    ("the identity's mirror transposed (regressor, again)", 'regressor', 'params.id_coeff @ mirror_matrix().T.to(params.id_coeff)', 'params.id_coeff @ mirror_matrix().to(params.id_coeff)', ['tests/test_networks.py::test_identities_in_the_mirror']),
-    ('looking twice is looking once (regressor, again)', 'regressor', 'for _ in range((looks or self.looks) - 1):', 'for _ in range((looks or 1) - 1):', ['tests/test_networks.py::test_predict_goes_through_everything_in_batches']),
-    ('the second look is not mirrored (regressor, again)', 'regressor', 'mirror_params(net(x.flip(3)), open_face)', 'mirror_params(net(x), open_face)', ['tests/test_networks.py::test_a_second_look_by_hand']),
-    ('the first look has no say (regressor, again)', 'regressor', 'looks = [params, second, mirrored]', 'looks = [second, second, mirrored]', ['tests/test_networks.py::test_a_second_look_by_hand']),
     ('folded forgets the second normalisation (regressor, again)', 'regressor', 'b.look = fuse_conv_bn_eval(b.look, b.n2)', 'pass', ['tests/test_networks.py::test_folded_says_the_same']),
-    ('angles do not wrap (regressor, again)', 'regressor', '(torch.remainder(a - b + np.pi, 2 * np.pi) - np.pi).abs()', '(a - b).abs()', ['tests/test_networks.py::test_angles']),
-    ('the judged image has a say (regressor, again)', 'regressor', 'rest = torch.arange(len(P)) != k', 'rest = torch.arange(len(P)) != -1', ['tests/test_networks.py::test_one_constant_rotation_between_models']),
-    ('variance share upside down (regressor, again)', 'regressor', 'float(predicted.var(0).sum()) / float(true.var(0).sum())', 'float(true.var(0).sum()) / max(float(predicted.var(0).sum()), 1e-9)', ['tests/test_networks.py::test_the_share_of_the_variance']),
-    ('frontal faces are all faces (regressor, again)', 'regressor', 'near, wide = yaw < 45, yaw < 60', 'near, wide = yaw < 450, yaw < 60', ['tests/test_networks.py::test_evaluation_with_a_network_that_errs_by_a_known_amount']),
-    ('fine-tuning learns all frames (regressor, again)', 'regressor', 'frames = np.arange(len(images)) if found is None else np.flatnonzero(np.asarray(found))', 'frames = np.arange(len(images))', ['tests/test_networks.py::test_fine_tuning_learns_the_found_frames_and_leaves_the_network']),
     ("a clip's identity from frames without a face (regressor, again)", 'regressor', 'identity = p.id_coeff[seen].mean(0, keepdim=True)', 'identity = p.id_coeff.mean(0, keepdim=True)', ['tests/test_networks.py::test_a_clips_identity_is_the_mean_of_the_found_frames']),
-    ('one shortcut after the ReLU (regressor, again)', 'regressor', 'return F.relu(self.n3(self.up(h) + self.skip(x)))', 'return F.relu(self.n3(self.up(h))) + self.skip(x)', ['tests/test_networks.py::test_a_residual_block_by_hand']),
     ('new channels hear nothing (regressor, again)', 'regressor', 'to[tuple(slice(n) for n in old.shape)] = old', 'to[:] = 0; to[tuple(slice(n) for n in old.shape)] = old', ['tests/test_networks.py::test_dead_units_wake_and_a_network_grows']),
     ('the first fully connected layer learns as fast as the rest', 'regressor', 'dict(params=first, factor=cfg.fc1_lr)', 'dict(params=first, factor=1.0)', ['tests/test_networks.py::test_a_training_step_by_hand']),
     ('the last norm learns its statistics', 'regressor', 'self.net.norm.eval()', 'self.net.norm.train()', ['tests/test_networks.py::test_a_training_step_by_hand']),
     ('the second phase learns at the full rate', 'regressor', 'k, n, top = step - cfg.steps, cfg.sub_steps, cfg.lr / 10', 'k, n, top = step - cfg.steps, cfg.sub_steps, cfg.lr', ['tests/test_networks.py::test_the_learning_rate_by_hand']),
     ("L_warm goes on in the second phase's place", 'regressor', '        if step < self.cfg.steps:\n            terms = warm_loss', '        if step <= self.cfg.steps:\n            terms = warm_loss', ['tests/test_networks.py::test_a_training_step_by_hand']),
-    ("the regressor's warm-up may change after it (regressor, again)", 'regressor', 'if warm < self.done and warm != self.cfg.steps:', 'if False:', ['tests/test_loop.py::test_resume_of_a_regressor_refuses_other_faces_and_clips']),
     ('fewer warm-up steps than are done', 'regressor', 'if warm > self.cfg.steps:', 'if False:', ['tests/test_loop.py::test_resume_of_a_regressor_refuses_other_faces_and_clips']),
     ('clips without a second phase pass in silence', 'regressor', 'if o.clips and not o.config.sub_steps:', 'if False:', ['tests/test_regressor.py::test_clips_need_a_second_phase']),
     ('presets are forgotten', 'regressor', 'make = RegressorTraining.paper if preset == "paper" else RegressorTraining.lite', 'make = RegressorTraining.lite', ['tests/test_regressor.py::test_every_field_is_an_option_and_presets_give_the_defaults']),
     ('any weights are a regressor', 'regressor', 'if kind != "regressor":', 'if False:', ['tests/test_regressor.py::test_weights_of_something_else']),
     ('other heads for old weights', 'regressor', 'F.pad(t * 0.2, (0, 1))', 'F.pad(t * 0.21, (0, 1))', ['tests/test_weights.py::test_the_bundled_regressor_says_what_it_said', 'tests/test_networks.py::test_what_the_heads_say']),
-    ('the flow enters the generator at another scale', 'generator', 'self.T_flow(condition * self.cfg.flow_scale)', 'self.T_flow(condition)', ['tests/test_weights.py::test_bundled_generators_paint_what_they_painted[f3a_gan]']),
     # lessons, metrics, animation
-    ('worse weights are the default', 'animation', 'files[int(np.argmax(scores))]', 'files[int(np.argmin(scores))]', ['tests/test_animation.py::test_the_better_on_the_blocks_is_the_default']),
     ('random frames choose the default weights', 'animation', 'if which.startswith("block")]', 'if which.startswith("random")]', ['tests/test_animation.py::test_the_better_on_the_blocks_is_the_default']),
     ('baselines choose the default weights', 'animation', 'if record.name == SYSTEMS[kind].title and', 'if', ['tests/test_animation.py::test_the_better_on_the_blocks_is_the_default']),
     ('landmarks are not handed on', 'animation', 'points = None if landmarks is None else landmarks[now]', 'points = None', ['tests/test_animation.py::test_a_system_is_told_what_it_asks_for']),
@@ -465,7 +435,6 @@ MUTANTS = [
     ("demo's film is not cut", 'demo', 'cells = cut_to_real(face, torch.stack(row))', 'cells = torch.stack(row)', ['tests/test_demo.py::test_columns_of_the_film']),
     ("distances among the splits of the demo's table", 'demo', 'for (split, _), r in found.items() if split == which]', 'for r in found.values()]', ['tests/test_demo.py::test_methods_are_measured_split_by_split_and_the_untrained_ones_once']),
     ('unknown backends run as torch', 'flow', 'if backend not in ("compiled", "torch"):', 'if False:', ['tests/test_geometry.py::test_an_unknown_backend_is_refused']),
-    ('the flow is not faded', 'flow', 'far[:, :3] * far[:, 3:])', 'far[:, :3])', ['tests/test_geometry.py::test_a_flow_continued_beyond_the_mesh']),
     ('the last blur to see the mesh wins', 'flow', '* (1 - known)  # where', '  # where', ['tests/test_geometry.py::test_a_flow_continued_beyond_the_mesh']),
     ('warp_along warps without the continued flow', 'flow', 'extend_flow(flow, mask))\n    return flow, mask, warped', 'flow)\n    return flow, mask, warped', ['tests/test_geometry.py::test_the_walk_from_two_faces_to_a_warped_photo']),
     ('tracked landmarks are ignored', 'conditions', 'if self.landmarks is None else self.landmarks', '', ['tests/test_networks.py::test_conditions_are_functions_of_two_frames']),
@@ -479,7 +448,7 @@ MUTANTS = [
     ('a model counts by its name only', 'prepare', 'return f"{face_model.name} {print_of.hexdigest()[:16]}"', 'return face_model.name', ['tests/test_prepare.py::test_a_model_counts_by_its_numbers']),
     ('the sweep does not ask who is at work', 'clips', 'if not isinstance(note, dict) or _at_work(note):', 'if not isinstance(note, dict):', ['tests/test_prepare.py::test_sweep_leaves_what_somebody_is_at_work_on']),
     ("another machine's work is swept", 'clips', '    if machine != platform.node():\n        return True', '    if machine != platform.node():\n        return False', ['tests/test_prepare.py::test_sweep_leaves_what_somebody_is_at_work_on']),
-    ('a film is written over the photo', 'animation', 'os.path.samefile(read, target)', 'False', ['tests/test_animation.py::test_what_is_read_is_not_written_over[me]']),
+    ('a film is written over the photo', 'animation', 'os.path.samefile(read, target)', 'False', ['tests/test_animation.py::test_what_is_read_is_not_written_over[me-not written over]']),
     ('output names may lead elsewhere', 'animation', 'if Path(o.name).name != o.name or o.name in ("", ".", ".."):', 'if False:', ['tests/test_animation.py::test_what_is_read_is_not_written_over']),
     ('filling counts in the losses', 'systems', 'return image * valid + target * (1 - valid)', 'return image', ['tests/test_training.py::test_pixels_that_the_picture_never_had_count_in_no_term']),
     ('a condition of the config is ignored', 'training', 'stage.size, g.condition,', "stage.size, 'flow',", ['tests/test_training.py::test_every_condition_is_one_field_of_the_config[aus]']),
@@ -518,17 +487,22 @@ def find(root, module, old):
     return path, *cells[0]
 
 
-def missing_tests(root, tests):
-    "Those of the named tests that do not exist."
+def all_tests(root):
+    "The ids of all tests, parameters included."
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "tests"]
+    said = subprocess.run(command, cwd=root, capture_output=True, text=True).stdout
+    return {line for line in said.splitlines() if "::" in line}
+
+
+def missing_tests(root, tests, there):
+    "Those of the named tests that do not exist; `there`: the ids of those that do. A name without its parameters is all of them."
     missing = []
     for test in tests:
         if test.startswith("notebook "):
-            there = (root / "nbs" / f"{test.split()[1]}.ipynb").exists()
+            exists = (root / "nbs" / f"{test.split()[1]}.ipynb").exists()
         else:
-            file, _, name = test.partition("::")
-            path = root / file
-            there = path.exists() and (not name or f"def {name.split('::')[-1].split('[')[0]}(" in path.read_text(encoding="utf-8"))
-        if not there:
+            exists = test in there or any(t.startswith((f"{test}[", f"{test}::")) for t in there)
+        if not exists:
             missing.append(test)
     return missing
 
@@ -563,15 +537,17 @@ def main():
     ap.add_argument("--list", action="store_true")
     args = ap.parse_args()
     chosen = [m for m in MUTANTS if not args.words or any(w.lower() in " ".join([m[0], m[1], *m[4]]).lower() for w in args.words)]
-    bad = {}
+    bad, there = {}, all_tests(ROOT)
     for name, module, old, _, tests in chosen:
-        place, lost = find(ROOT, module, old), missing_tests(ROOT, tests)
+        place, lost = find(ROOT, module, old), missing_tests(ROOT, tests, there)
         if isinstance(place, str):
             bad[name] = place
         elif lost:
             bad[name] = f"there is no {', '.join(lost)}"
     names = [m[0] for m in MUTANTS]
     bad.update({n: "this name is used twice" for n in names if names.count(n) > 1})
+    changes = [tuple(m[1:4]) for m in MUTANTS]
+    bad.update({m[0]: "another mutant makes this very change" for m in MUTANTS if changes.count(tuple(m[1:4])) > 1})
     if args.list:
         for name, module, *_ in chosen:
             print(f"{module:<15} {name}" + (f"   CANNOT BE APPLIED: {bad[name]}" if name in bad else ""))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 import pytest
+from conftest import one_sentence
 from f3a_lite import commands
 from f3a_lite.clips import load_clip
 from f3a_lite.video import video_info
@@ -141,8 +142,7 @@ def test_animate(monkeypatch, tmp_path, clip):
 def test_wrong_words_are_one_sentence_and_leave_nothing(monkeypatch, tmp_path, capsys, name, argv):
     monkeypatch.chdir(tmp_path)
     assert call(monkeypatch, name, *argv) == 2
-    err = capsys.readouterr().err.strip()
-    assert len(err.split("\n")) == 1 and "nothing" in err and not list(tmp_path.iterdir())
+    assert "nothing" in one_sentence(capsys) and not list(tmp_path.iterdir())
 
 
 def test_a_script_of_its_own_process(tmp_path):

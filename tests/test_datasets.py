@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import load_program, run_command, write_movie
+from conftest import all_bytes, load_program, run_command, write_movie
 from scipy.io import savemat
 from f3a_lite import datasets
 from f3a_lite.clips import LabelledSet, expand_clips, load_clip
@@ -72,9 +72,11 @@ def test_300vw(vw, tmp_path, capsys):
     assert "cannot be used" in m["items"]["003"]["failed"] and "vid.avi" in m["items"]["004"]["failed"]
     c = load_clip(tmp_path / "out" / "001")
     assert c.meta["fit_error"] < 0.04 and len(c) == 12
-    assert [p.name for p in expand_clips([tmp_path / "out"])] == [
-        k for k in ("001", "002") if not m["items"][k]["dropped"]
-    ]
+    assert all(m["items"][k]["dropped"].startswith("a single expression") for k in ("001", "002"))
+    assert expand_clips([tmp_path / "out"]) == []
+    m["items"]["001"]["dropped"] = ""
+    (tmp_path / "out" / "manifest.json").write_text(json.dumps(m))
+    assert [p.name for p in expand_clips([tmp_path / "out"])] == ["001"]
     assert (
         run_command(f3a_prepare, vw, tmp_path / "out", "--dataset", "300vw") == 0
         and "2 of 4 prepared" in capsys.readouterr().out
@@ -116,18 +118,16 @@ def test_shards_make_the_whole(tmp_path, frames):
     for n in "abc":
         write_movie(tmp_path / f"{n}.mp4", frames[:4]) if n != "c" else None
     (tmp_path / "c.mp4").write_text("x")
-    for i in range(2):
-        prepare_dataset(tmp_path, tmp_path / "o", "video", shard=f"{i}/2", progress=False)
+    parts = [
+        prepare_dataset(tmp_path, tmp_path / "o", "video", shard=f"{i}/2", progress=False)["items"] for i in range(2)
+    ]
+    assert sorted([*parts[0], *parts[1]]) == ["a", "b", "c"] and all(parts)
     assert sorted(p.name for p in (tmp_path / "o").glob("manifest*")) == [
         "manifest-0-of-2.json",
         "manifest-1-of-2.json",
     ]
     with pytest.raises(F3AError, match="i/n"):
         prepare_dataset(tmp_path, tmp_path / "o", "video", shard="2/2")
-
-
-def all_bytes(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_a_killed_run_goes_on(tmp_path, frames):
@@ -150,7 +150,7 @@ def test_a_killed_run_goes_on(tmp_path, frames):
         time.sleep(0.02)
     (p.kill if os.name == "nt" else lambda: os.killpg(p.pid, signal.SIGKILL))()
     p.wait()
-    assert not (tmp_path / "killed" / "manifest.json").exists()
+    assert (tmp_path / "killed" / "clip1").exists() and not (tmp_path / "killed" / "manifest.json").exists()
     subprocess.run(run(tmp_path / "killed", 2), check=True)
     subprocess.run(run(tmp_path / "whole", 1), check=True)
     assert all_bytes(tmp_path / "killed") == all_bytes(tmp_path / "whole")

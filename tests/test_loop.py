@@ -147,7 +147,7 @@ def test_an_error_in_a_step_saves_nothing(tmp_path):
         raise RuntimeError("out of memory")
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="out of memory"):
         run_training(Counter({3: break_down}), 9, tmp_path)
     assert find_checkpoint(tmp_path) is None and signal.getsignal(signal.SIGINT) is before
 
@@ -263,7 +263,7 @@ def test_one_of_the_two_checkpoints_is_there_at_every_moment(tmp_path, monkeypat
     monkeypatch.setattr(core.os, "replace", cut)
     for cut.at, newest in ((1, 3), (2, 3), (3, 3)):
         calls.clear()
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RuntimeError, match="power cut"):
             run_training(Counter(), 9, tmp_path, save_every=-1)
         assert read(find_checkpoint(tmp_path))["done"] == newest
         assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]

@@ -244,7 +244,6 @@ def calls(*parts):
     return [Call(p) for p in parts]
 
 
-DTYPE_STATE = (3, "|", None, None, None, -1, -1, 63)
 RECONSTRUCT = np.array([1.0]).__reduce__()[0]
 SCALAR = np.float32(1).__reduce__()[0]
 FORGED = dict(

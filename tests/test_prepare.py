@@ -1,10 +1,10 @@
 "Preparing replaces what is its own and nothing else; a clip is known by its recipe; frames are split as taught."
 
-import dataclasses, json, os, shutil, subprocess, sys
+import dataclasses, json, os, platform, shutil, subprocess, sys
 import numpy as np
 import pytest
 import torch
-from conftest import load_program, run_command, write_movie
+from conftest import all_bytes, load_program, one_sentence, run_command, write_movie
 from f3a_lite import clips, prepare
 from f3a_lite.clips import NOTE, PART, clip_meta, load_clip
 from f3a_lite.core import F3AError
@@ -30,27 +30,9 @@ def movie(tmp_path, shots):
     return write_movie(tmp_path / "src" / "me.mp4", shots)
 
 
-def all_bytes(folder):
-    "Every file and folder below, with its content."
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))
-    }
-
-
 def needs_preparing(video, folder, **wish):
     "Whether another clip is wanted than the one that is there."
     return prepare.made_clip(folder, prepare.clip_recipe(video, **wish)) is None
-
-
-def one_sentence(capsys):
-    "What went to stderr, without progress bars; must be one line."
-    lines = [
-        s
-        for s in capsys.readouterr().err.replace("\r", "\n").split("\n")
-        if s.strip() and "it/s" not in s and "%|" not in s and "tracking" not in s
-    ]
-    assert len(lines) == 1 and "Traceback" not in lines[0], lines
-    return lines[0]
 
 
 # What is not ours stays, byte for byte
@@ -189,7 +171,7 @@ def test_a_clip_with_something_else_in_it_is_not_replaced(tmp_path, movie, capsy
 # What a killed run left
 
 
-def part(out, clip, name="x", **files):
+def part(out, clip, name="x"):
     "A temporary folder as a killed run leaves it."
     p = out / f"{PART}{name}"
     (p / "new").mkdir(parents=True)
@@ -732,16 +714,12 @@ def test_names_that_still_collide_get_a_fingerprint(tmp_path):
 
 def test_a_data_set_does_not_replace_the_clips_of_another(tmp_path, clip):
     "A clip of the same name, of another video, is in the place: said, and left as it is."
-    import shutil
-
-    from f3a_lite.core import F3AError
-
     shutil.copytree(clip.path, tmp_path / "001")
-    before = {f.name: f.read_bytes() for f in (tmp_path / "001").iterdir()}
+    before = all_bytes(tmp_path / "001")
     other = write_movie(tmp_path / "other.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2)
     with pytest.raises(F3AError, match="001' is the clip of another video"):
         prepare._prepare(other, tmp_path / "001", {}, False, replace_others=False)
-    assert before == {f.name: f.read_bytes() for f in (tmp_path / "001").iterdir()}
+    assert before == all_bytes(tmp_path / "001")
 
 
 def test_a_clip_of_another_recipe_is_not_in_the_place(clip, tmp_path, video):
@@ -762,14 +740,6 @@ def test_a_model_counts_by_its_numbers():
 
 def test_sweep_leaves_what_somebody_is_at_work_on(tmp_path):
     "A living process, or one of another machine, keeps its temporary folder; a dead one's goes."
-    import json
-    import os
-    import platform
-    import subprocess
-    import sys
-
-    from f3a_lite.clips import NOTE, PART
-
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
