@@ -404,6 +404,23 @@ def save_weights(
         save_file(stored, tmp, metadata=header)
     return Path(path)
 
+# %% ../nbs/90_core.ipynb #88bb3838
+def check_info(
+    info: dict,  # facts of a run, as read from a file
+    name: str,  # the file, for the message
+):
+    "Raise `F3AError` where facts that are used later are not what they should be."
+    people = info.get("people", [])
+    numbers = [info.get("steps", 0), info.get("seconds", 0)]
+    good = isinstance(people, list) and all(isinstance(p, list) and len(p) == 128 for p in people)
+    good = good and all(isinstance(v, (int, float)) and abs(v) < 100 for p in people for v in p)
+    good = good and all(isinstance(v, (int, float)) and 0 <= v < 1e12 for v in numbers)
+    good = good and isinstance(info.get("command", ""), str) and isinstance(info.get("records", []), list)
+    if not good:
+        raise F3AError(
+            f"The header of '{name}' says things about its training that cannot be: take it from its source again."
+        )
+
 # %% ../nbs/90_core.ipynb #27c7d3e6
 def load_weights(
     path,  # written by save_weights
@@ -422,12 +439,9 @@ def load_weights(
             f"'{path.name}' holds no weights of f3a_lite's format {WEIGHTS_FORMAT}: give a file that f3a_lite wrote."
         )
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    return (
-        tensors,
-        header.get("kind", ""),
-        header_json(header, "config", path.name),
-        header_json(header, "info", path.name),
-    )
+    info = header_json(header, "info", path.name)
+    check_info(info, path.name)
+    return tensors, header.get("kind", ""), header_json(header, "config", path.name), info
 
 # %% ../nbs/90_core.ipynb #ddff87e0
 def config_from(
@@ -447,10 +461,11 @@ def parse_options(
     name: str,  # of the command
     options,  # a dataclass; its docstring describes the command
     argv: list = None,  # words; None: those of this process
-    default=None,  # an instance whose values are the defaults; None: those of the class
+    default=None,  # an instance whose values are the defaults, or what makes one of the words; None: those of the class
 ):
     "Read a command line. Exits with code 2 and advice where the words are wrong, as command lines do."
     words = sys.argv[1:] if argv is None else [str(a) for a in argv]
+    default = default(words) if callable(default) else default
     return tyro.cli(options, prog=name, args=words, default=default or options())
 
 

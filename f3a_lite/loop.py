@@ -222,6 +222,18 @@ def update_average(
         for n, v in net.state_dict().items():
             average[n].lerp_(v, 1 - decay) if v.is_floating_point() else average[n].copy_(v)
 
+# %% ../nbs/91_loop.ipynb #31c47016
+def cosine_rate(
+    step: int,  # from 0 on
+    steps: int,  # of the whole run
+    top: float,  # the largest rate
+    last: float,  # the rate at the end, as a share of the largest
+    warm: int = 1,  # steps over which it rises
+) -> float:
+    "The learning rate of a step: a warm-up, then half a cosine."
+    cosine = (1 + np.cos(np.pi * step / max(1, steps))) / 2
+    return float(top * min(1, (step + 1) / warm) * (last + (1 - last) * cosine))
+
 # %% ../nbs/91_loop.ipynb #0a3e850d
 def check_loss(
     loss: torch.Tensor,  # one number

@@ -16,7 +16,6 @@ import functools
 import os
 import re
 import shutil
-import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -49,7 +48,7 @@ from f3a_lite.core import (
     to_tensor,
 )
 from .fitting import landmark_error, landmark_model
-from .loop import Training, copy_weights, find_checkpoint, run_training
+from .loop import Training, copy_weights, cosine_rate, find_checkpoint, run_training
 from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, mirror_twins, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks, project
 from .rendered import RenderedSet, render_set
@@ -558,16 +557,6 @@ def save_regressor(
     "Write weights (float16) with config and facts."
     return save_weights(path, net.state_dict(), "regressor", asdict(net.cfg), info)
 
-# %% ../nbs/07_regressor.ipynb #25e3dd42
-def _check_facts(info, name):
-    "Raise `F3AError` where facts that are used later are not what they should be."
-    numbers = [info.get("steps", 0), info.get("seconds", 0)]
-    good = all(isinstance(v, (int, float)) and 0 <= v < 1e12 for v in numbers)
-    if not good or not isinstance(info.get("command", ""), str):
-        raise F3AError(
-            f"The header of '{name}' says of its training what cannot be: take the file from its source again."
-        )
-
 # %% ../nbs/07_regressor.ipynb #d1ce52eb
 def load_regressor(
     path=None,  # written by save_regressor; None: the bundled weights
@@ -580,7 +569,6 @@ def load_regressor(
         raise F3AError(f"'{path}' holds no regressor but '{shown(kind)}': give a file that f3a_train_regressor wrote.")
     cfg = config_from(RegressorConfig, config, path)
     check_shapes(lambda: Regressor(cfg), tensors, path.name)
-    _check_facts(info, path.name)
     net = Regressor(cfg)
     net.load_state_dict(tensors)
     net.info = info
@@ -636,8 +624,7 @@ def regressor_lr(
         k, n, top = step, cfg.steps, cfg.lr
     else:
         k, n, top = step - cfg.steps, cfg.sub_steps, cfg.lr / 10
-    cosine = 0.5 * (1 + np.cos(np.pi * k / max(1, n)))
-    return float(top * min(1, (k + 1) / 50) * (0.01 + 0.99 * cosine))
+    return cosine_rate(k, n, top, 0.01, 50)
 
 # %% ../nbs/07_regressor.ipynb #d430a2a2
 def _optimiser(net, cfg):
@@ -777,7 +764,7 @@ def evaluate_rendered(
     looks: int = None,  # how often to look; None: as often as the network wants
 ) -> dict:  # pose in degrees, points as share of the outer-eye distance
     "Errors on rendered faces. In profile the eye corners fall together, so the distance is that of the unturned face."
-    m, k = face_model or open_model(), np.arange(min(n, len(faces)))
+    m, k = landmark_model(face_model or open_model()), np.arange(min(n, len(faces)))
     parts = np.array_split(k, max(1, len(k) // 100))
     p = FaceParams.stack([net.predict(faces.images(part), looks=looks) for part in parts])
     truth = faces.params[torch.from_numpy(k)]
@@ -822,8 +809,7 @@ def finetune(
     optimiser = torch.optim.Adam(net.parameters(), lr=lr, betas=(0.9, 0.999))
     device = next(net.parameters()).device
     for step in tqdm(range(steps), desc="fine-tuning", disable=not progress, leave=False):
-        cosine = 0.5 * (1 + np.cos(np.pi * step / steps))
-        optimiser.param_groups[0]["lr"] = lr * (0.05 + 0.95 * cosine)
+        optimiser.param_groups[0]["lr"] = cosine_rate(step, steps, lr, 0.05)
         k = torch.from_numpy(rng.choice(frames, batch))
         terms = sub_loss(m, net(images[k].to(device)).to("cpu"), landmarks[k])
         optimiser.zero_grad()
@@ -1069,8 +1055,7 @@ def f3a_train_regressor(
 ):
     "Train the 3DMM regressor: render labelled faces, warm up on them, then fine-tune on clips with landmarks only."
     with friendly_errors():
-        words = sys.argv[1:] if argv is None else [str(a) for a in argv]
-        o = parse_options("f3a_train_regressor", RegressorOptions, words, regressor_options(words))
+        o = parse_options("f3a_train_regressor", RegressorOptions, argv, regressor_options)
         set_threads(o.threads)
         clips = [load_clip(c) for c in expand_clips(o.clips, "train")]
         _check_options(o)

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['SYSTEMS', 'CONDITION_OF', 'Stage', 'LossConfig', 'System', 'F3AGan', 'TWarp', 'make_system', 'save_system',
-           'check_info', 'load_system']
+           'load_system']
 
 # %% ../nbs/16_systems.ipynb #32eec01d
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from torch import nn
 import torch
-from .core import F3AError, check_shapes, config_from, load_weights, save_weights
+from .core import F3AError, check_shapes, config_from, load_weights, save_weights, shown
 from .generator import Generator, GeneratorConfig
 from .losses import PatchDiscriminator, adversarial_loss, critic_loss, perceptual_loss, weighted_pixel_loss
 from .warp_generator import WarpGenerator
@@ -169,23 +169,6 @@ def save_system(
     return save_weights(path, system.generator.state_dict(), system.kind, asdict(system.cfg), info, half)
 
 
-def check_info(
-    info: dict,  # facts of a run, as read from a file
-    name: str,  # the file, for the message
-):
-    "Raise `F3AError` where facts that are used later are not what they should be."
-    people = info.get("people", [])
-    numbers = [info.get("steps", 0), info.get("seconds", 0)]
-    good = isinstance(people, list) and all(isinstance(p, list) and len(p) == 128 for p in people)
-    good = good and all(isinstance(v, (int, float)) and abs(v) < 100 for p in people for v in p)
-    good = good and all(isinstance(v, (int, float)) and 0 <= v < 1e12 for v in numbers)
-    good = good and isinstance(info.get("command", ""), str) and isinstance(info.get("records", []), list)
-    if not good:
-        raise F3AError(
-            f"The header of '{name}' says things about its training that cannot be: take it from its source again."
-        )
-
-
 def load_system(
     path,  # written by save_system
     device="cpu",  # where it shall live
@@ -193,10 +176,9 @@ def load_system(
     "Read a system. Raises `F3AError` where the file holds none, or one of another architecture."
     tensors, kind, config, info = load_weights(path)
     if kind not in SYSTEMS:
-        raise F3AError(f"'{path}' holds no generator but '{kind}': give a file that f3a_train wrote.")
+        raise F3AError(f"'{path}' holds no generator but '{shown(kind)}': give a file that f3a_train wrote.")
     cfg = config_from(GeneratorConfig, config, path)
     check_shapes(lambda: SYSTEMS[kind](cfg).generator, tensors, Path(path).name)
-    check_info(info, Path(path).name)
     system = SYSTEMS[kind](cfg)
     system.generator.load_state_dict(tensors)
     system.info = info

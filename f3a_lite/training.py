@@ -7,7 +7,6 @@ __all__ = ['RECIPES', 'TrainConfig', 'Trainer', 'train', 'TrainOptions', 'load_r
 
 # %% ../nbs/17_training.ipynb #045ef559
 import json
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -31,7 +30,7 @@ from f3a_lite.core import (
 from .datasets import PRESETS
 from .evaluation import evaluate, print_results
 from .generator import GeneratorConfig
-from .loop import Training, copy_weights, run_training
+from .loop import Training, copy_weights, cosine_rate, run_training
 from .morphable import MorphableModel, open_model
 from .pairs import make_batch, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip
@@ -75,8 +74,7 @@ class TrainConfig:
     @classmethod
     def lite(cls, system="f3a_gan", **changes):
         "A training for two CPU cores."
-        generator = GeneratorConfig.lite(condition=CONDITION_OF.get(system, "flow"))
-        return cls(**{**dict(system=system, generator=generator), **changes})
+        return cls(system=system, **changes)
 
     @classmethod
     def paper(cls, system="f3a_gan", dataset="300vw", **changes):
@@ -84,7 +82,7 @@ class TrainConfig:
         n = PRESETS[dataset]
         own = dict(
             system=system,
-            generator=GeneratorConfig.paper(condition=CONDITION_OF.get(system, "flow")),
+            generator=GeneratorConfig.paper(),
             steps=40 * n["train_pairs"] // 64,
             pairs=n["train_pairs"],
             test_pairs=n["test_pairs"],
@@ -118,9 +116,7 @@ def lr_of(
     step: int,
 ) -> float:
     "The generator's learning rate: a warm-up of 20 steps, then a cosine."
-    warm = min(1, (step + 1) / 20)
-    cosine = (1 + np.cos(np.pi * step / max(1, cfg.steps))) / 2
-    return float(cfg.lr * warm * (cfg.final_lr + (1 - cfg.final_lr) * cosine))
+    return cosine_rate(step, cfg.steps, cfg.lr, cfg.final_lr, 20)
 
 # %% ../nbs/17_training.ipynb #a3e974a7
 class PairSchedule:
@@ -213,15 +209,9 @@ class Trainer(Training):
 # %% ../nbs/17_training.ipynb #bd76852d
 def describe_people(
     clips: list,  # prepared clips
-    n: int = 9,  # frames a clip
 ) -> list:  # one embedding (128 numbers) a clip
-    "Mean identity embedding of each clip of a real person."
-    out = []
-    for c in clips:
-        if c.meta.get("param_source") == "exact":
-            continue  # rendered people are nobody
-        out.append(describe_person(c, n))
-    return out
+    "Mean identity embedding of each clip of a real person; rendered people are nobody."
+    return [describe_person(c) for c in clips if c.meta.get("param_source") != "exact"]
 
 # %% ../nbs/17_training.ipynb #abb41eb6
 def train(
@@ -261,7 +251,7 @@ def write_run(
         steps=t.done,
         clips=[c.meta["source"] for c in clips],
         sha256=[c.meta["sha256"] for c in clips],
-        rendered_clips=len(t.clips) - len(real) if len(real) < len(t.clips) else 0,
+        rendered_clips=len(t.clips) - len(real),
         init=t.init,
     )
     info = dict(run_info(command, t.cfg.seed, **facts), seconds=round(t.seconds))
@@ -348,8 +338,7 @@ def f3a_train(
 ):
     "Train a generator on prepared clips."
     with friendly_errors():
-        words = sys.argv[1:] if argv is None else [str(a) for a in argv]
-        o = parse_options("f3a_train", TrainOptions, words, default_options(words))
+        o = parse_options("f3a_train", TrainOptions, argv, default_options)
         set_threads(o.threads)
         clips = [load_clip(c) for c in expand_clips(o.clips or [bundled_clip()], "train")]
         people = [load_clip(c) for c in held_out_people(o.clips)]

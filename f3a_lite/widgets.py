@@ -8,7 +8,7 @@ __all__ = ['FlowExplorer']
 # %% ../nbs/31_widgets.ipynb #d66c4f54
 from fastcore.basics import patch
 import torch
-from .core import tile_images, to_image
+from .core import flow_to_rgb, tile_images, to_image
 from .flow import interpolate_params, render_mesh, warp_along
 from .morphable import FaceParams, MorphableModel
 
@@ -47,7 +47,7 @@ def compute(self: FlowExplorer, **sliders):
     "Pictures: mesh, x, y and z flow, warped photo; `sliders` as in `target`."
     target = self.target(**sliders)
     flow, _, warped = warp_along(self.face_model, self.params, target, self.photo[None])
-    channels = [(flow[0, c] / 0.5 / 2 + 0.5).clamp(0, 1) for c in range(3)]
+    channels = flow_to_rgb(flow[0], 0.5)  # (3,H,W)
     mesh = render_mesh(self.face_model, target, self.size)[0][0]
     return [to_image(x) for x in (mesh, *channels, warped[0])]
 
