@@ -1,10 +1,12 @@
 """Short trainings of one config with several seeds, for the comparisons beside this file."""
 
+from collections import Counter
 from dataclasses import replace
 import time
+import torch
 from f3a_lite.evaluation import evaluate
 from f3a_lite.results import Record, figure, load_records, run_info, save_records
-from f3a_lite.training import Trainer
+from f3a_lite.training import Trainer, stage_of
 
 
 def train_once(config, clips) -> tuple:  # Records of evaluate, seconds of the training
@@ -15,6 +17,29 @@ def train_once(config, clips) -> tuple:  # Records of evaluate, seconds of the t
         trainer.step()
     seconds = time.time() - start
     return evaluate(trainer.averaged(), clips, trainer.splits, size=config.size), seconds
+
+
+def kinds_of_steps(config) -> Counter:  # (level, whether it fades, critic) → how many steps
+    "What kinds of steps a training has."
+    stages = [stage_of(config, k) for k in range(config.steps)]
+    return Counter((s.level, s.alpha < 1, s.critic) for s in stages)
+
+
+def steps_for(config, clips: list, minutes: float) -> int:
+    "How many steps of a config fill a time on a quiet machine: processor time a step of each kind, over the threads."
+    trainer = Trainer(replace(config, steps=1000), clips)
+    counts, kinds, total = kinds_of_steps(trainer.cfg), {}, 0.0
+    for k in range(trainer.cfg.steps):
+        stage = stage_of(trainer.cfg, k)
+        kinds.setdefault((stage.level, stage.alpha < 1, stage.critic), k)
+    for kind, step in kinds.items():
+        spent = []
+        for _ in range(4):
+            start = time.process_time()
+            trainer.learn(step)
+            spent.append((time.process_time() - start) / torch.get_num_threads())
+        total += min(spent) * counts[kind]
+    return max(20, int(minutes * 60 / total * 1000))
 
 
 def over_seeds(
@@ -57,12 +82,13 @@ def first_protocol(
 def save_comparison(
     records: list,  # Records of all trainings
     script: str,  # the file in this folder that made them
-    options,  # its `steps`, `seeds` and `out`
+    options,  # its `steps` or `minutes`, `seeds` and `out`
     start: float,  # `time.time()` when it began
 ):
     "Write the records with the command that made them."
     seeds = " ".join(str(s) for s in options.seeds)
-    info = run_info(f"python benchmarks/{script} --steps {options.steps} --seeds {seeds}", list(options.seeds), start)
+    length = f"--steps {options.steps}" if hasattr(options, "steps") else f"--minutes {options.minutes:g}"
+    info = run_info(f"python benchmarks/{script} {length} --seeds {seeds}", list(options.seeds), start)
     for record in records:
         record.info = info
     save_records(first_protocol(options.out) + records, options.out)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 from torch import nn
 import torch
+import torch.nn.functional as F
 from .conditions import CONDITIONS
 from .core import F3AError
 from .flow import FLOW_SCALE
-from .spade import Encoder, SPADE, act, fuse
+from .spade import Encoder, SPADE, act, fade, fuse
 
 # %% ../nbs/12_fade_in_decoding.ipynb #d08cf9c0
 @dataclass
@@ -25,22 +26,44 @@ class GeneratorConfig:
         flow_channels=(1, 4096),
         condition=tuple(CONDITIONS),
         anchor=("target", "source"),
+        streams=("two", "one"),
+        fusion=("all", "latent"),
         activation=("prelu", "relu"),
+        halve=("stride", "pool"),
         flow_scale=(1e-3, 1e3),
+        grows=(0, 16),
+        goes_on=("h_out", "h_dec"),
+        deepest=("bracket", "h_enc"),
+        statistics=("instance", "learned"),
+        seen=("grown", "whole"),
+        picture=("h_out", "h_dec"),
+        fading=("pictures", "features"),
     )
     channels: tuple[int, ...] = (24, 48, 96, 128, 128)  # of T_enc and T_dec at full, half, … resolution
     flow_channels: tuple[int, ...] = (12, 24, 48, 64, 64)  # of T_flow
     condition: Literal["flow", "masked_flow", "landmarks", "aus", "picture"] = "flow"  # what T_flow sees
     anchor: Literal["target", "source"] = "target"  # where a flow stores a motion
+    streams: Literal["two", "one"] = "two"  # 'one' is T_os: photo and condition go into one encoder
+    fusion: Literal["all", "latent"] = "all"  # 'latent' is T_sl: the flow acts at the deepest scale only
     activation: Literal["prelu", "relu"] = "prelu"  # the paper has prelu
+    halve: Literal["stride", "pool"] = "stride"  # how an encoder halves the resolution; the paper has stride
     flow_norm: bool = True  # instance normalisation in T_flow, as in the paper; it hides how far a face moves
     flow_scale: float = FLOW_SCALE  # T_flow sees a flow times this
+    grows: int = 0  # levels that are grown, the coarsest first; 0 is T_np: trained at full size from the start
+    goes_on: Literal["h_out", "h_dec"] = "h_out"  # reading: what the decoder takes up to the next scale
+    deepest: Literal["bracket", "h_enc"] = "bracket"  # reading: h_out at the deepest scale; 'h_enc': h_dec is h_enc
+    statistics: Literal["instance", "learned"] = "instance"  # reading: what μ and σ of Eq. 4 are
+    seen: Literal["grown", "whole"] = "grown"  # reading: encoders grow too, or always see the whole picture
+    picture: Literal["h_out", "h_dec"] = "h_out"  # reading: which features become the picture
+    fading: Literal["pictures", "features"] = "pictures"  # reading: what α mixes
 
     def __post_init__(self):
         if self.condition not in CONDITIONS:
             raise F3AError(f"There is no condition '{self.condition}': choose from {', '.join(CONDITIONS)}.")
         if len(self.channels) != len(self.flow_channels):
             raise F3AError("T_enc and T_flow need channels for the same number of scales.")
+        if self.grows >= len(self.channels):
+            raise F3AError(f"A generator of {len(self.channels)} scales grows by {len(self.channels) - 1} at most.")
 
     @classmethod
     def lite(cls, **changes):
@@ -73,6 +96,24 @@ class UpBlock(nn.Module):
         return self.act(self.norm(self.deconv(x)))  # (B,cout,2H,2W)
 
 # %% ../nbs/12_fade_in_decoding.ipynb #ea2a2078
+def to_picture(
+    channels: int,  # of the features
+    kind: str,  # activation
+    made: int,  # channels that come out
+) -> nn.Sequential:
+    "The `to_rgb` of one level."
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, 1, 1), act(channels, kind), nn.Conv2d(channels, made, 3, 1, 1)
+    )
+
+
+def double(
+    x: torch.Tensor,  # (B,C,H,W)
+) -> torch.Tensor:  # (B,C,2H,2W)
+    "Up: linear up-sampling."
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+# %% ../nbs/12_fade_in_decoding.ipynb #89ba99a4
 class Generator(nn.Module):
     "The two-stream generator T: (I_s, f) → I_t of section III-B."
 
@@ -83,37 +124,82 @@ class Generator(nn.Module):
         made: int = 3,  # channels that come out
     ):
         super().__init__()
-        self.cfg = cfg or GeneratorConfig()
-        c, cf, kind = self.cfg.channels, self.cfg.flow_channels, self.cfg.activation
-        self.T_enc = Encoder(seen, c, kind)
-        self.T_flow = Encoder(self.flow_inputs(), cf, kind, self.cfg.flow_norm)
-        self.spade = nn.ModuleList([SPADE(a, b) for a, b in zip(c, cf)])
-        self.T_dec = nn.ModuleList([UpBlock(c[k + 1], c[k], kind) for k in range(len(c) - 1)])
-        self.to_rgb = nn.Sequential(nn.Conv2d(c[0], c[0], 3, 1, 1), act(c[0], kind), nn.Conv2d(c[0], made, 3, 1, 1))
+        self.cfg = cfg = cfg or GeneratorConfig()
+        c, cf, kind = cfg.channels, cfg.flow_channels, cfg.activation
+        deepest, entries = len(c) - 1, cfg.grows if cfg.seen == "grown" else 0
+        if cfg.streams == "two":
+            fused = range(deepest + 1) if cfg.fusion == "all" else (deepest,)
+            self.T_enc = Encoder(seen, c, kind, True, entries, cfg.halve)
+            self.T_flow = Encoder(self.flow_inputs(), cf, kind, cfg.flow_norm, entries, cfg.halve)
+            self.spade = nn.ModuleDict({str(k): SPADE(c[k], cf[k], cfg.statistics) for k in fused})
+        else:
+            self.T_enc = Encoder(seen + self.flow_inputs(), c, kind, True, entries, cfg.halve)
+            self.norm = nn.ModuleList([nn.InstanceNorm2d(a, affine=True) for a in c])
+        self.T_dec = nn.ModuleList([UpBlock(c[k + 1], c[k], kind) for k in range(deepest)])
+        pictures = cfg.grows if cfg.fading == "pictures" else 0
+        self.to_rgb = nn.ModuleList([to_picture(c[k], kind, made) for k in range(cfg.grows + 1)])
+        self.around = nn.ModuleList([nn.Conv2d(c[k + 1], c[k], 1) for k in range(cfg.grows - pictures)])
 
     def flow_inputs(self) -> int:
         "Channels of the condition that T_flow sees."
         return CONDITIONS[self.cfg.condition].channels
 
-    def decode(self, h_enc, h_flow):  # lists of (B,Cl,H/2^l,W/2^l)
-        "From the features of both streams to the finest ones of the decoder."
-        h = None
-        for level in reversed(range(len(h_enc))):
-            h = fuse(h, self.spade[level](h_enc[level], h_flow[level]))  # (B,Cl,H/2^l,W/2^l), Eq. 4
-            if level > 0:
-                h = self.T_dec[level - 1](h)  # (B,Cl-1,H/2^(l-1),W/2^(l-1))
-        return h  # (B,C0,H,W)
+    def encode(self, seen, condition, level, alpha):  # (B,seen,H,W), (B,C,H,W)
+        "Features of the scales from a level on: the photo's, and the condition's (None where there is one stream)."
+        condition = condition * self.cfg.flow_scale
+        start = (level, alpha) if self.cfg.seen == "grown" else (0, 1.0)
+        if self.cfg.streams == "one":
+            h_enc, h_flow = self.T_enc(torch.cat([seen, condition], 1), *start), None
+        else:
+            h_enc, h_flow = self.T_enc(seen, *start), self.T_flow(condition, *start)
+        if self.cfg.seen == "whole":  # the finer scales are not used yet
+            h_enc, h_flow = h_enc[level:], h_flow and h_flow[level:]
+        return h_enc, h_flow  # lists of (B,Cl,Hl,Wl), (B,Cfl,Hl,Wl)
 
-    def paint(self, seen, condition):  # (B,seen,H,W), (B,C,H,W)
+    def fused(self, k, h_dec, h_enc, h_flow):  # (B,C,H,W) each, h_flow (B,Cf,H,W)
+        "Eq. 4 at scale k."
+        deepest = len(self.cfg.channels) - 1
+        if self.cfg.streams == "one":
+            bracket = self.norm[k](h_enc)  # (B,C,H,W), with one γ and one β a channel
+        elif self.cfg.fusion == "latent" and k < deepest:
+            return h_dec
+        else:
+            bracket = self.spade[str(k)](h_enc, h_flow)  # (B,C,H,W)
+        if k == deepest and self.cfg.deepest == "h_enc":
+            h_dec = h_enc
+        return fuse(h_dec, bracket)  # (B,C,H,W)
+
+    def decode(self, h_enc, h_flow, level=0, alpha=1.0):  # lists of (B,Cl,Hl,Wl), the finest first
+        "From the features of both streams, scale by scale, to what becomes the picture."
+        cfg, h_dec, below = self.cfg, None, None
+        for k in reversed(range(level, len(cfg.channels))):
+            flow = h_flow[k - level] if h_flow else None
+            h_out = self.fused(k, h_dec, h_enc[k - level], flow)  # (B,Ck,Hk,Wk), Eq. 4
+            carried = h_out if cfg.goes_on == "h_out" or h_dec is None else h_dec
+            drawn = h_out if cfg.picture == "h_out" or h_dec is None else h_dec
+            if k == level:
+                break
+            below, h_dec = drawn, self.T_dec[k - 1](carried)  # (B,Ck-1,2Hk,2Wk)
+            if k - 1 == level and cfg.fading == "features" and level < cfg.grows:
+                h_dec = fade(h_dec, lambda: self.around[level](double(carried)), alpha)
+        new = self.to_rgb[level](drawn)  # (B,made,H,W)
+        if cfg.fading == "features" or level == cfg.grows:
+            return new
+        return fade(new, lambda: self.to_rgb[level + 1](double(below)), alpha)  # (B,made,H,W)
+
+    def paint(self, seen, condition, level=0, alpha=1.0):  # (B,seen,H,W), (B,C,H,W)
         "What the last layer says, before it becomes a picture."
-        h_enc = self.T_enc(seen * 2 - 1)  # list of (B,Cl,H/2^l,W/2^l)
-        h_flow = self.T_flow(condition * self.cfg.flow_scale)  # list of (B,Cfl,H/2^l,W/2^l)
-        return self.to_rgb(self.decode(h_enc, h_flow))  # (B,made,H,W)
+        h_enc, h_flow = self.encode(seen * 2 - 1, condition, level, alpha)
+        return self.decode(h_enc, h_flow, level, alpha)  # (B,made,H,W)
 
-    def forward(self, source, condition):  # (B,3,H,W), (B,C,H,W)
-        "The picture T(I_s, f)."
-        return dict(image=torch.sigmoid(self.paint(source, condition)))  # image: (B,3,H,W)
+    def forward(self, source, condition, level=0, alpha=1.0):  # (B,3,H,W), (B,C,H,W)
+        "The picture T(I_s, f); at a level of growing, of that level's size."
+        return dict(image=torch.sigmoid(self.paint(source, condition, level, alpha)))  # image: (B,3,H,W)
 
-    def features(self, image, encoder=None):  # (B,3,H,W)
+    def features(self, image, encoder=None, level=0, alpha=1.0):  # (B,3,H,W)
         "T_enc's features of a picture, for the perceptual loss (Eq. 12); `encoder`: another copy of T_enc."
-        return (encoder or self.T_enc)(image * 2 - 1)  # list of (B,Cl,H/2^l,W/2^l)
+        seen = image * 2 - 1
+        if self.cfg.streams == "one":
+            seen = F.pad(seen, (0, 0, 0, 0, 0, self.flow_inputs()))  # no motion
+        start = (level, alpha) if self.cfg.seen == "grown" else (0, 1.0)
+        return (encoder or self.T_enc)(seen, *start)  # list of (B,Cl,H/2^l,W/2^l)

@@ -9,11 +9,14 @@ __all__ = ['SYSTEMS', 'CONDITION_OF', 'Stage', 'LossConfig', 'System', 'F3AGan',
 # %% ../nbs/16_systems.ipynb #32eec01d
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 from torch import nn
 import torch
+import torch.nn.functional as F
 from .core import F3AError, check_shapes, config_from, load_weights, save_weights, shown
 from .generator import Generator, GeneratorConfig
-from .losses import PatchDiscriminator, adversarial_loss, critic_loss, perceptual_loss, weighted_pixel_loss
+from .losses import PatchDiscriminator, adversarial_loss, critic_loss, gradient_penalty
+from .losses import perceptual_loss, weighted_pixel_loss
 from .warp_generator import WarpGenerator
 
 # %% ../nbs/16_systems.ipynb #19e8968c
@@ -24,16 +27,23 @@ class Stage:
     size: int = 128  # pixels
     batch: int = 8  # pairs
     critic: bool = True  # critic and perceptual loss take part
+    level: int = 0  # of growing: 0 is the full size, each further level half of it
+    alpha: float = 1.0  # share of the level's own path; below 1 it fades in
 
 # %% ../nbs/16_systems.ipynb #c85bd87b
 @dataclass
 class LossConfig:
-    "Weights of the losses."
+    "Weights and forms of the losses."
 
     pixel: float = 100.0  # λ4 of Eq. 13
     perceptual: float = 10.0  # λ5 of Eq. 13
     adversarial: float = 1.0  # of L_adv in Eq. 13
     mask: float = 0.02  # on T_warp's mask inside the mesh, relative to the pixel loss
+    form: Literal["hinge", "difference"] = "hinge"  # of the critic's loss; Eq. 11 is the difference
+    spectral: bool = True  # spectral normalisation keeps the critic bounded
+    penalty: float = 0.0  # weight of the gradient penalty, the other bound
+    critic_width: int = 24  # channels of the critic's first layer
+    encoder_learns: bool = False  # whether T_enc gets the gradient of the perceptual loss
 
 # %% ../nbs/16_systems.ipynb #4f9a261c
 class System(nn.Module):
@@ -79,6 +89,17 @@ class System(nn.Module):
         "Weighted losses of a critic's step, by name; empty where no critic takes part."
         return {}
 
+# %% ../nbs/16_systems.ipynb #6d71d8a7
+def at_size(
+    batch: dict,  # of `make_batch`
+    size: int,  # pixels of the generated picture
+) -> dict:  # the same with target, weight and valid of that size
+    "What a generated picture is compared with, at its size."
+    if batch["target"].shape[-1] == size:
+        return batch
+    small = {name: F.interpolate(batch[name], (size, size), mode="area") for name in ("target", "weight", "valid")}
+    return {**batch, **small}
+
 # %% ../nbs/16_systems.ipynb #7f8b5048
 def real_only(
     image: torch.Tensor,  # (B,3,H,W) generated
@@ -100,26 +121,44 @@ class F3AGan(System):
         return Generator(self.cfg)
 
     def make_critic(self):
-        "A critic of patches."
-        return PatchDiscriminator()
+        "A critic of patches, which grows with the generator."
+        w = self.losses
+        return PatchDiscriminator(w.critic_width, spectral=w.spectral, grows=self.cfg.grows)
+
+    def forward(self, source, condition, stage=None):  # (B,3,H,W), (B,C,H,W)
+        "What the generator makes at a stage of its growing."
+        stage = stage or Stage()
+        return self.generator(source, condition, stage.level, stage.alpha)  # image: (B,3,H,W)
+
+    def judge(self, image, stage):  # (B,3,H,W)
+        "The critic's verdicts at a stage."
+        return self.critic(image, stage.level, stage.alpha)  # (B,1,h,w)
 
     def generator_terms(self, out, batch, stage):
         "Eq. 13, term by term."
+        w, batch = self.losses, at_size(batch, out["image"].shape[-1])
         target = batch["target"]  # (B,3,H,W)
         fake = real_only(out["image"], target, batch["valid"])  # (B,3,H,W)
-        w = self.losses
         terms = dict(pixel=w.pixel * weighted_pixel_loss(fake, target, batch["weight"], batch["valid"]))  # Eq. 10
         if stage.critic:
-            terms["adversarial"] = w.adversarial * adversarial_loss(self.critic(fake))  # Eq. 11
-            terms["perceptual"] = w.perceptual * perceptual_loss(self.generator, fake, target)  # Eq. 12
+            terms["adversarial"] = w.adversarial * adversarial_loss(self.judge(fake, stage))  # Eq. 11
+            grown = (stage.level, stage.alpha)
+            terms["perceptual"] = w.perceptual * perceptual_loss(
+                self.generator, fake, target, w.encoder_learns, *grown
+            )  # Eq. 12
         return terms
 
     def critic_terms(self, out, batch, stage):
-        "Eq. 11 for the critic, in its bounded form; the generator gets no gradient."
+        "Eq. 11 for the critic, in a bounded form; the generator gets no gradient."
         if not stage.critic:
             return {}
-        fake = real_only(out["image"].detach(), batch["target"], batch["valid"])
-        return dict(critic=self.losses.adversarial * critic_loss(self.critic(batch["target"]), self.critic(fake)))
+        w, batch = self.losses, at_size(batch, out["image"].shape[-1])
+        real = batch["target"]  # (B,3,H,W)
+        fake = real_only(out["image"].detach(), real, batch["valid"])  # (B,3,H,W)
+        terms = dict(critic=w.adversarial * critic_loss(self.judge(real, stage), self.judge(fake, stage), w.form))
+        if w.penalty:
+            terms["penalty"] = w.penalty * gradient_penalty(lambda x: self.judge(x, stage), real, fake)
+        return terms
 
 # %% ../nbs/16_systems.ipynb #93b98242
 class TWarp(F3AGan):

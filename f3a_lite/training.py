@@ -35,7 +35,7 @@ from .morphable import MorphableModel, open_model
 from .pairs import make_batch, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip
 from .results import run_info, save_records
-from .systems import CONDITION_OF, LossConfig, SYSTEMS, Stage, System, load_system, save_system
+from .systems import CONDITION_OF, LossConfig, SYSTEMS, Stage, System, at_size, load_system, save_system
 
 # %% ../nbs/17_training.ipynb #4d43412a
 @dataclass
@@ -48,9 +48,12 @@ class TrainConfig:
     size: int = 128  # pixels at the end
     steps: int = 3000  # generator steps
     batch: int = 8  # pairs a step at full size
-    low_share: float = 0.5  # share of the steps at half resolution, where a step costs a quarter
-    low_batch: int = 16  # pairs a step there
+    grow_share: float = 0.5  # share of the steps before the full size, equal for each level that is grown
+    fade_share: float = 0.5  # share of a level's steps in which it fades in
+    low_share: float = 0.5  # where nothing grows: share of the steps in which the whole network sees half resolution
+    low_batch: int = 16  # pairs a step below the full size
     lr: float = 8e-4  # learning rate
+    warm: int = 20  # steps over which it rises
     final_lr: float = 0.05  # what the cosine leaves of it at the end; 1: no cosine
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     adv_share: float = 0.2  # share of the steps, at the end, with critic and perceptual loss
@@ -70,11 +73,14 @@ class TrainConfig:
             self.generator = replace(self.generator, condition=wanted)
         if self.size % 32 or self.size < 32:
             raise F3AError(f"The size must be a multiple of 32, not {self.size}.")
+        if self.generator.grows and self.low_share:
+            raise F3AError("A generator that grows begins with small pictures anyway: set low_share to 0.")
 
     @classmethod
     def lite(cls, system="f3a_gan", **changes):
         "A training for two CPU cores."
-        return cls(system=system, **changes)
+        own = dict(generator=GeneratorConfig.lite(grows=2), low_share=0.0) if system == "f3a_gan" else {}
+        return cls(**{"system": system, **own, **changes})
 
     @classmethod
     def paper(cls, system="f3a_gan", dataset="300vw", **changes):
@@ -82,16 +88,20 @@ class TrainConfig:
         n = PRESETS[dataset]
         own = dict(
             system=system,
-            generator=GeneratorConfig.paper(),
+            generator=GeneratorConfig.paper(grows=4 if system == "f3a_gan" else 0),
             steps=40 * n["train_pairs"] // 64,
             pairs=n["train_pairs"],
             test_pairs=n["test_pairs"],
             batch=64,
             low_batch=64,
-            low_share=0.3,
+            grow_share=0.8,
+            low_share=0.0,
             lr=1e-4,
+            warm=1,
+            final_lr=1.0,
             critic_lr=1e-4,
             adv_share=1.0,
+            ema=0.0,
         )
         return cls(**{**own, **changes})
 
@@ -101,13 +111,33 @@ class TrainConfig:
         return cls.paper(system, "voxceleb2", **changes)
 
 # %% ../nbs/17_training.ipynb #40925e25
+def growth_of(
+    cfg: TrainConfig,
+    step: int,
+) -> tuple[int, float]:  # level (0 is the full size), and alpha
+    "How far the generator has grown at a step."
+    grows, low = cfg.generator.grows, cfg.grow_share * cfg.steps
+    each = low / max(1, grows)  # steps a level below the full size
+    if step < low:
+        level, since, length = grows - int(step / each), step % each, each
+    else:
+        level, since, length = 0, step - low, cfg.steps - low
+    if level == grows:
+        return level, 1.0  # the first has nothing to fade in over
+    return level, min(1.0, (since + 1) / max(1.0, cfg.fade_share * length))
+
+
 def stage_of(
     cfg: TrainConfig,
     step: int,
 ) -> Stage:
-    "Resolution, batch and terms of a step."
-    low = step < cfg.low_share * cfg.steps
+    "Resolution, batch, terms and growth of a step."
     critic = step >= (1 - cfg.adv_share) * cfg.steps
+    if cfg.generator.grows:
+        level, alpha = growth_of(cfg, step)
+        size = cfg.size if cfg.generator.seen == "whole" else cfg.size // 2**level
+        return Stage(size, cfg.low_batch if level else cfg.batch, critic, level, alpha)
+    low = step < cfg.low_share * cfg.steps
     return Stage(cfg.size // 2, cfg.low_batch, critic) if low else Stage(cfg.size, cfg.batch, critic)
 
 
@@ -115,8 +145,8 @@ def lr_of(
     cfg: TrainConfig,
     step: int,
 ) -> float:
-    "The generator's learning rate: a warm-up of 20 steps, then a cosine."
-    return cosine_rate(step, cfg.steps, cfg.lr, cfg.final_lr, 20)
+    "The generator's learning rate: a warm-up, then a cosine."
+    return cosine_rate(step, cfg.steps, cfg.lr, cfg.final_lr, cfg.warm)
 
 # %% ../nbs/17_training.ipynb #a3e974a7
 class PairSchedule:
@@ -130,6 +160,8 @@ class PairSchedule:
         self.cfg, self.splits = cfg, splits
         self.index = sample_pairs(splits, "train", cfg.pairs, cfg.seed) if cfg.pairs else None
         self.known = None, None  # an epoch, and the order of the index in it
+        sizes = [stage_of(cfg, k).batch for k in range(cfg.steps)] if cfg.pairs else []
+        self.seen = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])  # pairs drawn before each step
 
     def order(self, epoch: int) -> np.ndarray:
         "Order of the index in an epoch."
@@ -140,12 +172,11 @@ class PairSchedule:
 
     def drawn(self, step: int) -> np.ndarray:  # (n,3)
         "Fresh pairs, or the next ones of the index."
-        cfg, n = self.cfg, stage_of(self.cfg, step).batch
+        cfg = self.cfg
         if self.index is None:
-            return sample_pairs(self.splits, "train", n, seed=(cfg.seed, step))
-        low = min(step, int(np.ceil(cfg.low_share * cfg.steps)))
-        seen = low * cfg.low_batch + (step - low) * cfg.batch
-        return self.index[[self.order(k // cfg.pairs)[k % cfg.pairs] for k in range(seen, seen + n)]]
+            return sample_pairs(self.splits, "train", stage_of(cfg, step).batch, seed=(cfg.seed, step))
+        numbers = range(self.seen[step], self.seen[step + 1])
+        return self.index[[self.order(k // cfg.pairs)[k % cfg.pairs] for k in numbers]]
 
     def __call__(self, step: int) -> np.ndarray:  # (n,3)
         "The pairs of a step, a share `still` of them unmoved."
@@ -196,7 +227,8 @@ class Trainer(Training):
                 self.descend("critic", terms)
         terms = self.net.generator_terms(out, batch, stage)
         self.descend("generator", terms, lr_of(self.cfg, step))
-        l1 = ((out["image"].detach() - batch["target"]).abs() * batch["valid"]).sum() / batch["valid"].sum() / 3
+        small = at_size(batch, out["image"].shape[-1])
+        l1 = ((out["image"].detach() - small["target"]).abs() * small["valid"]).sum() / small["valid"].sum() / 3
         figures = {name: round(float(value.detach()), 5) for name, value in terms.items()}
         return dict(size=stage.size, l1=round(float(l1), 5), **figures)
 

@@ -27,21 +27,21 @@ class WarpGenerator(Generator):
                 f"not '{cfg.condition}' and '{cfg.anchor}'."
             )
         super().__init__(cfg, seen=7, made=4)
-        nn.init.constant_(self.to_rgb[-1].bias[3:], -1.0)  # start from the warped photo
+        nn.init.constant_(self.to_rgb[0][-1].bias[3:], -1.0)  # start from the warped photo
 
     def flow_inputs(self) -> int:
         "T_flow sees the flow without the mask."
         return 3
 
-    def forward(self, source, condition):  # (B,3,H,W), (B,4,H,W): flow, and the mesh's mask
+    def forward(self, source, condition, level=0, alpha=1.0):  # (B,3,H,W), (B,4,H,W): flow, and the mesh's mask
         "The picture, its mask, the paint, and the warped photo under it."
         flow, mask = condition[:, :3], condition[:, 3:]  # (B,3,H,W), (B,1,H,W)
         warped = warp_by_flow(source, extend_flow(flow, mask))  # (B,3,H,W)
-        out = self.paint(torch.cat([source, warped, mask], 1), flow)  # (B,4,H,W)
+        out = self.paint(torch.cat([source, warped, mask], 1), flow, level, alpha)  # (B,4,H,W)
         painted = torch.sigmoid(out[:, :3])  # (B,3,H,W)
         a = torch.sigmoid(out[:, 3:])  # (B,1,H,W)
         return dict(image=a * painted + (1 - a) * warped, paint=a, painted=painted, warped=warped)
 
-    def features(self, image, encoder=None):  # (B,3,H,W)
+    def features(self, image, encoder=None, level=0, alpha=1.0):  # (B,3,H,W)
         "T_enc's features of a picture, seen as the source and as its own perfect warp."
-        return super().features(torch.cat([image, image, torch.ones_like(image[:, :1])], 1), encoder)
+        return super().features(torch.cat([image, image, torch.ones_like(image[:, :1])], 1), encoder, level, alpha)
