@@ -158,20 +158,18 @@ class Generator(nn.Module):
 
     def fused(self, k, h_dec, h_enc, h_flow):  # (B,C,H,W) each, h_flow (B,Cf,H,W)
         "Eq. 4 at scale k."
-        deepest = len(self.cfg.channels) - 1
         if self.cfg.streams == "one":
             bracket = self.norm[k](h_enc)  # (B,C,H,W), with one γ and one β a channel
-        elif self.cfg.fusion == "latent" and k < deepest:
+        elif str(k) not in self.spade:  # T_sl: the flow acts at the deepest scale only
             return h_dec
         else:
             bracket = self.spade[str(k)](h_enc, h_flow)  # (B,C,H,W)
-        if k == deepest and self.cfg.deepest == "h_enc":
-            h_dec = h_enc
         return fuse(h_dec, bracket)  # (B,C,H,W)
 
     def decode(self, h_enc, h_flow, level=0, alpha=1.0):  # lists of (B,Cl,Hl,Wl), the finest first
         "From the features of both streams, scale by scale, to what becomes the picture."
-        cfg, h_dec, below = self.cfg, None, None
+        cfg, below = self.cfg, None
+        h_dec = h_enc[-1] if cfg.deepest == "h_enc" else None  # nothing comes from below the deepest scale
         for k in reversed(range(level, len(cfg.channels))):
             flow = h_flow[k - level] if h_flow else None
             h_out = self.fused(k, h_dec, h_enc[k - level], flow)  # (B,Ck,Hk,Wk), Eq. 4

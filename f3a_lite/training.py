@@ -75,6 +75,11 @@ class TrainConfig:
             raise F3AError(f"The size must be a multiple of 32, not {self.size}.")
         if self.generator.grows and self.low_share:
             raise F3AError("A generator that grows begins with small pictures anyway: set low_share to 0.")
+        if self.size >> self.generator.grows < 8:
+            raise F3AError(
+                f"A picture of {self.size} pixels, halved {self.generator.grows} times, is less than 8 pixels wide: "
+                "choose a larger size, or let less grow."
+            )
 
     @classmethod
     def lite(cls, system="f3a_gan", **changes):

@@ -113,7 +113,7 @@ def test_interrupted_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_pa
     again = small_trainer(clip)
     assert run_training(again, 6, tmp_path)
     assert same(state(again), state(whole))
-    assert read(tmp_path / "checkpoint.pt")["net"]["generator.to_rgb.0.weight"].dtype == torch.float32
+    assert read(tmp_path / "checkpoint.pt")["net"]["generator.to_rgb.0.0.weight"].dtype == torch.float32
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -193,7 +193,7 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(clip, tmp_path, monkeypat
     def spoil(*a):
         step(*a)
         if t.done == (5 if place == "last step" else 3):
-            tensor = t.average["to_rgb.0.weight"] if place == "average" else t.net.generator.to_rgb[0].weight.data
+            tensor = t.average["to_rgb.0.0.weight"] if place == "average" else t.net.generator.to_rgb[0][0].weight.data
             tensor[0] = float("inf")
 
     if place in ("weights", "average", "last step"):

@@ -114,7 +114,7 @@ def test_encoders_give_every_scale():
     x = randn(1, 3, 32, 16)
     h = e(x)
     assert [tuple(v.shape[1:]) for v in h] == [(4, 32, 16), (6, 16, 8), (8, 8, 4)]
-    first = F.instance_norm(F.conv2d(x, e.first[0].weight, padding=2))
+    first = F.instance_norm(F.conv2d(x, e.first[0][0].weight, padding=2))
     close(h[0], torch.where(first > 0, first, 0.2 * first), 1e-5)
     close(h[2], e.down[1](e.down[0](h[0])), 1e-6)
     assert not any(isinstance(m, nn.InstanceNorm2d) for m in Encoder(3, (4, 6), norm=False).modules())
@@ -164,10 +164,10 @@ def test_the_decoder_by_hand():
     g = small()
     h_enc = [randn(2, c, 32 >> k, 32 >> k, seed=k) for k, c in enumerate((6, 8, 10))]
     h_flow = [randn(2, c, 32 >> k, 32 >> k, seed=9 + k) for k, c in enumerate((3, 4, 5))]
-    h = g.spade[2](h_enc[2], h_flow[2])
-    h = g.T_dec[1](h) * g.spade[1](h_enc[1], h_flow[1])
-    h = g.T_dec[0](h) * g.spade[0](h_enc[0], h_flow[0])
-    close(g.decode(h_enc, h_flow), h, 1e-5)
+    h = g.spade["2"](h_enc[2], h_flow[2])
+    h = g.T_dec[1](h) * g.spade["1"](h_enc[1], h_flow[1])
+    h = g.T_dec[0](h) * g.spade["0"](h_enc[0], h_flow[0])
+    close(g.decode(h_enc, h_flow), g.to_rgb[0](h), 1e-5)
     u, x = UpBlock(4, 3), randn(1, 4, 5, 7)
     up = F.instance_norm(F.conv_transpose2d(x, u.deconv.weight, stride=2, padding=1))
     close(u(x), torch.where(up > 0, up, 0.2 * up), 1e-5)
@@ -212,14 +212,14 @@ def test_a_flow_that_is_not_normalised_keeps_its_size():
 def test_painted_and_warped_are_mixed_by_the_mask():
     g = small(warp=True)
     rgb = []
-    g.to_rgb.register_forward_hook(lambda _, x, y: rgb.append(y))
+    g.to_rgb[0].register_forward_hook(lambda _, x, y: rgb.append(y))
     photo, f, m = rand(2, 3, 32, 32), 0.1 * randn(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
     o = g(photo, torch.cat([f, m], 1))
     a, painted = 1 / (1 + (-rgb[0][:, 3:]).exp()), 1 / (1 + (-rgb[0][:, :3]).exp())
     close(o["paint"], a, 1e-6)
     close(o["painted"], painted, 1e-6)
     close(o["image"], a * painted + (1 - a) * o["warped"], 1e-6)
-    assert 0.02 < o["paint"].std() and (g.to_rgb[-1].bias[3:] == -1).all() and (g.to_rgb[-1].bias[:3] != -1).all()
+    assert 0.02 < o["paint"].std() and (g.to_rgb[0][-1].bias[3:] == -1).all() and (g.to_rgb[0][-1].bias[:3] != -1).all()
     assert set(small()(photo, f)) == {"image"}
 
 
@@ -236,7 +236,7 @@ def test_presets_of_the_generator():
     assert paper.flow_channels == tuple(c // 2 for c in paper.channels)
     assert lite.activation == "relu" and lite.flow_norm and (lite.anchor, lite.condition) == ("target", "flow")
     aus = Generator(GeneratorConfig(channels=(4, 4), flow_channels=(2, 2), condition="aus"))
-    assert aus.T_flow.first[0].in_channels == 20
+    assert aus.T_flow.first[0][0].in_channels == 20
     relu = Generator(GeneratorConfig(channels=(4, 4), flow_channels=(2, 2), activation="relu"))
     assert not any(isinstance(m, nn.PReLU) for m in relu.modules())
 

@@ -18,7 +18,7 @@ from f3a_lite.losses import adversarial_loss, critic_loss, feature_weights, perc
 from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames, split_people
 from f3a_lite.results import find_record, load_records
 from f3a_lite.systems import LossConfig, System, load_system, make_system, save_system
-from f3a_lite.training import TrainConfig, Trainer, f3a_train, stage_of, start_from
+from f3a_lite.training import TrainConfig, Trainer, f3a_train, lr_of, stage_of, start_from
 
 CPU = torch.device("cpu")
 KINDS = ["f3a_gan", "t_warp"]
@@ -119,7 +119,7 @@ def test_eq_12_hears_every_scale_and_holds_the_encoder():
         "real": [torch.zeros(1, 1), torch.zeros(1, 2), torch.zeros(1, 4)],
         "fake": [torch.ones(1, 1) * k for k in (1.0, 2.0, 6.0)],
     }
-    stub = SimpleNamespace(T_enc=g.T_enc, features=lambda x, encoder: features[x])
+    stub = SimpleNamespace(T_enc=g.T_enc, features=lambda x, *rest: features[x])
     assert float(perceptual_loss(stub, "fake", "real")) == 3, "the mean over scales"
     x = torch.rand(2, 3, 16, 16, requires_grad=True)
     perceptual_loss(g, x, torch.rand(2, 3, 16, 16)).backward()
@@ -273,10 +273,10 @@ def test_critic_steps_as_often_as_it_is_told(clip, steps):
 
     def spy():
         step()
-        weights.append(t.net.critic.net[0].parametrizations.weight.original.detach().clone())
+        weights.append(t.net.critic.first[0].parametrizations.weight.original.detach().clone())
 
     t.optimisers["critic"].step = spy
-    first = t.net.critic.net[0].parametrizations.weight.original.detach().clone()
+    first = t.net.critic.first[0].parametrizations.weight.original.detach().clone()
     t.step()
     assert len(weights) == steps
     for a, b in zip([first] + weights, weights):
@@ -507,7 +507,7 @@ def test_a_run_begins_with_the_weights_it_is_given(clip, tmp_path):
 
 def test_init_from_the_command_line(clip, tmp_path, capsys):
     common = [clip.path, "--size", "64", "--batch", "2", "--test_pairs", "4"]
-    old = make_system("f3a_gan")
+    old = make_system("f3a_gan", grows=2)
     save_system(old, tmp_path / "w.safetensors", steps=30, seconds=60, command="f3a_train first")
     leg = [*common, "--out", tmp_path / "leg", "--lr", "1e-9"]
     begun = [*leg, "--init", tmp_path / "w.safetensors", "--steps", "2"]
@@ -565,10 +565,12 @@ def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
     got = {}
     monkeypatch.setattr(training, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
     words = ["--lr", "0.5", "--channels", "8", "16", "--flow_channels", "4", "4", "--anchor", "source", "--pixel", "3"]
+    words += ["--grows", "1", "--fading", "features"]
     assert run_command(f3a_train, clip.path, *words, "--no-flow-norm", "--condition", "landmarks") == 0
     cfg = got["cfg"]
     assert (cfg.lr, cfg.generator.channels, cfg.generator.anchor, cfg.losses.pixel) == (0.5, (8, 16), "source", 3)
     assert not cfg.generator.flow_norm and cfg.generator.condition == "landmarks"
+    assert (cfg.generator.grows, cfg.generator.fading) == (1, "features")
     assert run_command(f3a_train, clip.path, "--preset", "paper", "--system", "t_warp", "--batch", "2") == 0
     cfg = got["cfg"]
     assert (cfg.batch, cfg.lr, cfg.generator.channels[-1], cfg.generator.condition) == (2, 1e-4, 512, "masked_flow")
@@ -578,7 +580,7 @@ def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
 def test_every_condition_is_one_field_of_the_config(clip, condition):
     "The generator is told the condition that its config names, and learns from it."
     t = small_trainer(clip, generator=small_config(condition=condition))
-    first = t.net.generator.T_flow.first[0].weight
+    first = t.net.generator.T_flow.first[0][0].weight
     before = first.detach().clone()
     batch = t.batch(0, stage_of(t.cfg, 0))
     assert batch["condition"].shape == (2, CONDITIONS[condition].channels, 32, 32)
@@ -626,7 +628,8 @@ def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
     assert "leave --preset" in capsys.readouterr().err
 
 
-def test_help_fits_two_screens(capsys):
+def test_help_fits_two_screens(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     with pytest.raises(SystemExit):
         f3a_train(["--help"])
     said = capsys.readouterr().out
@@ -640,22 +643,39 @@ def test_same_seed_same_weights_other_seed_other_weights(clip):
         t = small_trainer(clip, steps=2, seed=seed)
         t.step()
         t.step()
-        return t.average["to_rgb.0.weight"]
+        return t.average["to_rgb.0.0.weight"]
 
     assert torch.equal(run(1), run(1)) and not torch.equal(run(1), run(2))
 
 
-def test_paper_preset_builds_and_runs_small(clip):
+def test_the_paper_preset_is_the_supplement(clip):
+    "No cosine, no warm-up, no average of its own, all losses from the start, equal shares of the epochs a level."
     cfg = TrainConfig.paper()
-    assert cfg.batch == 64 and cfg.lr == 1e-4 and cfg.generator.channels[-1] == 512 and cfg.adv_share == 1
-    assert (cfg.pairs, cfg.test_pairs, cfg.steps) == (
-        91_000,
-        91_000,
-        56_875,
-    ) and TrainConfig.voxceleb2().pairs == 840_100
-    t = small_trainer(clip, generator=cfg.generator, size=64, steps=1, batch=1, low_batch=1)
-    weight = t.net.generator.to_rgb[0].weight.detach().clone()
-    assert 0 < t.step()["l1"] < 1 and not torch.equal(weight, t.net.generator.to_rgb[0].weight)
+    assert (cfg.batch, cfg.low_batch, cfg.adv_share, cfg.critic_steps) == (64, 64, 1, 2)
+    assert (cfg.pairs, cfg.test_pairs, cfg.steps) == (91_000, 91_000, 56_875)
+    assert TrainConfig.voxceleb2().pairs == 840_100 and TrainConfig.voxceleb2().steps == 840_100 * 40 // 64
+    for k in (0, 1, 30_000, 56_874):
+        assert lr_of(cfg, k) == 1e-4 and stage_of(cfg, k).critic and stage_of(cfg, k).batch == 64
+    levels = [stage_of(cfg, k).level for k in range(cfg.steps)]
+    assert [levels.count(k) for k in range(5)] == [11_375] * 5 and levels == sorted(levels, reverse=True)
+    fades = [stage_of(cfg, k).level for k in range(cfg.steps) if stage_of(cfg, k).alpha < 1]
+    assert [fades.count(k) for k in range(5)] == [5687] * 4 + [0], "half of each level, but for the first"
+    t = small_trainer(clip, ema=0.0)
+    t.step()
+    for name, value in t.net.generator.state_dict().items():
+        assert torch.equal(t.average[name], value), "an average of 0 is the network itself"
+
+
+def test_steps_of_the_paper_preset_run_on_a_cpu(clip):
+    "Batch 2, at full width: a step of the first level, and one of the last."
+    t = Trainer(TrainConfig.paper(batch=2, low_batch=2, pairs=0), [clip], device=CPU)
+    assert sum(p.numel() for p in t.net.generator.parameters()) > 25e6
+    first, last = t.net.generator.to_rgb[4][0].weight, t.net.generator.to_rgb[0][0].weight
+    for step, moves, stays in ((0, first, last), (56_000, last, first)):
+        before = moves.detach().clone(), stays.detach().clone()
+        row = t.learn(step)
+        assert row["size"] == (8, 128)[step > 0] and 0 < row["l1"] < 1
+        assert not torch.equal(moves, before[0]) and torch.equal(stays, before[1])
 
 
 @pytest.mark.gpu

@@ -1,0 +1,391 @@
+"""A generator and a critic that grow: the ends of each fade, what runs at a level, variants and readings."""
+
+import itertools
+import numpy as np
+import torch
+from torch import nn
+import torch.nn.functional as F
+import pytest
+from f3a_lite.core import F3AError
+from f3a_lite.generator import Generator, GeneratorConfig
+from f3a_lite.losses import PatchDiscriminator, critic_loss, gradient_penalty, perceptual_loss
+from f3a_lite.pairs import make_batch
+from f3a_lite.spade import DownBlock, Encoder, LearnedNorm, SPADE
+from f3a_lite.systems import LossConfig, make_system
+from f3a_lite.training import TrainConfig, Trainer, stage_of
+
+CPU = torch.device("cpu")
+SMALL = dict(channels=(4, 6, 8, 10), flow_channels=(2, 3, 4, 5))
+
+
+def made(**fields):
+    "A small generator of four scales, the same numbers each time."
+    torch.manual_seed(0)
+    return Generator(GeneratorConfig(**{**SMALL, "grows": 2, **fields})).eval()
+
+
+def inputs(size, seed=0):
+    "A photo and a flow."
+    torch.manual_seed(seed)
+    return torch.rand(2, 3, size, size), 0.1 * torch.randn(2, 3, size, size)
+
+
+def half(x):
+    "Means of two by two pixels."
+    b, c, h, w = x.shape
+    return x.reshape(b, c, h // 2, 2, w // 2, 2).mean((3, 5))
+
+
+def twice(x):
+    "Linear up-sampling, by another way than the module's."
+    return nn.Upsample(scale_factor=2, mode="bilinear")(x)
+
+
+def same(a, b):
+    assert a.shape == b.shape and torch.equal(a, b), float((a - b).abs().max())
+
+
+@torch.no_grad()
+def test_at_alpha_0_there_is_the_old_path_bit_for_bit():
+    "The picture of the level below, up-sampled before its last layers; the finer level's weights do not matter."
+    g = made()
+    photo, flow = inputs(32)
+    h_enc, h_flow = g.encode(photo * 2 - 1, flow, 0, 0.0)
+    old_enc, old_flow = g.encode(half(photo) * 2 - 1, half(flow), 1, 1.0)
+    for new, old in zip(h_enc[1:] + h_flow[1:], old_enc + old_flow):
+        assert torch.allclose(new, old, atol=1e-6), "both encoders see the smaller picture"
+    drawn = []
+    hook = g.to_rgb[1].register_forward_pre_hook(lambda _, x: drawn.append(x[0]))
+    image = g(photo, flow, 0, 0.0)["image"]
+    hook.remove()
+    inside = []
+    hook = g.to_rgb[1].register_forward_pre_hook(lambda _, x: inside.append(x[0]))
+    g(half(photo), half(flow), 1, 1.0)
+    hook.remove()
+    assert torch.allclose(drawn[0], twice(inside[0]), atol=1e-5)
+    same(image, torch.sigmoid(g.to_rgb[1](drawn[0])))
+    other = made()
+    for part in (other.to_rgb[0], other.T_dec[0], other.T_enc.first[0], other.T_flow.first[0], other.T_enc.down[0]):
+        for p in part.parameters():
+            p.normal_()
+    same(other(photo, flow, 0, 0.0)["image"], image)
+
+
+@torch.no_grad()
+def test_at_alpha_1_there_is_the_new_path_bit_for_bit():
+    "It is the generator that never grew, with the same weights."
+    g, plain = made(), made(grows=0)
+    plain.load_state_dict({k: v for k, v in g.state_dict().items() if k in plain.state_dict()})
+    photo, flow = inputs(32)
+    image = plain(photo, flow)["image"]
+    same(g(photo, flow, 0, 1.0)["image"], image)
+    for part in (g.to_rgb[1], g.to_rgb[2], g.T_enc.first[1], g.T_enc.first[2], g.T_flow.first[1]):
+        for p in part.parameters():
+            p.normal_()
+    same(g(photo, flow, 0, 1.0)["image"], image)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("fading", ["pictures", "features"])
+def test_between_the_two_everything_is_mixed(fading):
+    "α·new + (1 − α)·old in both encoders and before the picture; the ends are reached without a jump."
+    g = made(fading=fading)
+    photo, flow = inputs(32)
+    a = 0.3
+    x = photo * 2 - 1
+    mixed = g.T_enc(x, 0, a)[1]
+    want = a * g.T_enc.down[0](g.T_enc.first[0](x)) + (1 - a) * g.T_enc.first[1](half(x))
+    assert torch.allclose(mixed, want, atol=1e-6)
+    ends = [g(photo, flow, 0, v)["image"] for v in (0.0, 1e-4, 1 - 1e-4, 1.0)]
+    assert (ends[0] - ends[1]).abs().max() < 0.01 > (ends[2] - ends[3]).abs().max()
+    assert (ends[0] - ends[3]).abs().max() > 0.02
+
+
+@torch.no_grad()
+def test_what_alpha_mixes_by_hand():
+    "Eq. 4's second sentence: pictures of both paths, or features of both."
+    photo, flow = inputs(32)
+    for fading in ("pictures", "features"):
+        g = made(fading=fading)
+        h_enc, h_flow = g.encode(photo * 2 - 1, flow, 0, 0.3)
+        h = g.spade["3"](h_enc[3], h_flow[3])
+        for k in (2, 1):
+            h = g.T_dec[k](h) * g.spade[str(k)](h_enc[k], h_flow[k])
+        h_dec = g.T_dec[0](h)
+        if fading == "features":
+            h_dec = 0.3 * h_dec + 0.7 * g.around[0](twice(h))
+        want = g.to_rgb[0](h_dec * g.spade["0"](h_enc[0], h_flow[0]))
+        if fading == "pictures":
+            want = 0.3 * want + 0.7 * g.to_rgb[1](twice(h))
+        assert torch.allclose(g.decode(h_enc, h_flow, 0, 0.3), want, atol=1e-5), fading
+
+
+@torch.no_grad()
+def test_readings_by_hand():
+    "Each reading, written out."
+    photo, flow = inputs(32)
+    for goes_on, picture, deepest in itertools.product(("h_out", "h_dec"), ("h_out", "h_dec"), ("bracket", "h_enc")):
+        g = made(grows=0, goes_on=goes_on, picture=picture, deepest=deepest)
+        h_enc, h_flow = g.encode(photo * 2 - 1, flow, 0, 1.0)
+        bracket = [g.spade[str(k)](h_enc[k], h_flow[k]) for k in range(4)]
+        h_dec = h_out = bracket[3] if deepest == "bracket" else h_enc[3] * bracket[3]
+        if goes_on == "h_dec" and deepest == "h_enc":
+            h_dec = h_enc[3]
+        for k in (2, 1, 0):
+            h_dec = g.T_dec[k](h_out if goes_on == "h_out" or k == 2 and deepest == "bracket" else h_dec)
+            h_out = h_dec * bracket[k]
+        want = torch.sigmoid(g.to_rgb[0](h_out if picture == "h_out" else h_dec))
+        got = g(photo, flow)["image"]
+        assert torch.allclose(got, want, atol=1e-5), (goes_on, picture, deepest)
+
+
+def test_statistics_that_are_learned():
+    torch.manual_seed(0)
+    n, h = LearnedNorm(3), torch.randn(2, 3, 4, 5)
+    same(n(h), h)
+    n.mu.data[:] = torch.tensor([1.0, 2.0, 3.0])
+    n.log_sigma.data[:] = torch.tensor([0.5, 2.0, 4.0]).log()
+    want = torch.stack([(h[:, 0] - 1) / 0.5, (h[:, 1] - 2) / 2, (h[:, 2] - 3) / 4], 1)
+    assert torch.allclose(n(h), want, atol=1e-6)
+    s = SPADE(3, 2, "learned")
+    s(h, torch.randn(2, 2, 4, 5)).square().sum().backward()
+    assert s.norm.mu.grad.abs().min() > 0 and s.norm.log_sigma.grad.abs().min() > 0
+
+
+def test_only_the_low_part_runs_at_a_low_level():
+    "No weight of a finer scale gets a gradient; every weight of the coarser ones does."
+    g = made()
+    g(*inputs(8), 2, 1.0)["image"].square().mean().backward()
+    used = {n for n, p in g.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    fine = ("T_enc.first.0", "T_enc.first.1", "T_enc.down.0", "T_enc.down.1", "T_flow.down.1", "spade.0", "spade.1")
+    assert not [n for n in used if n.startswith(fine + ("T_dec.0", "T_dec.1", "to_rgb.0", "to_rgb.1"))]
+    coarse = ("T_enc.first.2", "T_enc.down.2", "T_flow.first.2", "T_flow.down.2", "spade.2", "spade.3", "T_dec.2")
+    expected = [n for n, _ in g.named_parameters() if n.startswith(coarse + ("to_rgb.2",))]
+    assert used == set(expected)
+
+
+@torch.no_grad()
+def test_encoders_that_always_see_the_whole_picture():
+    g = made(seen="whole")
+    assert len(g.T_enc.first) == 1
+    photo, flow = inputs(32)
+    small = g(photo, flow, 2, 1.0)["image"]
+    assert small.shape == (2, 3, 8, 8)
+    whole = g.T_enc(photo * 2 - 1)
+    h_enc, _ = g.encode(photo * 2 - 1, flow, 2, 1.0)
+    for a, b in zip(h_enc, whole[2:]):
+        same(a, b)
+
+
+@torch.no_grad()
+def test_the_critic_grows():
+    torch.manual_seed(0)
+    d, plain = PatchDiscriminator(4, grows=2), PatchDiscriminator(4)
+    for m in (d, plain):
+        m.eval()
+    plain.load_state_dict({k: v for k, v in d.state_dict().items() if k in plain.state_dict()})
+    x = torch.rand(2, 3, 64, 64)
+    same(d(x, 0, 1.0), plain(x))
+    assert torch.allclose(d(x, 0, 0.0), d(half(x), 1, 1.0), atol=1e-5)
+    seen = F.leaky_relu(d.first[1](half(x) * 2 - 1), 0.2)
+    deeper = F.leaky_relu(d.down[0](F.leaky_relu(d.first[0](x * 2 - 1), 0.2)), 0.2)
+    h = F.leaky_relu(d.down[1](0.3 * deeper + 0.7 * seen), 0.2)
+    want = d.last[1](F.leaky_relu(d.last[0](h), 0.2))
+    assert torch.allclose(d(x, 0, 0.3), want, atol=1e-5)
+    for level in range(5):
+        size = 128 >> level
+        assert d(torch.rand(1, 3, size, size), level).shape[1] == 1
+
+
+# the variants
+
+
+def test_one_stream():
+    "T_os: photo and condition go into one encoder; no SPADE, no second encoder; the flow is seen."
+    g = made(streams="one")
+    assert g.T_enc.first[0][0].in_channels == 6 and not hasattr(g, "T_flow") and not hasattr(g, "spade")
+    given = []
+    g.T_enc.register_forward_pre_hook(lambda _, x: given.append(x[0]))
+    photo, flow = inputs(32)
+    out = g(photo, flow)["image"]
+    same(given[0], torch.cat([photo * 2 - 1, flow * 4], 1))
+    assert (g(photo, flow.flip(-1))["image"] - out).abs().max() > 1e-3
+    out.mean().backward()
+    assert g.norm[0].weight.grad.abs().sum() > 0
+    g.features(photo)
+    same(given[-1], torch.cat([photo * 2 - 1, 0 * flow], 1))
+
+
+@torch.no_grad()
+def test_fusion_at_the_latent_only():
+    "T_sl: the decoder works from the deepest scale alone."
+    g = made(fusion="latent", grows=0)
+    assert list(g.spade) == ["3"]
+    photo, flow = inputs(32)
+    h_enc, h_flow = g.encode(photo * 2 - 1, flow, 0, 1.0)
+    h = g.spade["3"](h_enc[3], h_flow[3])
+    for k in (2, 1, 0):
+        h = g.T_dec[k](h)
+    assert torch.allclose(g(photo, flow)["image"], torch.sigmoid(g.to_rgb[0](h)), atol=1e-6)
+
+
+def test_pooling_instead_of_strides():
+    torch.manual_seed(0)
+    b, x = DownBlock(3, 5, halve="pool"), torch.randn(1, 3, 8, 6)
+    h = F.conv2d(x, b.conv[0].weight, padding=1)
+    pooled = torch.stack([h[..., i::2, j::2] for i in (0, 1) for j in (0, 1)]).amax(0)
+    h = F.instance_norm(pooled)
+    assert torch.allclose(b(x), torch.where(h > 0, h, 0.2 * h), atol=1e-5)
+    assert not any(isinstance(m, nn.MaxPool2d) for m in made().modules())
+
+
+VARIANTS = {
+    "T_os": dict(streams="one"),
+    "T_sl": dict(fusion="latent"),
+    "T_np": dict(grows=0),
+    "landmarks": dict(condition="landmarks"),
+    "action units": dict(condition="aus"),
+    "ReLU": dict(activation="relu"),
+    "pooling": dict(halve="pool"),
+    "h_dec goes on": dict(goes_on="h_dec"),
+    "h_enc at the deepest": dict(deepest="h_enc"),
+    "learned": dict(statistics="learned"),
+    "whole": dict(seen="whole"),
+    "picture from h_dec": dict(picture="h_dec"),
+    "features": dict(fading="features"),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_trains_through_all_its_levels(clip, name):
+    "Its loss is finite at every level, and the critic, the features and the pixels all reach its weights."
+    own = dict(channels=(6, 8, 8), flow_channels=(3, 4, 4), grows=2)
+    cfg = TrainConfig(
+        generator=GeneratorConfig(**{**own, **VARIANTS[name]}),
+        size=32,
+        steps=6,
+        batch=2,
+        low_batch=2,
+        low_share=0.0,
+        adv_share=1.0,
+        grow_share=0.6,
+        fade_share=1.0,
+    )
+    t = Trainer(cfg, [clip], device=CPU)
+    before = {n: p.detach().clone() for n, p in t.net.named_parameters()}
+    for _ in range(6):
+        row = t.step()
+        assert {"pixel", "adversarial", "perceptual"} < set(row) and row["l1"] > 0
+    levels = [stage_of(cfg, k).level for k in range(6)]
+    unused = "spade.0" if name == "picture from h_dec" else "norm"  # the finest bracket makes no picture there
+    assert levels == ([0] * 6 if name == "T_np" else [2, 2, 1, 1, 0, 0])
+    moved = {n for n, p in t.net.named_parameters() if not torch.equal(p, before[n])}
+    still = {n for n in before if n not in moved}
+    assert not {n for n in still if unused not in n and "norm" not in n and "critic" not in n}, (
+        "every weight is learned at some level"
+    )
+
+
+# growing in a training
+
+
+def test_growth_is_a_function_of_the_step():
+    "A level after the other, equally long; α rises from nothing to 1 in its share of each, and never in the first."
+    cfg = TrainConfig.lite(steps=120, grow_share=0.5, fade_share=0.5)
+    stages = [stage_of(cfg, k) for k in range(120)]
+    assert [s.level for s in stages] == [2] * 30 + [1] * 30 + [0] * 60
+    assert [s.size for s in stages] == [32] * 30 + [64] * 30 + [128] * 60
+    want = [1.0] * 30 + [min(1, (k + 1) / 15) for k in range(30)] + [min(1, (k + 1) / 30) for k in range(60)]
+    assert torch.allclose(torch.tensor([s.alpha for s in stages]), torch.tensor(want))
+    assert [s.batch for s in stages] == [16] * 60 + [8] * 60
+    whole = TrainConfig.lite(steps=120, generator=GeneratorConfig(grows=2, seen="whole"))
+    assert {stage_of(whole, k).size for k in range(120)} == {128}
+    for bad, said in (
+        (dict(generator=GeneratorConfig(grows=2)), "low_share"),
+        (dict(generator=GeneratorConfig(grows=4), low_share=0.0, size=64), "less than 8 pixels"),
+    ):
+        with pytest.raises(F3AError, match=said):
+            TrainConfig(**bad)
+    with pytest.raises(F3AError, match="grows by 1 at most"):
+        GeneratorConfig(channels=(4, 4), flow_channels=(4, 4), grows=2)
+
+
+def test_terms_at_a_level_are_those_of_its_size(clip):
+    "The whole picture is seen, a small one is made: compared with the target's means, by the critic of that level."
+    s = make_system("f3a_gan", channels=(4, 6, 8), flow_channels=(2, 3, 4), grows=2, seen="whole")
+    cfg = TrainConfig.lite(generator=s.cfg, size=32, steps=4)
+    batch = make_batch([clip], np.array([[0, 0, 9], [0, 3, 20]]), 32)
+    stage = stage_of(cfg, 0)
+    out = s(batch["source"], batch["condition"], stage)
+    assert out["image"].shape[-1] == 8
+    terms = s.generator_terms(out, batch, stage)
+    target, valid = half(half(batch["target"])), half(half(batch["valid"]))
+    weight = half(half(batch["weight"]))
+    fake = out["image"] * valid + target * (1 - valid)
+    want = 100 * (weight * (fake - target).abs() * valid).sum() / (3 * valid.sum())
+    assert torch.allclose(terms["pixel"], want, rtol=1e-4)
+
+
+# the losses that can be chosen
+
+
+def test_eq_11_as_printed():
+    real, fake = torch.tensor([2.0, 4.0]), torch.tensor([1.0, -3.0])
+    assert float(critic_loss(real, fake, "difference")) == -1 - 3, "less D(real), more D(fake)"
+    assert float(critic_loss(real * 10, fake, "difference")) < -30, "it has no lower bound"
+
+
+def test_gradient_penalty_of_a_linear_critic():
+    "A critic ⟨w, x⟩ has the gradient w everywhere: the penalty is (‖w‖ − 1)²."
+    w = torch.zeros(1, 3, 8, 8)
+    w[0, 0, 0, 0] = 3.0
+    critic = lambda x: (x * w).flatten(1).sum(1)[:, None, None, None]
+    assert float(gradient_penalty(critic, torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8))) == pytest.approx(4, 1e-5)
+    where = []
+    seen = lambda x: (where.append(x.detach()), critic(x))[1]
+    gradient_penalty(seen, torch.ones(4, 3, 8, 8), torch.zeros(4, 3, 8, 8))
+    assert torch.allclose(where[0][:, 0, 0, 0], torch.tensor([0.125, 0.375, 0.625, 0.875]))
+
+
+def test_forms_and_bounds_are_fields_of_the_losses(clip):
+    "Penalty and form reach the critic's step; without a spectral norm its weights are free."
+    s = make_system("f3a_gan", channels=(4, 4), flow_channels=(2, 2), losses=LossConfig(form="difference", penalty=5.0))
+    free = make_system("f3a_gan", channels=(4, 4), flow_channels=(2, 2), losses=LossConfig(spectral=False))
+    assert any("parametrizations" in n for n, _ in s.critic.named_parameters())
+    assert not any("parametrizations" in n for n, _ in free.critic.named_parameters())
+    s.critic.eval()
+    batch = make_batch([clip], np.array([[0, 0, 9], [0, 3, 20]]), 32)
+    stage = stage_of(TrainConfig(size=32, low_share=0.0, adv_share=1.0), 0)
+    out = s(batch["source"], batch["condition"], stage)
+    terms = s.critic_terms(out, batch, stage)
+    valid = batch["valid"]
+    fake = out["image"].detach() * valid + batch["target"] * (1 - valid)
+    real = s.critic(batch["target"])
+    assert torch.allclose(terms["critic"], s.critic(fake).mean() - real.mean(), atol=1e-6)
+    assert torch.allclose(terms["penalty"], 5 * gradient_penalty(s.critic, batch["target"], fake), rtol=1e-4)
+    assert "penalty" not in free.critic_terms(out, batch, stage)
+
+
+def test_the_encoder_may_learn_from_the_perceptual_loss():
+    g = Generator(GeneratorConfig(**SMALL))
+    fake, real = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    values = [perceptual_loss(g, fake, real, learns) for learns in (False, True)]
+    assert torch.allclose(*values, rtol=1e-6), "the value is the same"
+    assert not values[0].requires_grad
+    values[1].backward()
+    assert g.T_enc.first[0][0].weight.grad.abs().sum() > 0
+
+
+def test_the_perceptual_loss_looks_at_the_level():
+    g = made()
+    fake, real = inputs(16)[0].requires_grad_(True), inputs(16, 1)[0]
+    want = sum((a - b).abs().mean() for a, b in zip(g.T_enc(fake * 2 - 1, 1, 0.4), g.T_enc(real * 2 - 1, 1, 0.4))) / 3
+    assert torch.allclose(perceptual_loss(g, fake, real, False, 1, 0.4), want, rtol=1e-5)
+
+
+def test_an_encoder_that_begins_lower_has_its_own_entry():
+    e = Encoder(3, (4, 6, 8), grows=1)
+    x = torch.randn(1, 3, 16, 16)
+    h = e(x, 1)
+    assert [tuple(v.shape[1:]) for v in h] == [(6, 16, 16), (8, 8, 8)]
+    same(h[0], e.first[1](x))
