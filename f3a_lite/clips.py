@@ -43,6 +43,10 @@ class PreparedClip:
     def __len__(self):
         return len(self.frames)
 
+    def __reduce__(self):
+        "To another process a clip travels as its folder; the frames are opened there."
+        return load_clip, (self.path,)
+
     def valid(
         self,
         size: int = None,  # of the mask, pixels; None: that of the frames

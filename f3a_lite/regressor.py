@@ -39,7 +39,6 @@ from f3a_lite.core import (
     make_folder,
     parse_options,
     peek_option,
-    save_json,
     save_weights,
     seed_everything,
     set_threads,
@@ -48,7 +47,7 @@ from f3a_lite.core import (
     to_tensor,
 )
 from .fitting import landmark_error, landmark_model
-from .loop import Training, copy_weights, cosine_rate, find_checkpoint, run_training
+from .loop import Curves, LogFile, Training, copy_weights, cosine_rate, find_checkpoint, find_team, run_training
 from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, mirror_twins, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks, project
 from .rendered import RenderedSet, render_set
@@ -662,10 +661,13 @@ class RegressorTrainer(Training):
             raise F3AError("The warm-up needs labelled faces: render some, or set the warm-up steps to 0.")
         if not clips and cfg.sub_steps:
             raise F3AError("The second phase needs prepared clips: name them, or leave --sub_steps at 0.")
-        self.device = torch.device(device) if device else get_device()
+        team = find_team("no", device)
+        if cfg.batch % team.count:
+            raise F3AError(f"A batch of {cfg.batch} cannot be shared evenly by {team.count} processes.")
+        self.device = team.device
         self.face_model = (face_model or open_model()).to(self.device)
         net = Regressor(cfg.net).to(self.device)
-        super().__init__(cfg, net, net, dict(regressor=_optimiser(net, cfg)), clips, faces)
+        super().__init__(cfg, net, net, dict(regressor=_optimiser(net, cfg)), clips, faces, team)
         self.features = net.features
         if cfg.compile:
             if self.device.type == "cpu":
@@ -673,20 +675,21 @@ class RegressorTrainer(Training):
             self.features = torch.compile(net.features)
 
     def batch(self, step: int) -> tuple:
-        "Pictures and FaceParams (warm-up), or pictures and landmarks (second phase)."
-        cfg, device = self.cfg, self.device
+        "This process's share of a step: pictures and FaceParams (warm-up), or pictures and landmarks (second phase)."
+        cfg, device, team = self.cfg, self.device, self.team
         rng = np.random.default_rng((cfg.seed, 5, step))
-        g = torch.Generator().manual_seed(cfg.seed * 1000003 + step)
+        g = torch.Generator().manual_seed(cfg.seed * 1000003 + step + 7919 * team.rank)
         if step < cfg.steps:
-            k = rng.integers(0, len(self.faces), cfg.batch)
+            k = np.array_split(rng.integers(0, len(self.faces), cfg.batch), team.count)[team.rank]
             truth = self.faces.params[torch.from_numpy(k)].to(device)
             return augment(self.faces.images(k).to(device), truth, g, cfg.augment, cfg.centred)
-        images, landmarks = [], []
+        drawn = []
         for c in rng.integers(0, len(self.clips), cfg.batch):
-            clip = self.clips[c]
-            k = int(rng.choice(np.flatnonzero(clip.found)))
-            images.append(clip.images(k))
-            landmarks.append(clip.landmarks[k])
+            drawn.append((self.clips[c], int(rng.choice(np.flatnonzero(self.clips[c].found)))))
+        n = cfg.batch // team.count
+        mine = drawn[team.rank * n : (team.rank + 1) * n]
+        images = [clip.images(k) for clip, k in mine]
+        landmarks = [clip.landmarks[k] for clip, k in mine]
         x, points = torch.cat(images).to(device), torch.stack(landmarks).to(device)  # (B,3,H,W), (B,68,2)
         return augment(x, points, g, 0.6 * cfg.augment)
 
@@ -700,8 +703,8 @@ class RegressorTrainer(Training):
             terms = warm_loss(self.face_model, params, truth, shp=self.cfg.shp)
         else:
             terms = sub_loss(self.face_model, params, truth)
-        total = self.descend("regressor", terms, regressor_lr(self.cfg, step))
-        return {name: round(float(value.detach()), 5) for name, value in dict(terms, total=total).items()}
+        seen = self.descend("regressor", [lambda: terms], regressor_lr(self.cfg, step))
+        return {name: round(value, 5) for name, value in dict(seen, total=sum(seen.values())).items()}
 
     def load(self, path):
         "Go on from a checkpoint. Raises `F3AError` where it belongs to another run, or is past another warm-up."
@@ -957,7 +960,6 @@ def _finish(trainer, out, test, command, old=None):
     facts = dict(results=results, loss_shares=shares, train=asdict(trainer.cfg))
     save_regressor(net, out / "weights.safetensors", **facts, **info)
     save_records(records, out / "metrics.json")
-    save_json(trainer.log[::10], out / "log.json")
     return results
 
 # %% ../nbs/07_regressor.ipynb #694a08da
@@ -968,7 +970,7 @@ def _may_begin(old, new):  # configs
 # %% ../nbs/07_regressor.ipynb #02a4e67b
 def train_regressor(
     cfg: RegressorTraining,  # what to do
-    out,  # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
+    out,  # output folder: weights.safetensors, metrics.json, log.jsonl, checkpoint.pt
     faces: RenderedSet = None,  # labelled pictures
     clips=(),  # prepared clips
     test: RenderedSet = None,  # unseen labelled pictures; None: no evaluation
@@ -978,6 +980,7 @@ def train_regressor(
     command: str = None,  # recorded with the weights
     init=None,  # weight file to start from, for a second leg
     face_model: MorphableModel = None,  # the model of the labels; None: the open model
+    tensorboard: bool = False,  # also write curves for TensorBoard
 ) -> dict:  # errors on the test set
     "Train with progress bar, checkpoints and resume. Raises `F3AError` where weights or a checkpoint do not fit."
     out, trainer = make_folder(out), RegressorTrainer(cfg, faces, clips, device, face_model)
@@ -989,8 +992,10 @@ def train_regressor(
     trainer.init = sha256(init) if init else None
     if not find_checkpoint(out):
         _begin(trainer, faces, old)  # a run that goes on has this behind it
-    run_training(trainer, cfg.steps + cfg.sub_steps, out, minutes, save_every, "regressor")
-    return _finish(trainer, out, test, command, old)
+    watchers = [LogFile(out / "log.jsonl"), *([Curves(out / "tensorboard")] if tensorboard else [])]
+    total = cfg.steps + cfg.sub_steps
+    run_training(trainer, total, out, minutes, save_every, "regressor", watchers=watchers)
+    return _finish(trainer, out, test, command, old) if trainer.team.first else {}
 
 # %% ../nbs/07_regressor.ipynb #57f86c69
 def _rendered(o):
@@ -1027,6 +1032,7 @@ class RegressorOptions:
     init: Path | None = None  # weight file to start from, for a second leg; a narrower net (--base) grows
     minutes: float | None = None  # stop after so many; the same command goes on
     workers: int = 2  # processes that render
+    tensorboard: bool = False  # also write curves for TensorBoard
     device: str | None = None  # cuda, mps or cpu; default: the best there is
     threads: int | None = None  # number of threads; default: all physical cores
 
@@ -1066,7 +1072,6 @@ def f3a_train_regressor(
             face_model = load_basel_3ddfa(*o.bfm.split(","))
             cfg.net.K, cfg.net.L = face_model.K, face_model.L
         train, test = _photos(o.labelled, cfg.net) if o.labelled else _rendered(o)
-        train_regressor(
-            cfg, o.out, train, clips, test, o.minutes, get_device(o.device), init=o.init, face_model=face_model
-        )
+        more = dict(init=o.init, face_model=face_model, tensorboard=o.tensorboard)
+        train_regressor(cfg, o.out, train, clips, test, o.minutes, get_device(o.device), **more)
         print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")

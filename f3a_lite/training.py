@@ -7,11 +7,14 @@ __all__ = ['RECIPES', 'TrainConfig', 'Trainer', 'train', 'TrainOptions', 'load_r
 
 # %% ../nbs/17_training.ipynb #045ef559
 import json
+import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 import numpy as np
 import torch
+import torch.nn.functional as F
 from tyro.conf import OmitArgPrefixes, Positional
 from .clips import describe_person, expand_clips, load_clip
 from f3a_lite.core import (
@@ -22,19 +25,20 @@ from f3a_lite.core import (
     make_folder,
     parse_options,
     peek_option,
-    save_json,
     seed_everything,
     set_threads,
     sha256,
+    tile_images,
 )
 from .datasets import PRESETS
 from .evaluation import evaluate, print_results
 from .generator import GeneratorConfig
-from .loop import Training, copy_weights, cosine_rate, run_training
+from .loop import Curves, DivergedError, LogFile, Training, copy_weights, cosine_rate, find_team, run_training
 from .morphable import MorphableModel, open_model
 from .pairs import make_batch, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip
 from .results import run_info, save_records
+from .video import write_image
 from .systems import CONDITION_OF, LossConfig, SYSTEMS, Stage, System, at_size, load_system, save_system
 
 # %% ../nbs/17_training.ipynb #4d43412a
@@ -50,7 +54,7 @@ class TrainConfig:
     batch: int = 8  # pairs a step at full size
     grow_share: float = 0.5  # share of the steps before the full size, equal for each level that is grown
     fade_share: float = 0.5  # share of a level's steps in which it fades in
-    low_share: float = 0.5  # where nothing grows: share of the steps in which the whole network sees half resolution
+    low_share: float = 0.5  # without growing: share of the steps at half resolution
     low_batch: int = 16  # pairs a step below the full size
     lr: float = 8e-4  # learning rate
     warm: int = 20  # steps over which it rises
@@ -63,6 +67,8 @@ class TrainConfig:
     still: float = 0.0  # share of pairs whose target is the source itself: no motion, no change
     pairs: int = 0  # size of a fixed index of training pairs; 0: fresh pairs at every step
     test_pairs: int = 48  # held-out pairs a sample that are measured at the end
+    accumulate: int = 1  # parts of a step's pairs that are worked on one after the other, to spare memory
+    precision: Literal["no", "bf16", "fp16"] = "no"  # 16-bit arithmetic, for GPUs that have it
     seed: int = 0  # of everything
 
     def __post_init__(self):
@@ -190,11 +196,94 @@ class PairSchedule:
         pairs[same, 2] = pairs[same, 1]
         return pairs
 
+# %% ../nbs/17_training.ipynb #ebfe93f8
+def picture_figures(
+    image: torch.Tensor,  # (B,3,H,W) generated
+    batch: dict,  # with `target` and `valid` of that size
+) -> dict:  # l1, spread
+    "Mean absolute error, and how much the pictures vary over their pixels, as a share of the targets'."
+    target, valid = batch["target"], batch["valid"]
+    l1 = ((image - target).abs() * valid).sum() / valid.sum() / 3
+    spread = image.std((2, 3)).mean() / target.std((2, 3)).mean().clamp(min=1e-6)
+    return dict(l1=float(l1), spread=float(spread))
+
+
+def _check_collapse(
+    step: int,  # the step just done
+    rows: list,  # of the log, the last 50
+):
+    "Raise `DivergedError` where the generator has painted one colour for 50 steps."
+    if step >= 150 and len(rows) == 50 and all(r["spread"] < 0.05 for r in rows):
+        raise DivergedError(f"Training collapsed at step {step}: the pictures have one colour whatever is shown.")
+
+
+def _check_shares(
+    cfg: TrainConfig,
+    count: int,  # processes
+):
+    "Raise `F3AError` where a step's pairs cannot be shared out evenly."
+    for name in ("batch", "low_batch"):
+        n = getattr(cfg, name)
+        if n % (count * cfg.accumulate):
+            raise F3AError(
+                f"{name} is {n} pairs, which {count} processes with accumulate {cfg.accumulate} cannot share evenly: "
+                f"choose a multiple of {count * cfg.accumulate}."
+            )
+
+
+def _loader(
+    batches,  # a data set of steps
+    steps: range,  # in their order
+    workers: int,  # processes
+):
+    "Batches of the steps, made ahead by other processes."
+    return torch.utils.data.DataLoader(
+        batches,
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        multiprocessing_context="spawn",
+        persistent_workers=True,
+        worker_init_fn=_one_thread,
+    )
+
+
+def _one_thread(worker: int):
+    "A worker makes batches beside the training: one thread is its share."
+    torch.set_num_threads(1)
+
+# %% ../nbs/17_training.ipynb #fda68332
+class Batches(torch.utils.data.Dataset):
+    "What a process sees at each step: its share of the step's pairs, in parts. It can travel to another process."
+
+    def __init__(
+        self,
+        cfg: TrainConfig,
+        clips: list,  # prepared clips
+        splits: list,  # one split_frames dict a clip
+        face_model: MorphableModel,
+        rank: int = 0,  # which process this is
+        count: int = 1,  # of how many
+    ):
+        self.cfg, self.clips, self.face_model, self.rank, self.count = cfg, clips, face_model, rank, count
+        self.pairs = PairSchedule(cfg, splits)
+
+    def __len__(self):
+        return self.cfg.steps
+
+    def __getitem__(self, step: int) -> list:  # of batches, as `make_batch` gives them
+        "The parts of a step."
+        cfg, stage = self.cfg, stage_of(self.cfg, step)
+        g = cfg.generator
+        mine = np.array_split(self.pairs(step), self.count)[self.rank]
+        parts = np.array_split(mine, cfg.accumulate)
+        return [make_batch(self.clips, p, stage.size, g.condition, self.face_model, g.anchor) for p in parts]
+
 # %% ../nbs/17_training.ipynb #dab60bf5
 class Trainer(Training):
     "The training of a system on prepared clips."
 
-    free = ("steps", "test_pairs")
+    free = ("steps", "test_pairs", "accumulate")
 
     def __init__(
         self,
@@ -203,39 +292,77 @@ class Trainer(Training):
         splits: list = None,  # from split_clips; None: the default split of each clip
         device=None,  # None: the best there is
         face_model: MorphableModel = None,  # None: the open model
+        workers: int = 0,  # processes that make batches
     ):
         seed_everything(cfg.seed)
-        self.device = torch.device(device) if device else get_device()
+        team = find_team(cfg.precision, device)
+        _check_shares(cfg, team.count)
+        self.device, self.workers = team.device, workers
         self.face_model = face_model or open_model()
         self.splits = splits or split_clips(clips)
-        self.pairs = PairSchedule(cfg, self.splits)
+        self.batches = Batches(cfg, list(clips), self.splits, self.face_model, team.rank, team.count)
+        self.pairs = self.batches.pairs
+        self.coming, self.next = None, None  # the loader's batches, and the step of the next one
         system = SYSTEMS[cfg.system](cfg.generator, cfg.losses).to(self.device)
         optimisers = dict(generator=torch.optim.Adam(system.generator.parameters(), lr=cfg.lr, betas=cfg.betas))
         if system.critic is not None:
             optimisers["critic"] = torch.optim.Adam(system.critic.parameters(), lr=cfg.critic_lr, betas=cfg.betas)
-        super().__init__(cfg, system, system.generator, optimisers, clips)
+        super().__init__(cfg, system, system.generator, optimisers, clips, team=team)
 
-    def batch(self, step: int, stage: Stage) -> dict:
-        "What the system sees at a step."
-        g = self.cfg.generator
-        return make_batch(self.clips, self.pairs(step), stage.size, g.condition, self.face_model, g.anchor, self.device)
+    def parts_of(self, step: int) -> list:  # of batches
+        "The parts of a step, from the loader."
+        start = time.time()
+        if self.workers == 0:
+            parts = self.batches[step]
+        else:
+            if self.next != step:
+                self.coming = iter(_loader(self.batches, range(step, self.cfg.steps), self.workers))
+            parts, self.next = next(self.coming), step + 1
+        moved = [{name: value.to(self.device) for name, value in part.items()} for part in parts]
+        self.waited += time.time() - start
+        return moved
+
+    def make(self, batch: dict, stage: Stage) -> dict:
+        "What the generator makes of a batch."
+        with self.team.precision():
+            out = self.net(batch["source"], batch["condition"], stage)
+        return {name: value.float() for name, value in out.items()}
 
     def learn(self, step: int) -> dict:  # figures of the step
         "Critic steps where they are due, then one generator step (Eq. 13)."
-        stage = stage_of(self.cfg, step)
-        batch = self.batch(step, stage)
+        stage, parts = stage_of(self.cfg, step), self.parts_of(step)
         self.net.train()
-        out = self.net(batch["source"], batch["condition"], stage)
-        for _ in range(self.cfg.critic_steps):
-            terms = self.net.critic_terms(out, batch, stage)
-            if terms:
-                self.descend("critic", terms)
-        terms = self.net.generator_terms(out, batch, stage)
-        self.descend("generator", terms, lr_of(self.cfg, step))
-        small = at_size(batch, out["image"].shape[-1])
-        l1 = ((out["image"].detach() - small["target"]).abs() * small["valid"]).sum() / small["valid"].sum() / 3
-        figures = {name: round(float(value.detach()), 5) for name, value in terms.items()}
-        return dict(size=stage.size, l1=round(float(l1), 5), **figures)
+        kept = self.make(parts[0], stage) if len(parts) == 1 else None  # several parts: made anew, to spare memory
+        outs = {}
+
+        def critic_part(k):
+            with torch.no_grad():
+                out = kept or self.make(parts[k], stage)
+            with self.team.precision():
+                return self.net.critic_terms(out, parts[k], stage)
+
+        def generator_part(k):
+            outs[k] = kept or self.make(parts[k], stage)
+            with self.team.precision():
+                terms = self.net.generator_terms(outs[k], parts[k], stage)
+            outs[k] = outs[k]["image"].detach()
+            return terms
+
+        figures = {}
+        if stage.critic and self.net.critic is not None:
+            for _ in range(self.cfg.critic_steps):
+                figures = self.descend("critic", [partial(critic_part, k) for k in range(len(parts))])
+        lr = lr_of(self.cfg, step)
+        figures = {**self.descend("generator", [partial(generator_part, k) for k in range(len(parts))], lr), **figures}
+        seen = [picture_figures(outs[k], at_size(part, outs[k].shape[-1])) for k, part in enumerate(parts)]
+        means = {name: float(np.mean([s[name] for s in seen])) for name in seen[0]}
+        row = dict(size=outs[0].shape[-1], **{k: round(v, 5) for k, v in {**means, **figures}.items()})
+        _check_collapse(step, [*self.log[-49:], row])
+        return row
+
+    def describe(self) -> dict:
+        "Means of the last steps, and the share of the time that was spent waiting for batches."
+        return dict(super().describe(), waiting=f"{self.waited / max(self.seconds, 1e-9):.0%}")
 
     def averaged(self) -> System:
         "A system with the moving average of the weights, for use."
@@ -250,24 +377,65 @@ def describe_people(
     "Mean identity embedding of each clip of a real person; rendered people are nobody."
     return [describe_person(c) for c in clips if c.meta.get("param_source") != "exact"]
 
+# %% ../nbs/17_training.ipynb #b09b0520
+class SampleSheets:
+    "The same held-out pairs, drawn every so many steps: source, target, and what is made."
+
+    def __init__(
+        self,
+        folder,  # of the sheets
+        every: int,  # steps
+        pairs: int = 4,
+    ):
+        self.folder, self.every, self.n = Path(folder), every, pairs
+
+    def __call__(self, trainer):
+        "Draw a sheet, where one is due."
+        if trainer.done == 0 or trainer.done % self.every:
+            return
+        write_image(self.draw(trainer), make_folder(self.folder) / f"step_{trainer.done:06d}.png")
+
+    @torch.no_grad()
+    def draw(self, trainer) -> np.ndarray:  # (H,W,3) uint8
+        "One column a pair."
+        cfg, stage = trainer.cfg, stage_of(trainer.cfg, trainer.done - 1)
+        which = next(w for w in ("random", "block_1", "people", "train") if sum(len(s[w]) for s in trainer.splits))
+        pairs = sample_pairs(trainer.splits, which, self.n, seed=cfg.seed)
+        g = cfg.generator
+        batch = make_batch(trainer.clips, pairs, stage.size, g.condition, trainer.face_model, g.anchor, trainer.device)
+        image = trainer.net.eval()(batch["source"], batch["condition"], stage)["image"].float()
+        shown = [batch["source"], batch["target"], image]
+        rows = [F.interpolate(x.cpu(), (cfg.size, cfg.size)) for x in shown]
+        return tile_images([x for row in rows for x in row], ncols=self.n)
+
 # %% ../nbs/17_training.ipynb #abb41eb6
 def train(
     cfg: TrainConfig,  # what to do
     clips: list,  # prepared clips
-    out,  # output folder: weights.safetensors, metrics.json, log.json, checkpoint.pt
+    out,  # output folder: weights.safetensors, metrics.json, log.jsonl, checkpoint.pt
     minutes: float = None,  # stop after so many minutes of training; the same command goes on later
     device=None,  # None: the best there is
     save_every: float = 60.0,  # seconds between checkpoints
     command: str = None,  # recorded with the weights
     init=None,  # weight file of the same system to start from
     people=(),  # prepared clips of people who are held out, measured at the end
-) -> list:  # Records of evaluate
+    workers: int = 0,  # processes that make batches
+    sheet_every: int = 0,  # steps between sheets of samples; 0: none
+    tensorboard: bool = False,  # also write curves for TensorBoard
+) -> list:  # Records of evaluate; nothing in the other processes of a team
     "Train with progress bar, checkpoints and resume; write weights and figures that belong together."
-    t = Trainer(cfg, clips, device=device)
+    t = Trainer(cfg, clips, device=device, workers=workers)
     if init:
         start_from(t, init)
     out = make_folder(out)
-    run_training(t, cfg.steps, out, minutes, save_every, t.net.title)
+    watchers = [LogFile(out / "log.jsonl")]
+    if sheet_every:
+        watchers.append(SampleSheets(out / "samples", sheet_every))
+    if tensorboard:
+        watchers.append(Curves(out / "tensorboard"))
+    run_training(t, cfg.steps, out, minutes, save_every, t.net.title, watchers=watchers)
+    if not t.team.first:
+        return []
     return write_run(t, out, command, people)
 
 # %% ../nbs/17_training.ipynb #fadbcf23
@@ -291,13 +459,13 @@ def write_run(
         rendered_clips=len(t.clips) - len(real),
         init=t.init,
     )
-    info = dict(run_info(command, t.cfg.seed, **facts), seconds=round(t.seconds))
+    waiting = round(t.waited / max(t.seconds, 1e-9), 4)
+    info = dict(run_info(command, t.cfg.seed, **facts), seconds=round(t.seconds), waiting=waiting)
     for r in records:
         r.info = info
     stored = dict(train=asdict(t.cfg), people=describe_people(t.clips), records=[asdict(r) for r in records])
     save_system(system, out / "weights.safetensors", **stored, **info)
     save_records(records, out / "metrics.json")
-    save_json([r for r in t.log if r["step"] % 10 == 0], out / "log.json")
     print_results(records)
     return records
 
@@ -327,6 +495,9 @@ class TrainOptions:
     out: Path = Path("runs/train")  # output folder
     init: Path | None = None  # weight file of the same system to start from
     minutes: float | None = None  # stop after so many; the same command goes on
+    workers: int = 0  # processes that make batches; 4 or more where there is a GPU
+    sheet_every: int = 0  # steps between sheets of samples, as pictures in OUT/samples; 0: none
+    tensorboard: bool = False  # also write curves for TensorBoard
     device: str | None = None  # cuda, mps or cpu; default: the best there is
     threads: int | None = None  # number of threads; default: all physical cores
 
@@ -379,5 +550,7 @@ def f3a_train(
         set_threads(o.threads)
         clips = [load_clip(c) for c in expand_clips(o.clips or [bundled_clip()], "train")]
         people = [load_clip(c) for c in held_out_people(o.clips)]
-        train(o.config, clips, o.out, o.minutes, get_device(o.device), init=o.init, people=people)
-        print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")
+        more = dict(workers=o.workers, sheet_every=o.sheet_every, tensorboard=o.tensorboard)
+        made = train(o.config, clips, o.out, o.minutes, get_device(o.device), init=o.init, people=people, **more)
+        if made:
+            print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")

@@ -292,7 +292,7 @@ def test_the_critic_learns_to_tell_and_the_generator_to_please_it(clip):
     gap = lambda: float((critic(b["target"]).mean() - critic(out["image"]).mean()).detach())
     before = gap()
     for _ in range(10):
-        t.descend("critic", t.net.critic_terms(out, b, training.Stage()))
+        t.descend("critic", [lambda: t.net.critic_terms(out, b, training.Stage())])
     assert gap() > before + 0.1
     critic.eval()
     x = out["image"].clone().requires_grad_(True)
@@ -582,7 +582,7 @@ def test_every_condition_is_one_field_of_the_config(clip, condition):
     t = small_trainer(clip, generator=small_config(condition=condition))
     first = t.net.generator.T_flow.first[0][0].weight
     before = first.detach().clone()
-    batch = t.batch(0, stage_of(t.cfg, 0))
+    batch = t.batches[0][0]
     assert batch["condition"].shape == (2, CONDITIONS[condition].channels, 32, 32)
     t.step()
     assert not torch.equal(first, before)

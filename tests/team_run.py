@@ -1,0 +1,55 @@
+"""A short training for `torchrun`, for the tests beside this file: what each process saw, and what it holds.
+
+python -m torch.distributed.run --nproc_per_node 2 tests/team_run.py KIND CLIP OUT
+"""
+
+from pathlib import Path
+import sys
+import torch
+from f3a_lite.clips import load_clip
+from f3a_lite.generator import GeneratorConfig
+from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
+from f3a_lite.training import TrainConfig, Trainer, train
+
+SMALL = GeneratorConfig(channels=(8, 8, 8), flow_channels=(4, 4, 4), grows=1)
+
+
+def generator_trainer(path, **changes):
+    "A system whose critic takes part from the first step on, and which grows."
+    own = dict(generator=SMALL, size=32, steps=4, batch=4, low_batch=8, low_share=0.0, adv_share=1.0)
+    t = Trainer(TrainConfig(**{**own, **changes}), [load_clip(path)], device="cpu")
+    for optimiser in t.optimisers.values():
+        for group in optimiser.param_groups:
+            group["eps"] = 1.0  # Adam divides by the gradient's size, and would blow up the rounding of a tiny one
+    return t
+
+
+def regressor_trainer(path, **changes):
+    "The second phase of a regressor, without augmentation, whose numbers each process draws for itself."
+    net = RegressorConfig(base=4, hidden=16)
+    cfg = RegressorTraining(net=net, steps=0, sub_steps=4, batch=4, augment=0.0, **changes)
+    return RegressorTrainer(cfg, None, [load_clip(path)], device="cpu")
+
+
+def state_of(t):
+    "Weights, average, and the step."
+    return dict(net=t.net.state_dict(), average=t.average, log=[dict(r, seconds=0) for r in t.log])
+
+
+if __name__ == "__main__":
+    kind, path, out = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    torch.set_num_threads(1)
+    if kind == "command":
+        cfg = TrainConfig(generator=SMALL, size=32, steps=3, batch=4, low_batch=8, low_share=0.0, test_pairs=2)
+        records = train(cfg, [load_clip(path)], out / "run", device="cpu")
+        print(f"records {len(records)}")
+    else:
+        t = generator_trainer(path) if kind == "generator" else regressor_trainer(path)
+        seen = []
+        if kind == "generator":
+            make = t.parts_of
+            t.parts_of = lambda step: (parts := make(step), seen.append([p["target"] for p in parts]))[0]
+        for _ in range(4):
+            t.step()
+        torch.save(dict(state_of(t), seen=seen, count=t.team.count), out / f"{kind}-{t.team.rank}.pt")
+        assert t.team.any(t.team.rank == t.team.count - 1) and not t.team.any(False)
