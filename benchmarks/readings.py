@@ -23,6 +23,9 @@ READINGS = {  # name → the fields that are read in another way
     "the picture comes from h_dec": dict(picture="h_dec"),
     "α mixes features": dict(fading="features"),
     "nothing grows": dict(grows=0),
+    "the picture comes from h_dec, and nothing grows": dict(picture="h_dec", grows=0),
+    "the picture comes from h_dec, α mixes features": dict(picture="h_dec", fading="features"),
+    "the picture comes from h_dec, h_dec is h_enc at the deepest scale": dict(picture="h_dec", deepest="h_enc"),
 }
 
 
@@ -32,6 +35,7 @@ class Options:
 
     minutes: float = 1.5  # of each training, on a quiet machine
     seeds: tuple[int, ...] = (0, 1)  # one training each
+    only: tuple[str, ...] = ()  # names of readings; none: all
     out: Path = RESULT  # where the records go
 
 
@@ -49,7 +53,8 @@ def main(argv=None):
         start = time.time()
         clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
         records = []
-        for name, fields in READINGS.items():
+        for name in options.only or READINGS:
+            fields = READINGS[name]
             config = config_of(**fields)
             config = replace(config, steps=steps_for(config, [clip], options.minutes))
             records += over_seeds(config, [clip], options.seeds, dict(reading=name, minutes=options.minutes))

@@ -5,18 +5,44 @@ from dataclasses import replace
 import time
 import torch
 from f3a_lite.evaluation import evaluate
+from f3a_lite.landmarks import laplacian_variance
+from f3a_lite.morphable import open_model
+from f3a_lite.pairs import HELD_OUT, make_batch, sample_pairs
+from f3a_lite.projection import to_pixels
 from f3a_lite.results import Record, figure, load_records, run_info, save_records
 from f3a_lite.training import Trainer, stage_of
 
 
-def train_once(config, clips) -> tuple:  # Records of evaluate, seconds of the training
-    "Train one config, and measure it on what was held out."
+def sharpness(system, clips: list, splits: list, size: int, n: int = 96) -> dict:  # split → ratio
+    "Fine detail inside the face's box, generated over true: the mean over held-out pairs of each split."
+    found = {}
+    for which in (w for w in HELD_OUT if sum(len(s[w]) for s in splits)):
+        pairs = sample_pairs(splits, which, n, seed=9)
+        batch = make_batch(clips, pairs, size, system.condition, open_model(), system.cfg.anchor)
+        with torch.no_grad():
+            image = system(batch["source"], batch["condition"])["image"]
+        flat = torch.nn.functional.pad(batch["landmarks"], (0, 1))  # (n,68,3), depth 0
+        points = to_pixels(flat, size, size)[..., :2].numpy()
+        fine = [laplacian_variance(x, points).mean() for x in (image, batch["target"])]
+        found[which] = float(fine[0] / fine[1])
+    return found
+
+
+def train_once(config, clips, measured=None) -> tuple:  # Records of evaluate, seconds of the training, its log
+    "Train one config, and measure it on what was held out, of all clips or of those that are named."
     start = time.time()
     trainer = Trainer(config, clips)
     while trainer.done < config.steps:
         trainer.step()
     seconds = time.time() - start
-    return evaluate(trainer.averaged(), clips, trainer.splits, size=config.size), seconds
+    system, shown = trainer.averaged(), range(len(clips)) if measured is None else measured
+    some, splits = [clips[k] for k in shown], [trainer.splits[k] for k in shown]
+    records = evaluate(system, some, splits, size=config.size)
+    fine = sharpness(system, some, splits, config.size)
+    for record in records:
+        if record.name == system.title and "split" in record.setting:
+            record.figures["sharpness"] = figure([fine[record.setting["split"]]])
+    return records, seconds, trainer.log
 
 
 def kinds_of_steps(config) -> Counter:  # (level, whether it fades, critic) → how many steps
@@ -47,11 +73,15 @@ def over_seeds(
     clips: list,  # prepared clips
     seeds: tuple,  # one training each
     setting: dict,  # what tells these trainings from others
+    measured=None,  # numbers of the clips that are measured; None: all
+    logs: dict = None,  # seed → log of the training; filled here
 ) -> list:  # Records
     "The system's figures with their spread over seeds; copying and warping, with theirs over samples of pairs."
     title, by_split, baselines = None, {}, []
     for seed in seeds:
-        records, seconds = train_once(replace(config, seed=seed), clips)
+        records, seconds, log = train_once(replace(config, seed=seed), clips, measured)
+        if logs is not None:
+            logs[seed] = log
         told = [r for r in records if "split" in r.setting]
         baselines = [r for r in told if r.name in ("copying", "warping only")]
         for r in told:

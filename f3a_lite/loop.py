@@ -411,7 +411,7 @@ class Training:
     def descend(
         self,
         name: str,  # of the optimiser
-        parts: list,  # for each part of the batch a function without arguments that gives its terms: name → loss
+        parts: list,  # for each part of the batch a function that gives its terms, name → loss; no terms: no step
         lr: float = None,  # learning rate; None: as it is
     ) -> dict:  # name → mean over the parts
         "One optimiser step down the sum of some terms. Raises `DivergedError`, before anything moves, if not finite."
@@ -424,6 +424,8 @@ class Training:
         seen, total = [], 0.0
         for part in parts:
             terms = part()
+            if not terms:
+                return {}  # nobody to learn
             loss = sum(terms.values())
             self.team.backward(loss / len(parts), weights)
             seen.append({name: value.detach() for name, value in terms.items()})

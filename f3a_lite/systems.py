@@ -140,8 +140,9 @@ class F3AGan(System):
         target = batch["target"]  # (B,3,H,W)
         fake = real_only(out["image"], target, batch["valid"])  # (B,3,H,W)
         terms = dict(pixel=w.pixel * weighted_pixel_loss(fake, target, batch["weight"], batch["valid"]))  # Eq. 10
-        if stage.critic:
+        if stage.critic and w.adversarial:
             terms["adversarial"] = w.adversarial * adversarial_loss(self.judge(fake, stage))  # Eq. 11
+        if stage.critic and w.perceptual:
             grown = (stage.level, stage.alpha)
             terms["perceptual"] = w.perceptual * perceptual_loss(
                 self.generator, fake, target, w.encoder_learns, *grown
@@ -150,9 +151,10 @@ class F3AGan(System):
 
     def critic_terms(self, out, batch, stage):
         "Eq. 11 for the critic, in a bounded form; the generator gets no gradient."
-        if not stage.critic:
+        w = self.losses
+        if not stage.critic or not w.adversarial:
             return {}
-        w, batch = self.losses, at_size(batch, out["image"].shape[-1])
+        batch = at_size(batch, out["image"].shape[-1])
         real = batch["target"]  # (B,3,H,W)
         fake = real_only(out["image"].detach(), real, batch["valid"])  # (B,3,H,W)
         terms = dict(critic=w.adversarial * critic_loss(self.judge(real, stage), self.judge(fake, stage), w.form))

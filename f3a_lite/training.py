@@ -349,9 +349,9 @@ class Trainer(Training):
             return terms
 
         figures = {}
-        if stage.critic and self.net.critic is not None:
-            for _ in range(self.cfg.critic_steps):
-                figures = self.descend("critic", [partial(critic_part, k) for k in range(len(parts))])
+        judged = stage.critic and self.net.critic is not None
+        for _ in range(self.cfg.critic_steps if judged else 0):
+            figures = self.descend("critic", [partial(critic_part, k) for k in range(len(parts))])
         lr = lr_of(self.cfg, step)
         figures = {**self.descend("generator", [partial(generator_part, k) for k in range(len(parts))], lr), **figures}
         seen = [picture_figures(outs[k], at_size(part, outs[k].shape[-1])) for k, part in enumerate(parts)]
