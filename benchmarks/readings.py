@@ -25,7 +25,8 @@ READINGS = {  # name → the fields that are read in another way
     "nothing grows": dict(grows=0),
     "the picture comes from h_dec, and nothing grows": dict(picture="h_dec", grows=0),
     "the picture comes from h_dec, α mixes features": dict(picture="h_dec", fading="features"),
-    "the picture comes from h_dec, h_dec is h_enc at the deepest scale": dict(picture="h_dec", deepest="h_enc"),
+    "the picture comes from h_dec, μ and σ are learned": dict(picture="h_dec", statistics="learned"),
+    "the picture comes from h_dec, growing takes a quarter": dict(picture="h_dec", grow_share=0.25),
 }
 
 
@@ -41,8 +42,10 @@ class Options:
 
 def config_of(**fields) -> TrainConfig:
     "A training at 64 × 64 with the pixel loss, which tells readings apart soonest."
+    share = fields.pop("grow_share", 0.5)
     generator = GeneratorConfig.lite(**{"grows": 2, "flow_norm": False, **fields})
-    return TrainConfig.lite(generator=generator, size=64, batch=16, low_batch=16, adv_share=0.0, ema=0.99)
+    own = dict(size=64, batch=16, low_batch=16, adv_share=0.0, ema=0.99, grow_share=share)
+    return TrainConfig.lite(generator=generator, **own)
 
 
 def main(argv=None):
@@ -55,7 +58,7 @@ def main(argv=None):
         records = []
         for name in options.only or READINGS:
             fields = READINGS[name]
-            config = config_of(**fields)
+            config = config_of(**dict(fields))
             config = replace(config, steps=steps_for(config, [clip], options.minutes))
             records += over_seeds(config, [clip], options.seeds, dict(reading=name, minutes=options.minutes))
             save_comparison(records, "readings.py", options, start)

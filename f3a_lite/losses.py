@@ -144,7 +144,7 @@ def gradient_penalty(
 ) -> torch.Tensor:
     "Mean of (‖gradient of the mean verdict‖ − 1)² between true and generated pictures (Gulrajani et al., 2017)."
     n = len(real)
-    share = ((torch.arange(n, device=real.device) + 0.5) / n)[:, None, None, None]  # spread evenly, not drawn
+    share = ((torch.arange(n, device=real.device) + 0.5) / n).view(n, 1, 1, 1)  # spread evenly, not drawn
     x = torch.lerp(fake.detach(), real, share).requires_grad_(True)  # (B,3,H,W)
     verdicts = critic(x).flatten(1).mean(1)  # (B,)
     slope = torch.autograd.grad(verdicts.sum(), x, create_graph=True)[0]  # (B,3,H,W)
