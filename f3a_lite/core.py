@@ -107,13 +107,16 @@ def physical_cores(
 def set_threads(
     n: int = None,  # number of threads; None: the environment variable F3A_THREADS, else `physical_cores()`
 ) -> int:  # the number set
-    "Fix torch's threads. Raises `F3AError` for a number below 1, or for what is no number."
+    "Fix the threads of torch and of the rasteriser. Raises `F3AError` for a number below 1, or for what is no number."
     if n is None:
         wish = os.environ.get("F3A_THREADS") or "0"
         n = int(wish) if wish.isdecimal() else -1
         n = physical_cores() if n == 0 else n
     if n < 1:
         raise F3AError("The number of threads (--threads, or F3A_THREADS) must be a whole number, at least 1.")
+    import numba
+
+    numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))  # the first call starts its pool, and changes torch's
     torch.set_num_threads(n)
     return n
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import sys
 import torch
 from f3a_lite.clips import load_clip
+from f3a_lite.core import set_threads
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
-from f3a_lite.training import TrainConfig, Trainer, train
+from f3a_lite.training import TrainConfig, Trainer
 
 SMALL = GeneratorConfig(channels=(8, 8, 8), flow_channels=(4, 4, 4), grows=1)
 
@@ -38,18 +39,13 @@ def state_of(t):
 
 if __name__ == "__main__":
     kind, path, out = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-    torch.set_num_threads(1)
-    if kind == "command":
-        cfg = TrainConfig(generator=SMALL, size=32, steps=3, batch=4, low_batch=8, low_share=0.0, test_pairs=2)
-        records = train(cfg, [load_clip(path)], out / "run", device="cpu")
-        print(f"records {len(records)}")
-    else:
-        t = generator_trainer(path) if kind == "generator" else regressor_trainer(path)
-        seen = []
-        if kind == "generator":
-            make = t.parts_of
-            t.parts_of = lambda step: (parts := make(step), seen.append([p["target"] for p in parts]))[0]
-        for _ in range(4):
-            t.step()
-        torch.save(dict(state_of(t), seen=seen, count=t.team.count), out / f"{kind}-{t.team.rank}.pt")
-        assert t.team.any(t.team.rank == t.team.count - 1) and not t.team.any(False)
+    set_threads(1)
+    t = generator_trainer(path) if kind == "generator" else regressor_trainer(path)
+    seen = []
+    if kind == "generator":
+        make = t.parts_of
+        t.parts_of = lambda step: (parts := make(step), seen.append([p["target"] for p in parts]))[0]
+    for _ in range(4):
+        t.step()
+    torch.save(dict(state_of(t), seen=seen, count=t.team.count), out / f"{kind}-{t.team.rank}.pt")
+    assert t.team.any(t.team.rank == t.team.count - 1) and not t.team.any(False)

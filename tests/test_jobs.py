@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 import pytest
 import torch
@@ -125,3 +127,21 @@ def test_threads_are_cores_that_may_be_used(tmp_path, monkeypatch):
                 set_threads(wrong)
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_rendered_flow_leaves_the_threads_as_they_were():
+    "The rasteriser's compiled loops share a pool of threads with torch; sums depend on their number."
+    program = """
+import torch
+from f3a_lite.core import set_threads
+from f3a_lite.rasterizer import rasterize
+set_threads(1)
+v = torch.tensor([[[-0.5, -0.5, 0], [0.5, -0.5, 0], [0, 0.5, 0]]] * 2)
+rasterize(8 * v, torch.tensor([[0, 1, 2]]), 16, 16)
+assert torch.get_num_threads() == 1, torch.get_num_threads()
+"""
+    named = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    for more in ({}, {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}):
+        env = {**{k: v for k, v in os.environ.items() if k not in named}, **more}
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, env=env)
+        assert done.returncode == 0, done.stderr[-1500:]

@@ -4,7 +4,10 @@ import copy
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -26,6 +29,9 @@ from f3a_lite.loop import (
 from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
 from f3a_lite.rendered import render_set
 from f3a_lite.training import TrainConfig, Trainer, lr_of
+
+from conftest import ROOT
+import killed_run
 
 CPU = torch.device("cpu")
 SMALL = GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))
@@ -114,6 +120,36 @@ def test_interrupted_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_pa
     assert run_training(again, 6, tmp_path)
     assert same(state(again), state(whole))
     assert read(tmp_path / "checkpoint.pt")["net"]["generator.to_rgb.0.0.weight"].dtype == torch.float32
+
+
+@pytest.fixture(scope="module")
+def undisturbed(clip):
+    "The state of the killed run's training, had nobody killed it."
+    core.set_threads(1)
+    t = killed_run.trainer_of(clip.path)
+    for _ in range(killed_run.STEPS):
+        t.step()
+    return state(t)
+
+
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 20))])
+def test_killed_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_path, undisturbed, seed):
+    "kill -9 while it steps, saves or renames, at any level of its growing; then the same command goes on."
+    rng = np.random.default_rng(seed)
+    words = [sys.executable, str(ROOT / "tests" / "killed_run.py"), str(clip.path), str(tmp_path)]
+    run = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT / "tests")
+    last = int(rng.integers(1, killed_run.STEPS - 2))
+    for line in run.stdout:
+        if line.strip() == str(last):
+            break
+    time.sleep(rng.uniform(0, 0.05))
+    run.kill()
+    run.communicate()
+    core.set_threads(1)
+    again = killed_run.trainer_of(clip.path)
+    assert run_training(again, killed_run.STEPS, tmp_path, progress=False)
+    assert len(again.log) == killed_run.STEPS and again.log[last]["step"] == last
+    assert same(state(again), undisturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

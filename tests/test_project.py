@@ -25,7 +25,7 @@ EARLIER = {("pairs", "losses")}  # pairs needs the pixel weights of Eq. 10
 
 # import name → requirement, where they differ
 CALLED = dict(PIL="pillow", dlib="dlib-bin", skimage="scikit-image", face_recognition_models="face-recognition-models")
-ELSEWHERE = {"open3d", "anny", "pillow_heif", "IPython"}  # extras, or there wherever a notebook runs
+ELSEWHERE = {"open3d", "anny", "pillow_heif", "IPython", "accelerate"}  # extras, or there wherever a notebook runs
 
 
 def modules():

@@ -1,11 +1,12 @@
 """Several processes: they see different pairs, hold equal weights, and make the step that one process makes."""
 
+from pathlib import Path
 import subprocess
 import sys
 import numpy as np
 import pytest
 import torch
-from f3a_lite.core import F3AError
+from f3a_lite.core import F3AError, set_threads
 from f3a_lite.loop import Alone, find_team
 from f3a_lite.training import TrainConfig, Trainer
 from conftest import ROOT
@@ -62,7 +63,7 @@ def test_two_processes_see_the_two_halves_of_each_step(clip, pair_of_generators)
 
 def test_two_processes_make_the_steps_of_one(clip, pair_of_generators):
     "Critic, growing and average included; equal up to the rounding of sums in another order."
-    torch.set_num_threads(1)
+    set_threads(1)
     t = generator_trainer(clip.path)
     before = {n: v.clone() for n, v in t.net.state_dict().items()}
     for _ in range(4):
@@ -94,7 +95,7 @@ def test_a_regressor_learns_in_two_processes(clip, tmp_path):
     for name, value in a["net"].items():
         assert torch.equal(value, b["net"][name]), name
     assert [r["lm"] for r in a["log"]] != [r["lm"] for r in b["log"]], "each has its own faces"
-    torch.set_num_threads(1)
+    set_threads(1)
     t = regressor_trainer(clip.path)
     before = t.net.state_dict()["fc1.weight"].clone()
     t.step()
@@ -102,8 +103,14 @@ def test_a_regressor_learns_in_two_processes(clip, tmp_path):
 
 
 def test_the_command_in_two_processes_writes_one_run(clip, tmp_path):
-    said = run_team("command", clip, tmp_path)
-    assert "records 0" in said and said.count("records") == 2, "one of them measures and writes"
+    "As the lesson has it: torchrun, and the command itself."
+    command = Path(sys.executable).with_name("f3a_train")
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--no-python", str(command)]
+    words += [str(clip.path), "--out", "run", "--size", "32", "--steps", "3", "--batch", "2", "--low-batch", "4"]
+    words += ["--test-pairs", "2", "--device", "cpu", "--threads", "1"]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=240, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("wrote run") == 1, "one of them measures and writes"
     files = {p.name for p in (tmp_path / "run").iterdir()}
     assert {"weights.safetensors", "metrics.json", "log.jsonl", "checkpoint.pt"} <= files
     assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 3
