@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 import time
 import numpy as np
-from f3a_lite.core import friendly_errors, parse_options, save_json, set_threads
+from f3a_lite.core import friendly_errors, parse_options, set_threads
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.loop import DivergedError
 from f3a_lite.prepare import bundled_clip
-from f3a_lite.results import Record, run_info
+from f3a_lite.results import Record, run_info, save_records
 from f3a_lite.systems import LossConfig
 from f3a_lite.training import TrainConfig
 from short_trainings import over_seeds, save_comparison, steps_for
@@ -48,13 +48,11 @@ def config_of(**fields) -> TrainConfig:
     return TrainConfig.lite(generator=generator, **own)
 
 
-def thin(log: list, n: int = 60) -> list:
+def thin(log: list, n: int = 60) -> dict:  # term → n values
     "Means of the terms over n stretches of a training."
-    rows = []
-    for part in np.array_split(np.arange(len(log)), min(n, len(log))):
-        names = [k for k in log[part[0]] if k not in ("size", "seconds")]
-        rows.append({k: round(float(np.mean([log[j][k] for j in part if k in log[j]])), 5) for k in names})
-    return rows
+    parts = np.array_split(np.arange(len(log)), min(n, len(log)))
+    names = [k for k in log[0] if k not in ("size", "seconds")]
+    return {k: [round(float(np.mean([log[j][k] for j in part])), 5) for part in parts] for k in names}
 
 
 def main(argv=None):
@@ -76,8 +74,8 @@ def main(argv=None):
                 records.append(Record("F3A-GAN", dict(setting, failed=str(e)), {}))
             if name == ALL:
                 info = run_info(f"python benchmarks/losses.py --minutes {options.minutes:g}", 0, start)
-                log = thin(next(iter(logs.values())))
-                save_json(dict(info=info, log=log), options.out.with_name("losses_log.json"))
+                curves = Record("terms", setting, thin(next(iter(logs.values()))), info)
+                save_records([curves], options.out.with_name("losses_log.json"))
             save_comparison(records, "losses.py", options, start)
 
 

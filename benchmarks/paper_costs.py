@@ -8,12 +8,11 @@ are estimates: its stated rate times the share of it that such trainings usually
 from dataclasses import dataclass
 from pathlib import Path
 import time
-import torch
 from torch.utils.flop_counter import FlopCounterMode
-from f3a_lite.core import friendly_errors, parse_options, save_json, set_threads
+from f3a_lite.core import friendly_errors, parse_options, set_threads
 from f3a_lite.generator import costs_of
 from f3a_lite.prepare import bundled_clip
-from f3a_lite.results import run_info
+from f3a_lite.results import Record, run_info, save_records
 from f3a_lite.training import TrainConfig, Trainer, stage_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,23 +53,24 @@ def main(argv=None):
                 trainer.learn(step_of_level(paper, level))
             cost = costs_of(paper.generator, paper.size, level)
             steps = sum(stage_of(paper, k).level == level for k in range(paper.steps))
-            levels.append(
-                dict(
-                    size=paper.size >> level,
-                    steps=steps,
-                    tflop_a_step=round(counter.get_total_flops() / 2 * paper.batch / 1e12, 4),
-                    activation_gb=round(cost["activation_bytes"] * paper.batch / 2**30, 3),
-                    seconds_of_two_pairs_here=round(time.time() - begun, 2),
-                )
+            figures = dict(
+                steps=steps,
+                tflop_a_step=round(counter.get_total_flops() / 2 * paper.batch / 1e12, 4),
+                activation_gb=round(cost["activation_bytes"] * paper.batch / 2**30, 3),
+                seconds_of_two_pairs_here=round(time.time() - begun, 2),
             )
-        total = sum(row["tflop_a_step"] * row["steps"] for row in levels)
+            levels.append(Record("paper", dict(size=paper.size >> level), figures))
+        total = sum(r.figures["tflop_a_step"] * r.figures["steps"] for r in levels)
         weights = sum(p.numel() for p in trainer.net.parameters())
-        memory = 3 * max(row["activation_gb"] for row in levels) + weights * 16 / 2**30
+        memory = 3 * max(r.figures["activation_gb"] for r in levels) + weights * 16 / 2**30
         hours = {name: round(total / (rate * SHARE) / 3600, 1) for name, rate in GPUS.items()}
-        estimate = dict(share_of_the_stated_rate=SHARE, hours=hours, memory_gb=round(memory, 1))
+        told = dict(estimate=f"at {SHARE:.0%} of the stated rate")
+        levels.append(Record("paper", told, dict(total_tflop=round(total), memory_gb=round(memory, 1), **hours)))
         info = run_info("python benchmarks/paper_costs.py", 0, start)
-        save_json(dict(info=info, levels=levels, total_tflop=round(total), estimate=estimate), options.out)
-        print(total, estimate, torch.get_num_threads())
+        for record in levels:
+            record.info = info
+        save_records(levels, options.out)
+        print(levels[-1].figures)
 
 
 if __name__ == "__main__":
