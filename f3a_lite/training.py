@@ -406,7 +406,7 @@ class SampleSheets:
         image = trainer.net.eval()(batch["source"], batch["condition"], stage)["image"].float()
         shown = [batch["source"], batch["target"], image]
         rows = [F.interpolate(x.cpu(), (cfg.size, cfg.size)) for x in shown]
-        return tile_images([x for row in rows for x in row], ncols=self.n)
+        return tile_images([x for row in rows for x in row], ncols=self.n, pad=0)
 
 # %% ../nbs/17_training.ipynb #abb41eb6
 def train(
