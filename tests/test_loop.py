@@ -13,11 +13,13 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from f3a_lite import core, regressor, systems
+from f3a_lite import core, regressor, systems, training
 from f3a_lite.core import F3AError, friendly_errors
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.loop import (
+    Curves,
     DivergedError,
+    LogFile,
     all_finite,
     find_checkpoint,
     load_checkpoint,
@@ -28,7 +30,8 @@ from f3a_lite.loop import (
 )
 from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
 from f3a_lite.rendered import render_set
-from f3a_lite.training import TrainConfig, Trainer, lr_of
+from f3a_lite.training import SampleSheets, TrainConfig, Trainer, lr_of
+from f3a_lite.video import read_image
 
 from conftest import ROOT
 import killed_run
@@ -417,3 +420,66 @@ def test_a_file_that_is_no_checkpoint(tmp_path):
         torch.save(content, path) if name != "text" else path.write_text(content)
         with pytest.raises(F3AError, match=f"{name}.pt' is not a checkpoint"):
             load_checkpoint(path, {})
+
+
+# ---- what is watched
+
+
+def test_every_step_is_a_line_and_a_resumed_run_cuts_its_log_back(clip, tmp_path):
+    "Lines that were written after the checkpoint go; none comes twice."
+    path = tmp_path / "log.jsonl"
+    t = small_trainer(clip)
+    run_training(t, 3, tmp_path, watchers=[LogFile(path)], progress=False)
+    with open(path, "a") as f:
+        f.write('{"step": 3, "l1": 9}\n')  # a step that a killed process had done, and not saved
+    again = small_trainer(clip)
+    run_training(again, 5, tmp_path, watchers=[LogFile(path)], progress=False)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [r["step"] for r in rows] == list(range(5)) and rows == again.log
+    assert {"l1", "spread", "pixel", "adversarial", "perceptual", "critic", "size", "seconds"} < set(rows[0])
+
+
+def test_curves_for_tensorboard(clip, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    t = small_trainer(clip)
+    run_training(t, 3, tmp_path, watchers=[Curves(tmp_path / "curves")], progress=False)
+    seen = accumulator.EventAccumulator(str(tmp_path / "curves")).Reload()
+    assert {"l1", "pixel", "critic"} <= set(seen.Tags()["scalars"])
+    assert [round(e.value, 5) for e in seen.Scalars("l1")] == [r["l1"] for r in t.log]
+    assert [e.step for e in seen.Scalars("l1")] == [0, 1, 2]
+
+
+def test_without_tensorboard_there_is_advice(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(F3AError, match=r"pip install 'f3a_lite\[curves\]'"):
+        Curves(tmp_path)
+
+
+def test_sheets_of_the_same_pairs(clip, tmp_path):
+    "Source, target and what is made, every so many steps, at the full size also while a small picture is made."
+    small = GeneratorConfig(channels=(6, 8), flow_channels=(3, 4), grows=1)
+    t = small_trainer(clip, generator=small, steps=4, grow_share=0.5)
+    run_training(t, 4, tmp_path, watchers=[SampleSheets(tmp_path / "s", 2, pairs=3)], progress=False)
+    assert sorted(p.name for p in (tmp_path / "s").iterdir()) == ["step_000002.png", "step_000004.png"]
+    first, last = (read_image(tmp_path / "s" / f"step_{k:06d}.png") for k in (2, 4))
+    assert first.shape == last.shape == (3 * 32, 3 * 32, 3)
+    assert np.abs(first[:64].astype(int) - np.kron(first[:64:2, ::2], np.ones((2, 2, 1)))).max() == 0, "16 pixels wide"
+    pairs = training.sample_pairs(t.splits, "random", 3, seed=0)
+    wanted = core.to_image(training.make_batch([clip], pairs, 32)["target"][1])
+    assert np.abs(last[32:64, 32:64].astype(int) - wanted).max() <= 1
+
+
+def test_a_generator_of_one_colour_stops_and_leaves_the_last_good_checkpoint(clip, tmp_path):
+    t = small_trainer(clip, steps=400)
+    t.step()
+    keep = t.log[0]
+    t.log = [dict(keep, step=k, spread=0.5) for k in range(200)]
+    t.done = 200
+    t.save(tmp_path / "checkpoint.pt")
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    again = small_trainer(clip, steps=400)
+    make = again.make
+    again.make = lambda *a: {"image": 0 * make(*a)["image"] + 0.5}
+    with pytest.raises(DivergedError, match=r"collapsed at step 249.*one colour.*checkpoint.pt' \(step 200\) is good"):
+        run_training(again, 400, tmp_path, progress=False)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
