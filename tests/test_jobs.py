@@ -134,8 +134,10 @@ def test_a_rendered_flow_leaves_the_threads_as_they_were():
     program = """
 import torch
 from f3a_lite.core import set_threads
+from f3a_lite.morphable import open_model
 from f3a_lite.rasterizer import rasterize
 set_threads(1)
+open_model()
 v = torch.tensor([[[-0.5, -0.5, 0], [0.5, -0.5, 0], [0, 0.5, 0]]] * 2)
 rasterize(8 * v, torch.tensor([[0, 1, 2]]), 16, 16)
 assert torch.get_num_threads() == 1, torch.get_num_threads()

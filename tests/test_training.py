@@ -661,7 +661,7 @@ def test_the_paper_preset_is_the_supplement(clip):
     assert [levels.count(k) for k in range(5)] == [11_375] * 5 and levels == sorted(levels, reverse=True)
     fades = [stage_of(cfg, k).level for k in range(cfg.steps) if stage_of(cfg, k).alpha < 1]
     assert [fades.count(k) for k in range(5)] == [5687] * 4 + [0], "half of each level, but for the first"
-    t = small_trainer(clip, ema=0.0)
+    t = small_trainer(clip, ema=cfg.ema)
     t.step()
     for name, value in t.net.generator.state_dict().items():
         assert torch.equal(t.average[name], value), "an average of 0 is the network itself"
