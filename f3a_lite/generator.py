@@ -55,7 +55,7 @@ class GeneratorConfig:
     deepest: Literal["bracket", "h_enc"] = "bracket"  # reading: h_out at the deepest scale; 'h_enc': h_dec is h_enc
     statistics: Literal["instance", "learned"] = "instance"  # reading: what μ and σ of Eq. 4 are
     seen: Literal["grown", "whole"] = "grown"  # reading: encoders grow too, or always see the whole picture
-    picture: Literal["h_out", "h_dec"] = "h_out"  # reading: which features become the picture
+    picture: Literal["h_dec", "h_out"] = "h_dec"  # reading: which features become the picture
     fading: Literal["pictures", "features"] = "pictures"  # reading: what α mixes
 
     def __post_init__(self):
@@ -97,6 +97,21 @@ class UpBlock(nn.Module):
         return self.act(self.norm(self.deconv(x)))  # (B,cout,2H,2W)
 
 # %% ../nbs/12_fade_in_decoding.ipynb #ea2a2078
+class PlainNorm(nn.Module):
+    "What T_os has in the place of SPADE: instance normalisation, with one γ and one β a channel."
+
+    def __init__(
+        self,
+        channels: int,  # of the features
+    ):
+        super().__init__()
+        self.norm = nn.InstanceNorm2d(channels, affine=True)
+
+    def forward(self, h_enc, h_flow):  # (B,C,H,W), None
+        "The features, normalised."
+        return self.norm(h_enc)  # (B,C,H,W)
+
+
 def to_picture(
     channels: int,  # of the features
     kind: str,  # activation
@@ -128,14 +143,16 @@ class Generator(nn.Module):
         self.cfg = cfg = cfg or GeneratorConfig()
         c, cf, kind = cfg.channels, cfg.flow_channels, cfg.activation
         deepest, entries = len(c) - 1, cfg.grows if cfg.seen == "grown" else 0
+        fused = range(deepest + 1) if cfg.fusion == "all" else (deepest,)
+        if cfg.picture == "h_dec":
+            fused = [k for k in fused if k > 0 or deepest == 0]  # no picture comes from the finest h_out
         if cfg.streams == "two":
-            fused = range(deepest + 1) if cfg.fusion == "all" else (deepest,)
             self.T_enc = Encoder(seen, c, kind, True, entries, cfg.halve)
             self.T_flow = Encoder(self.flow_inputs(), cf, kind, cfg.flow_norm, entries, cfg.halve)
             self.spade = nn.ModuleDict({str(k): SPADE(c[k], cf[k], cfg.statistics) for k in fused})
         else:
             self.T_enc = Encoder(seen + self.flow_inputs(), c, kind, True, entries, cfg.halve)
-            self.norm = nn.ModuleList([nn.InstanceNorm2d(a, affine=True) for a in c])
+            self.spade = nn.ModuleDict({str(k): PlainNorm(c[k]) for k in fused})
         self.T_dec = nn.ModuleList([UpBlock(c[k + 1], c[k], kind) for k in range(deepest)])
         pictures = cfg.grows if cfg.fading == "pictures" else 0
         self.to_rgb = nn.ModuleList([to_picture(c[k], kind, made) for k in range(cfg.grows + 1)])
@@ -159,13 +176,9 @@ class Generator(nn.Module):
 
     def fused(self, k, h_dec, h_enc, h_flow):  # (B,C,H,W) each, h_flow (B,Cf,H,W)
         "Eq. 4 at scale k."
-        if self.cfg.streams == "one":
-            bracket = self.norm[k](h_enc)  # (B,C,H,W), with one γ and one β a channel
-        elif str(k) not in self.spade:  # T_sl: the flow acts at the deepest scale only
+        if str(k) not in self.spade:
             return h_dec
-        else:
-            bracket = self.spade[str(k)](h_enc, h_flow)  # (B,C,H,W)
-        return fuse(h_dec, bracket)  # (B,C,H,W)
+        return fuse(h_dec, self.spade[str(k)](h_enc, h_flow))  # (B,C,H,W)
 
     def decode(self, h_enc, h_flow, level=0, alpha=1.0):  # lists of (B,Cl,Hl,Wl), the finest first
         "From the features of both streams, scale by scale, to what becomes the picture."
@@ -173,6 +186,9 @@ class Generator(nn.Module):
         h_dec = h_enc[-1] if cfg.deepest == "h_enc" else None  # nothing comes from below the deepest scale
         for k in reversed(range(level, len(cfg.channels))):
             flow = h_flow[k - level] if h_flow else None
+            if k == level and cfg.picture == "h_dec" and h_dec is not None and k < len(cfg.channels) - 1:
+                drawn = h_dec
+                break
             h_out = self.fused(k, h_dec, h_enc[k - level], flow)  # (B,Ck,Hk,Wk), Eq. 4
             carried = h_out if cfg.goes_on == "h_out" or h_dec is None else h_dec
             drawn = h_out if cfg.picture == "h_out" or h_dec is None else h_dec

@@ -166,6 +166,10 @@ def test_the_decoder_by_hand():
     h_flow = [randn(2, c, 32 >> k, 32 >> k, seed=9 + k) for k, c in enumerate((3, 4, 5))]
     h = g.spade["2"](h_enc[2], h_flow[2])
     h = g.T_dec[1](h) * g.spade["1"](h_enc[1], h_flow[1])
+    h = g.T_dec[0](h)
+    close(g.decode(h_enc, h_flow), g.to_rgb[0](h), 1e-5)
+    g = small(picture="h_out")
+    h = g.T_dec[1](g.spade["2"](h_enc[2], h_flow[2])) * g.spade["1"](h_enc[1], h_flow[1])
     h = g.T_dec[0](h) * g.spade["0"](h_enc[0], h_flow[0])
     close(g.decode(h_enc, h_flow), g.to_rgb[0](h), 1e-5)
     u, x = UpBlock(4, 3), randn(1, 4, 5, 7)
