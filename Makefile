@@ -5,7 +5,7 @@ BIN     = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary av,numba --constraint constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test dev figures export clean
+.PHONY: demo test dev figures weights export clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m f3a_lite.demo
@@ -15,6 +15,11 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 dev: $(VENV)/.dev
+
+# The paper's generator again, by one command and one schedule: about an hour on two quiet cores. It can be interrupted.
+weights: $(VENV)/.dev
+	$(BIN)/f3a_train --recipe f3a_gan --out runs/f3a_gan --sheet-every 100
+	$(BIN)/python benchmarks/bundle.py runs/f3a_gan f3a_gan
 
 figures: $(VENV)/.dev
 	$(BIN)/python benchmarks/figures.py

@@ -135,7 +135,7 @@ MUTANTS = [
     ("painted and warped exchanged", "warp_generator", "image=a * painted + (1 - a) * warped", "image=a * warped + (1 - a) * painted", [N + "test_painted_and_warped_are_mixed_by_the_mask", "notebook 13_warp_generator"]),
     ("the warped photo is always painted over", "warp_generator", "image=a * painted + (1 - a) * warped", "image=painted", [N + "test_painted_and_warped_are_mixed_by_the_mask", "notebook 13_warp_generator"]),
     ("the mask starts at a half", "warp_generator", "nn.init.constant_(self.to_rgb[0][-1].bias[3:], -1.0)", "nn.init.constant_(self.to_rgb[0][-1].bias[3:], 0.0)", [N + "test_painted_and_warped_are_mixed_by_the_mask"]),
-    ("a scale without fusion", "generator", "        return fuse(h_dec, bracket)", "        return fuse(h_dec if k else None, bracket)", [N + "test_the_decoder_by_hand"]),
+    ("a scale without fusion", "generator", "return fuse(h_dec, self.spade[str(k)](h_enc, h_flow))", "return fuse(h_dec if k != 1 else None, self.spade[str(k)](h_enc, h_flow))", [N + "test_the_decoder_by_hand"]),
     # metrics
     ("PSNR of the root", "metrics", "return -10 * mse(a, b, valid)", "return -20 * mse(a, b, valid)", [N + "test_metrics_as_scikit_image_has_them"]),
     ("SSIM: the constants exchanged", "metrics", "s = (2 * ma * mb + 1e-4) * (2 * cov + 9e-4)", "s = (2 * ma * mb + 9e-4) * (2 * cov + 1e-4)", [N + "test_metrics_as_scikit_image_has_them"]),
