@@ -548,7 +548,7 @@ def f3a_train(
     with friendly_errors():
         o = parse_options("f3a_train", TrainOptions, argv, default_options)
         set_threads(o.threads)
-        clips = [load_clip(c) for c in expand_clips(o.clips or [bundled_clip()], "train")]
+        clips = [load_clip(c) for c in expand_clips(o.clips or [bundled_clip().path], "train")]
         people = [load_clip(c) for c in held_out_people(o.clips)]
         more = dict(workers=o.workers, sheet_every=o.sheet_every, tensorboard=o.tensorboard)
         made = train(o.config, clips, o.out, o.minutes, get_device(o.device), init=o.init, people=people, **more)

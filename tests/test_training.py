@@ -561,6 +561,14 @@ def test_interrupted_and_resumed_is_the_same_run(clip, tmp_path, pairs):
         assert load_system(tmp_path / "a" / "weights.safetensors").info["steps"] == 4
 
 
+def test_without_clips_the_bundled_one_is_trained_on(clip, tmp_path, monkeypatch):
+    got = {}
+    monkeypatch.setattr(training, "bundled_clip", lambda: clip)
+    monkeypatch.setattr(training, "train", lambda cfg, clips, *a, **k: got.update(clips=clips, people=k["people"]))
+    assert run_command(f3a_train, "--out", tmp_path) == 0
+    assert [c.path for c in got["clips"]] == [clip.path] and got["people"] == []
+
+
 def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
     "Each option of the command line reaches the config; presets and systems give the defaults."
     got = {}
