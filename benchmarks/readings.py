@@ -15,7 +15,7 @@ from short_trainings import over_seeds, save_comparison, steps_for
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "readings.json"
 READINGS = {  # name → the fields that are read in another way
-    "as we read it": {},
+    "every left column": {},  # of the table in 12_fade_in_decoding
     "the decoder goes on from h_dec": dict(goes_on="h_dec"),
     "h_dec is h_enc at the deepest scale": dict(deepest="h_enc"),
     "μ and σ are learned": dict(statistics="learned"),
@@ -43,7 +43,7 @@ class Options:
 def config_of(**fields) -> TrainConfig:
     "A training at 64 × 64 with the pixel loss, which tells readings apart soonest."
     share = fields.pop("grow_share", 0.5)
-    generator = GeneratorConfig.lite(**{"grows": 2, "flow_norm": False, **fields})
+    generator = GeneratorConfig.lite(**{"grows": 2, "flow_norm": False, "picture": "h_out", **fields})
     own = dict(size=64, batch=16, low_batch=16, adv_share=0.0, ema=0.99, grow_share=share)
     return TrainConfig.lite(generator=generator, **own)
 
