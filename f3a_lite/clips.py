@@ -43,9 +43,19 @@ class PreparedClip:
     def __len__(self):
         return len(self.frames)
 
-    def __reduce__(self):
-        "To another process a clip travels as its folder; the frames are opened there."
-        return load_clip, (self.path,)
+    def __getstate__(self):
+        "To another process the frames travel as the name of their file, and are opened there."
+        state = dict(self.__dict__)
+        for name in ("frames", "masks"):
+            if isinstance(state[name], np.memmap):
+                state[name] = Path(state[name].filename)
+        return state
+
+    def __setstate__(self, state):
+        for name in ("frames", "masks"):
+            if isinstance(state[name], Path):
+                state[name] = np.load(state[name], mmap_mode="r")
+        self.__dict__.update(state)
 
     def valid(
         self,

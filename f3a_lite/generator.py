@@ -63,6 +63,16 @@ class GeneratorConfig:
             raise F3AError(f"There is no condition '{self.condition}': choose from {', '.join(CONDITIONS)}.")
         if len(self.channels) != len(self.flow_channels):
             raise F3AError("T_enc and T_flow need channels for the same number of scales.")
+        for name, allowed in self.limits.items():
+            if isinstance(allowed[0], str) and getattr(self, name) not in allowed:
+                raise F3AError(f"{name} is '{getattr(self, name)}': choose from {', '.join(allowed)}.")
+        if self.goes_on == "h_dec" and (self.picture == "h_dec" or self.deepest == "h_enc" and self.fusion == "latent"):
+            raise F3AError(
+                "Where the decoder goes on from h_dec and the picture comes from it too, the flow acts at the deepest "
+                "scale at most: choose picture='h_out', or fusion='latent' with goes_on='h_out'."
+            )
+        if self.grows < 0:
+            raise F3AError(f"A generator grows by 0 levels or more, not by {self.grows}.")
         if self.grows >= len(self.channels):
             raise F3AError(f"A generator of {len(self.channels)} scales grows by {len(self.channels) - 1} at most.")
 
@@ -191,7 +201,7 @@ class Generator(nn.Module):
                 break
             h_out = self.fused(k, h_dec, h_enc[k - level], flow)  # (B,Ck,Hk,Wk), Eq. 4
             carried = h_out if cfg.goes_on == "h_out" or h_dec is None else h_dec
-            drawn = h_out if cfg.picture == "h_out" or h_dec is None else h_dec
+            drawn = h_out if cfg.picture == "h_out" or k == len(cfg.channels) - 1 else h_dec
             if k == level:
                 break
             below, h_dec = drawn, self.T_dec[k - 1](carried)  # (B,Ck-1,2Hk,2Wk)
@@ -214,6 +224,8 @@ class Generator(nn.Module):
     def features(self, image, encoder=None, level=0, alpha=1.0):  # (B,3,H,W)
         "T_enc's features of a picture, for the perceptual loss (Eq. 12); `encoder`: another copy of T_enc."
         seen = image * 2 - 1
+        if self.cfg.seen == "whole" and level:  # T_enc knows the full size only
+            seen = F.interpolate(seen, scale_factor=2**level, mode="bilinear", align_corners=False)
         if self.cfg.streams == "one":
             seen = F.pad(seen, (0, 0, 0, 0, 0, self.flow_inputs()))  # no motion
         start = (level, alpha) if self.cfg.seen == "grown" else (0, 1.0)

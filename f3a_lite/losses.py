@@ -49,11 +49,12 @@ def weighted_pixel_loss(
     weight: torch.Tensor,  # (B,1,H,W)
     valid: torch.Tensor = None,  # (B,1,H,W) 1 where the target's picture had a pixel; None: everywhere
 ) -> torch.Tensor:
-    "Eq. 10, the mean over the pixels that the target's picture had."
+    "Eq. 10, the mean over the pixels that each target's picture had, and then over the pictures."
     error = weight * (fake - real).abs()  # (B,3,H,W)
     if valid is None:
         return error.mean()
-    return (error * valid).sum() / (valid.sum() * error.shape[1]).clamp(min=1)
+    pixels = (valid.sum((1, 2, 3)) * error.shape[1]).clamp(min=1)  # (B,)
+    return ((error * valid).sum((1, 2, 3)) / pixels).mean()
 
 # %% ../nbs/15_losses.ipynb #2542a6cd
 def perceptual_loss(
@@ -79,7 +80,7 @@ def perceptual_loss(
         with torch.no_grad():
             wanted = generator.features(real, look, level, alpha)
         seen = generator.features(fake, look, level, alpha)
-    return sum((x - y).abs().mean() for x, y in zip(seen, wanted)) / len(seen)
+    return sum((x.float() - y.float()).abs().mean() for x, y in zip(seen, wanted)) / len(seen)
 
 # %% ../nbs/15_losses.ipynb #0c944369
 class PatchDiscriminator(nn.Module):

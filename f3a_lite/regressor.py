@@ -995,7 +995,9 @@ def train_regressor(
     watchers = [LogFile(out / "log.jsonl"), *([Curves(out / "tensorboard")] if tensorboard else [])]
     total = cfg.steps + cfg.sub_steps
     run_training(trainer, total, out, minutes, save_every, "regressor", watchers=watchers)
-    return _finish(trainer, out, test, command, old) if trainer.team.first else {}
+    errors = _finish(trainer, out, test, command, old) if trainer.team.first else {}
+    trainer.team.any(False)  # the others wait, and all end together
+    return errors
 
 # %% ../nbs/07_regressor.ipynb #57f86c69
 def _rendered(o):
@@ -1071,7 +1073,10 @@ def f3a_train_regressor(
         if o.bfm:
             face_model = load_basel_3ddfa(*o.bfm.split(","))
             cfg.net.K, cfg.net.L = face_model.K, face_model.L
-        train, test = _photos(o.labelled, cfg.net) if o.labelled else _rendered(o)
+        device = get_device(o.device)
+        team = find_team("no", device)
+        train, test = _photos(o.labelled, cfg.net) if o.labelled else team.in_turn(lambda: _rendered(o))
         more = dict(init=o.init, face_model=face_model, tensorboard=o.tensorboard)
-        train_regressor(cfg, o.out, train, clips, test, o.minutes, get_device(o.device), **more)
-        print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")
+        train_regressor(cfg, o.out, train, clips, test, o.minutes, device, **more)
+        if team.first:
+            print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")

@@ -132,7 +132,7 @@ class F3AGan(System):
 
     def judge(self, image, stage):  # (B,3,H,W)
         "The critic's verdicts at a stage."
-        return self.critic(image, stage.level, stage.alpha)  # (B,1,h,w)
+        return self.critic(image, stage.level, stage.alpha).float()  # (B,1,h,w)
 
     def generator_terms(self, out, batch, stage):
         "Eq. 13, term by term."

@@ -7,6 +7,7 @@ __all__ = ['RECIPES', 'TrainConfig', 'Trainer', 'train', 'TrainOptions', 'load_r
 
 # %% ../nbs/17_training.ipynb #045ef559
 import json
+import signal
 import time
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -79,6 +80,19 @@ class TrainConfig:
             self.generator = replace(self.generator, condition=wanted)
         if self.size % 32 or self.size < 32:
             raise F3AError(f"The size must be a multiple of 32, not {self.size}.")
+        for name, low, high in (("low_share", 0, 0.99), ("adv_share", 0, 1), ("fade_share", 0.001, 1), ("still", 0, 1)):
+            if not low <= getattr(self, name) <= high:
+                raise F3AError(f"{name} is {getattr(self, name)}: it must be between {low} and {high}.")
+        if min(self.accumulate, self.batch, self.low_batch, self.steps) < 1:
+            raise F3AError("The numbers of steps, of pairs and of parts (accumulate) must be at least 1.")
+        if self.generator.grows and not 0.001 <= self.grow_share <= 0.99:
+            raise F3AError(f"grow_share is {self.grow_share}: a generator that grows needs one between 0.001 and 0.99.")
+        smallest = (self.size // 2 if self.low_share else self.size) >> (len(self.generator.channels) - 1)
+        if smallest < 2:
+            raise F3AError(
+                f"A picture of {self.size} pixels is too small for {len(self.generator.channels)} scales: "
+                "choose a larger size, or fewer channels."
+            )
         if self.generator.grows and self.low_share:
             raise F3AError("A generator that grows begins with small pictures anyway: set low_share to 0.")
         if self.size >> self.generator.grows < 8:
@@ -244,13 +258,15 @@ def _loader(
         num_workers=workers,
         multiprocessing_context="spawn",
         persistent_workers=True,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_begin_worker,
     )
 
 
-def _one_thread(worker: int):
-    "A worker makes batches beside the training: one thread is its share."
-    torch.set_num_threads(1)
+def _begin_worker(number: int):
+    "A worker makes batches beside the training, on one thread; an interrupt is for the training, which ends it."
+    set_threads(1)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
 
 # %% ../nbs/17_training.ipynb #fda68332
 class Batches(torch.utils.data.Dataset):
@@ -283,8 +299,6 @@ class Batches(torch.utils.data.Dataset):
 class Trainer(Training):
     "The training of a system on prepared clips."
 
-    free = ("steps", "test_pairs", "accumulate")
-
     def __init__(
         self,
         cfg: TrainConfig,
@@ -295,6 +309,10 @@ class Trainer(Training):
         workers: int = 0,  # processes that make batches
     ):
         seed_everything(cfg.seed)
+        fixed = cfg.generator.grows or cfg.pairs  # growing, and the order of an index, depend on the length
+        self.free = ("test_pairs",) if fixed else ("steps", "test_pairs")
+        if workers < 0:
+            raise F3AError(f"The number of workers is {workers}: it must be 0 or more.")
         team = find_team(cfg.precision, device)
         _check_shares(cfg, team.count)
         self.device, self.workers = team.device, workers
@@ -317,7 +335,13 @@ class Trainer(Training):
         else:
             if self.next != step:
                 self.coming = iter(_loader(self.batches, range(step, self.cfg.steps), self.workers))
-            parts, self.next = next(self.coming), step + 1
+            try:
+                parts, self.next = next(self.coming), step + 1
+            except RuntimeError as e:
+                raise F3AError(
+                    "A process that makes batches has ended, perhaps for want of memory: the same command goes on from "
+                    "the last checkpoint; give it fewer --workers."
+                ) from e
         moved = [{name: value.to(self.device) for name, value in part.items()} for part in parts]
         self.waited += time.time() - start
         return moved
@@ -355,10 +379,16 @@ class Trainer(Training):
         lr = lr_of(self.cfg, step)
         figures = {**self.descend("generator", [partial(generator_part, k) for k in range(len(parts))], lr), **figures}
         seen = [picture_figures(outs[k], at_size(part, outs[k].shape[-1])) for k, part in enumerate(parts)]
-        means = {name: float(np.mean([s[name] for s in seen])) for name in seen[0]}
+        means = torch.tensor([[s[name] for name in ("l1", "spread")] for s in seen], device=self.device).mean(0)
+        self.team.average([means])  # so that all processes judge alike
+        means = dict(l1=float(means[0]), spread=float(means[1]))
         row = dict(size=outs[0].shape[-1], **{k: round(v, 5) for k, v in {**means, **figures}.items()})
         _check_collapse(step, [*self.log[-49:], row])
         return row
+
+    def well(self) -> bool:
+        "Whether the last pictures have more than one colour."
+        return self.done < 100 or self.log[-1]["spread"] >= 0.05
 
     def describe(self) -> dict:
         "Means of the last steps, and the share of the time that was spent waiting for batches."
@@ -434,9 +464,9 @@ def train(
     if tensorboard:
         watchers.append(Curves(out / "tensorboard"))
     run_training(t, cfg.steps, out, minutes, save_every, t.net.title, watchers=watchers)
-    if not t.team.first:
-        return []
-    return write_run(t, out, command, people)
+    records = write_run(t, out, command, people) if t.team.first else []
+    t.team.any(False)  # the others wait, and all end together
+    return records
 
 # %% ../nbs/17_training.ipynb #fadbcf23
 def write_run(
@@ -548,9 +578,11 @@ def f3a_train(
     with friendly_errors():
         o = parse_options("f3a_train", TrainOptions, argv, default_options)
         set_threads(o.threads)
-        clips = [load_clip(c) for c in expand_clips(o.clips or [bundled_clip().path], "train")]
+        device = get_device(o.device)
+        own = o.clips or [find_team(o.config.precision, device).in_turn(bundled_clip).path]
+        clips = [load_clip(c) for c in expand_clips(own, "train")]
         people = [load_clip(c) for c in held_out_people(o.clips)]
         more = dict(workers=o.workers, sheet_every=o.sheet_every, tensorboard=o.tensorboard)
-        made = train(o.config, clips, o.out, o.minutes, get_device(o.device), init=o.init, people=people, **more)
+        made = train(o.config, clips, o.out, o.minutes, device, init=o.init, people=people, **more)
         if made:
             print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")

@@ -26,6 +26,8 @@ class WarpGenerator(Generator):
                 "T_warp warps along the flow: its condition is 'masked_flow' and its anchor 'target', "
                 f"not '{cfg.condition}' and '{cfg.anchor}'."
             )
+        if cfg.grows:
+            raise F3AError("T_warp does not grow: set grows to 0.")
         super().__init__(cfg, seen=7, made=4)
         nn.init.constant_(self.to_rgb[0][-1].bias[3:], -1.0)  # start from the warped photo
 

@@ -9,6 +9,7 @@ import torch
 from f3a_lite.clips import load_clip
 from f3a_lite.core import set_threads
 from f3a_lite.generator import GeneratorConfig
+from f3a_lite.loop import leave_team
 from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
 from f3a_lite.training import TrainConfig, Trainer
 
@@ -45,7 +46,11 @@ if __name__ == "__main__":
     if kind == "generator":
         make = t.parts_of
         t.parts_of = lambda step: (parts := make(step), seen.append([p["target"] for p in parts]))[0]
+    else:
+        seen.append(t.batch(0)[0])
     for _ in range(4):
         t.step()
     torch.save(dict(state_of(t), seen=seen, count=t.team.count), out / f"{kind}-{t.team.rank}.pt")
     assert t.team.any(t.team.rank == t.team.count - 1) and not t.team.any(False)
+    t.team.any(False)
+    leave_team()

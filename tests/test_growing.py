@@ -125,6 +125,8 @@ def test_readings_by_hand():
     "Each reading, written out."
     photo, flow = inputs(32)
     for goes_on, picture, deepest in itertools.product(("h_out", "h_dec"), ("h_out", "h_dec"), ("bracket", "h_enc")):
+        if goes_on == picture == "h_dec":
+            continue  # refused, see below
         g = made(grows=0, goes_on=goes_on, picture=picture, deepest=deepest)
         h_enc, h_flow = g.encode(photo * 2 - 1, flow, 0, 1.0)
         bracket = [g.spade[str(k)](h_enc[k], h_flow[k]) if str(k) in g.spade else 1 for k in range(4)]
@@ -301,6 +303,10 @@ def test_growth_is_a_function_of_the_step():
     for bad, said in (
         (dict(generator=GeneratorConfig(grows=2)), "low_share"),
         (dict(generator=GeneratorConfig(grows=4), low_share=0.0, size=64), "less than 8 pixels"),
+        (dict(generator=GeneratorConfig(grows=2), low_share=0.0, grow_share=1.0), "grow_share"),
+        (dict(fade_share=3.0), "fade_share"),
+        (dict(accumulate=0), "at least 1"),
+        (dict(size=32), "too small for 5 scales"),
     ):
         with pytest.raises(F3AError, match=said):
             TrainConfig(**bad)
@@ -387,3 +393,44 @@ def test_an_encoder_that_begins_lower_has_its_own_entry():
     h = e(x, 1)
     assert [tuple(v.shape[1:]) for v in h] == [(6, 16, 16), (8, 8, 8)]
     same(h[0], e.first[1](x))
+
+
+def test_every_allowed_reading_hears_the_flow():
+    "At every level, whatever is combined: the flow changes the picture, and every layer that is built learns."
+    choices = dict(goes_on=("h_out", "h_dec"), picture=("h_out", "h_dec"), deepest=("bracket", "h_enc"))
+    more = dict(fusion=("all", "latent"), fading=("pictures", "features"), seen=("grown", "whole"))
+    names, refused = [*choices, *more], 0
+    for values in itertools.product(*choices.values(), *more.values()):
+        fields = dict(zip(names, values))
+        try:
+            g = made(**fields, grows=3)
+        except F3AError as e:
+            assert "the flow acts at the deepest scale at most" in str(e)
+            refused += 1
+            continue
+        for level in (0, 3):
+            size = 32 if fields["seen"] == "whole" else 32 >> level
+            photo, flow = inputs(size)
+            gap = (g(photo, flow, level)["image"] - g(photo, -flow, level)["image"]).abs().max()
+            assert gap > 1e-4, (fields, level)
+        g(*inputs(32), 0, 1.0)["image"].square().mean().backward()
+        deep = ("0", "3") if fields["deepest"] == "bracket" else ("0",)
+        used = [g.spade[k] for k in g.spade if fields["goes_on"] == "h_out" or k in deep]
+        for layer in used:  # where the decoder goes on from h_dec, the others are used at the levels they belong to
+            assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in layer.parameters()), fields
+    assert refused == 20
+
+
+def test_the_whole_picture_is_also_what_the_perceptual_loss_looks_at(clip):
+    "A small picture is enlarged before it goes through an encoder that knows the full size only."
+    own = dict(generator=GeneratorConfig.lite(grows=2, seen="whole"), size=64, steps=4, batch=2, low_batch=2)
+    t = Trainer(TrainConfig.lite(**own, adv_share=1.0), [clip], device=CPU)
+    assert t.step()["perceptual"] > 0
+    with pytest.raises(F3AError, match="T_warp does not grow"):
+        make_system("t_warp", grows=1)
+
+
+def test_words_that_are_no_choice_are_refused():
+    for fields, said in ((dict(streams="three"), "two, one"), (dict(grows=-1), "0 levels or more")):
+        with pytest.raises(F3AError, match=said):
+            GeneratorConfig(**fields)

@@ -479,7 +479,21 @@ def test_a_generator_of_one_colour_stops_and_leaves_the_last_good_checkpoint(cli
     before = (tmp_path / "checkpoint.pt").read_bytes()
     again = small_trainer(clip, steps=400)
     make = again.make
-    again.make = lambda *a: {"image": 0 * make(*a)["image"] + 0.5}
+    again.make = lambda *a: {"image": 0 * make(*a)["image"] + 0.5}  # nothing is saved from here on, though it is due
     with pytest.raises(DivergedError, match=r"collapsed at step 249.*one colour.*checkpoint.pt' \(step 200\) is good"):
-        run_training(again, 400, tmp_path, progress=False)
+        run_training(again, 400, tmp_path, progress=False, save_every=-1)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_growing_run_cannot_be_made_longer(clip, tmp_path):
+    "Its levels belong to its length: a longer one would take it back down."
+    small = GeneratorConfig(channels=(6, 8), flow_channels=(3, 4), grows=1)
+    t = small_trainer(clip, generator=small, steps=2)
+    t.step()
+    t.save(tmp_path / "c.pt")
+    with pytest.raises(F3AError, match="steps was 2 and is 9"):
+        small_trainer(clip, generator=small, steps=9).load(tmp_path / "c.pt")
+    with pytest.raises(F3AError, match="steps was 6 and is 9"):
+        u = small_trainer(clip, pairs=8)
+        u.save(tmp_path / "d.pt")
+        small_trainer(clip, pairs=8, steps=9).load(tmp_path / "d.pt")

@@ -1,6 +1,11 @@
 """Several processes: they see different pairs, hold equal weights, and make the step that one process makes."""
 
+from dataclasses import replace
+import json
+import os
 from pathlib import Path
+import signal
+import time
 import subprocess
 import sys
 import numpy as np
@@ -8,6 +13,7 @@ import pytest
 import torch
 from f3a_lite.core import F3AError, set_threads
 from f3a_lite.loop import Alone, find_team
+from f3a_lite import training
 from f3a_lite.training import TrainConfig, Trainer
 from conftest import ROOT
 from team_run import generator_trainer, regressor_trainer, state_of
@@ -19,9 +25,21 @@ def run_team(kind, clip, out, count=2):
     "Run the program beside this file in several processes."
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     words += [str(ROOT / "tests" / "team_run.py"), kind, str(clip.path), str(out)]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=240, cwd=out)
+    return launched(words, out).stdout
+
+
+def launched(words, folder):
+    """A finished run of several processes.
+
+    Gloo may abort a process as it ends, after its work is done ("terminate called without an active exception": seen
+    three times in some fifty runs on a busy machine; the cause was not found). Such a run is done once more.
+    """
+    for _ in range(2):
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=240, cwd=folder)
+        if "terminate called without an active exception" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    return done
 
 
 def close(a, b, atol):
@@ -94,7 +112,8 @@ def test_a_regressor_learns_in_two_processes(clip, tmp_path):
     a, b = (torch.load(tmp_path / f"regressor-{k}.pt", weights_only=True) for k in (0, 1))
     for name, value in a["net"].items():
         assert torch.equal(value, b["net"][name]), name
-    assert [r["lm"] for r in a["log"]] != [r["lm"] for r in b["log"]], "each has its own faces"
+    assert not torch.equal(a["seen"][0], b["seen"][0]), "each has its own faces"
+    assert [r["lm"] for r in a["log"]] == [r["lm"] for r in b["log"]], "the log is of both"
     set_threads(1)
     t = regressor_trainer(clip.path)
     before = t.net.state_dict()["fc1.weight"].clone()
@@ -102,18 +121,29 @@ def test_a_regressor_learns_in_two_processes(clip, tmp_path):
     assert not torch.equal(t.net.state_dict()["fc1.weight"], before)
 
 
+def torchrun(command, words, folder):
+    "A command of ours in two processes, as the lesson has it."
+    own = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--no-python"]
+    own += [str(Path(sys.executable).with_name(command)), *words, "--device", "cpu", "--threads", "1"]
+    return launched(own, folder)
+
+
 def test_the_command_in_two_processes_writes_one_run(clip, tmp_path):
-    "As the lesson has it: torchrun, and the command itself."
-    command = Path(sys.executable).with_name("f3a_train")
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--no-python", str(command)]
-    words += [str(clip.path), "--out", "run", "--size", "32", "--steps", "3", "--batch", "2", "--low-batch", "4"]
-    words += ["--test-pairs", "2", "--device", "cpu", "--threads", "1"]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=240, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
+    words = [str(clip.path), "--out", "run", "--size", "32", "--steps", "3", "--batch", "2", "--low-batch", "4"]
+    done = torchrun("f3a_train", [*words, "--test-pairs", "2"], tmp_path)
     assert done.stdout.count("wrote run") == 1, "one of them measures and writes"
     files = {p.name for p in (tmp_path / "run").iterdir()}
     assert {"weights.safetensors", "metrics.json", "log.jsonl", "checkpoint.pt"} <= files
     assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_regressor_in_two_processes_renders_once_and_writes_one_run(tmp_path):
+    words = ["--out", "run", "--faces", "faces", "--pictures", "6", "--people", "3", "--steps", "2", "--batch", "2"]
+    done = torchrun("f3a_train_regressor", [*words, "--base", "4", "--hidden", "16", "--workers", "1"], tmp_path)
+    assert done.stdout.count("wrote run") == 1
+    assert {"weights.safetensors", "metrics.json", "log.jsonl"} <= {p.name for p in (tmp_path / "run").iterdir()}
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in rows] == [0, 1]
 
 
 def test_pairs_that_cannot_be_shared_are_refused(clip):
@@ -163,9 +193,11 @@ def test_batches_made_ahead_by_other_processes_are_the_same(clip):
     assert ahead.waited > 0
     import pickle
 
-    assert len(pickle.dumps(clip)) < 2000
+    assert len(pickle.dumps(clip)) < clip.frames.nbytes / 4
     again = pickle.loads(pickle.dumps(clip))
-    assert np.array_equal(again.frames, clip.frames) and again.meta == clip.meta
+    assert isinstance(again.frames, np.memmap) and np.array_equal(again.frames, clip.frames)
+    changed = pickle.loads(pickle.dumps(replace(clip, meta={**clip.meta, "split": 7})))
+    assert changed.meta["split"] == 7, "what was changed in memory travels too"
 
 
 def test_averages_over_one_process_change_nothing():
@@ -180,3 +212,52 @@ assert torch.equal(x, y) and t.first and t.any(True) and not t.any(False)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups have other signals on Windows")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_of_the_whole_group_is_saved(clip, tmp_path, number):
+    "A terminal's Ctrl-C goes to the workers too: they leave it to the training, which saves and says how to go on."
+    command = [str(Path(sys.executable).with_name("f3a_train")), str(clip.path), "--out", "run", "--size", "32"]
+    command += ["--steps", "5000", "--batch", "2", "--low-batch", "2", "--workers", "1", "--device", "cpu"]
+    run = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    log = tmp_path / "run" / "log.jsonl"
+    for _ in range(600):
+        if log.exists() and log.read_text().count("\n") > 3:
+            break
+        time.sleep(0.1)
+    os.killpg(run.pid, number)
+    said = run.communicate(timeout=60)[1].decode()
+    assert run.returncode == 128 + number and "the same command goes on" in said and "Traceback" not in said, said[
+        -800:
+    ]
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["done"] > 3
+
+
+def test_a_worker_has_one_thread(clip):
+    "Torch's and the rasteriser's, also after its first flow."
+    t = generator_trainer(clip.path)
+    loader = training._loader(Threads(t.batches), range(2), 1)
+    for seen in loader:
+        assert seen == [1, 1]
+
+
+class Threads(torch.utils.data.Dataset):
+    "Makes a batch, and answers how many threads it has then."
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __getitem__(self, step):
+        import numba
+
+        self.batches[step]
+        return [torch.get_num_threads(), numba.get_num_threads()]
+
+
+def test_precisions_that_cannot_be(tmp_path):
+    for precision, device, said in (("fp16", "cpu", "needs a CUDA GPU"), ("bf16", "cuda:1", "without a number")):
+        with pytest.raises(F3AError, match=said):
+            find_team(precision, device)
