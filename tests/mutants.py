@@ -155,7 +155,7 @@ MUTANTS = [
     ('up-sampling by the nearest', 'generator', 'scale_factor=2, mode="bilinear", align_corners=False', 'scale_factor=2, mode="nearest"', ['tests/test_growing.py::test_at_alpha_0_there_is_the_old_path_bit_for_bit']),
     ('features fade at no level', 'generator', 'if k - 1 == level and cfg.fading == "features" and level < cfg.grows:', 'if False:', ['tests/test_growing.py::test_what_alpha_mixes_by_hand']),
     ('the decoder always goes on from h_out', 'generator', 'carried = h_out if cfg.goes_on == "h_out" or h_dec is None else h_dec', 'carried = h_out', ['tests/test_growing.py::test_readings_by_hand']),
-    ('the picture always comes from h_out', 'generator', 'drawn = h_out if cfg.picture == "h_out" or k == len(cfg.channels) - 1 else h_dec', 'drawn = h_out', ['tests/test_growing.py::test_readings_by_hand']),
+    ('the picture always comes from h_out', 'generator', 'drawn = h_out if cfg.picture == "h_out" or k == len(cfg.channels) - 1 else h_dec', 'drawn = h_out', ['tests/test_growing.py::test_the_picture_that_fades_out_comes_from_h_dec_too']),
     ('h_dec is nothing at the deepest scale', 'generator', 'h_enc[-1] if cfg.deepest == "h_enc" else None', 'None', ['tests/test_growing.py::test_readings_by_hand']),
     ('μ and σ are never learned', 'spade', 'LearnedNorm(channels) if learned else', 'nn.InstanceNorm2d(channels, affine=False) if learned else', ['tests/test_growing.py::test_statistics_that_are_learned']),
     ('T_os without the condition', 'generator', 'self.T_enc(torch.cat([seen, condition], 1), *start)', 'self.T_enc(torch.cat([seen, 0 * condition], 1), *start)', ['tests/test_growing.py::test_one_stream']),

@@ -121,6 +121,20 @@ def test_what_alpha_mixes_by_hand():
 
 
 @torch.no_grad()
+def test_the_picture_that_fades_out_comes_from_h_dec_too():
+    "While a level fades in, the picture below it is the one that was made before: from its own h_dec."
+    g = made(picture="h_dec")
+    photo, flow = inputs(32)
+    h_enc, h_flow = g.encode(photo * 2 - 1, flow, 0, 0.3)
+    h_out = g.spade["3"](h_enc[3], h_flow[3])
+    h_out = g.T_dec[2](h_out) * g.spade["2"](h_enc[2], h_flow[2])
+    below = g.T_dec[1](h_out)
+    h_dec = g.T_dec[0](below * g.spade["1"](h_enc[1], h_flow[1]))
+    want = 0.3 * g.to_rgb[0](h_dec) + 0.7 * g.to_rgb[1](twice(below))
+    assert torch.allclose(g.decode(h_enc, h_flow, 0, 0.3), want, atol=1e-5)
+
+
+@torch.no_grad()
 def test_readings_by_hand():
     "Each reading, written out."
     photo, flow = inputs(32)
