@@ -7,6 +7,7 @@ __all__ = ['RECIPES', 'TrainConfig', 'Trainer', 'train', 'TrainOptions', 'load_r
 
 # %% ../nbs/17_training.ipynb #045ef559
 import json
+import os
 import signal
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -34,7 +35,17 @@ from f3a_lite.core import (
 from .datasets import PRESETS
 from .evaluation import evaluate, print_results
 from .generator import GeneratorConfig
-from .loop import Curves, DivergedError, LogFile, Training, copy_weights, cosine_rate, find_team, run_training
+from f3a_lite.loop import (
+    BatchesEnded,
+    Curves,
+    DivergedError,
+    LogFile,
+    Training,
+    copy_weights,
+    cosine_rate,
+    find_team,
+    run_training,
+)
 from .morphable import MorphableModel, open_model
 from .pairs import make_batch, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip
@@ -263,10 +274,10 @@ def _loader(
 
 
 def _begin_worker(number: int):
-    "A worker makes batches beside the training, on one thread; an interrupt is for the training, which ends it."
+    "A worker makes batches beside the training, on one thread; Ctrl-C is for the training, which ends it."
     set_threads(1)
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # a worker that is killed makes torch raise wherever we are
 
 # %% ../nbs/17_training.ipynb #fda68332
 class Batches(torch.utils.data.Dataset):
@@ -338,7 +349,7 @@ class Trainer(Training):
             try:
                 parts, self.next = next(self.coming), step + 1
             except RuntimeError as e:
-                raise F3AError(
+                raise BatchesEnded(
                     "A process that makes batches has ended, perhaps for want of memory: the same command goes on from "
                     "the last checkpoint; give it fewer --workers."
                 ) from e
