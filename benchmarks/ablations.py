@@ -11,15 +11,14 @@ from pathlib import Path
 import json
 import re
 import time
-from f3a_lite.core import friendly_errors, parse_options, save_json, set_threads
+from f3a_lite.core import friendly_errors, save_json
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.prepare import bundled_clip, prepare_rendered
+from f3a_lite.prepare import prepare_rendered
 from f3a_lite.results import Record, figure, run_info, save_records
 from f3a_lite.systems import LossConfig
 from f3a_lite.training import TrainConfig
-from short_trainings import steps_for, train_once
+from short_trainings import ROOT, begin, steps_for, train_once
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "ablations.json"
 PEOPLE, FRAMES, TIMES = 40, 48, 3  # rendered people, frames of each, and how often the bundled clip counts
 VARIANTS = {  # name → (fields of the generator, fields of the losses, how many seeds)
@@ -64,9 +63,7 @@ def rows_of(path: Path, config, clips: list) -> dict:  # split → metric → nu
 def main(argv=None):
     "Write the records of what is done."
     with friendly_errors():
-        options = parse_options("ablations.py", Options, argv)
-        set_threads()
-        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        options, _, clip = begin("ablations.py", Options, argv)
         people = [prepare_rendered(k, ROOT / "runs" / "people" / f"{k:03d}", frames=FRAMES) for k in range(PEOPLE)]
         clips, records = [clip] * TIMES + people, []
         for name, (generator, losses, seeds) in VARIANTS.items():

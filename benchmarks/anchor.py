@@ -5,14 +5,11 @@ python benchmarks/anchor.py [--steps 300] [--seeds 0 1 2]
 
 from dataclasses import dataclass
 from pathlib import Path
-import time
-from f3a_lite.core import friendly_errors, parse_options, set_threads
+from f3a_lite.core import friendly_errors
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.prepare import bundled_clip
 from f3a_lite.training import TrainConfig
-from short_trainings import over_seeds, save_comparison
+from short_trainings import ROOT, begin, over_seeds, save_comparison
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "anchor.json"
 
 
@@ -28,10 +25,7 @@ class Options:
 def main(argv=None):
     "Write the records; those of the first protocol are kept."
     with friendly_errors():
-        options = parse_options("anchor.py", Options, argv)
-        set_threads()
-        start = time.time()
-        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        options, start, clip = begin("anchor.py", Options, argv)
         records = []
         for anchor in ("source", "target"):
             config = TrainConfig.lite(

@@ -6,18 +6,15 @@ The terms of the training with all losses, step by step: results/losses_log.json
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-import time
 import numpy as np
-from f3a_lite.core import friendly_errors, parse_options, set_threads
+from f3a_lite.core import friendly_errors
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.loop import DivergedError
-from f3a_lite.prepare import bundled_clip
 from f3a_lite.results import Record, run_info, save_records
 from f3a_lite.systems import LossConfig
 from f3a_lite.training import TrainConfig
-from short_trainings import over_seeds, save_comparison, steps_for
+from short_trainings import ROOT, begin, over_seeds, save_comparison, steps_for
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "losses.json"
 LOSSES = {  # name → the fields of the losses that differ from ours
     "hinge and spectral norm": {},
@@ -58,10 +55,7 @@ def thin(log: list, n: int = 60) -> dict:  # term → n values
 def main(argv=None):
     "Write the records, and the log of the training with all losses."
     with friendly_errors():
-        options = parse_options("losses.py", Options, argv)
-        set_threads()
-        start = time.time()
-        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        options, start, clip = begin("losses.py", Options, argv)
         records = []
         for name, fields in LOSSES.items():
             config = config_of(**fields)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 from torch.utils.flop_counter import FlopCounterMode
-from f3a_lite.core import friendly_errors, parse_options, set_threads
+from f3a_lite.core import friendly_errors
 from f3a_lite.generator import costs_of
-from f3a_lite.prepare import bundled_clip
 from f3a_lite.results import Record, run_info, save_records
 from f3a_lite.training import TrainConfig, Trainer, stage_of
+from short_trainings import ROOT, begin
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "paper_costs.json"
 GPUS = {  # name → TFLOP a second in the arithmetic named, as its maker states
     "A100, TF32": 156.0,
@@ -40,10 +39,7 @@ def step_of_level(config, level: int) -> int:
 def main(argv=None):
     "Write the counts and the estimates."
     with friendly_errors():
-        options = parse_options("paper_costs.py", Options, argv)
-        set_threads()
-        start = time.time()
-        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        options, start, clip = begin("paper_costs.py", Options, argv)
         paper = TrainConfig.paper()
         trainer = Trainer(TrainConfig.paper(batch=2, low_batch=2, pairs=0), [clip], device="cpu")
         levels = []

@@ -5,14 +5,11 @@ python benchmarks/readings.py [--minutes 1.5] [--seeds 0 1]
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-import time
-from f3a_lite.core import friendly_errors, parse_options, set_threads
+from f3a_lite.core import friendly_errors
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.prepare import bundled_clip
 from f3a_lite.training import TrainConfig
-from short_trainings import over_seeds, save_comparison, steps_for
+from short_trainings import ROOT, begin, over_seeds, save_comparison, steps_for
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "readings.json"
 READINGS = {  # name → the fields that are read in another way
     "every left column": {},  # of the table in 12_fade_in_decoding
@@ -51,14 +48,11 @@ def config_of(**fields) -> TrainConfig:
 def main(argv=None):
     "Write the records."
     with friendly_errors():
-        options = parse_options("readings.py", Options, argv)
-        set_threads()
-        start = time.time()
-        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        options, start, clip = begin("readings.py", Options, argv)
         records = []
         for name in options.only or READINGS:
             fields = READINGS[name]
-            config = config_of(**dict(fields))
+            config = config_of(**fields)
             config = replace(config, steps=steps_for(config, [clip], options.minutes))
             records += over_seeds(config, [clip], options.seeds, dict(reading=name, minutes=options.minutes))
             save_comparison(records, "readings.py", options, start)

@@ -2,15 +2,27 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 import time
 import torch
+from f3a_lite.core import parse_options, set_threads
 from f3a_lite.evaluation import evaluate
 from f3a_lite.landmarks import laplacian_variance
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import HELD_OUT, make_batch, sample_pairs
+from f3a_lite.prepare import bundled_clip
 from f3a_lite.projection import to_pixels
 from f3a_lite.results import Record, figure, load_records, run_info, save_records
 from f3a_lite.training import Trainer, stage_of
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def begin(program: str, options, argv) -> tuple:  # the options read, the time, and the bundled clip
+    "What every comparison begins with."
+    read = parse_options(program, options, argv)
+    set_threads()
+    return read, time.time(), bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
 
 
 def sharpness(system, clips: list, splits: list, size: int, n: int = 96) -> dict:  # split → ratio

@@ -59,13 +59,11 @@ class GeneratorConfig:
     fading: Literal["pictures", "features"] = "pictures"  # reading: what α mixes
 
     def __post_init__(self):
-        if self.condition not in CONDITIONS:
-            raise F3AError(f"There is no condition '{self.condition}': choose from {', '.join(CONDITIONS)}.")
-        if len(self.channels) != len(self.flow_channels):
-            raise F3AError("T_enc and T_flow need channels for the same number of scales.")
         for name, allowed in self.limits.items():
             if isinstance(allowed[0], str) and getattr(self, name) not in allowed:
-                raise F3AError(f"{name} is '{getattr(self, name)}': choose from {', '.join(allowed)}.")
+                raise F3AError(f"There is no {name} '{getattr(self, name)}': choose from {', '.join(allowed)}.")
+        if len(self.channels) != len(self.flow_channels):
+            raise F3AError("T_enc and T_flow need channels for the same number of scales.")
         if self.goes_on == "h_dec" and (self.picture == "h_dec" or self.deepest == "h_enc" and self.fusion == "latent"):
             raise F3AError(
                 "Where the decoder goes on from h_dec and the picture comes from it too, the flow acts at the deepest "
@@ -164,22 +162,25 @@ class Generator(nn.Module):
             self.T_enc = Encoder(seen + self.flow_inputs(), c, kind, True, entries, cfg.halve)
             self.spade = nn.ModuleDict({str(k): PlainNorm(c[k]) for k in fused})
         self.T_dec = nn.ModuleList([UpBlock(c[k + 1], c[k], kind) for k in range(deepest)])
-        pictures = cfg.grows if cfg.fading == "pictures" else 0
         self.to_rgb = nn.ModuleList([to_picture(c[k], kind, made) for k in range(cfg.grows + 1)])
-        self.around = nn.ModuleList([nn.Conv2d(c[k + 1], c[k], 1) for k in range(cfg.grows - pictures)])
+        around = cfg.grows if cfg.fading == "features" else 0
+        self.around = nn.ModuleList([nn.Conv2d(c[k + 1], c[k], 1) for k in range(around)])
 
     def flow_inputs(self) -> int:
         "Channels of the condition that T_flow sees."
         return CONDITIONS[self.cfg.condition].channels
 
+    def entry(self, level, alpha):
+        "Where a picture of a level enters the encoders: at that level, or as a whole picture."
+        return (level, alpha) if self.cfg.seen == "grown" else (0, 1.0)
+
     def encode(self, seen, condition, level, alpha):  # (B,seen,H,W), (B,C,H,W)
         "Features of the scales from a level on: the photo's, and the condition's (None where there is one stream)."
-        condition = condition * self.cfg.flow_scale
-        start = (level, alpha) if self.cfg.seen == "grown" else (0, 1.0)
+        condition, entry = condition * self.cfg.flow_scale, self.entry(level, alpha)
         if self.cfg.streams == "one":
-            h_enc, h_flow = self.T_enc(torch.cat([seen, condition], 1), *start), None
+            h_enc, h_flow = self.T_enc(torch.cat([seen, condition], 1), *entry), None
         else:
-            h_enc, h_flow = self.T_enc(seen, *start), self.T_flow(condition, *start)
+            h_enc, h_flow = self.T_enc(seen, *entry), self.T_flow(condition, *entry)
         if self.cfg.seen == "whole":  # the finer scales are not used yet
             h_enc, h_flow = h_enc[level:], h_flow and h_flow[level:]
         return h_enc, h_flow  # lists of (B,Cl,Hl,Wl), (B,Cfl,Hl,Wl)
@@ -192,16 +193,16 @@ class Generator(nn.Module):
 
     def decode(self, h_enc, h_flow, level=0, alpha=1.0):  # lists of (B,Cl,Hl,Wl), the finest first
         "From the features of both streams, scale by scale, to what becomes the picture."
-        cfg, below = self.cfg, None
+        cfg, below, deepest = self.cfg, None, len(self.cfg.channels) - 1
         h_dec = h_enc[-1] if cfg.deepest == "h_enc" else None  # nothing comes from below the deepest scale
-        for k in reversed(range(level, len(cfg.channels))):
-            flow = h_flow[k - level] if h_flow else None
-            if k == level and cfg.picture == "h_dec" and h_dec is not None and k < len(cfg.channels) - 1:
+        for k in reversed(range(level, deepest + 1)):
+            if k == level < deepest and cfg.picture == "h_dec":
                 drawn = h_dec
                 break
+            flow = h_flow[k - level] if h_flow else None
             h_out = self.fused(k, h_dec, h_enc[k - level], flow)  # (B,Ck,Hk,Wk), Eq. 4
             carried = h_out if cfg.goes_on == "h_out" or h_dec is None else h_dec
-            drawn = h_out if cfg.picture == "h_out" or k == len(cfg.channels) - 1 else h_dec
+            drawn = h_out if cfg.picture == "h_out" or k == deepest else h_dec
             if k == level:
                 break
             below, h_dec = drawn, self.T_dec[k - 1](carried)  # (B,Ck-1,2Hk,2Wk)
@@ -228,15 +229,13 @@ class Generator(nn.Module):
             seen = F.interpolate(seen, scale_factor=2**level, mode="bilinear", align_corners=False)
         if self.cfg.streams == "one":
             seen = F.pad(seen, (0, 0, 0, 0, 0, self.flow_inputs()))  # no motion
-        start = (level, alpha) if self.cfg.seen == "grown" else (0, 1.0)
-        return (encoder or self.T_enc)(seen, *start)  # list of (B,Cl,H/2^l,W/2^l)
+        return (encoder or self.T_enc)(seen, *self.entry(level, alpha))  # list of (B,Cl,H/2^l,W/2^l)
 
 # %% ../nbs/12_fade_in_decoding.ipynb #a0ad4844
 def costs_of(
     cfg: GeneratorConfig,
     size: int = 128,  # pixels of the full picture
     level: int = 0,  # how far it has grown; 0 is the full size
-    alpha: float = 1.0,  # share of the level's own path
 ) -> dict:  # parameters, multiply_adds, activation_bytes (for one picture)
     "What a generator costs: its weights, the multiplications of one picture, and what is kept for the gradient."
     kept = []
@@ -253,6 +252,6 @@ def costs_of(
         photo = torch.empty(1, 3, side, side)
         told = torch.empty(1, CONDITIONS[cfg.condition].channels, side, side)
         with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-            net(photo, told, level, alpha)
+            net(photo, told, level)
     parameters = sum(p.numel() for p in net.parameters())
     return dict(parameters=parameters, multiply_adds=counter.get_total_flops() // 2, activation_bytes=sum(kept))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DivergedError', 'BatchesEnded', 'save_checkpoint', 'load_checkpoint', 'Alone', 'Team', 'leave_team', 'find_team',
-           'trainer_is_well', 'run_training', 'Training', 'LogFile', 'Curves']
+           'run_training', 'Training', 'LogFile', 'Curves']
 
 # %% ../nbs/91_loop.ipynb #be538063
 import atexit
@@ -102,11 +102,10 @@ def save_checkpoint(
 def load_checkpoint(
     path,  # written by `save_checkpoint`
     config: dict,  # the run that shall go on
-    device="cpu",
-) -> dict:  # the state
+) -> dict:  # the state, on the CPU
     "Read a checkpoint of the same run. Raises `F3AError` for anything else, with what differs."
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         assert isinstance(state, dict)
         difference = _difference(json.loads(state["config"]), json.loads(json.dumps(config)))
     except Exception as e:
@@ -294,18 +293,13 @@ def find_team(
     precision: str = "no",  # 'no', 'bf16' or 'fp16'
     device=None,  # None: the best there is
 ) -> Alone:
-    "The processes that this one was started with: by `torchrun` or `notebook_launcher` several, else one."
+    "The processes that this one was started with: by `torchrun` several, else one."
     several = int(os.environ.get("WORLD_SIZE", 1)) > 1
     return Team(precision, device) if several or precision != "no" else Alone(device)
 
 # %% ../nbs/91_loop.ipynb #3fae7cdb
-def trainer_is_well(trainer) -> bool:
-    "Whether a trainer is in a state that is worth keeping; a trainer that cannot say is."
-    return trainer.well() if hasattr(trainer, "well") else True
-
-
 def run_training(
-    trainer,  # has `done`, `step()`, `describe()`, `save(path)` and `load(path)`
+    trainer,  # a `Training`: has `team`, `done`, `step()`, `well()`, `describe()`, `save(path)` and `load(path)`
     total: int,  # steps
     out,  # folder of checkpoint.pt
     minutes: float = None,  # stop after so many; the same call goes on later
@@ -317,8 +311,7 @@ def run_training(
     "Step until the end, with checkpoints and resume. Raises `F3AError` with the last good checkpoint if it diverges."
     from tqdm.auto import tqdm
 
-    team = getattr(trainer, "team", None) or Alone()
-    out, saved = make_folder(out), None  # the step of the newest checkpoint
+    team, out, saved = trainer.team, make_folder(out), None  # the step of the newest checkpoint
     newest = find_checkpoint(out)
     if newest:
         trainer.load(newest)
@@ -353,11 +346,11 @@ def run_training(
                     watch(trainer)
                 if trainer.done % 20 == 0:
                     bar.set_postfix(trainer.describe())
-                if team.first and time.time() - last > save_every and trainer_is_well(trainer):
+                if team.first and time.time() - last > save_every and trainer.well():
                     newest, saved, last = keep_checkpoint(trainer, out), trainer.done, time.time()
                 late = minutes and time.time() - start > minutes * 60
                 stop = team.any(bool(asked or late))
-            if team.first and saved != trainer.done and trainer_is_well(trainer):
+            if team.first and saved != trainer.done and trainer.well():
                 newest, saved = keep_checkpoint(trainer, out), trainer.done
             team.any(False)  # all wait until it is saved
     except DivergedError as e:
@@ -480,6 +473,10 @@ class Training:
         check_loss(total[0], self.done)
         optimiser.step()
         return {name: float(value) for name, value in zip(seen[0], means)}
+
+    def well(self) -> bool:
+        "Whether this state is worth keeping. A training that can fail with finite numbers says when it has."
+        return True
 
     def describe(self) -> dict:
         "Means of the last steps, for the progress bar."

@@ -15,8 +15,14 @@ import torch
 import torch.nn.functional as F
 from .core import F3AError, check_shapes, config_from, load_weights, save_weights, shown
 from .generator import Generator, GeneratorConfig
-from .losses import PatchDiscriminator, adversarial_loss, critic_loss, gradient_penalty
-from .losses import perceptual_loss, weighted_pixel_loss
+from f3a_lite.losses import (
+    PatchDiscriminator,
+    adversarial_loss,
+    critic_loss,
+    gradient_penalty,
+    perceptual_loss,
+    weighted_pixel_loss,
+)
 from .warp_generator import WarpGenerator
 
 # %% ../nbs/16_systems.ipynb #19e8968c

@@ -1,6 +1,7 @@
 """A generator and a critic that grow: the ends of each fade, what runs at a level, variants and readings."""
 
 import itertools
+import json
 import numpy as np
 import torch
 from torch import nn
@@ -13,6 +14,8 @@ from f3a_lite.pairs import make_batch
 from f3a_lite.spade import DownBlock, Encoder, LearnedNorm, SPADE
 from f3a_lite.systems import LossConfig, make_system
 from f3a_lite.training import TrainConfig, Trainer, stage_of
+from f3a_lite.video import write_image
+from conftest import load_program
 
 CPU = torch.device("cpu")
 SMALL = dict(channels=(4, 6, 8, 10), flow_channels=(2, 3, 4, 5))
@@ -448,3 +451,25 @@ def test_words_that_are_no_choice_are_refused():
     for fields, said in ((dict(streams="three"), "two, one"), (dict(grows=-1), "0 levels or more")):
         with pytest.raises(F3AError, match=said):
             GeneratorConfig(**fields)
+
+
+def test_what_is_bundled_of_a_growing_run(tmp_path):
+    "The moments that are shown, the sheets nearest to them, and the means of a log in which a term begins late."
+    bundle = load_program("bundle")
+    cfg = TrainConfig.lite(steps=100, grow_share=0.5, size=64, generator=GeneratorConfig(**SMALL, grows=1))
+    moments = bundle.moments(cfg)
+    assert moments["32, last step"] == 49 and moments["64, last step"] == 99
+    fading = moments["64, α = 0.5"]
+    assert 0.45 < stage_of(cfg, fading).alpha < 0.6 and stage_of(cfg, moments["64, α = 1"]).alpha == 1
+    for step in range(
+        10, 101, 10
+    ):  # three rows (source, target, made) of two pairs; the made one is as bright as its step
+        sheet = np.zeros((3 * 64, 2 * 64, 3), np.uint8)
+        sheet[64:128], sheet[128:] = 255, step
+        write_image(sheet, tmp_path / f"step_{step:06d}.png")
+    titles, picture = bundle.growing_picture(tmp_path, cfg, pairs=2)
+    shown = [int(picture[34, 2 + 33 + 66 * k, 0]) for k in range(len(titles) + 1)]
+    assert shown[0] == 50 and shown[-2:] == [100, 255] and shown[:-1] == sorted(shown[:-1])
+    rows = [dict(step=k, l1=1.0) for k in range(4)] + [dict(step=k, l1=3.0, critic=2.0) for k in range(4, 8)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    assert bundle.curves(tmp_path / "log.jsonl", 2) == dict(step=[1.5, 5.5], l1=[1.0, 3.0], critic=[None, 2.0])
