@@ -36,7 +36,7 @@ $(VENV)/.run: settings.ini setup.py constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Adding the tools for development and tests"
-	$(PIP) --no-build-isolation --editable '.[dev,eval,view,parallel,curves]'
+	$(PIP) --no-build-isolation --editable '.[dev,eval,view,app,parallel,curves]'
 	touch $@
 
 clean:

@@ -15,11 +15,12 @@ def lines(name):
     return [line.strip() for line in cfg.get(name, "").splitlines() if line.strip()]
 
 
-EXTRAS = ("eval", "view", "parallel", "curves", "dev", "build", "heif")
+EXTRAS = ("eval", "view", "app", "parallel", "curves", "dev", "build", "heif")
 extras = {name: lines(f"{name}_requirements") for name in EXTRAS}
-extras["all"] = [r for name in ("eval", "view", "parallel", "curves", "dev") for r in extras[name]]
+extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves", "dev") for r in extras[name]]
 commands = {
-    name: f"commands:{name}" for name in ("f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate")
+    name: f"commands:{name}"
+    for name in ("f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate", "f3a_app")
 }
 
 setup(

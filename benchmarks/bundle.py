@@ -8,9 +8,10 @@ from pathlib import Path
 import json
 import shutil
 import numpy as np
+import torch
 from f3a_lite.core import F3AError, atomic_path, friendly_errors, parse_options, tile_images
 from f3a_lite.results import Record, load_records, save_records
-from f3a_lite.systems import load_system
+from f3a_lite.systems import SYSTEMS, load_system, save_critic
 from f3a_lite.training import load_recipe, stage_of
 from f3a_lite.video import read_image, write_image
 from tyro.conf import Positional
@@ -68,6 +69,14 @@ def growing_picture(folder: Path, config, pairs: int = 3):
     return titles, tile_images(rows, ncols=len(columns) + 1)
 
 
+def trained_system(run: Path, config):
+    "The system of a run as it was saved, critic included."
+    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)["net"]
+    system = SYSTEMS[config.system](config.generator, config.losses)
+    system.load_state_dict(state)
+    return system
+
+
 def main(argv=None):
     "Copy the weights, write figures and curves, draw the growing."
     with friendly_errors():
@@ -92,6 +101,9 @@ def main(argv=None):
         target = ROOT / "data_samples" / f"{options.name}.safetensors"
         with atomic_path(target) as tmp:
             shutil.copy(weights, tmp)
+        judge = trained_system(options.run, config)
+        if judge.critic is not None:
+            save_critic(judge, target.with_name(f"{options.name}_critic.safetensors"), **info)
         print(f"wrote {target}")
 
 

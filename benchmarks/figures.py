@@ -23,7 +23,6 @@ from f3a_lite.results import figure, find_record, run_info, save_records
 from f3a_lite.systems import load_system
 from f3a_lite.video import write_image
 from readme import write_readme
-from short_trainings import first_protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "bundled.json"
@@ -149,7 +148,7 @@ def main(argv=None):
                 own = dict(weights=file, sha256=sha256(data_path(file)), training=training_of(systems[record.name]))
                 record.info.update(own)
         print_results(records)
-        save_records(first_protocol(options.out) + records, options.out)
+        save_records(records, options.out)
         if not options.film:
             return
         images = ROOT / "nbs" / "images"

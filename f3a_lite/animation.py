@@ -23,7 +23,6 @@ from f3a_lite.core import (
     flow_to_rgb,
     friendly_errors,
     get_device,
-    load_weights,
     parse_options,
     set_threads,
     tile_images,
@@ -32,7 +31,6 @@ from f3a_lite.core import (
 from .flow import interpolate_params, reenact, render_mesh, warp_along
 from .landmarks import Crop, KNOWN_DISTANCE, face_embedding, track_frames
 from .morphable import FaceParams, MorphableModel, open_model
-from .pairs import HELD_OUT
 from f3a_lite.prepare import (
     PARAMS,
     check_face_size,
@@ -43,8 +41,7 @@ from f3a_lite.prepare import (
     estimate_params,
     prepare_clip,
 )
-from .results import Record
-from .systems import SYSTEMS, System, load_system
+from .systems import System, load_system
 from .video import VIDEOS, iter_frames, read_image, write_gif, write_image, write_video
 
 # %% ../nbs/30_animation.ipynb #7c0b88d6
@@ -108,30 +105,13 @@ def face_of_clip(
     embedding = face_embedding(np.asarray(clip.frames[frame]), clip.pixels(frame)[0])
     return Face(clip.images(frame), clip.params[frame], embedding, clip.valid(clip.frames.shape[1])[None])
 
-# %% ../nbs/30_animation.ipynb #976f071e
-def block_psnr(path):
-    "PSNR of a weight file's system, the mean of the held-out blocks, as the file itself says."
-    _, kind, _, info = load_weights(path)
-    blocks = [which for which in HELD_OUT if which.startswith("block")]
-    found = []
-    for stored in info.get("records", []):
-        record = Record(**stored)
-        if record.name == SYSTEMS[kind].title and record.setting.get("split") in blocks:
-            found.append(record.mean("psnr"))
-    if found:
-        return float(np.mean(found))
-    first = info.get("results", {}).get("blocks", {}).get("model", {})  # weights from before there were records
-    return first.get("psnr", float("-inf"))
-
 # %% ../nbs/30_animation.ipynb #317a9792
-BUNDLED = ("t_warp.safetensors", "f3a_gan.safetensors")
+BUNDLED = ("t_warp.safetensors", "f3a_gan.safetensors")  # the first is the default
 
 
 def default_weights() -> Path:
-    "The bundled weights with the higher PSNR on the contiguous blocks."
-    files = [data_path(name) for name in BUNDLED]
-    scores = [block_psnr(file) for file in files]
-    return files[int(np.argmax(scores))]
+    "The bundled weights that are used where none are named."
+    return data_path(BUNDLED[0])
 
 
 def knows(
@@ -376,7 +356,7 @@ class AnimateOptions:
     driving: Path | None = None  # video or prepared clip that gives the motion (its sound is kept)
     to: Path | None = None  # photo to move towards (Eq. 3)
     script: str | None = None  # words such as smile,blink,turn
-    weights: Path | None = None  # weight file written by f3a_train; default: the better of the bundled ones
+    weights: Path | None = None  # weight file written by f3a_train; default: the bundled T_warp
     frame: int | None = None  # which frame of a video source
     param_source: str = PARAMS  # where the parameters come from: fit, regressor or tuned
     out: Path = Path("out")  # output folder

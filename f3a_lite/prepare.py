@@ -881,8 +881,8 @@ def bundled_clip(
 
 
 def clip_for_lessons(
-    frames: int = 60,  # how many
+    frames: int = 60,  # how many; None: all
 ) -> PreparedClip:
     "The first frames of the bundled clip, prepared once into the temporary folder of this user."
-    folder = Path(tempfile.gettempdir()) / f"f3a_lite_{getpass.getuser()}" / f"lesson_{frames}"
+    folder = Path(tempfile.gettempdir()) / f"f3a_lite_{getpass.getuser()}" / f"lesson_{frames or 'all'}"
     return bundled_clip(folder, frames, progress=False)

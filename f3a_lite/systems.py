@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['SYSTEMS', 'CONDITION_OF', 'Stage', 'LossConfig', 'System', 'F3AGan', 'TWarp', 'make_system', 'save_system',
-           'load_system']
+           'load_system', 'CriticConfig', 'save_critic', 'load_critic']
 
 # %% ../nbs/16_systems.ipynb #32eec01d
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from torch import nn
 import torch
 import torch.nn.functional as F
@@ -230,3 +230,44 @@ def load_system(
     system.generator.load_state_dict(tensors)
     system.info = info
     return system.to(device).eval()
+
+# %% ../nbs/16_systems.ipynb #848851b3
+@dataclass
+class CriticConfig:
+    "What a critic of patches is."
+
+    limits: ClassVar[dict] = dict(width=(1, 4096), grows=(0, 16))  # what a field may be in a file from outside
+    width: int = 24  # channels of its first layer
+    spectral: bool = True  # spectral normalisation of every layer
+    grows: int = 0  # levels below the finest at which a picture may come in
+
+
+def save_critic(
+    system: System,  # with a critic of patches
+    path,  # .safetensors
+    **info,  # facts about the run
+) -> Path:
+    "Write a system's critic. Raises `F3AError` where it has none."
+    if system.critic is None:
+        raise F3AError(f"The system '{system.kind}' has no critic to save.")
+    config = CriticConfig(system.losses.critic_width, system.losses.spectral, system.cfg.grows)
+    return save_weights(path, system.critic.state_dict(), "critic", asdict(config), info)
+
+
+def load_critic(
+    path,  # written by save_critic
+) -> PatchDiscriminator:  # in eval mode
+    "Read a critic. Raises `F3AError` where the file holds none, or one of another architecture."
+    tensors, kind, config, _ = load_weights(path)
+    if kind != "critic":
+        raise F3AError(f"'{path}' holds no critic but '{shown(kind)}': give a file that save_critic wrote.")
+    cfg = config_from(CriticConfig, config, path)
+
+    def make():
+        "A critic of this kind."
+        return PatchDiscriminator(cfg.width, spectral=cfg.spectral, grows=cfg.grows)
+
+    check_shapes(make, tensors, Path(path).name)
+    critic = make()
+    critic.load_state_dict(tensors)
+    return critic.eval()

@@ -65,7 +65,7 @@ MUTANTS = [
     ("the continued flow does not fade", "flow", "far[:, :3] * far[:, 3:])", "far[:, :3])", [G + "test_a_flow_continued_beyond_the_mesh"]),
     ("the warp's y direction flipped", "flow", "grid = torch.stack([x + flow[:, 0], y - flow[:, 1]], -1)", "grid = torch.stack([x + flow[:, 0], y + flow[:, 1]], -1)", [G + "test_warping_reads_where_the_flow_points", G + "test_a_photo_warped_by_the_flow_of_a_shift_is_shifted"]),
     ("the warp reads half a pixel off", "flow", "(torch.arange(W, device=flow.device) + 0.5) * 2 / W - 1,", "torch.arange(W, device=flow.device) * 2 / W - 1,", [G + "test_warping_reads_where_the_flow_points"]),
-    ("sliders: pitch and yaw exchanged", "widgets", "turn = torch.tensor([[pitch, yaw, 0.0]])", "turn = torch.tensor([[yaw, pitch, 0.0]])", [G + "test_the_explorers_sliders"]),
+    ("sliders: pitch and yaw exchanged", "widgets", "turn = torch.tensor([[pitch, yaw, 0.0]])", "turn = torch.tensor([[yaw, pitch, 0.0]])", ["tests/test_widgets.py::test_what_the_sliders_of_a_motion_mean"]),
     # fitting
     ("weights of eyes and mouth exchanged", "fitting", "w[36:48] = cfg.eyes", "w[36:48] = cfg.mouth", [G + "test_weights_of_the_points"]),
     ("the start rolls the other way", "fitting", "roll = -torch.atan2(cross, dot)", "roll = torch.atan2(cross, dot)", [G + "test_the_start_is_the_similarity"]),

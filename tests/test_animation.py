@@ -1,7 +1,6 @@
 "Who is painted and who is warped; motions from videos, clips, photos and scripts; every kind of source."
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
@@ -11,7 +10,6 @@ from conftest import run_command, write_movie
 from PIL import Image
 from f3a_lite import animation
 from f3a_lite.animation import (
-    BUNDLED,
     BUNDLED_FRAME,
     Face,
     GESTURES,
@@ -32,13 +30,12 @@ from f3a_lite.animation import (
 )
 from f3a_lite.clips import load_clip
 from f3a_lite.conditions import Frames, make_condition
-from f3a_lite.core import F3AError, data_path, load_weights, save_weights, tile_images
+from f3a_lite.core import F3AError, data_path, tile_images
 from f3a_lite.flow import facial_flow, warp_along
 from f3a_lite.landmarks import KNOWN_DISTANCE, head_crop, track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
 from f3a_lite.prepare import prepare_rendered
-from f3a_lite.results import Record, figure
 from f3a_lite.systems import load_system
 from f3a_lite.video import SYNTHETIC, iter_frames, video_info, write_gif, write_image, write_video
 
@@ -148,36 +145,11 @@ def test_frames_do_not_depend_on_the_frames_before(clip, system):
     assert torch.allclose(whole["output"][2:], last["output"], atol=1e-5) and len(whole["output"]) == 3
 
 
-def stored(file, folder, title, psnr, results=None):
-    "A copy of a bundled weight file that says other things about itself."
-    tensors, kind, config, info = load_weights(data_path(file))
-    info.pop("records", None)
-    info.pop("results", None)
-    if results is not None:
-        info["results"] = dict(blocks=dict(model=dict(psnr=results)))
-    if psnr is not None:
-        blocks = [Record(title, dict(split=f"block_{k + 1}"), dict(psnr=p)) for k, p in enumerate(psnr)]
-        others = [Record(title, dict(split="random"), dict(psnr=99.0))]
-        if title == "F3A-GAN":  # what a baseline reaches is no merit of the weights
-            others.append(Record("warping only", dict(split="block_1"), dict(psnr=99.0)))
-        info["records"] = [asdict(r) for r in others + blocks]
-    save_weights(folder / file, tensors, kind, config, info)
-
-
-@pytest.mark.parametrize("painter,paper,best", [(22, 21, 0), (20, 21, 1)])
-def test_the_better_on_the_blocks_is_the_default(tmp_path, monkeypatch, painter, paper, best):
-    "By the records of the held-out blocks; other splits and methods do not count."
-    stored(BUNDLED[0], tmp_path, "T_warp", (figure([painter + 1, painter + 3]), painter - 2))
-    stored(BUNDLED[1], tmp_path, "F3A-GAN", (paper, paper))
-    monkeypatch.setattr(animation, "data_path", lambda name: tmp_path / name)
-    assert default_weights().name == BUNDLED[best]
-
-
-def test_results_count_where_there_are_no_records(tmp_path, monkeypatch):
-    stored(BUNDLED[0], tmp_path, "T_warp", None, results=20.0)
-    stored(BUNDLED[1], tmp_path, "F3A-GAN", None, results=21.0)
-    monkeypatch.setattr(animation, "data_path", lambda name: tmp_path / name)
-    assert default_weights().name == BUNDLED[1]
+def test_the_default_leaves_alone_what_does_not_move(clip):
+    "Asked for no motion, the default weights give the photo back."
+    me = face_of_clip(clip, 12)
+    made = animate(load_system(default_weights()), me, me.params)["output"]
+    assert (made - me.image).abs().mean() < 0.02
 
 
 class Told(torch.nn.Module):

@@ -19,6 +19,7 @@ COMMANDS = (
     "f3a_train",
     "f3a_train_regressor",
     "f3a_animate",
+    "f3a_app",
 )  # f3a_demo runs in test_demo.py
 
 
@@ -63,6 +64,7 @@ def test_words_may_be_given(monkeypatch, capsys, name):
         ("f3a_train", "--system"),
         ("f3a_train_regressor", "--out"),
         ("f3a_animate", "--driving"),
+        ("f3a_app", "--port"),
     ],
 )
 def test_help(monkeypatch, capsys, name, word):

@@ -61,7 +61,6 @@ from f3a_lite.rasterizer import (
     splat_points,
     vertex_normals,
 )
-from f3a_lite.widgets import FlowExplorer
 
 MODEL = open_model()
 
@@ -481,41 +480,6 @@ def test_a_flow_continued_beyond_the_mesh():
     both = extend_flow(halves.expand(1, 3, -1, -1), m)
     assert both[0, 0, 64, 44] > 0.1 and both[0, 0, 64, 84] < -0.1
     assert not extend_flow(torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32, dtype=torch.bool)).any()
-
-
-def test_the_explorers_sliders():
-    me = some_faces(1)
-    e = FlowExplorer(MODEL, me, torch.rand(3, 64, 64), 64)
-    t = e.target(yaw=30, pitch=10, jawOpen=0.25, smile=0.5, blink=0.1)
-    close(t.rotation - me.rotation, np.radians([[10, 30, 0]]), 1e-6)
-    moved = (t.exp_coeff - me.exp_coeff)[0]
-    for name, v in (("jawOpen", 0.25), ("mouthSmile", 0.5), ("eyeBlink", 0.1)):
-        for k in MODEL.unit(name):
-            close(moved[k], min(v, 1 - float(me.exp_coeff[0, k])), 1e-6)
-            moved[k] = 0
-    assert not moved.any() and torch.equal(t.id_coeff, me.id_coeff)
-    close(e.target(yaw=30, theta=1).rotation, me.rotation, 1e-6)
-    close(e.target(yaw=30, theta=0.5).rotation - me.rotation, np.radians([[0, 15, 0]]), 1e-6)
-    still, moving = e.compute(), e.compute(yaw=20)
-    assert len(still) == 5 and [p.shape for p in still] == [(64, 64, 3)] * 5
-    close(still[4], (e.photo.permute(1, 2, 0) * 255).round().byte(), 1)
-    for c in (1, 2, 3):
-        assert set(np.unique(still[c])) <= {127, 128} and np.ptp(moving[1].astype(int)) > 20
-    assert FlowExplorer(MODEL, size=32).photo.shape == (3, 32, 32)
-
-
-def test_the_explorers_widget_answers():
-    "Moving a slider changes the picture."
-    box = FlowExplorer(MODEL, some_faces(1), torch.rand(3, 48, 48), 48).widget()
-    rows, picture, _ = box.children
-    sliders = {s.description: s for column in rows.children for s in column.children}
-    assert list(sliders) == ["yaw °", "pitch °", "jawOpen", "smile", "blink", "θ"]
-    for s in sliders.values():
-        if s.description == "θ":
-            continue
-        before = picture.value
-        s.value = s.max
-        assert picture.value != before and picture.value[:4] == b"\x89PNG", s.description
 
 
 # fitting

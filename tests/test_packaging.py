@@ -15,7 +15,7 @@ SYSTEMS = {
     "macos": dict(sys_platform="darwin", platform_system="Darwin", os_name="posix", platform_machine="arm64"),
     "windows": dict(sys_platform="win32", platform_system="Windows", os_name="nt", platform_machine="AMD64"),
 }
-EXTRAS = ("requirements", "eval_requirements", "view_requirements", "dev_requirements")
+EXTRAS = ("requirements", "eval_requirements", "view_requirements", "app_requirements", "dev_requirements")
 
 
 def plain(name):

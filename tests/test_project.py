@@ -20,13 +20,21 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = (  # a module may import those before it, and none after it
     "core results loop video morphable projection rasterizer flow landmarks fitting people rendered clips regressor "
     "conditions spade generator warp_generator pairs losses systems metrics evaluation datasets prepare training "
-    "animation widgets demo commands build_model"
+    "animation widgets app demo commands build_model"
 ).split()
 EARLIER = {("pairs", "losses")}  # pairs needs the pixel weights of Eq. 10
 
 # import name → requirement, where they differ
 CALLED = dict(PIL="pillow", dlib="dlib-bin", skimage="scikit-image", face_recognition_models="face-recognition-models")
-ELSEWHERE = {"open3d", "anny", "pillow_heif", "IPython", "accelerate"}  # extras, or there wherever a notebook runs
+ELSEWHERE = {
+    "open3d",
+    "anny",
+    "pillow_heif",
+    "IPython",
+    "accelerate",
+    "k3d",
+    "voila",
+}  # extras, or there wherever a notebook runs
 
 
 def modules():

@@ -1,0 +1,80 @@
+"""How long one update of each explorer takes, from the sliders' values to the pictures' bytes: results/widgets.json.
+
+python benchmarks/widgets.py
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+import time
+import numpy as np
+from safetensors.torch import load_file
+from f3a_lite.animation import Face
+from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads, to_tensor
+from f3a_lite.morphable import FaceParams, PARAM_NAMES
+from f3a_lite.prepare import bundled_clip
+from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.systems import load_critic, load_system
+from f3a_lite import widgets
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "results" / "widgets.json"
+
+
+@dataclass
+class Options:
+    "Time every explorer."
+
+    updates: int = 20  # of each explorer
+    out: Path = RESULT  # where the records go
+
+
+def explorers() -> dict:  # name → explorer
+    "Every explorer of the lesson, on the bundled photo and clip."
+    stored = load_file(data_path("still_example.safetensors"))
+    me = Face(to_tensor(stored["frame"].numpy())[None], FaceParams(*[stored[n] for n in PARAM_NAMES]), None)
+    f3a, t_warp = (load_system(data_path(f"{name}.safetensors")) for name in ("f3a_gan", "t_warp"))
+    clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+    return dict(
+        model=widgets.model_explorer(),
+        turning=widgets.turning_explorer(),
+        projection=widgets.projection_explorer(),
+        flow=widgets.flow_explorer(me),
+        fusion=widgets.fusion_explorer(f3a, me),
+        growing=widgets.growing_explorer(f3a, me),
+        losses=widgets.loss_explorer(f3a, me, load_critic(data_path("f3a_gan_critic.safetensors"))),
+        reenactment=widgets.reenactment_explorer([f3a, t_warp], me),
+        errors=widgets.error_explorer([f3a, t_warp], clip),
+    )
+
+
+def other_value(control, share: float):
+    "A value of a control, somewhere on its way."
+    if hasattr(control, "options"):
+        return control.options[int(share * len(control.options)) % len(control.options)]
+    value = control.min + share * (control.max - control.min)
+    return int(value) if isinstance(control.value, int) else value
+
+
+def main(argv=None):
+    "Move every control of every explorer, and write the times."
+    with friendly_errors():
+        options = parse_options("widgets.py", Options, argv)
+        set_threads()
+        start, records = time.time(), []
+        for name, explorer in explorers().items():
+            spent, rng = [], np.random.default_rng(0)
+            for k in range(options.updates + 2):
+                values = {n: other_value(c, rng.uniform()) for n, c in explorer.controls.items()}
+                begin = time.perf_counter()
+                explorer.move(**values)
+                if k > 1:  # the first two compile and fill caches
+                    spent.append(1e3 * (time.perf_counter() - begin))
+            records.append(Record(name, dict(updates=options.updates), dict(ms=figure(spent))))
+            print(f"{name:12} {np.median(spent):6.0f} ms, slowest {max(spent):.0f}", flush=True)
+        for record in records:
+            record.info = run_info("python benchmarks/widgets.py", 0, start)
+        save_records(records, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""The widgets and the app in a real browser: JupyterLab and Voilà under a headless Chromium (pytest -m browser).
+
+A slider is moved by the keyboard and the pictures must change; the console must show no error; and no request may go to
+another host. Screenshots are kept in out/screenshots, to be looked at.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHOTS = ROOT / "out" / "screenshots"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update "
+    "--disable-sync --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
+).split()
+WAIT = 120_000  # milliseconds that a slow machine may take for one step
+pytestmark = pytest.mark.browser
+QUIET = {  # JupyterLab: all cells in the page, no news
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension:notification": {
+        "checkForUpdates": False,
+        "fetchNews": "false",
+        "doNotDisturbMode": True,
+    },
+}
+
+
+def free_port() -> int:
+    "A port that nobody uses."
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextmanager
+def serving(command, address, log, **env):
+    "A server as a process of its own, ready to answer."
+    with open(log, "w", encoding="utf-8") as out:
+        own = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT), **env}
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=own)
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(address, timeout=120).read(1)
+                break
+            except OSError:
+                assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
+                time.sleep(0.5)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    "A headless Chromium."
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as p:
+        b = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield b
+        b.close()
+
+
+class Watched:
+    "A page whose errors and requests are written down."
+
+    def __init__(self, browser):
+        self.errors, self.elsewhere = [], []
+        self.page = browser.new_page(viewport=dict(width=1300, height=1000), accept_downloads=True)
+        self.page.set_default_timeout(WAIT)
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
+        self.page.route("**/*", self.pass_on)
+
+    def pass_on(self, route):
+        "Let a request through to this machine only."
+        parts = urlparse(route.request.url)
+        if parts.scheme in ("data", "blob") or parts.hostname in ("127.0.0.1", "localhost"):
+            route.continue_()
+        else:
+            self.elsewhere.append(route.request.url)
+            route.abort()
+
+    def shot(self, name):
+        "Keep a picture of the page."
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def sources(box) -> list:
+    "The pictures of an explorer, as addresses that change with them."
+    return box.locator("img").evaluate_all("all => all.map(x => x.src)")
+
+
+def move_slider(page, box, number=0, key="ArrowRight", times=3):
+    "Move one slider of an explorer by the keyboard, and wait until its pictures have changed."
+    before = sources(box)
+    handle = box.locator(".widget-slider .noUi-handle").nth(number)
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    for _ in range(times):
+        page.keyboard.press(key)
+    for _ in range(200):
+        page.wait_for_timeout(100)
+        if sources(box) != before:
+            return
+    raise AssertionError("a slider moved and no picture changed")
+
+
+def explorers(page):
+    "The outermost boxes that hold a slider."
+    return page.locator(".jp-OutputArea-output").filter(has=page.locator(".widget-slider"))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    "JupyterLab on a copy of the widgets' notebook; its address."
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+    import json
+
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "nbs").mkdir()
+    (folder / "settings").mkdir()
+    (folder / "settings" / "overrides.json").write_text(json.dumps(QUIET), encoding="utf-8")
+    shutil.copytree(ROOT / "results", folder / "results")
+    shutil.copy(ROOT / "nbs" / "31_widgets.ipynb", folder / "nbs")
+    port = free_port()
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--IdentityProvider.token="]
+    command += [f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}", "--ServerApp.port_retries=0"]
+    command += [f"--LabApp.app_settings_dir={folder / 'settings'}", "--LabApp.expose_app_in_browser=True"]
+    address = f"http://127.0.0.1:{port}/lab"
+    with serving(command, address, folder / "lab.log", JUPYTER_CONFIG_DIR=str(folder / "config"), F3A_STATIC=""):
+        yield address
+
+
+def test_every_explorer_answers_in_jupyterlab(browser, lab):
+    w = Watched(browser)
+    page = w.page
+    page.goto(f"{lab}/tree/nbs/31_widgets.ipynb?reset")
+    page.locator(".jp-Notebook").wait_for()
+    page.wait_for_timeout(3000)
+    w.shot("lab_opened")
+    page.keyboard.press("Escape")  # an extension of another package may ask to be built
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    boxes = explorers(page)
+    for _ in range(WAIT // 1000):  # the last cell with a number has run
+        prompts = page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        if all(p.strip() and "*" not in p for p in prompts) and boxes.count():
+            break
+        page.wait_for_timeout(1000)
+    page.wait_for_timeout(2000)
+    assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    seen = boxes.count()
+    assert seen >= 10, f"{seen} explorers are on the page"
+    for k in range(seen):
+        box = boxes.nth(k)
+        if box.locator("img").count() == 0:  # the mesh that turns has a canvas
+            turn_mesh(w, box)
+            continue
+        move_slider(page, box)
+        w.shot(f"lab_{k}")
+    assert not w.elsewhere, f"the page asked other hosts: {w.elsewhere[:3]}"
+    errors = [e for e in w.errors if "favicon" not in e]
+    assert not errors, errors[:3]
+
+
+def turn_mesh(w, box):
+    "Drag the 3-D view, and move its first slider: what it shows must change."
+    canvas = box.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    w.page.wait_for_timeout(1500)
+    before = canvas.screenshot()
+    assert len(set(before)) > 50
+    place = canvas.bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    w.page.mouse.move(x, y)
+    w.page.mouse.down()
+    w.page.mouse.move(x + 120, y, steps=6)
+    w.page.mouse.up()
+    w.page.wait_for_timeout(1500)
+    turned = canvas.screenshot()
+    assert turned != before, "the mesh does not turn"
+    handle = box.locator(".widget-slider .noUi-handle").nth(2)
+    handle.focus()
+    for _ in range(30):  # the lesson's cells have opened the jaw
+        w.page.keyboard.press("ArrowLeft")
+    w.page.wait_for_timeout(2500)
+    assert canvas.screenshot() != turned, "the slider does not move the mesh"
+    w.shot("lab_mesh")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    "The app, started as its command starts it; its port."
+    pytest.importorskip("voila", reason="Voilà is not installed")
+    folder, port = tmp_path_factory.mktemp("app"), free_port()
+    start = "from f3a_lite.commands import f3a_app; f3a_app()"
+    command = [sys.executable, "-c", start, "--port", str(port), "--no-browser"]
+    with serving(command, f"http://127.0.0.1:{port}/voila/static/", folder / "app.log") as process:
+        yield port, process
+
+
+def test_the_app_makes_a_film(browser, app, tmp_path):
+    w = Watched(browser)
+    page = w.page
+    page.goto(f"http://127.0.0.1:{app[0]}")
+    page.locator(".widget-slider .noUi-handle").first.wait_for()
+    page.wait_for_timeout(1000)
+    move_slider(page, page.locator("#rendered_cells"))
+    w.shot("app_sliders")
+    page.get_by_role("tab", name="script").click()
+    page.locator("input[type=text]").first.fill("blink")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="make the film").click()
+    link = page.locator("a[download]")
+    link.wait_for()
+    with page.expect_download() as coming:
+        link.click()
+    film = tmp_path / "film.mp4"
+    coming.value.save_as(film)
+    w.shot("app_film")
+    from f3a_lite.video import SYNTHETIC, iter_frames
+    import av
+
+    assert len(list(iter_frames(film))) > 10
+    with av.open(str(film)) as c:
+        assert c.metadata["comment"] == SYNTHETIC
+    assert not w.elsewhere, f"the page asked other hosts: {w.elsewhere[:3]}"
+    assert not w.errors, w.errors[:3]
+
+
+def test_the_app_checks_what_is_uploaded(browser, app, tmp_path):
+    w = Watched(browser)
+    page = w.page
+    page.goto(f"http://127.0.0.1:{app[0]}")
+    page.locator(".widget-slider .noUi-handle").first.wait_for()
+    bad = tmp_path / "letter.png"
+    bad.write_bytes(b"Dear face")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="another photo").click()
+    chooser.value.set_files(bad)
+    page.locator("text=is not a photo that can be read").wait_for()
+    w.shot("app_refuses")
+    assert not w.elsewhere and not w.errors
+
+
+def test_the_app_answers_on_this_machine_only(app):
+    "Another name in the request is refused: a page elsewhere cannot point its own name at this machine."
+    port, _ = app
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": f"evil.example:{port}"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+    assert refused.value.code in (403, 404)
+    answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/voila/static/voila.js", timeout=60)
+    assert answer.status == 200
