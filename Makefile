@@ -5,7 +5,7 @@ BIN     = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary av,numba --constraint constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test dev figures weights export clean
+.PHONY: demo test browser dev figures weights export clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m f3a_lite.demo
@@ -13,6 +13,10 @@ demo: $(VENV)/.run
 # One process a core; each test runs on one thread.
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# The widgets and the app in a headless Chromium, which must be installed.
+browser: $(VENV)/.dev
+	$(BIN)/python -m pytest -m browser
 
 dev: $(VENV)/.dev
 

@@ -151,7 +151,14 @@ class Page:
         self.tabs = w.Tab([self.sliders, w.VBox([self.words, known]), w.HBox([self.video])])
         self.tabs.titles = ("sliders", "script", "video")
         self.result = w.VBox()  # a film and its sheet, once there are any
-        parts = [w.HTML(f"<p>{SAFE}</p>"), w.HBox([self.photo]), self.tabs, self.button, self.message, self.result]
+        parts = [
+            w.HTML(f"<h2>Animate a photo</h2><p>{SAFE}</p>"),
+            w.HBox([self.photo]),
+            self.tabs,
+            self.button,
+            self.message,
+            self.result,
+        ]
         self.box = w.VBox(parts)
         self.photo.observe(self.choose, "value")
         self.button.on_click(self.make)

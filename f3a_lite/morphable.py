@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PARAM_NAMES', 'PARAM_RANGES', 'REGIONS', 'FaceParams', 'MorphableModel', 'load_model', 'open_model', 'mirror_twins',
-           'load_basel_3ddfa', 'load_deep3d', 'read_numpy_pickle', 'load_3ddfa_v2', 'view_mesh']
+           'load_basel_3ddfa', 'load_deep3d', 'read_numpy_pickle', 'load_3ddfa_v2', 'view_mesh', 'save_mesh']
 
 # %% ../nbs/01_morphable_model.ipynb #3acc94e1
 import dataclasses
@@ -782,3 +782,21 @@ def view_mesh(
     if show:
         o3d.visualization.draw_geometries([mesh], window_name="f3a_lite")
     return mesh
+
+
+def save_mesh(
+    path,  # .ply, .obj, .stl or .off
+    vertices,  # (N,3)
+    triangles,  # (T,3)
+) -> Path:
+    "Write a mesh that other programs open. Raises `F3AError` for another ending, or where Open3D is not installed."
+    path = Path(path)
+    if path.suffix.lower() not in (".ply", ".obj", ".stl", ".off"):
+        raise F3AError(f"'{path.name}': a mesh is written as .ply, .obj, .stl or .off.")
+    mesh = view_mesh(vertices, triangles, show=False)
+    import open3d as o3d
+
+    with atomic_path(path) as tmp:
+        if not o3d.io.write_triangle_mesh(str(tmp), mesh):
+            raise F3AError(f"Open3D could not write '{path}': choose another folder.")
+    return path

@@ -232,7 +232,7 @@ def turning_mesh(
     params = params if params is not None else FaceParams.neutral(1, face_model.K, face_model.L)
     vertices = face_model.shape(params.id_coeff, params.exp_coeff)[0]  # (N,3)
     plot = k3d.plot(grid_visible=False, menu_visibility=False, height=height, camera_auto_fit=False)
-    plot.camera = [0, 0, 4.2, 0, 0, 0, 0, 1, 0]  # where the eye is, what it looks at, what is up
+    plot.camera = [0, 0, 3.2, 0, 0, 0, 0, 1, 0]  # where the eye is, what it looks at, what is up
     plot += k3d.mesh(vertices.numpy(), face_model.triangles.numpy().astype(np.uint32), color=0xD9CCC4, side="double")
     return plot
 
@@ -447,13 +447,14 @@ def loss_explorer(
                 verdicts = critic(fake)  # (1,1,h,w)
                 terms["adversarial loss (Eq. 11)"] = adversarial_loss(verdicts) - adversarial_loss(critic(real))
                 change = (verdicts - critic(real))[0, 0]  # (h,w)
-                shown[f"verdicts: {change.min():+.2f} to {change.max():+.2f}"] = signed(change)
+                shown[f"verdicts {change.min():+.2f} to {change.max():+.2f}"] = signed(change)
         return {**shown, **{name: f"{float(value):.3f}" for name, value in terms.items()}}
 
     place = dict(column=(0, size - 1, size // 2), row=(0, size - 1, int(size * 0.66)), side=(8, size // 2, size // 4))
     shift = dict(right=(-12, 12), down=(-12, 12))
-    presets = {"move by two pixels": dict(right=2), "blur": dict(smooth=2.0), "brighter": dict(brighter=0.1)}
-    return explore(compute, presets, **place, **shift, smooth=(0.0, 4.0), brighter=(-0.3, 0.3))
+    presets = {"nothing": {}, "move": dict(right=2), "blur": dict(smooth=3.0), "brighter": dict(brighter=0.1)}
+    presets = {name: {"smooth": 0.0, **values} for name, values in presets.items()}
+    return explore(compute, presets, **place, **shift, smooth=(0.0, 4.0, 3.0), brighter=(-0.3, 0.3))
 
 # %% ../nbs/31_widgets.ipynb #665b7cfb
 def reenactment_explorer(
@@ -503,7 +504,7 @@ def error_explorer(
             psnr = float(picture_metrics(x, batch["target"], batch["valid"])["psnr"][0])
             shown[f"{name}: {psnr:.1f} dB"] = x[0]
             wrong = 3 * (x - batch["target"]).abs() * batch["valid"]
-            shown[f"error × 3, {name}"] = wrong.clamp(max=1)[0]
+            shown[f"error, {name}"] = wrong.clamp(max=1)[0]
         return shown
 
     return explore(compute, split=there, pair=(0, pairs - 1))

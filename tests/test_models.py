@@ -11,6 +11,7 @@ from f3a_lite.morphable import (
     load_basel_3ddfa,
     load_deep3d,
     read_numpy_pickle,
+    save_mesh,
 )
 from f3a_lite.projection import pose
 
@@ -352,3 +353,20 @@ def outcomes(tmp_path_factory):
 def test_forged_pickles(outcomes, name):
     "Refused in one sentence, by a process that is alive afterwards; the size of a frame or of the memory says nothing."
     assert outcomes[name] == ("accepted" if name in ("memo", "frame") else "refused")
+
+
+def test_a_mesh_is_written_for_other_programs(tmp_path):
+    "The .obj read line by line, the .ply by its header, both against the arrays."
+    pytest.importorskip("open3d")
+    corners = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 2]])
+    sides = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1]])
+    lines = save_mesh(tmp_path / "a.obj", corners, sides).read_text().splitlines()
+    read = [[float(x) for x in line.split()[1:4]] for line in lines if line.startswith("v ")]
+    assert np.allclose(read, corners)
+    faces = [[int(x.split("/")[0]) - 1 for x in line.split()[1:]] for line in lines if line.startswith("f ")]
+    assert (np.array(faces) == sides).all()
+    header = save_mesh(tmp_path / "a.ply", corners, sides).read_bytes().split(b"end_header")[0].decode()
+    assert "element vertex 4" in header and "element face 3" in header
+    with pytest.raises(F3AError, match="written as .ply"):
+        save_mesh(tmp_path / "a.txt", corners, sides)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.obj", "a.ply"]
