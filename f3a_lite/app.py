@@ -10,9 +10,13 @@ __all__ = ['LARGEST', 'LONGEST', 'SAFE', 'LOCAL', 'POLICY', 'keep_upload', 'chec
 import base64
 import html
 import json
+import logging
 import re
+import secrets
+import signal
 import socket
 import tempfile
+import threading
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +70,8 @@ def keep_upload(
 
 def check_length(path: Path):
     "Raise `F3AError` where a driving video is longer than the page waits for."
-    about = video_info(path)
-    seconds = about.frames / about.fps
-    if seconds > LONGEST:
+    seconds = video_info(path).seconds
+    if not 0 < seconds <= LONGEST:
         raise F3AError(
             f"'{path.name}' lasts {seconds:.0f} s; here at most {LONGEST} s are allowed: cut it, or use f3a_animate."
         )
@@ -90,7 +93,11 @@ class Studio:
     def choose(self, upload: dict):
         "Take an uploaded photo (or the first frame of a video) as the source."
         path = keep_upload(upload, self.folder)
-        self.face, self.source = read_face(path), path
+        try:
+            self.face, self.source = read_face(path), path
+        except F3AError:
+            path.unlink()  # what is no photo is not kept
+            raise
 
     def painter(self):
         "The system, where it knows this face, else None."
@@ -110,8 +117,12 @@ class Studio:
     def driven(self, upload: dict) -> Motion:
         "The motion of an uploaded video."
         path = keep_upload(upload, self.folder, "video")
-        check_length(path)
-        return plan_motion(self.face, self.source, driving=path)
+        try:
+            check_length(path)
+            return plan_motion(self.face, self.source, driving=path)
+        except F3AError:
+            path.unlink()
+            raise
 
     def film(self, motion: Motion) -> tuple:  # path of the film, contact sheet (H,W,3)
         "Animate, and write the film with its note that it is synthetic."
@@ -137,8 +148,12 @@ class Page:
 
     def __init__(self, studio: Studio):
         self.studio, wide = studio, w.Layout(width="auto")
-        self.photo = w.FileUpload(accept="image/*,.heic", description="another photo", layout=wide)
-        self.video = w.FileUpload(accept="video/*", description="driving video", layout=wide)
+        self.photo = w.FileUpload(
+            accept="image/*,.heic", description=f"another photo (up to {LARGEST['photo']} MB)", layout=wide
+        )
+        self.video = w.FileUpload(
+            accept="video/*", description=f"driving video (up to {LARGEST['video']} MB, {LONGEST} s)", layout=wide
+        )
         self.words = w.Text(value="smile,blink,turn", description="script", layout=w.Layout(width="30em"))
         self.button = w.Button(description="make the film", button_style="primary", icon="film")
         self.message, self.link, self.sheet = (
@@ -176,6 +191,13 @@ class Page:
         text = html.escape(text)
         self.message.value = f"<b>{text}</b>" if bold else text
 
+    def complain(self, error: Exception):
+        "Say what is wrong; of an error that nobody foresaw, its kind, and the rest to the terminal."
+        if isinstance(error, F3AError):
+            return self.say(str(error), bold=True)
+        logging.getLogger("f3a_app").error("unforeseen", exc_info=error)
+        self.say(f"Something went wrong ({type(error).__name__}); the terminal says more.", bold=True)
+
     def choose(self, change):
         "A photo was uploaded."
         if not change["new"]:
@@ -183,8 +205,8 @@ class Page:
         self.say("looking for the face …")
         try:
             self.studio.choose(change["new"][0])
-        except F3AError as e:
-            self.say(str(e), bold=True)
+        except Exception as e:
+            self.complain(e)
         else:
             self.face_changed()
         self.photo.value = ()  # so that the same file can be chosen again
@@ -206,8 +228,8 @@ class Page:
         self.say("working …")
         try:
             path, sheet = self.studio.film(self.motion())
-        except F3AError as e:
-            self.say(str(e), bold=True)
+        except Exception as e:
+            self.complain(e)
         else:
             film = w.Video.from_file(path, autoplay=True, loop=True, layout=w.Layout(width="300px"))
             self.link.value, self.sheet.value = download_link(path), png_of(sheet)
@@ -220,7 +242,10 @@ class Page:
 def page(folder=None):  # where uploads and films go; None: the folder of the notebook that runs
     "The app's page, for the notebook that Voilà runs."
     set_threads()
-    return Page(Studio(folder or Path.cwd())).box
+    try:
+        return Page(Studio(folder or tempfile.mkdtemp(dir=Path.cwd()))).box  # a folder of its own for each page
+    except F3AError as e:
+        return w.HTML(f"<b>{html.escape(str(e))}</b>")
 
 # %% ../nbs/99_app.ipynb #202e4821
 LOCAL = r"(localhost|127\.0\.0\.1)$"  # names by which a browser may call the app
@@ -244,12 +269,16 @@ def one_line_notebook(folder, line: str) -> Path:
 def local_server(folder):
     "A Voilà that stays on this machine. Raises `F3AError` where Voilà is not installed."
     try:
+        from tornado.ioloop import IOLoop
+        from tornado.web import ErrorHandler
         from voila.app import Voila
     except ImportError as e:
         raise F3AError("The app needs Voilà: run `pip install 'f3a_lite[app]'`.") from e
 
     class LocalVoila(Voila):
         "Voilà that asks no other host for anything, and answers under this machine's own names only."
+
+        opened = None  # called as soon as the page can be asked for
 
         def setup_template_dirs(self):
             "The page template without the lines that name other hosts."
@@ -262,18 +291,40 @@ def local_server(folder):
             (own / "index.html.j2").write_text("\n".join(kept), encoding="utf-8")
             self.template_paths = [str(own), *self.template_paths]
 
+        def load_config_file(self, *args, **kwargs):
+            "No configuration file of the user or of the current folder counts here."
+
+        def init_settings(self):
+            "End the kernels of pages that are closed; serve no files."
+            self.config.MappingKernelManager.cull_idle_timeout = 120
+            self.config.MappingKernelManager.cull_interval = 30
+            self.voila_configuration.file_allowlist = []
+            return super().init_settings()
+
         def listen(self):
-            "Answer only where the request names this machine."
+            "Answer only where the request names this machine, and comes from here."
             for rule in self.app.default_router.rules:
                 if hasattr(rule.matcher, "host_pattern"):
                     rule.matcher.host_pattern = re.compile(LOCAL)
+            find = self.app.find_handler
+
+            def find_handler(request, **kwargs):
+                if request.headers.get("Sec-Fetch-Site") == "cross-site":
+                    return self.app.get_handler_delegate(request, ErrorHandler, dict(status_code=403))
+                return find(request, **kwargs)
+
+            self.app.find_handler = find_handler
+            if self.opened is not None:
+                IOLoop.current().add_callback(self.opened)
             super().listen()
 
     return LocalVoila
 
 
 def free_port(port: int):
-    "Raise `F3AError` where a port is taken."
+    "Raise `F3AError` where a port is taken, or none."
+    if not 1 <= port <= 65535:
+        raise F3AError(f"--port is {port}: give a number from 1 to 65535.")
     with socket.socket() as s:
         if s.connect_ex(("127.0.0.1", port)) == 0:
             raise F3AError(f"The port {port} is taken by another program: give another --port.")
@@ -297,17 +348,21 @@ def serve(line: str, options: AppOptions, title: str):
             port=options.port,
             port_retries=0,
             open_browser=False,
+            token=secrets.token_urlsafe(16),
             log_level="ERROR",
             tornado_settings=dict(
                 headers={"Content-Security-Policy": POLICY},
                 websocket_max_message_size=2 * 10**6 * max(LARGEST.values()),
             ),
         )
-        app.initialize([str(one_line_notebook(folder, line)), "--show_tracebacks=False"])
-        address = f"http://127.0.0.1:{options.port}"
+        app.initialize([str(one_line_notebook(folder, line))])
+        for name in ("SIGHUP", "SIGBREAK"):  # a terminal that is closed ends the app like Ctrl-C
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), app._handle_signal_stop)
+        address = f"http://127.0.0.1:{options.port}/?token={app.token}"
         print(f"{title}: {address} (Ctrl-C ends it; what was uploaded is deleted then)", flush=True)
         if options.browser:
-            webbrowser.open(address)
+            app.opened = lambda: threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         app.start()
 
 

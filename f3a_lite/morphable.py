@@ -786,7 +786,7 @@ def view_mesh(
 
 def save_mesh(
     path,  # .ply, .obj, .stl or .off
-    vertices,  # (N,3)
+    vertices,  # (N,3), in the unit that the file shall have
     triangles,  # (T,3)
 ) -> Path:
     "Write a mesh that other programs open. Raises `F3AError` for another ending, or where Open3D is not installed."
@@ -796,7 +796,8 @@ def save_mesh(
     mesh = view_mesh(vertices, triangles, show=False)
     import open3d as o3d
 
-    with atomic_path(path) as tmp:
+    quiet = o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error)
+    with atomic_path(path) as tmp, quiet:
         if not o3d.io.write_triangle_mesh(str(tmp), mesh):
             raise F3AError(f"Open3D could not write '{path}': choose another folder.")
     return path

@@ -4,7 +4,9 @@ A slider is moved by the keyboard and the pictures must change; the console must
 another host. Screenshots are kept in out/screenshots, to be looked at.
 """
 
+import io
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,7 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from f3a_lite.core import data_path
+from f3a_lite.video import iter_frames
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOTS = ROOT / "out" / "screenshots"
@@ -58,6 +65,8 @@ def serving(command, address, log, **env):
             except OSError:
                 assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
                 time.sleep(0.5)
+        else:
+            raise AssertionError(f"no answer from {address}: " + log.read_text(encoding="utf-8")[-2000:])
         yield process
     finally:
         process.terminate()
@@ -169,10 +178,9 @@ def test_every_explorer_answers_in_jupyterlab(browser, lab):
     assert seen >= 10, f"{seen} explorers are on the page"
     for k in range(seen):
         box = boxes.nth(k)
-        if box.locator("img").count() == 0:  # the mesh that turns has a canvas
-            turn_mesh(w, box)
-            continue
         move_slider(page, box)
+        if box.locator("canvas").count():  # the mesh that turns
+            turn_mesh(w, box)
         w.shot(f"lab_{k}")
     assert not w.elsewhere, f"the page asked other hosts: {w.elsewhere[:3]}"
     errors = [e for e in w.errors if "favicon" not in e]
@@ -185,7 +193,8 @@ def turn_mesh(w, box):
     canvas.scroll_into_view_if_needed()
     w.page.wait_for_timeout(1500)
     before = canvas.screenshot()
-    assert len(set(before)) > 50
+    pixels = np.asarray(Image.open(io.BytesIO(before)).convert("L"), int)
+    assert (abs(pixels - pixels[0, 0]) > 20).mean() > 0.02, "there is a mesh before the background"
     place = canvas.bounding_box()
     x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
     w.page.mouse.move(x, y)
@@ -195,9 +204,9 @@ def turn_mesh(w, box):
     w.page.wait_for_timeout(1500)
     turned = canvas.screenshot()
     assert turned != before, "the mesh does not turn"
-    handle = box.locator(".widget-slider .noUi-handle").nth(2)
+    handle = box.locator(".widget-slider .noUi-handle").nth(3)
     handle.focus()
-    for _ in range(30):  # the lesson's cells have opened the jaw
+    for _ in range(15):  # the lesson's cells have opened the jaw
         w.page.keyboard.press("ArrowLeft")
     w.page.wait_for_timeout(2500)
     assert canvas.screenshot() != turned, "the slider does not move the mesh"
@@ -211,14 +220,15 @@ def app(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("app"), free_port()
     start = "from f3a_lite.commands import f3a_app; f3a_app()"
     command = [sys.executable, "-c", start, "--port", str(port), "--no-browser"]
-    with serving(command, f"http://127.0.0.1:{port}/voila/static/", folder / "app.log") as process:
-        yield port, process
+    log = folder / "app.log"
+    with serving(command, f"http://127.0.0.1:{port}/voila/static/voila.js", log):
+        yield re.search(r"http://\S+", log.read_text(encoding="utf-8"))[0]
 
 
 def test_the_app_makes_a_film(browser, app, tmp_path):
     w = Watched(browser)
     page = w.page
-    page.goto(f"http://127.0.0.1:{app[0]}")
+    page.goto(app)
     page.locator(".widget-slider .noUi-handle").first.wait_for()
     page.wait_for_timeout(1000)
     move_slider(page, page.locator("#rendered_cells"))
@@ -234,7 +244,7 @@ def test_the_app_makes_a_film(browser, app, tmp_path):
     film = tmp_path / "film.mp4"
     coming.value.save_as(film)
     w.shot("app_film")
-    from f3a_lite.video import SYNTHETIC, iter_frames
+    from f3a_lite.video import SYNTHETIC
     import av
 
     assert len(list(iter_frames(film))) > 10
@@ -247,24 +257,49 @@ def test_the_app_makes_a_film(browser, app, tmp_path):
 def test_the_app_checks_what_is_uploaded(browser, app, tmp_path):
     w = Watched(browser)
     page = w.page
-    page.goto(f"http://127.0.0.1:{app[0]}")
+    page.goto(app)
     page.locator(".widget-slider .noUi-handle").first.wait_for()
-    bad = tmp_path / "letter.png"
+    bad, large = tmp_path / "letter.png", tmp_path / "large.png"
     bad.write_bytes(b"Dear face")
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="another photo").click()
-    chooser.value.set_files(bad)
-    page.locator("text=is not a photo that can be read").wait_for()
+    large.write_bytes(bytes(31_000_000))
+    own = Image.fromarray(next(iter_frames(data_path("woman_laughing.mp4"), max_frames=1))[1])
+    own.save(tmp_path / "her.bmp")  # 2.8 MB as they are
+    said = dict(letter="is not a photo that can be read", large="a photo may have 30 MB")
+    for name, file in (("letter", bad), ("large", large)):
+        upload(page, file)
+        page.locator(f"text={said[name]}").wait_for()
     w.shot("app_refuses")
+    before = sources(page.locator("#rendered_cells"))
+    upload(page, tmp_path / "her.bmp")
+    for _ in range(300):
+        page.wait_for_timeout(100)
+        if sources(page.locator("#rendered_cells"))[:1] != before[:1]:
+            break
+    else:
+        raise AssertionError("a photo was uploaded, and the page still shows the other")
+    w.shot("app_photo")
     assert not w.elsewhere and not w.errors
 
 
+def upload(page, file):
+    "Choose a file for the button."
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="another photo").click()
+    chooser.value.set_files(file)
+
+
 def test_the_app_answers_on_this_machine_only(app):
-    "Another name in the request is refused: a page elsewhere cannot point its own name at this machine."
-    port, _ = app
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": f"evil.example:{port}"})
+    """Refused: another name in the request (a page elsewhere could point its own name at this machine), what another
+    site's page sends, an address without the secret, and every file."""
+    port = urlparse(app).port
+    wrong = [{"Host": f"evil.example:{port}"}, {"Sec-Fetch-Site": "cross-site"}]
+    for headers in wrong:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(app, headers=headers), timeout=60)
+        assert refused.value.code in (403, 404)
+    assert "login" in urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).url
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=60)
+        urllib.request.urlopen(app.replace("/?", "/voila/files/f3a_app.ipynb?"), timeout=60)
     assert refused.value.code in (403, 404)
     answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/voila/static/voila.js", timeout=60)
     assert answer.status == 200

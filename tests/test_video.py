@@ -664,3 +664,25 @@ def test_a_face_too_small_is_refused():
         else:
             with pytest.raises(F3AError, match="'x.mp4' is too small"):
                 check_face_size(track, "x.mp4")
+
+
+def test_a_sound_that_an_mp4_cannot_hold_is_left_out(tmp_path, capsys):
+    "An AVI with plain PCM: the film is silent, and a line says so."
+    import av
+
+    loud = tmp_path / "loud.avi"
+    with av.open(str(loud), "w") as c:
+        picture, sound = c.add_stream("mpeg4", rate=10), c.add_stream("pcm_s16le", rate=8000, layout="mono")
+        picture.width, picture.height, picture.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(5):
+            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+            c.mux(picture.encode(frame))
+        beep = av.AudioFrame.from_ndarray(np.zeros((1, 4000), np.int16), format="s16", layout="mono")
+        beep.sample_rate = 8000
+        c.mux(sound.encode(beep))
+        c.mux(picture.encode())
+        c.mux(sound.encode())
+    assert video_info(loud).has_audio
+    film = write_video([np.zeros((32, 32, 3), np.uint8)] * 5, tmp_path / "film.mp4", 10, audio_from=loud)
+    assert not video_info(film).has_audio and "cannot hold" in capsys.readouterr().err
+    assert video_info(film).seconds == pytest.approx(0.5, abs=0.05)

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from conftest import write_movie
 from f3a_lite import app, widgets
 from f3a_lite.animation import Face, paint
 from f3a_lite.conditions import Frames
@@ -59,7 +60,7 @@ def test_what_a_control_is_made_from():
     assert isinstance(whole, w.IntSlider) and whole.value == 3 and whole.max == 7
     assert isinstance(broken, w.FloatSlider) and broken.value == 1.0 and broken.description == "θ"
     assert widgets.control("a", (-2.0, 2.0)).value == 0.0
-    for wrong in ((2, 1), (1,), [], "abc", 5):
+    for wrong in ((2, 1), (1,), [], "abc", 5, ("a", "b"), (0, None), (0, float("inf")), (0, 1, 2)):
         with pytest.raises(F3AError, match="control 'a'"):
             widgets.control("a", wrong)
 
@@ -85,6 +86,8 @@ def test_an_explorer_shows_what_its_function_gives():
     assert list(pictures(e)) == ["grey", "second"] and pictures(e)["second"].shape == (128, 128, 3)
     e.controls["bright"].value = 0.95
     assert e.notes.value == "<b>Too &lt;bright&gt;.</b>" and "second" in pictures(e)
+    with pytest.raises(KeyError):
+        e.move(nothing=1)
     next(b for b in e.box.children[0].children if b.description == "start").click()
     assert e.values() == dict(bright=0.25, name="one") and e.notes.value == "said: one"
 
@@ -112,6 +115,43 @@ def test_no_stored_output_needs_a_kernel():
         for cell in notebook["cells"]:
             for output in cell.get("outputs", []):
                 assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), path.name
+
+
+@pytest.fixture(scope="module")
+def explorers(f3a, me, clip):
+    "Every explorer."
+    return dict(
+        model=widgets.model_explorer(),
+        projection=widgets.projection_explorer(),
+        flow=widgets.flow_explorer(me),
+        fusion=widgets.fusion_explorer(f3a, me),
+        growing=widgets.growing_explorer(f3a, me),
+        losses=widgets.loss_explorer(f3a, me),
+        reenactment=widgets.reenactment_explorer([f3a], me),
+        errors=widgets.error_explorer([f3a], clip, pairs=2),
+    )
+
+
+def test_starts_and_presets_lie_on_the_sliders_steps(explorers):
+    "A browser moves other values to the next step, and computes again."
+    for name, e in explorers.items():
+        for preset in ({}, *e.presets.values()):
+            for key, value in {**e.start, **preset}.items():
+                c = e.controls[key]
+                if isinstance(c, w.FloatSlider):
+                    steps = (value - c.min) / c.step
+                    assert abs(steps - round(steps)) < 1e-6, f"{name}: {key} = {value}, step {c.step}"
+
+
+def test_every_explorer_has_a_static_picture(explorers):
+    for name, e in explorers.items():
+        assert e._repr_mimebundle_()["image/png"][:4] == b"\x89PNG", name
+    assert "pixel loss" in explorers["losses"].figure()._suptitle.get_text()
+
+
+def test_a_preset_for_a_control_that_is_not_there():
+    with pytest.raises(F3AError, match="'c', which this explorer does not have"):
+        widgets.explore(lambda a: {}, {"x": dict(c=1)}, a=(0, 1))
 
 
 # The explorers
@@ -191,6 +231,8 @@ def test_the_fusion_explorer_shows_equation_4(f3a, me):
     assert made["painted"].shape == (3, 128, 128)
     with pytest.raises(F3AError, match="two streams"):
         widgets.fusion_explorer(make_system("f3a_gan", streams="one"), me)
+    with pytest.raises(F3AError, match="T_warp has no Eq. 4"):
+        widgets.fusion_explorer(make_system("t_warp"), me)
 
 
 def test_the_growing_explorer_fades(f3a, me):
@@ -232,7 +274,7 @@ def test_the_loss_explorer_says_the_weighted_pixel_loss(f3a, me):
     assert float(said["λ4 · pixel loss (Eq. 10)"]) == pytest.approx(by_hand, abs=1e-3)
     with torch.no_grad():
         doubt = float(critic(me.image).mean() - critic(fake).mean())
-    assert float(said["adversarial loss (Eq. 11)"]) == pytest.approx(doubt, abs=1e-3)
+    assert float(said["adversarial loss (Eq. 11), above that of the truth"]) == pytest.approx(doubt, abs=1e-3)
     assert float(said["λ5 · perceptual loss (Eq. 12)"]) > 0
     assert len(widgets.loss_explorer(f3a, me).notes.value.split("<br>")) == 2
 
@@ -264,8 +306,14 @@ def test_the_error_explorer_goes_pair_by_pair(f3a, clip):
 
 def test_the_mesh_that_turns(monkeypatch):
     pytest.importorskip("k3d")
-    plot = widgets.turning_mesh()
-    assert plot.objects[0].vertices.shape == (len(MODEL.mean_shape), 3)
+    e = widgets.turning_explorer()
+    vertices = lambda: e.box.children[-1].objects[0].vertices.copy()
+    before = vertices()
+    close(torch.tensor(before), MODEL.mean_shape, 1e-5)
+    e.move(yaw=90.0)
+    close(torch.tensor(vertices()[:, 1]), before[:, 1], 1e-5)  # heights stay
+    close(torch.tensor(vertices()[:, 0]).abs(), np.abs(before[:, 2]), 1e-5)  # depth becomes width
+    assert e._repr_mimebundle_()["image/png"][:4] == b"\x89PNG"
     monkeypatch.setitem(sys.modules, "k3d", None)
     with pytest.raises(F3AError, match=r"f3a_lite\[view\]"):
         widgets.turning_mesh()
@@ -307,16 +355,20 @@ def test_an_upload_may_not_be_too_large(tmp_path, monkeypatch):
         app.keep_upload(dict(name="a.png", content=bytes(2_000_000)), tmp_path)
 
 
-def test_a_driving_video_may_not_be_too_long(video, monkeypatch):
+def test_a_driving_video_may_not_be_too_long(video, tmp_path, monkeypatch):
     app.check_length(video)
     monkeypatch.setattr(app, "LONGEST", 5)
     with pytest.raises(F3AError, match="at most 5 s"):
         app.check_length(video)
+    webm = write_movie(tmp_path / "long.webm", [np.zeros((32, 32, 3), np.uint8)] * 60, fps=10, codec="libvpx")
+    with pytest.raises(F3AError, match="lasts 6 s"):  # this format does not say how many frames it has
+        app.check_length(webm)
 
 
 def test_the_page_of_the_app(tmp_path, video):
     page = app.Page(app.Studio(tmp_path))
-    assert page.message.value == "" and "F3A-GAN" in pictures(page.explorer) or "T_warp" in pictures(page.explorer)
+    assert page.message.value == ""
+    assert "T_warp" in pictures(page.explorer)
     page.tabs.selected_index = 2
     page.make()
     assert "Choose a driving video" in page.message.value and page.result.children == ()
@@ -328,10 +380,20 @@ def test_the_page_of_the_app(tmp_path, video):
     assert bytes(film.value[4:8]) == b"ftyp" and 'download="film.mp4"' in page.link.value
     page.choose(dict(new=[dict(name="letter.png", content=b"Dear face")]))
     assert "not a photo" in page.message.value
+    assert not any((tmp_path / "photo").iterdir()), "what is no photo is not kept"
     page.tabs.selected_index = 1
     page.words.value = "fly"
     page.make()
     assert "knows no" in page.message.value and not page.button.disabled
+
+
+def test_an_error_that_nobody_foresaw_is_said(tmp_path, monkeypatch):
+    page = app.Page(app.Studio(tmp_path))
+    monkeypatch.setattr(page.studio, "film", lambda motion: 1 / 0)
+    page.make()
+    assert "Something went wrong (ZeroDivisionError)" in page.message.value and not page.button.disabled
+    monkeypatch.setattr(app, "Studio", lambda folder: (_ for _ in ()).throw(F3AError("No <weights>.")))
+    assert app.page(tmp_path).value == "<b>No &lt;weights&gt;.</b>"
 
 
 def test_a_stranger_is_warped_and_told_so(tmp_path, faces):
@@ -357,6 +419,23 @@ def test_the_template_names_no_other_host(tmp_path):
     server.initialize([str(app.one_line_notebook(tmp_path, "1"))])
     assert "https://" not in (tmp_path / "template" / "index.html.j2").read_text(encoding="utf-8")
     assert server.template_paths[0] == str(tmp_path / "template")
+
+
+def test_a_port_that_is_none(capsys):
+    for port in ("0", "70000", "-1"):
+        with pytest.raises(SystemExit) as e:
+            app.main(["--port", port, "--no-browser"])
+        assert e.value.code == 2 and "from 1 to 65535" in capsys.readouterr().err
+
+
+def test_no_configuration_file_counts(tmp_path, monkeypatch):
+    "A file in the current folder cannot open the app to others."
+    pytest.importorskip("voila")
+    (tmp_path / "voila.json").write_text('{"Voila": {"ip": "0.0.0.0"}}', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    server = app.local_server(tmp_path)(ip="127.0.0.1", log_level="ERROR")
+    server.initialize([str(app.one_line_notebook(tmp_path, "1"))])
+    assert server.ip == "127.0.0.1"
 
 
 def test_a_port_that_is_taken(capsys):
