@@ -34,6 +34,7 @@ ELSEWHERE = {
     "accelerate",
     "k3d",
     "voila",
+    "tornado",
 }  # extras, or there wherever a notebook runs
 
 
