@@ -484,7 +484,13 @@ def reenactment_explorer(
     def compute(**motion):
         target = moved(face_model, face.params, **motion)
         flow, _, warped = warp_along(face_model, face.params, target, face.image)
-        shown = {"the photo": face.image[0], "its flow": flow_to_rgb(flow[0], 0.5), "warping only": warped[0]}
+        mesh = render_mesh(face_model, target, face.image.shape[-1])[0][0]
+        shown = {
+            "the photo": face.image[0],
+            "mesh": mesh,
+            "its flow": flow_to_rgb(flow[0], 0.5),
+            "warping only": warped[0],
+        }
         for system in systems:
             shown[system.title] = paint(system, face, Frames(target), face_model)["image"][0]
         return shown

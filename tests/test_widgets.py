@@ -403,7 +403,7 @@ def test_a_stranger_is_warped_and_told_so(tmp_path, faces):
     if "no face" in page.message.value:
         pytest.skip("the first photo shows no face")
     assert "nothing is painted" in page.message.value
-    assert list(pictures(page.explorer)) == ["the photo", "its flow", "warping only"]
+    assert list(pictures(page.explorer)) == ["the photo", "mesh", "its flow", "warping only"]
 
 
 def test_the_notebook_of_the_app_is_one(tmp_path):
