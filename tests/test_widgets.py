@@ -4,6 +4,7 @@ import io
 import json
 import sys
 
+import av
 import ipywidgets as w
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from f3a_lite.losses import PatchDiscriminator, feature_weights
 from f3a_lite.morphable import PARAM_NAMES, FaceParams, open_model
 from f3a_lite.projection import posed_landmarks
 from f3a_lite.systems import load_critic, load_system, make_system, save_critic
+from f3a_lite.video import video_info
 
 MODEL = open_model()
 
@@ -147,6 +149,11 @@ def test_every_explorer_has_a_static_picture(explorers):
     for name, e in explorers.items():
         assert e._repr_mimebundle_()["image/png"][:4] == b"\x89PNG", name
     assert "pixel loss" in explorers["losses"].figure()._suptitle.get_text()
+
+
+def test_errors_need_a_system(clip):
+    with pytest.raises(F3AError, match="at least one"):
+        widgets.error_explorer([], clip)
 
 
 def test_a_preset_for_a_control_that_is_not_there():
@@ -363,6 +370,24 @@ def test_a_driving_video_may_not_be_too_long(video, tmp_path, monkeypatch):
     webm = write_movie(tmp_path / "long.webm", [np.zeros((32, 32, 3), np.uint8)] * 60, fps=10, codec="libvpx")
     with pytest.raises(F3AError, match="lasts 6 s"):  # this format does not say how many frames it has
         app.check_length(webm)
+
+
+def test_a_video_that_does_not_say_how_long_it_is(tmp_path, monkeypatch):
+    "As a browser records it: live, without a duration in its head."
+    live = tmp_path / "live.webm"
+    with av.open(str(live), "w", options={"live": "1"}) as c:
+        s = c.add_stream("libvpx", rate=10)
+        s.width, s.height, s.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(30):
+            c.mux(s.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
+        c.mux(s.encode())
+    assert video_info(live).seconds == 0
+    assert app.length_of(live) == pytest.approx(2.9, abs=0.11)
+    app.check_length(live)
+    monkeypatch.setattr(app, "LONGEST", 1)
+    assert 1 < app.length_of(live) < 1.5, "no further than the limit"
+    with pytest.raises(F3AError, match="at most 1 s"):
+        app.check_length(live)
 
 
 def test_the_page_of_the_app(tmp_path, video):
