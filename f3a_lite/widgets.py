@@ -76,7 +76,7 @@ def png_of(
 def told_apart(made: dict) -> tuple:  # pictures by name, and lines of text
     "What a function of values gives: pictures, and texts with their names before them."
     pictures = {name: x for name, x in made.items() if not isinstance(x, str)}
-    return pictures, [f"{name}: {x}" if name else x for name, x in made.items() if isinstance(x, str)]
+    return pictures, [f"{name}: {x}" for name, x in made.items() if isinstance(x, str)]
 
 
 def answers() -> bool:
@@ -161,15 +161,16 @@ class Explorer:
     def figure(self, **values):
         "The pictures as they are at some values, for readers without a kernel: a matplotlib figure."
         pictures, texts = told_apart(self.compute(**{**self.start, **values}))
-        title = " · ".join(texts) or None
-        return show_images(list(pictures.values()), list(pictures), ncols=8, size=1.5, suptitle=title)
+        figure = show_images(list(pictures.values()), list(pictures), ncols=8, size=1.5)
+        figure.text(0, 0, "\n".join(texts), fontsize=8, va="top")  # below the pictures
+        return figure
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         "Widgets where a kernel answers, else the picture of where it starts."
         if answers():
             return self.box._repr_mimebundle_()
         data, figure = io.BytesIO(), self.figure()
-        figure.savefig(data, format="png")
+        figure.savefig(data, format="png", bbox_inches="tight")
         matplotlib.pyplot.close(figure)
         return {"image/png": data.getvalue(), "text/plain": "Explorer: run this notebook to move its sliders"}
 
@@ -269,7 +270,7 @@ def turning_explorer(
         face = face.replace(rotation=torch.tensor([[0.0, yaw * np.pi / 180, 0.0]]))
         turned = face_model.shape(face.id_coeff, face.exp_coeff) @ euler_to_matrix(face.rotation).transpose(1, 2)
         plot.objects[0].vertices = turned[0].numpy()
-        return {"shaded": shaded(face_model, face, 20.0, 128)[0], "": "Drag to turn, scroll to come nearer."}
+        return {"shaded": shaded(face_model, face, 20.0, 128)[0]}
 
     own = {name: (0.0, 1.0) for name in UNITS}
     return explore(compute, beside=plot, yaw=(-90.0, 90.0), who_1=(-3.0, 3.0), who_2=(-3.0, 3.0), **own)
@@ -400,9 +401,9 @@ def fusion_explorer(
             plain = spade.norm(h_enc[k])
             picture = net(face.image, told)["image"][0]
         c = channel % gamma.shape[1]
-        maps = {f"channel {c} of (h_enc − μ)/σ": plain, "γ": gamma, "β": beta, "the bracket": gamma * plain + beta}
+        maps = {"(h_enc − μ)/σ": plain, "γ": gamma, "β": beta, "the bracket": gamma * plain + beta}
         shown = {f"{name}: {x[0, c].min():.1f} to {x[0, c].max():.1f}": signed(x[0, c]) for name, x in maps.items()}
-        return {"the flow": flow_to_rgb(told[0, :3], 0.5), **shown, "painted": picture}
+        return {"the flow": flow_to_rgb(told[0, :3], 0.5), **shown, "painted": picture, "channel": str(c)}
 
     widest = max(system.cfg.channels)
     return explore(

@@ -148,7 +148,7 @@ def test_starts_and_presets_lie_on_the_sliders_steps(explorers):
 def test_every_explorer_has_a_static_picture(explorers):
     for name, e in explorers.items():
         assert e._repr_mimebundle_()["image/png"][:4] == b"\x89PNG", name
-    assert "pixel loss" in explorers["losses"].figure()._suptitle.get_text()
+    assert "pixel loss" in explorers["losses"].figure().texts[0].get_text()
 
 
 def test_errors_need_a_system(clip):
