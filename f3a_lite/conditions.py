@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from .core import F3AError
 from .fitting import FitConfig, fit_landmarks
-from .flow import facial_flow
-from .morphable import FaceParams, MorphableModel, open_model
-from .projection import posed_landmarks, project
+from .flow import facial_flow, warp_by_flow
+from .morphable import FaceParams, MorphableModel, REGIONS, mirror_twins, open_model
+from .projection import pose, posed_landmarks, project, to_pixels
+from .rasterizer import rasterize_map
 
 # %% ../nbs/10_conditions.ipynb #a4e49f00
 def landmark_heatmap(
@@ -183,12 +184,6 @@ def flow_condition(face_model, source, target, size, anchor):
     return facial_flow(face_model, source.params, target.params, size, anchor)[0]
 
 
-def masked_flow_condition(face_model, source, target, size, anchor):
-    "The facial flow and the mesh's mask (B,4,H,W)."
-    flow, mask = facial_flow(face_model, source.params, target.params, size, anchor)
-    return torch.cat([flow, mask.to(flow.dtype)], 1)
-
-
 def landmark_condition(face_model, source, target, size, anchor):
     "The target's landmarks as a heatmap (B,1,H,W)."
     return landmark_heatmap(target.points(face_model), size)
@@ -206,12 +201,64 @@ def picture_condition(face_model, source, target, size, anchor):
         raise F3AError("The condition 'picture' needs the driving frames' pictures: give a driving video.")
     return F.interpolate(target.picture, (size, size), mode="area")
 
+# %% ../nbs/10_conditions.ipynb #1d5d54a2
+HIDDEN_BY = 0.04  # image-plane units: how much nearer something must be to hide a point
+
+
+def region_masks(
+    face_model: MorphableModel,  # with or without named regions
+) -> torch.Tensor:  # (N,3) of 0 and 1
+    "Vertices inside the mouth, of the eyeballs, and of the lids; zeros where the model does not say."
+    numbers = [REGIONS.index(name) for name in ("mouth_interior", "eyeballs", "eyes")]
+    return torch.stack([(face_model.regions == k).float() for k in numbers], 1)
+
+
+_twins = {}  # of each model
+
+
+def twins_of(
+    face_model: MorphableModel,
+) -> torch.Tensor:  # (N,) vertex on the other half of the face
+    "The mirror twins of a model's vertices, found once."
+    key = (face_model.name, len(face_model.mean_shape))
+    if key not in _twins:
+        _twins[key] = mirror_twins(face_model.mean_shape)
+    return _twins[key]
+
+
+def hidden_at(
+    depth: torch.Tensor,  # (B,1,H,W) the source's depth map; low where there is no mesh
+    way: torch.Tensor,  # (B,2,H,W) from each target pixel to a place in the source, image-plane units
+    z: torch.Tensor,  # (B,1,H,W) depth of the point that is looked for
+) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
+    "Whether something in the source stands before the points that target pixels show."
+    nearest = warp_by_flow(depth, way)  # (B,1,H,W)
+    return (z < nearest - HIDDEN_BY).float()
+
+
+def warp_maps(face_model, source, target, size, anchor):
+    "What the mesh knows about the way from source to target (B,12,H,W)."
+    Xs, Xt = pose(face_model, source.params), pose(face_model, target.params)  # (B,N,3)
+    Xs = Xs.expand_as(Xt)
+    twin = Xs[:, twins_of(face_model)]  # (B,N,3) the same place on the other half of the face
+    regions = region_masks(face_model).expand(len(Xt), -1, -1)  # (B,N,3)
+    known = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], regions], 2)  # (B,N,10)
+    tri = face_model.triangles
+    maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, known, size, size, cull=True)  # (B,10,H,W)
+    depth, own = rasterize_map(to_pixels(Xs, size, size), tri, Xs[..., 2:], size, size, cull=True)
+    mask, own = mask.float(), own.float()  # (B,1,H,W)
+    depth = torch.where(own > 0, depth, -9.0)  # nothing is hidden by what is not there
+    flow, z, mirror, mirror_z, regions = maps.split([3, 1, 2, 1, 3], 1)
+    hidden = hidden_at(depth, flow[:, :2], z) * mask
+    mirror_hidden = hidden_at(depth, mirror, mirror_z) * mask
+    return torch.cat([flow, mask, own, hidden, mirror, mirror_hidden, regions], 1)  # (B,12,H,W)
+
 # %% ../nbs/10_conditions.ipynb #137f1b17
 CONDITIONS = {
     c.name: c
     for c in (
         Condition("flow", 3, flow_condition),
-        Condition("masked_flow", 4, masked_flow_condition),
+        Condition("warp_maps", 12, warp_maps),
         Condition("landmarks", 1, landmark_condition),
         Condition("aus", 20, au_condition),
         Condition("picture", 3, picture_condition),
@@ -220,7 +267,7 @@ CONDITIONS = {
 
 # %% ../nbs/10_conditions.ipynb #e1bfabd6
 def make_condition(
-    name: str,  # a key of CONDITIONS: flow, masked_flow, landmarks, aus, picture
+    name: str,  # a key of CONDITIONS: flow, warp_maps, landmarks, aus, picture
     face_model: MorphableModel,  # the model of the parameters
     source: Frames,  # B frames
     target: Frames,  # B frames

@@ -46,6 +46,7 @@ class FitConfig:
     eyes: float = 2.0  # weight of the 12 eye points
     mouth: float = 1.2  # weight of the 20 mouth points
     softness: float = 0.01  # where the loss turns from square to absolute
+    pull: float = 3e-4  # on squared distances from expression units that another tracker saw, where it is asked
 
 # %% ../nbs/06_fitting.ipynb #6758b252
 def landmark_weights(cfg):
@@ -150,6 +151,16 @@ def _optimiser(u, cfg):
             groups.append(dict(params=[v], lr=cfg.lr * rates[k], base=cfg.lr * rates[k]))
     return torch.optim.Adam(groups, betas=(0.9, 0.99))
 
+# %% ../nbs/06_fitting.ipynb #7a205872
+FIT = 2  # of the landmark fit; raised when it gives other parameters
+
+
+def gaze_units(
+    face_model: MorphableModel,
+) -> list:  # numbers of expression units; empty for models without names
+    "The expression units that turn the eyes."
+    return [k for k, name in enumerate(face_model.exp_names) if name.startswith("eyeLook")]
+
 # %% ../nbs/06_fitting.ipynb #ed7e2822
 def fit_landmarks(
     face_model: MorphableModel,  # any morphable model
@@ -161,6 +172,7 @@ def fit_landmarks(
     progress: bool = False,  # show a progress bar
     frames=None,  # (T,) their numbers in the clip, rising; None: they follow one another without a gap
     unit: float = None,  # what 1 means for the weights of `cfg`; None: the outer-eye distance (median)
+    towards: torch.Tensor = None,  # (T,L) expression units that another tracker saw; None: gaze stays at rest
 ) -> FaceParams:  # T faces with one shared identity
     "Fit a clip, all frames at once: one identity, own expression and pose. Raises `F3AError` for unusable landmarks."
     from tqdm.auto import tqdm
@@ -170,6 +182,10 @@ def fit_landmarks(
     T, m = len(landmarks), landmark_model(face_model)
     near = _nearness(frames, T)  # (T-1,)
     u = _unknowns(m, landmarks, identity, start)
+    gaze = gaze_units(m)
+    looks = 0.0 if towards is None else towards[:, gaze]
+    with torch.no_grad():
+        u["exp"][:, gaze] = looks
     opt = _optimiser(u, cfg)
     w = landmark_weights(cfg)
     w = (w / w.mean())[None] * ok[:, None]  # (T,68)
@@ -180,12 +196,15 @@ def fit_landmarks(
             gr["lr"] = gr["base"] * z
         d = (project(posed_landmarks(m, _params(u, m, T))) - landmarks) / unit  # (T,68,2)
         loss = _fit_loss(d, u, w, near, unit, cfg)
+        if towards is not None:
+            loss = loss + cfg.pull * (u["exp"] - towards).square().sum() / T
         opt.zero_grad()
         loss.backward()
         opt.step()
         if named:
             with torch.no_grad():
                 u["exp"].clamp_(0, 1)
+                u["exp"][:, gaze] = looks
     with torch.no_grad():
         return _params(u, m, T).check("the fit")._map(torch.Tensor.detach)
 

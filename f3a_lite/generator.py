@@ -42,7 +42,7 @@ class GeneratorConfig:
     )
     channels: tuple[int, ...] = (24, 48, 96, 128, 128)  # of T_enc and T_dec at full, half, … resolution
     flow_channels: tuple[int, ...] = (12, 24, 48, 64, 64)  # of T_flow
-    condition: Literal["flow", "masked_flow", "landmarks", "aus", "picture"] = "flow"  # what T_flow sees
+    condition: Literal["flow", "warp_maps", "landmarks", "aus", "picture"] = "flow"  # what T_flow sees
     anchor: Literal["target", "source"] = "target"  # where a flow stores a motion
     streams: Literal["two", "one"] = "two"  # 'one' is T_os: photo and condition go into one encoder
     fusion: Literal["all", "latent"] = "all"  # 'latent' is T_sl: the flow acts at the deepest scale only

@@ -74,10 +74,11 @@ def sample_pairs(
     which: str,  # 'train', 'random', 'block_1', 'block_2' or 'people': where targets come from
     n: int,  # number of pairs
     seed=0,  # an integer, or several
+    weights: np.ndarray = None,  # one a clip: how often its frames are drawn, compared with others'; None: all alike
 ) -> np.ndarray:  # (n,3) int32: clip, source frame, target frame
     "A deterministic index of pairs; clips count by their number of frames. Raises `F3AError` for too few frames."
     rng = np.random.default_rng(seed)
-    size = np.array([len(s[which]) for s in splits])
+    size = np.array([len(s[which]) for s in splits]) * (1 if weights is None else weights)
     if size.sum() == 0:
         raise F3AError(f"No frames for '{which}': the clips are too short (at least 20 frames are needed).")
     pairs = np.empty((n, 3), np.int32)

@@ -36,7 +36,17 @@ from f3a_lite.clips import (
     own_folder,
     write_clip,
 )
-from .core import F3AError, data_path, friendly_errors, parse_options, run_jobs, save_json, set_threads, sha256
+from f3a_lite.core import (
+    F3AError,
+    data_path,
+    friendly_errors,
+    parse_options,
+    physical_cores,
+    run_jobs,
+    save_json,
+    set_threads,
+    sha256,
+)
 from f3a_lite.datasets import (
     DATASETS,
     PRESETS,
@@ -48,7 +58,7 @@ from f3a_lite.datasets import (
     read_annotated_frames,
     read_labelled,
 )
-from .fitting import FitConfig, fit_landmarks
+from .fitting import FIT, FitConfig, fit_landmarks
 from .landmarks import Crop, Track, check_points, track_frames
 from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, open_model
 from .pairs import split_frames
@@ -312,6 +322,7 @@ def clip_recipe(
         landmarks=landmarks_fingerprint(landmarks),
         face_model=model_fingerprint(face_model),
         split=split,
+        fit=FIT,
     )
 
 # %% ../nbs/96_prepare.ipynb #fc510fac
@@ -410,8 +421,9 @@ def prepare_one(video, target, alone, wish):
     return True
 
 # %% ../nbs/96_prepare.ipynb #d07f212d
-def rendered_recipe(number, frames=100, seed=0, size=128, fps=25.0) -> dict:
+def rendered_recipe(number, frames=100, seed=0, size=128, fps=25.0, natural=False) -> dict:
     "All that decides the content of a rendered clip."
+    more = dict(natural=True) if natural else {}
     return dict(
         format=FORMAT,
         number=number,
@@ -421,6 +433,7 @@ def rendered_recipe(number, frames=100, seed=0, size=128, fps=25.0) -> dict:
         size=size,
         param_source="exact",
         face_model=open_model().name,
+        **more,
     )
 
 # %% ../nbs/96_prepare.ipynb #f47c6e9c
@@ -431,14 +444,15 @@ def prepare_rendered(
     seed: int = 0,
     size: int = 128,  # pixels
     fps: float = 25.0,  # frames a second
+    natural: bool = False,  # before a photographed background, through one camera
 ) -> PreparedClip:
     "The clip of one rendered person, drawn unless it is there. Raises `F3AError` where `out` holds what is not ours."
-    out, recipe = Path(out), rendered_recipe(number, frames, seed, size, fps)
+    out, recipe = Path(out), rendered_recipe(number, frames, seed, size, fps, natural)
     clip = made_clip(out, recipe)
     if clip is not None:
         return clip
     check_target(out)
-    pictures, params = render_clip(number, frames, seed, size, fps)
+    pictures, params = render_clip(number, frames, seed, size, fps, natural)
     landmarks = posed_landmarks(open_model(), params)[..., :2]  # (T,68,2)
     facts = dict(
         source=f"rendered person {number}, seed {seed}",
@@ -792,6 +806,29 @@ def prepare_people(n, out, frames=100, workers=1, shard=(0, 1), seed=0, size=128
     _sweep(out, [f"person_{j[0]:05d}" for j in jobs])
     facts = dict(run_jobs(_draw_person, jobs, workers, "rendering", progress))
     return write_manifest(out, "rendered", f"{shard[0]}/{shard[1]}", dict(sorted(facts.items())))
+
+
+def _draw_natural(job):
+    "Render one person as a camera takes her, unless she is there; top level, so that spawned processes find it."
+    k, out, kw = job
+    return prepare_rendered(k, Path(out) / f"person_{k:05d}", natural=True, **kw).path
+
+
+def draw_people(
+    n: int,  # how many
+    out,  # folder of their clips
+    frames: int = 24,  # of each
+    seed: int = 0,
+    size: int = 128,  # pixels
+    fps: float = 4.0,  # few a second, so that few frames show much motion
+    workers: int = None,  # processes; None: one a core
+    progress: bool = True,  # show a progress bar
+) -> list:  # folders of prepared clips
+    "Rendered people 0 to n − 1 as a camera takes them, each drawn unless she is there; for training."
+    kw = dict(frames=frames, seed=seed, size=size, fps=fps)
+    with own_folder(out):
+        jobs = [(k, str(out), kw) for k in range(n)]
+        return list(run_jobs(_draw_natural, jobs, workers or physical_cores(), "drawing people", progress))
 
 # %% ../nbs/96_prepare.ipynb #6835ad21
 @dataclass

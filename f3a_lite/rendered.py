@@ -436,6 +436,80 @@ def clip_params(
     numbers = [e, degrees * np.pi / 180, np.concatenate([shift, np.zeros((T, 1))], 1), scale]
     return FaceParams(who.id_coeff.expand(T, -1).clone(), *[torch.from_numpy(n.astype(np.float32)) for n in numbers])
 
+# %% ../nbs/93_rendered_faces.ipynb #0c90aa13
+SCENES = (
+    "brick",
+    "grass",
+    "gravel",
+    "coffee",
+    "chelsea",
+    "rocket",
+)  # photographs in scikit-image, CC0 or public domain
+
+
+@functools.lru_cache(None)
+def photograph(
+    name: str,  # one of SCENES
+) -> Image.Image:
+    "A photograph from scikit-image, in colour."
+    from skimage import data
+
+    return Image.fromarray(np.asarray(getattr(data, name)())).convert("RGB")
+
+
+def natural_background(
+    rng,  # numpy generator
+    size: int,  # pixels
+) -> np.ndarray:  # (size,size,3) sRGB
+    "A piece of a photograph: any place, size, side and colour, sharp or out of focus."
+    picture = photograph(SCENES[rng.integers(len(SCENES))])
+    side = int(min(picture.size) * rng.uniform(0.3, 1))
+    left, top = (int(rng.integers(n - side + 1)) for n in picture.size)
+    piece = picture.crop((left, top, left + side, top + side)).resize((size, size), Image.BOX)
+    out = np.asarray(piece, np.float32) / 255
+    if rng.random() < 0.5:
+        out = out[:, ::-1]
+    blur = rng.choice([0.0, rng.uniform(0, 0.03), rng.uniform(0.03, 0.1)]) * size
+    out = gaussian_filter(out, (blur, blur, 0))
+    colour = np.clip(rng.uniform(0.1, 0.9) + rng.normal(0, 0.1, 3), 0, 1)
+    return np.clip((out - out.mean((0, 1))) * rng.uniform(0.3, 1.2) + colour, 0, 1).astype(np.float32)
+
+
+def film(
+    rng,  # numpy generator
+    frames: list,  # float pictures (H,W,3) of one clip
+) -> np.ndarray:  # (T,H,W,3) uint8
+    "One camera for a whole clip: blur, exposure, colour, grain that is new in every frame, and compression."
+    blur = rng.uniform(0, 0.9) if rng.random() < 0.7 else 0.0
+    white = floats(*(1 + rng.normal(0, 0.04, 3)) * rng.uniform(0.75, 1.2))
+    gamma, grain = np.float32(rng.uniform(0.8, 1.25)), rng.uniform(0, 0.02)
+    grey, quality = rng.random() < 0.06, int(rng.uniform(40, 95))
+    out = []
+    for image in frames:
+        image = (gaussian_filter(image, (blur, blur, 0)) * white).clip(0, 1) ** gamma
+        if grey:
+            image = np.repeat(image.mean(2, keepdims=True), 3, 2)
+        image = np.clip(image + rng.normal(0, grain, image.shape), 0, 1)
+        picture = Image.fromarray((image * 255 + 0.5).astype(np.uint8))
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=quality)
+        out.append(np.array(Image.open(file)))
+    return np.stack(out)
+
+
+def filmed(
+    number: int,  # the person
+    p: FaceParams,  # T faces
+    rng,  # numpy generator
+    seed: int,
+    size: int,  # pixels
+) -> np.ndarray:  # (T,size,size,3) uint8
+    "A person before a background, through one camera."
+    drawn = natural_background if rng.random() < 0.7 else background
+    scene = (*sample_light(rng), drawn(rng, size * 3 // 2))
+    look = groomed(person(number, seed).look, rng)
+    return film(rng, [render_face(look, p[k], rng, size, scene, shoot=False) for k in range(len(p))])
+
 # %% ../nbs/93_rendered_faces.ipynb #8bc2a09b
 def render_clip(
     number: int,  # the person
@@ -443,10 +517,13 @@ def render_clip(
     seed: int = 0,
     size: int = 128,  # pixels
     fps: float = 25.0,  # frames a second
+    natural: bool = False,  # before a photographed background, through one camera, groomed
 ) -> tuple:  # pictures (T,size,size,3) uint8 and FaceParams
     "A clip of one person under one light, with exact parameters."
     p = clip_params(number, frames, seed, fps)
     rng = np.random.default_rng((seed, 4, number))
+    if natural:
+        return filmed(number, p, rng, seed, size), p
     scene = (*sample_light(rng), background(rng, size * 3 // 2))
     noise = rng.uniform(0, 0.012)
     look = person(number, seed).look

@@ -44,7 +44,9 @@ class LossConfig:
     pixel: float = 100.0  # λ4 of Eq. 13
     perceptual: float = 10.0  # λ5 of Eq. 13
     adversarial: float = 1.0  # of L_adv in Eq. 13
-    mask: float = 0.02  # on T_warp's mask inside the mesh, relative to the pixel loss
+    mask: float = 0.02  # on T_warp's mask where the source saw the skin, relative to the pixel loss
+    moved: float = 0.5  # on T_warp's moved photo, before paint, relative to the pixel loss
+    residual: float = 0.02  # on T_warp's correction of the flow, relative to the pixel loss
     form: Literal["hinge", "difference"] = "hinge"  # of the critic's loss; Eq. 11 is the difference
     spectral: bool = True  # spectral normalisation keeps the critic bounded
     penalty: float = 0.0  # weight of the gradient penalty, the other bound
@@ -170,25 +172,28 @@ class F3AGan(System):
 
 # %% ../nbs/16_systems.ipynb #93b98242
 class TWarp(F3AGan):
-    "Warp the photo by the flow, then paint what is missing (ours)."
+    "Move the photo along a corrected flow, then paint what is missing (ours)."
 
     kind = "t_warp"
     title = "T_warp"
 
     def make_generator(self):
-        "The generator that paints over the warped photo."
+        "The generator that corrects the flow and paints over the moved photo."
         return WarpGenerator(self.cfg)
 
     def generator_terms(self, out, batch, stage):
-        "Eq. 13, and the penalty on painting inside the mesh."
-        terms = super().generator_terms(out, batch, stage)
-        inside = batch["condition"][:, 3:]  # (B,1,H,W)
-        terms["mask"] = self.losses.pixel * self.losses.mask * (out["paint"] * inside * batch["valid"]).mean()
+        "Eq. 13, and what keeps the photo's own pixels."
+        terms, w = super().generator_terms(out, batch, stage), self.losses
+        valid = batch["valid"]  # (B,1,H,W)
+        moved = weighted_pixel_loss(out["moved"], batch["target"], batch["weight"], valid)
+        terms["moved"] = w.pixel * w.moved * moved
+        terms["residual"] = w.pixel * w.residual * (out["residual"].abs() * valid).mean()
+        terms["mask"] = w.pixel * w.mask * (out["paint"] * out["seen"] * valid).mean()
         return terms
 
 # %% ../nbs/16_systems.ipynb #35ab1d03
 SYSTEMS = {s.kind: s for s in (F3AGan, TWarp)}
-CONDITION_OF = {"t_warp": "masked_flow"}  # where it is not the flow
+CONDITION_OF = {"t_warp": "warp_maps"}  # where it is not the flow
 
 
 def make_system(
