@@ -205,12 +205,23 @@ def picture_condition(face_model, source, target, size, anchor):
 HIDDEN_BY = 0.04  # image-plane units: how much nearer something must be to hide a point
 
 
-def region_masks(
+def eye_masks(
     face_model: MorphableModel,  # with or without named regions
-) -> torch.Tensor:  # (N,3) of 0 and 1
-    "Vertices inside the mouth, of the eyeballs, and of the lids; zeros where the model does not say."
-    numbers = [REGIONS.index(name) for name in ("mouth_interior", "eyeballs", "eyes")]
-    return torch.stack([(face_model.regions == k).float() for k in numbers], 1)
+) -> torch.Tensor:  # (N,2) of 0 and 1
+    "Vertices of the eyeballs, and of lids and lips; zeros where the model does not say."
+    balls, lids, lips = (face_model.regions == REGIONS.index(name) for name in ("eyeballs", "eyes", "lips"))
+    return torch.stack([balls, lids | lips], 1).float()
+
+
+def mouth_map(
+    face_model: MorphableModel,
+    X: torch.Tensor,  # (B,N,3) posed vertices
+    size: int,  # pixels
+) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
+    "The opening of the mouth: what the eight landmarks of the inner lips enclose."
+    lips = X[:, face_model.landmark_vertices[60:68]]  # (B,8,3)
+    fan = torch.tensor([[0, k, k + 1] for k in range(1, 7)])
+    return rasterize_map(to_pixels(lips, size, size), fan, torch.ones_like(lips[..., :1]), size, size)[0]
 
 
 _twins = {}  # of each model
@@ -232,7 +243,7 @@ def hidden_at(
     z: torch.Tensor,  # (B,1,H,W) depth of the point that is looked for
 ) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
     "Whether something in the source stands before the points that target pixels show."
-    nearest = warp_by_flow(depth, way)  # (B,1,H,W)
+    nearest = warp_by_flow(depth, way, mode="nearest")  # (B,1,H,W)
     return (z < nearest - HIDDEN_BY).float()
 
 
@@ -241,17 +252,18 @@ def warp_maps(face_model, source, target, size, anchor):
     Xs, Xt = pose(face_model, source.params), pose(face_model, target.params)  # (B,N,3)
     Xs = Xs.expand_as(Xt)
     twin = Xs[:, twins_of(face_model)]  # (B,N,3) the same place on the other half of the face
-    regions = region_masks(face_model).expand(len(Xt), -1, -1)  # (B,N,3)
-    known = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], regions], 2)  # (B,N,10)
+    eyes = eye_masks(face_model).expand(len(Xt), -1, -1)  # (B,N,2)
+    known = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], eyes], 2)  # (B,N,9)
     tri = face_model.triangles
-    maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, known, size, size, cull=True)  # (B,10,H,W)
+    maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, known, size, size, cull=True)  # (B,9,H,W)
     depth, own = rasterize_map(to_pixels(Xs, size, size), tri, Xs[..., 2:], size, size, cull=True)
     mask, own = mask.float(), own.float()  # (B,1,H,W)
     depth = torch.where(own > 0, depth, -9.0)  # nothing is hidden by what is not there
-    flow, z, mirror, mirror_z, regions = maps.split([3, 1, 2, 1, 3], 1)
+    flow, z, mirror, mirror_z, eyes = maps.split([3, 1, 2, 1, 2], 1)
     hidden = hidden_at(depth, flow[:, :2], z) * mask
     mirror_hidden = hidden_at(depth, mirror, mirror_z) * mask
-    return torch.cat([flow, mask, own, hidden, mirror, mirror_hidden, regions], 1)  # (B,12,H,W)
+    mouth = mouth_map(face_model, Xt, size)
+    return torch.cat([flow, mask, own, hidden, mirror, mirror_hidden, mouth, eyes], 1)  # (B,12,H,W)
 
 # %% ../nbs/10_conditions.ipynb #137f1b17
 CONDITIONS = {

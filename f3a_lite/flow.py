@@ -167,6 +167,7 @@ def warp_by_flow(
     image: torch.Tensor,  # (B,3,H,W) source
     flow: torch.Tensor,  # (B,3,H,W), target anchor, unscaled; already extended or not
     padding: str = "border",  # what lies beyond the picture
+    mode: str = "bilinear",  # between pixels; 'nearest': the pixel itself
 ) -> torch.Tensor:  # (B,3,H,W)
     "Read the source where each target pixel comes from (backward warping)."
     B, _, H, W = flow.shape
@@ -177,7 +178,7 @@ def warp_by_flow(
     )
     grid = torch.stack([x + flow[:, 0], y - flow[:, 1]], -1)  # grid_sample's y points down
     return F.grid_sample(
-        image.expand(B, -1, -1, -1), grid.to(image.dtype), mode="bilinear", padding_mode=padding, align_corners=False
+        image.expand(B, -1, -1, -1), grid.to(image.dtype), mode=mode, padding_mode=padding, align_corners=False
     )
 
 # %% ../nbs/04_facial_flow.ipynb #6153e4c7

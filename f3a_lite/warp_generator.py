@@ -14,16 +14,16 @@ from .flow import extend_flow, warp_by_flow
 from .generator import GeneratorConfig, UpBlock, double
 from .spade import Encoder, act
 
-# %% ../nbs/13_warp_generator.ipynb #a3415cab
+# %% ../nbs/13_warp_generator.ipynb #9b8f15a7
 FARTHEST_FLOW = 0.25  # of a correction, image-plane units
 INSIDE = 0.2  # share of it that is allowed inside the mesh
 KEEP = 0.25  # most paint over skin that the source shows
 
-# %% ../nbs/13_warp_generator.ipynb #f34a2db9
+# %% ../nbs/13_warp_generator.ipynb #6bd3cc07
 def seen_skin(
     maps: torch.Tensor,  # (B,12,H,W) the condition 'warp_maps'
 ) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
-    "Where the target shows skin that the source showed too: not hidden, and not near the mouth's inside or an eye."
+    "Where the target shows skin that the source showed too: not hidden, and not near mouth or eyes."
     mask, hidden = maps[:, 3:4], maps[:, 5:6]  # (B,1,H,W)
     width = maps.shape[-1]
     near = F.max_pool2d(maps[:, 9:].amax(1, keepdim=True), 2 * (width // 40) + 1, 1, width // 40)  # (B,1,H,W)

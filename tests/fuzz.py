@@ -340,7 +340,7 @@ def make_inputs(root):
     torch.manual_seed(0)
     for name in ("generator", "animate_weights", "train_init"):
         save_system(
-            TWarp(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4), condition="masked_flow")),
+            TWarp(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4), condition="warp_maps")),
             at(name) / "w.safetensors",
             people=[[0.1] * 128],
             steps=1,
@@ -516,7 +516,7 @@ COMMANDS = dict(  # what is corrupted, and the command on the folder it lies in 
     animate_weights=(
         "*.safetensors",
         lambda p, d, o: command(
-            "animation", "f3a_animate", "--weights", p, "--script", "blink", "--out", o, "--device", "cpu"
+            "animation", "f3a_animate", "--person", p, "--script", "blink", "--out", o, "--device", "cpu"
         ),
     ),
     animate_photo=(

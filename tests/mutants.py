@@ -511,7 +511,7 @@ MUTANTS = [
     ('the split of the fit is ignored', 'pairs', 'splits.append(split_frames(len(clip), seed or 0, found=clip.found))', 'splits.append(split_frames(len(clip), 0, found=clip.found))', ['tests/test_training.py::test_a_clip_that_was_fitted_as_one_is_not_measured']),
     ('a fit without held-out frames is measured', 'pairs', 'if seed is None and clip.meta.get("param_source") != "exact":', 'if False:', ['tests/test_training.py::test_a_clip_that_was_fitted_as_one_is_not_measured']),
     ('the mask costs where the picture never was', 'systems', '(out["paint"] * inside * batch["valid"]).mean()', '(out["paint"] * inside).mean()', ['tests/test_training.py::test_the_mask_costs_nothing_where_the_picture_never_was']),
-    ('T_warp takes any condition', 'warp_generator', 'if cfg.condition != "masked_flow" or cfg.anchor != "target":', 'if False:', ['tests/test_training.py::test_t_warp_says_what_it_needs']),
+    ('T_warp takes any condition', 'warp_generator', 'if cfg.condition != "warp_maps" or cfg.anchor != "target":', 'if False:', ['tests/test_training.py::test_t_warp_says_what_it_needs']),
     ('the driving video has two crops', 'animation', 'if o.driving is not None and source.is_file() and', 'if False and source.is_file() and', ['tests/test_animation.py::test_the_driving_video_itself_is_seen_through_one_crop']),
     ('distances count splits, not pairs', 'evaluation', 'mine = [part for k, part in parts if k == sample]', 'mine = [part for k, part in parts if k == sample][:1]', ['tests/test_training.py::test_distances_to_the_training_frames']),
 ]

@@ -51,6 +51,11 @@ def system():
 
 
 @pytest.fixture(scope="module")
+def paper():
+    return load_system(data_path("f3a_gan.safetensors"))
+
+
+@pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     "A rendered person's clip of four frames."
     return prepare_rendered(3, tmp_path_factory.mktemp("drawn") / "person", frames=4)
@@ -118,15 +123,29 @@ def test_weights_without_people_know_nobody():
     assert not knows(SimpleNamespace(info={}), Face(None, None, np.zeros(128)))
 
 
-def test_the_known_woman_is_painted_a_stranger_is_warped(clip, drawn, system, face_model, quick, capsys):
+@pytest.mark.parametrize("real,rendered,known", [(0, 20, False), (0, 21, True), (1, 19, False), (1, 20, True)])
+def test_many_people_teach_faces_in_general(real, rendered, known):
+    "Rendered ones too: more than twenty in all."
+    G = SimpleNamespace(info=dict(people=[[9.0] * 128] * real, rendered_clips=rendered))
+    assert knows(G, Face(None, None, np.zeros(128))) == known
+
+
+def test_anybody_is_painted_and_weights_of_one_person_say_whom_they_know(clip, drawn, system, paper, quick, capsys):
     "The command, on the woman of the weights and on a face that is nobody's."
-    assert knows(system, face_of_clip(clip, 5)) and not knows(system, face_of_clip(drawn, 0))
-    assert run_command(f3a_animate, clip.path, "--script", "blink") == 0
-    assert quick["system"] is not None and "not trained" not in capsys.readouterr().out
-    assert run_command(f3a_animate, drawn.path, "--script", "blink") == 0
-    assert quick["system"] is None and "not trained on this face" in capsys.readouterr().out
-    assert run_command(f3a_animate, drawn.path, "--script", "blink", "--paint") == 0
-    assert quick["system"] is not None and "not trained" not in capsys.readouterr().out
+    woman, nobody = face_of_clip(clip, 5), face_of_clip(drawn, 0)
+    assert knows(system, woman) and knows(system, nobody)
+    assert knows(paper, woman) and not knows(paper, nobody)
+    one = data_path("f3a_gan.safetensors")
+    for words, kind, warned in (
+        ([clip.path], "t_warp", False),
+        ([drawn.path], "t_warp", False),
+        ([clip.path, "--person", one], "f3a_gan", False),
+        ([drawn.path, "--person", one], "f3a_gan", True),
+    ):
+        assert run_command(f3a_animate, *words, "--script", "blink") == 0
+        said = capsys.readouterr().out
+        assert quick["system"].kind == kind, words
+        assert ("'f3a_gan.safetensors' has learnt other people" in said) == warned, words
 
 
 def test_painting_differs_from_warping(clip, system):
@@ -165,7 +184,7 @@ class Told(torch.nn.Module):
         return dict(image=source + condition.mean((1, 2, 3), keepdim=True))
 
 
-@pytest.mark.parametrize("condition", ["flow", "masked_flow", "landmarks", "aus", "picture"])
+@pytest.mark.parametrize("condition", ["flow", "warp_maps", "landmarks", "aus", "picture"])
 @pytest.mark.parametrize("anchor", ["target", "source"])
 def test_a_system_is_told_what_it_asks_for(clip, face_model, condition, anchor):
     me, frames = face_of_clip(clip, 0), [5, 20, 39]
@@ -188,11 +207,103 @@ def test_the_photo_is_warped_once_a_batch(clip, monkeypatch):
 
     def count(*args):
         calls.append(len(args[2]))
-        return warp_along(*args)
+        return facial_flow(*args)
 
-    monkeypatch.setattr(animation, "warp_along", count)
-    made = animate(None, face_of_clip(clip, 0), clip.params[[1, 2, 3, 4, 5]], batch=2)
+    monkeypatch.setattr(animation, "facial_flow", count)
+    me, targets = face_of_clip(clip, 0), clip.params[[1, 2, 3, 4, 5]]
+    made = animate(None, me, targets, batch=2)
     assert calls == [2, 2, 1] and len(made["output"]) == 5
+    assert torch.allclose(made["warped"], warp_along(open_model(), me.params, targets, me.image)[2], atol=1e-6)
+
+
+# Back into the photo
+
+
+@pytest.fixture(scope="module")
+def two_faces(tmp_path_factory, video):
+    "The woman of the bundled clip beside herself, half as large, in grey."
+    image = next(iter_frames(video))[1]
+    grey = Image.fromarray(image).convert("L").convert("RGB")
+    small = np.asarray(grey.resize((image.shape[1] // 2, image.shape[0] // 2)))
+    out = np.full((image.shape[0], image.shape[1] * 3 // 2, 3), 90, np.uint8)
+    out[:, : image.shape[1]] = image
+    out[: small.shape[0], image.shape[1] : image.shape[1] + small.shape[1]] = small
+    return write_image(out, tmp_path_factory.mktemp("two") / "two.png")
+
+
+def test_which_of_several_faces(two_faces, quick, capsys):
+    "The largest by default, and a line says so; the second where it is asked for; one sentence for a third."
+    assert run_command(f3a_animate, two_faces, "--script", "blink") == 0
+    first, said = quick["face"], capsys.readouterr().err
+    assert "more than one face" in said and first.image.std(1).mean() > 0.01
+    assert run_command(f3a_animate, two_faces, "--face", 2, "--script", "blink") == 0
+    second = quick["face"]
+    assert second.image.std(1).max() < 0.02, "the grey one"
+    assert 1.6 < first.crop.side / second.crop.side < 2.4
+    for number, word in ((3, "no face 3"), (0, "counts from 1")):
+        assert run_command(f3a_animate, two_faces, "--face", number, "--script", "blink") == 2
+        assert word in capsys.readouterr().err
+
+
+def still_made(face, paint=0.0):
+    "What `animate` would give for no motion: nothing moves, and a grey value is painted."
+    zero, size = torch.zeros(1, 2, 128, 128), face.image
+    return dict(output=size + paint, moved=size, way=zero)
+
+
+def test_without_motion_the_whole_photo_comes_back(photo):
+    face = read_face(photo)
+    back = animation.put_back(face, still_made(face))[0].astype(int)
+    want = face.photo[: back.shape[0], : back.shape[1]].astype(int)
+    assert np.abs(back - want).max() <= 1, "each pixel, to a rounding"
+
+
+def test_paint_is_added_inside_the_crop_and_fades_at_its_rim(photo):
+    face = read_face(photo)
+    back = animation.put_back(face, still_made(face, 0.2))[0].astype(int)
+    change = np.abs(back - face.photo[: back.shape[0], : back.shape[1]]).max(2)
+    c = face.crop
+    inside = np.zeros_like(change, bool)
+    inside[max(0, c.top) : c.top + c.side, max(0, c.left) : c.left + c.side] = True
+    assert change[~inside].max(initial=0) == 0, "outside the crop nothing changes"
+    middle = change[c.top + c.side // 2, c.left + c.side // 2]
+    rim = change[c.top + c.side // 2, max(0, c.left)]
+    assert 35 <= middle <= 52 and rim < 8
+
+
+def test_the_photo_moves_at_its_own_resolution(photo):
+    "A flow of an eighth of the crop: the middle of the photo is moved by whole pixels, as sharp as before."
+    face = read_face(photo)
+    made = still_made(face)
+    made["way"] = made["way"] + torch.tensor([0.25, 0.0]).view(1, 2, 1, 1)
+    back, c = animation.put_back(face, made)[0].astype(int), face.crop
+    shift = c.side / 8
+    y = slice(c.top + c.side * 2 // 5, c.top + c.side * 3 // 5)
+    x = np.arange(c.left + c.side * 2 // 5, c.left + c.side * 3 // 5)
+    low = np.floor(x + shift).astype(int)
+    share = (x + shift - low)[None, :, None]
+    want = face.photo[y][:, low] * (1 - share) + face.photo[y][:, low + 1] * share
+    assert np.abs(back[y][:, x] - want).max() <= 2
+
+
+def test_the_full_photo_from_the_command_line(photo, short, clip, quick, capsys):
+    "The film is as large as the photo; a clip, which holds the head only, is refused."
+    assert run_command(f3a_animate, photo, "--script", "blink", "--full") == 0
+    i, size = video_info("out/animation.mp4"), Image.open(photo).size
+    assert (i.width, i.height) == (size[0] // 2 * 2, size[1] // 2 * 2)
+    assert run_command(f3a_animate, short, "--driving", short, "--full") == 0
+    assert video_info("out/animation.mp4").width == video_info(short).width
+    assert torch.allclose(motion(quick["targets"])[0], motion(quick["face"].params)[0], atol=1e-5), "one crop for both"
+    assert run_command(f3a_animate, clip.path, "--script", "blink", "--full") == 2
+    assert "holds the head only" in capsys.readouterr().err
+
+
+def test_a_large_photo_is_made_smaller(photo):
+    face = read_face(photo)
+    picture, (left, top, side) = animation.smaller(face, 200)
+    assert max(picture.shape) == 200 and not any(n % 2 for n in picture.shape[:2])
+    scale = picture.shape[1] / face.photo.shape[1]
+    assert abs(side - face.crop.side * scale) <= 0.51 and abs(left - face.crop.left * scale) <= 0.51
 
 
 # Faces
@@ -259,7 +370,7 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
     face.valid[:, :, :, 120:] = 0
     made = animate(None, face, clip.params[[0, 5, 9]])
     assert torch.equal(cut_to_real(face, made["output"]), made["output"][:, :, 8:, :120])
-    assert contact_sheet(face, made).shape == (4 * 122 - 2, 3 * 122 - 2, 3)
+    assert contact_sheet(face, made).shape == (5 * 122 - 2 + 16, 3 * 122 - 2 + 58, 3)
     m = animation.Motion(clip.params[[0, 5, 9]], 25.0)
     animation.write_film(face, made, m, tmp_path / "a.b")
     i = video_info(tmp_path / "a.b.mp4")
@@ -269,7 +380,9 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
 def test_the_bundled_source_is_a_training_frame(video, tmp_path, monkeypatch):
     assert BUNDLED_FRAME in split_frames(video_info(video).frames)["train"]
     asked = []
-    monkeypatch.setattr(animation, "read_face", lambda source, frame, param_source: asked.append((source, frame)))
+    monkeypatch.setattr(
+        animation, "read_face", lambda source, frame, param_source, number: asked.append((source, frame))
+    )
     animation.source_face(animation.AnimateOptions())
     animation.source_face(animation.AnimateOptions(frame=0))
     animation.source_face(animation.AnimateOptions(source=video))
@@ -302,6 +415,7 @@ def test_absolute_for_oneself_relative_for_another(clip, drawn):
         other.exp_coeff, (source.exp_coeff + driving.exp_coeff - driving.exp_coeff[:1]).clamp(0, 1), atol=1e-6
     )
     assert not torch.allclose(motion(own), motion(other), atol=0.05)
+    assert torch.equal(motion(driven(source, driving, False, absolute=True)), motion(own)), "the paper's way"
 
 
 def test_follow_tells_oneself_from_another(clip, drawn, face_model):
@@ -336,10 +450,14 @@ def test_driving_from_the_command_line(clip, drawn, short, photo, quick, kind):
     driving, T = dict(video=(short, 6), prepared=(clip.path, 40), rendered=(drawn.path, 4))[kind]
     assert run_command(f3a_animate, photo, "--driving", driving, "--name", "made") == 0
     assert len(quick["targets"]) == T
+    relative = quick["targets"]
+    assert torch.allclose(relative.rotation[0], quick["face"].params.rotation[0], atol=1e-5), "begins as the source"
     i = video_info("out/made.mp4")
     assert i.has_audio == (kind == "video") and i.frames == 3
-    rows = Image.open("out/made.png").size[1] / (i.height + 2)
-    assert round(rows) == 5, "source, driving, mesh, flow, output"
+    rows = (Image.open("out/made.png").size[1] - 16) / (i.height + 2)
+    assert round(rows) == 6, "source, driving, mesh, flow, moved, output"
+    assert run_command(f3a_animate, photo, "--driving", driving, "--absolute") == 0
+    assert not torch.allclose(quick["targets"].rotation[0], relative.rotation[0], atol=1e-3), "begins as the driver"
 
 
 def test_a_rendered_clip_drives_itself(drawn, quick):
@@ -393,7 +511,7 @@ def test_towards_a_photo(drawn, photo, face_model):
 
 def test_to_from_the_command_line(drawn, photo, quick):
     assert run_command(f3a_animate, drawn.path, "--to", photo) == 0
-    assert len(quick["targets"]) == 35 and Image.open("out/animation.png").size[1] // 128 == 4
+    assert len(quick["targets"]) == 35 and (Image.open("out/animation.png").size[1] - 16) // 128 == 5
 
 
 def test_plan_motion(clip, drawn, photo, face_model):
@@ -505,12 +623,17 @@ def test_contact_sheet_rows_and_columns(clip):
     driving = clip.images([0, 10, 20, 30, 39])
     me.valid[:] = 1
     sheet = contact_sheet(me, made, driving, columns=3)
-    assert sheet.shape == (5 * 130 - 2, 3 * 130 - 2, 3)
+    assert sheet.shape == (6 * 130 - 2 + 16, 3 * 130 - 2 + 58, 3)
+    left, top, sheet = sheet[16:, :58], sheet[:16, 58:], sheet[16:, 58:]
+    for k in range(6):
+        assert left[k * 130 : k * 130 + 128].min() < 100, "each row has a name"
+    for k in range(3):
+        assert top[:, k * 130 : k * 130 + 128].min() < 100, "each column has a name"
     cell = lambda r, c: sheet[r * 130 : r * 130 + 128, c * 130 : c * 130 + 128] / 255
     for c, k in enumerate((0, 2, 4)):
-        for r, x in enumerate((me.image[0], driving[k], made["mesh"][k], None, made["output"][k])):
+        for r, x in enumerate((me.image[0], driving[k], made["mesh"][k], None, made["moved"][k], made["output"][k])):
             assert x is None or np.abs(cell(r, c) - x.permute(1, 2, 0).numpy()).max() < 0.01, (r, c)
-    assert contact_sheet(me, made).shape == (4 * 130 - 2, 5 * 130 - 2, 3)
+    assert contact_sheet(me, made).shape == (5 * 130 - 2 + 16, 5 * 130 - 2 + 58, 3)
 
 
 @pytest.mark.parametrize(

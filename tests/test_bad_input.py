@@ -63,7 +63,7 @@ def test_weights_of_another_architecture(tmp_path, capsys):
     save_file(load_file(p), tmp_path / "no_header.safetensors")
     (tmp_path / "text.safetensors").write_text("hello")
     for q in (tmp_path / "no_header.safetensors", tmp_path / "text.safetensors", tmp_path / "missing.safetensors"):
-        assert run_command(f3a_animate, "--weights", q, "--out", tmp_path / "o", "--script", "smile") == 2
+        assert run_command(f3a_animate, "--person", q, "--out", tmp_path / "o", "--script", "smile") == 2
         assert q.name in capsys.readouterr().err
     system = F3AGan(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4)))
     next(system.generator.parameters()).data[:] = float("nan")
@@ -199,7 +199,7 @@ CONFIGS = dict(
     word=dict(flow_norm="no"),
     inputs=dict(condition="smell"),
     inputs_true=dict(condition=True),
-    other_inputs=dict(condition="masked_flow"),
+    other_inputs=dict(condition="warp_maps"),
 )
 
 
@@ -248,7 +248,7 @@ def test_forged_headers(weights, tmp_path, capsys, kind, name):
 
 def test_a_forged_weight_file_in_a_command(weights, tmp_path, capsys):
     p = forge(weights / "generator.safetensors", tmp_path / "w.safetensors", info="[]")
-    assert run_command(f3a_animate, "--weights", p, "--out", tmp_path / "o", "--script", "smile") == 2
+    assert run_command(f3a_animate, "--person", p, "--out", tmp_path / "o", "--script", "smile") == 2
     assert "w.safetensors" in one_sentence(capsys) and not list((tmp_path / "o").glob("*"))
 
 

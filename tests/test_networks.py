@@ -27,8 +27,6 @@ from f3a_lite.conditions import (
 from f3a_lite.core import F3AError, to_tensor
 from f3a_lite.flow import facial_flow
 from f3a_lite.generator import Generator, GeneratorConfig, UpBlock
-from f3a_lite.flow import extend_flow
-from f3a_lite.flow import warp_by_flow
 from f3a_lite.warp_generator import WarpGenerator
 from f3a_lite.landmarks import Tracker, resize_square
 from f3a_lite.metrics import liveliness, mae, mse, picture_metrics, psnr, ssim
@@ -154,7 +152,7 @@ def test_eq_4_by_hand():
 def small(**kw):
     torch.manual_seed(0)
     warp = kw.pop("warp", False)
-    condition = kw.pop("condition", "masked_flow" if warp else "flow")
+    condition = kw.pop("condition", "warp_maps" if warp else "flow")
     cfg = GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), condition=condition, **kw)
     return (WarpGenerator if warp else Generator)(cfg).eval()
 
@@ -184,25 +182,22 @@ def seen_by(module):
     return given
 
 
-@pytest.mark.parametrize("warp", [False, True])
-def test_what_the_two_streams_see(warp):
-    "T_enc sees the photo (warped photo, mask) between −1 and 1; T_flow sees the flow times 4."
-    g = small(warp=warp)
+def test_what_the_two_streams_see():
+    "T_enc sees the photo between −1 and 1; T_flow sees the flow times 4."
+    g = small()
     enc, flow = seen_by(g.T_enc), seen_by(g.T_flow)
-    photo, f, m = rand(2, 3, 32, 32), 0.1 * randn(2, 3, 32, 32), (rand(2, 1, 32, 32) > 0.5).float()
-    told = torch.cat([f, m], 1) if warp else f
-    out = g(photo, told)
-    close(enc[0], (torch.cat([photo, out["warped"], m], 1) if warp else photo) * 2 - 1, 1e-6)
-    if warp:
-        close(out["warped"], warp_by_flow(photo, extend_flow(f, m)), 1e-6)
+    photo, f = rand(2, 3, 32, 32), 0.1 * randn(2, 3, 32, 32)
+    g(photo, f)
+    close(enc[0], photo * 2 - 1, 1e-6)
     assert g.cfg.flow_scale == 4 and torch.equal(flow[0], f * 4)
-    one = small(warp=warp, flow_scale=1.0)
+    one = small(flow_scale=1.0)
     one.load_state_dict(g.state_dict())
     seen_by_one = seen_by(one.T_flow)
-    one(photo, told)
+    one(photo, f)
     assert torch.equal(seen_by_one[0], f)
     g.features(photo)
-    close(enc[1], (torch.cat([photo, photo, torch.ones(2, 1, 32, 32)], 1) if warp else photo) * 2 - 1, 1e-6)
+    close(enc[1], photo * 2 - 1, 1e-6)
+    assert set(small()(photo, f)) == {"image"}
 
 
 def test_a_flow_that_is_not_normalised_keeps_its_size():
@@ -213,24 +208,19 @@ def test_a_flow_that_is_not_normalised_keeps_its_size():
         assert least <= gap <= most, (norm, float(gap))
 
 
-def test_painted_and_warped_are_mixed_by_the_mask():
-    g = small(warp=True)
-    rgb = []
-    g.to_rgb[0].register_forward_hook(lambda _, x, y: rgb.append(y))
-    photo, f, m = rand(2, 3, 32, 32), 0.1 * randn(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
-    o = g(photo, torch.cat([f, m], 1))
-    a, painted = 1 / (1 + (-rgb[0][:, 3:]).exp()), 1 / (1 + (-rgb[0][:, :3]).exp())
-    close(o["paint"], a, 1e-6)
-    close(o["painted"], painted, 1e-6)
-    close(o["image"], a * painted + (1 - a) * o["warped"], 1e-6)
-    assert 0.02 < o["paint"].std() and (g.to_rgb[0][-1].bias[3:] == -1).all() and (g.to_rgb[0][-1].bias[:3] != -1).all()
-    assert set(small()(photo, f)) == {"image"}
+def told(warp):
+    "A condition of noise: a flow, or all twelve maps."
+    if not warp:
+        return 0.1 * randn(2, 3, 32, 32)
+    flags = (rand(2, 12, 32, 32) > 0.5).float()
+    flags[:, [0, 1, 2, 6, 7]] = 0.1 * randn(2, 5, 32, 32)
+    return flags
 
 
 @pytest.mark.parametrize("warp", [False, True])
 def test_every_weight_takes_part(warp):
     g = small(warp=warp)
-    g(rand(2, 3, 32, 32), 0.1 * randn(2, 4 if warp else 3, 32, 32))["image"].square().mean().backward()
+    g(rand(2, 3, 32, 32), told(warp))["image"].square().mean().backward()
     assert not [n for n, p in g.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
 
 
@@ -405,11 +395,11 @@ def test_action_units_by_hand():
 
 def test_conditions_are_functions_of_two_frames():
     s, t = Frames(some_faces(2, turn=0.2)), Frames(some_faces(2, seed=1, turn=0.2))
-    channels = dict(flow=3, masked_flow=4, landmarks=1, aus=20, picture=3)
+    channels = dict(flow=3, warp_maps=12, landmarks=1, aus=20, picture=3)
     assert {n: c.channels for n, c in CONDITIONS.items()} == channels
     flow, mask = facial_flow(MODEL, s.params, t.params, 32, "target")
     close(make_condition("flow", MODEL, s, t, 32), flow, 1e-6)
-    close(make_condition("masked_flow", MODEL, s, t, 32), torch.cat([flow, mask.float()], 1), 1e-6)
+    close(make_condition("warp_maps", MODEL, s, t, 32)[:, :4], torch.cat([flow, mask.float()], 1), 1e-6)
     at_source = facial_flow(MODEL, s.params, t.params, 32, "source")[0]
     close(make_condition("flow", MODEL, s, t, 32, "source"), at_source, 1e-6)
     placed = landmark_heatmap(project(posed_landmarks(MODEL, t.params)), 32)
@@ -422,7 +412,7 @@ def test_conditions_are_functions_of_two_frames():
     assert aus.shape == (2, 20, 8, 8) and torch.equal(aus[..., 3, 5], twenty)
     assert (aus == aus[..., :1, :1]).all() and replicated(torch.ones(2, 4), 5).shape == (2, 4, 5, 5)
     close(make_condition("picture", MODEL, s, seen, 32), F.avg_pool2d(seen.picture, 2), 1e-6)
-    with pytest.raises(F3AError, match="choose from flow, masked_flow, landmarks, aus, picture"):
+    with pytest.raises(F3AError, match="choose from flow, warp_maps, landmarks, aus, picture"):
         make_condition("smell", MODEL, s, t)
     with pytest.raises(F3AError, match="driving"):
         make_condition("picture", MODEL, s, t)

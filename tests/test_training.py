@@ -30,7 +30,7 @@ KINDS = ["f3a_gan", "t_warp"]
 
 def small_config(kind="f3a_gan", **kw):
     "A generator of two scales."
-    condition = "masked_flow" if kind == "t_warp" else "flow"
+    condition = "warp_maps" if kind == "t_warp" else "flow"
     return GeneratorConfig(**{**dict(channels=(8, 8), flow_channels=(4, 4), condition=condition), **kw})
 
 
@@ -137,11 +137,11 @@ def test_weights_of_eq_13():
 
 def test_the_mask_costs_nothing_where_the_picture_never_was(clip):
     s = make_system("t_warp", channels=(8, 8), flow_channels=(4, 4))
-    b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32, "masked_flow")
+    b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32, "warp_maps")
     out = s(b["source"], b["condition"])
     out["paint"].retain_grad()
     s.generator_terms(out, b, training.Stage(critic=False))["mask"].backward()
-    gradient = out["paint"].grad * b["condition"][:, 3:]
+    gradient = out["paint"].grad * out["seen"]
     assert (gradient[b["valid"] == 0] == 0).all() and gradient.abs().sum() > 0
 
 
@@ -202,6 +202,13 @@ def critic_by_hand(t, before, real, fake, steps):
     return critic, opt
 
 
+def still_maps(x):
+    "The maps of a picture that is its own target: no motion, mesh everywhere, nothing hidden."
+    maps = torch.zeros(len(x), 12, *x.shape[-2:])
+    maps[:, 3:5] = 1
+    return maps
+
+
 def gradient_by_hand(t, before, b, terms):
     "Gradient of the terms of Eq. 13 and of our penalty, added up by hand; and the critic that took part."
     G = before["generator"]
@@ -218,11 +225,15 @@ def gradient_by_hand(t, before, b, terms):
         loss = loss - critic(fake).mean()
     if "features" in terms:
         encoder = copy.deepcopy(G.T_enc).requires_grad_(False)
-        one = torch.ones_like(fake[:, :1])
-        see = lambda x: encoder((torch.cat([x, x, one], 1) if warp else x) * 2 - 1)
+        see = lambda x: encoder(G.inputs(x, still_maps(x))[0] if warp else x * 2 - 1)
         loss = loss + 10 * sum((x - y).abs().mean() for x, y in zip(see(fake), see(b["target"]))) / 2
     if "mask" in terms:
-        loss = loss + 100 * t.cfg.losses.mask * (out["paint"] * b["condition"][:, 3:]).mean()
+        loss = loss + 100 * t.cfg.losses.mask * (out["paint"] * out["seen"]).mean()
+    if "moved" in terms:
+        w = feature_weights(b["landmarks"], 32)
+        loss = loss + 100 * t.cfg.losses.moved * (w * (out["moved"] - b["target"]).abs()).sum() / fake.numel()
+    if "residual" in terms:
+        loss = loss + 100 * t.cfg.losses.residual * out["residual"].abs().mean()
     names, params = zip(*G.named_parameters())
     grad = torch.autograd.grad(loss, params, allow_unused=True)
     return {n: g for n, g in zip(names, grad) if g is not None}, critic, opt
@@ -246,8 +257,8 @@ def distance(a, b):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_term_of_eq_13_acts_in_the_step(clip, monkeypatch, kind):
     "Two steps in a row, so that critic and encoder go on after the first; then each term left out."
-    t = small_trainer(all_real(clip), kind, losses=LossConfig(mask=0.5))
-    terms = ["pixels", "critic", "features"] + ["mask"] * (kind == "t_warp")
+    t = small_trainer(all_real(clip), kind, losses=LossConfig(mask=0.5, residual=0.5))
+    terms = ["pixels", "critic", "features"] + ["mask", "moved", "residual"] * (kind == "t_warp")
     for _ in range(2):
         before = snapshot(t)
         encoder = {n: v.clone() for n, v in t.net.generator.T_enc.state_dict().items()}
@@ -410,8 +421,8 @@ def test_whole_people_are_held_out(clip, monkeypatch):
 def test_t_warp_says_what_it_needs(clip, capsys):
     for words in (["--anchor", "source"], ["--condition", "aus"]):
         assert run_command(f3a_train, clip.path, "--system", "t_warp", *words) == 2
-        assert "T_warp warps along the flow" in capsys.readouterr().err
-    assert TrainConfig(system="t_warp").generator.condition == "masked_flow"
+        assert "T_warp moves the photo along the flow" in capsys.readouterr().err
+    assert TrainConfig(system="t_warp").generator.condition == "warp_maps"
 
 
 def test_distances_to_the_training_frames(clip):
@@ -586,7 +597,7 @@ def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
     assert (cfg.generator.grows, cfg.generator.fading) == (1, "features")
     assert run_command(f3a_train, clip.path, "--preset", "paper", "--system", "t_warp", "--batch", "2") == 0
     cfg = got["cfg"]
-    assert (cfg.batch, cfg.lr, cfg.generator.channels[-1], cfg.generator.condition) == (2, 1e-4, 512, "masked_flow")
+    assert (cfg.batch, cfg.lr, cfg.generator.channels[-1], cfg.generator.condition) == (2, 1e-4, 512, "warp_maps")
 
 
 @pytest.mark.parametrize("condition", sorted(CONDITIONS))

@@ -1,0 +1,156 @@
+"""T_warp on people whom no training has seen, beside copying, warping, the paper's generator: results/strangers.json.
+
+python benchmarks/strangers.py FACES [WEIGHTS ...] [--keep FOLDER]
+
+FACES holds clips/*.mp4 and clips.csv, whose column `identity` says who is who. Random pairs within each clip, at 128
+pixels; the error inside and outside the target's mesh, by how far the head turns between source and target, averaged
+over people. The bundled clip's person is left out. Real faces are measured here and are no part of the project.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+import tempfile
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+from tyro.conf import Positional
+from f3a_lite.animation import BUNDLED
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads
+from f3a_lite.evaluation import warp_pairs
+from f3a_lite.morphable import open_model
+from f3a_lite.pairs import make_batch, sample_pairs
+from f3a_lite.prepare import prepare_clip
+from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.systems import load_system
+
+ROOT = Path(__file__).resolve().parent.parent
+YAWS = (("yaw_0_10", 0, 10), ("yaw_10_25", 10, 25), ("yaw_over_25", 25, 180))  # degrees between source and target
+BUNDLED_PERSON = "pf_pexels"  # whom the bundled weights have seen
+
+
+@dataclass
+class Options:
+    "Measure weights on real people."
+
+    faces: Positional[Path] = ROOT.parent / "shared" / "faces"  # folder with clips/ and clips.csv
+    weights: Positional[tuple[Path, ...]] = ()  # default: the bundled ones
+    keep: Path | None = None  # folder of the prepared clips; default: a temporary one
+    pairs: int = 48  # a clip
+    frames: int = 160  # at most, of a clip
+    seed: int = 7
+    out: Path = ROOT / "results" / "strangers.json"
+
+
+def read_people(faces):
+    "Clips of each person: name of the person → paths."
+    table = faces / "clips.csv"
+    if not table.exists():
+        raise F3AError(f"'{faces}' holds no clips.csv: give the folder with the faces to measure on.")
+    people = {}
+    for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
+        path = faces / row["file"]
+        if path.suffix == ".mp4" and path.exists() and path.stem != BUNDLED_PERSON:
+            people.setdefault(row["identity"], []).append(path)
+    return people
+
+
+def error_of(image, batch):
+    "What each pair's picture is like: PSNR, MAE, MAE inside and outside the target's mesh."
+    valid = batch["valid"]
+    difference = ((image - batch["target"]).abs()).mean(1, keepdim=True)  # (B,1,H,W)
+    square = (image - batch["target"]).square().mean(1, keepdim=True)
+    mesh = batch["condition"][:, 3:4]
+
+    def mean(x, where):
+        return (x * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp(min=1)
+
+    return dict(
+        psnr=-10 * torch.log10(mean(square, valid).clamp(min=1e-10)),
+        mae=mean(difference, valid),
+        inside=mean(difference, valid * mesh),
+        outside=mean(difference, valid * (1 - mesh)),
+    )
+
+
+@torch.no_grad()
+def measure_clip(clip, systems, n, seed):
+    "Figures of every pair of one clip: method → figure → (n,); and the yaw differences (n,) in degrees."
+    found = np.flatnonzero(clip.found)
+    pairs = sample_pairs([dict(train=found, people=found)], "people", n, seed)
+    yaw = clip.params.rotation[:, 1].numpy() * 180 / np.pi
+    rows = {}
+    for part in np.array_split(pairs, max(1, n // 16)):
+        batch = make_batch([clip], part, 128, "warp_maps")
+        made = {"copying": batch["source"], "warping only": warp_pairs([clip], part, 128, open_model())}
+        for name, system in systems.items():
+            told = batch["condition"] if system.condition == "warp_maps" else batch["condition"][:, :3]
+            out = system(batch["source"], told)
+            made[name] = out["image"]
+            if "moved" in out:
+                made[f"{name}, moved only"] = out["moved"]
+        for name, image in made.items():
+            for k, v in error_of(image, batch).items():
+                rows.setdefault(name, {}).setdefault(k, []).append(v)
+    rows = {name: {k: torch.cat(v).numpy() for k, v in r.items()} for name, r in rows.items()}
+    return rows, np.abs(yaw[pairs[:, 1]] - yaw[pairs[:, 2]])
+
+
+def means_of_person(parts):
+    "One person's means: method → figure → number, PSNR by yaw as well."
+    away = np.concatenate([yaw for _, yaw in parts])
+    means = {}
+    for name in parts[0][0]:
+        values = {k: np.concatenate([rows[name][k] for rows, _ in parts]) for k in parts[0][0][name]}
+        means[name] = {k: float(v.mean()) for k, v in values.items()}
+        for label, low, high in YAWS:
+            here = (away >= low) & (away < high)
+            if here.sum() >= 3:
+                means[name][label] = float(values["psnr"][here].mean())
+    return means
+
+
+def as_records(people, info):
+    "One record a method, over people, with the people's own figures."
+    records = []
+    methods = list(next(iter(people.values())))
+    for name in methods:
+        rows = {who: means[name] for who, means in people.items()}
+        keys = ["psnr", "mae", "inside", "outside", *[label for label, _, _ in YAWS]]
+        figures = {
+            k: figure([r[k] for r in rows.values() if k in r]) for k in keys if any(k in r for r in rows.values())
+        }
+        better = [r["psnr"] > people[who]["warping only"]["psnr"] for who, r in rows.items()]
+        figures["better_than_warping"] = float(np.mean(better))
+        records.append(Record(name, dict(size=128, people=len(rows)), figures, info))
+        for who, r in rows.items():
+            records.append(Record(name, dict(size=128, person=who), r, info))
+    return records
+
+
+def main(argv=None):
+    "Measure, print, and write the records."
+    with friendly_errors():
+        o = parse_options("strangers.py", Options, argv)
+        set_threads(None)
+        paths = o.weights or [data_path(name) for name in BUNDLED]
+        systems = {}
+        for path in paths:
+            system = load_system(path)
+            systems[system.title if system.title not in systems else f"{system.title} {path.stem}"] = system
+        with tempfile.TemporaryDirectory() as temporary:
+            keep, people = o.keep or Path(temporary), {}
+            for who, videos in tqdm(sorted(read_people(o.faces).items()), desc="people"):
+                clips = [
+                    prepare_clip(v, keep / v.stem, split=None, max_frames=o.frames, progress=False) for v in videos
+                ]
+                people[who] = means_of_person([measure_clip(c, systems, o.pairs, o.seed) for c in clips])
+        records = as_records(people, run_info(seed=o.seed))
+        save_records(records, o.out)
+        for r in records:
+            if "person" not in r.setting:
+                print(f"{r.name:<28}", {k: round(float(r.mean(k)), 4) for k in r.figures})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"T_warp: what the mesh knows, what is corrected, what is mirrored, and what may be painted."
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from f3a_lite.conditions import Frames, eye_masks, hidden_at, make_condition, mouth_map, twins_of
+from f3a_lite.core import F3AError
+from f3a_lite.flow import extend_flow, warp_by_flow
+from f3a_lite.generator import GeneratorConfig
+from f3a_lite.morphable import FaceParams, REGIONS, open_model
+from f3a_lite.projection import pose, to_pixels
+from f3a_lite.rasterizer import rasterize_loop
+from f3a_lite.warp_generator import FARTHEST_FLOW, INSIDE, KEEP, WarpGenerator, own_mesh_at, seen_skin
+
+MODEL = open_model()
+SIZE = 48
+FLOW, MASK, OWN, HIDDEN, MIRROR, MIRROR_HIDDEN = slice(0, 3), 3, 4, 5, slice(6, 8), 8
+
+
+def turned(degrees, **units):
+    "One face, turned by a yaw."
+    p = FaceParams.neutral(1, scale=0.62).replace(rotation=torch.tensor([[0, degrees * torch.pi / 180, 0]]))
+    return p.replace(exp_coeff=MODEL.expression(**units)) if units else p
+
+
+def maps_of(source, target, size=SIZE):
+    return make_condition("warp_maps", MODEL, Frames(source), Frames(target), size)
+
+
+def small(**kw):
+    "A T_warp of three scales whose heads say something."
+    torch.manual_seed(0)
+    g = WarpGenerator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), condition="warp_maps", **kw)).eval()
+    for head in (g.to_flow, g.to_paint):
+        torch.nn.init.normal_(head.weight, std=0.5)
+    return g
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return torch.rand(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+
+
+# What the mesh knows
+
+
+@pytest.mark.parametrize("yaw", [-35, 35])
+def test_what_the_source_could_not_see_by_a_naive_twin(yaw):
+    "For each target pixel the point's place in the source, and whether the textbook z-buffer has something before it."
+    source, target = turned(0), turned(yaw)
+    maps = maps_of(source, target)[0]
+    Xs, Xt = pose(MODEL, source)[0], pose(MODEL, target)[0]
+    tri = MODEL.triangles.numpy()
+    ids, w = rasterize_loop(to_pixels(Xt[None], SIZE, SIZE)[0].numpy(), tri, SIZE, SIZE, cull=True)
+    near, weights = rasterize_loop(to_pixels(Xs[None], SIZE, SIZE)[0].numpy(), tri, SIZE, SIZE, cull=True)
+    depth = np.where(near >= 0, (weights * Xs[:, 2].numpy()[tri[near]]).sum(-1), -9)
+    hidden = np.zeros((SIZE, SIZE), bool)
+    for i, j in zip(*np.nonzero(ids >= 0)):
+        x, y, z = (w[i, j][:, None] * Xs.numpy()[tri[ids[i, j]]]).sum(0)
+        row, column = round((1 - y) * SIZE / 2 - 0.5), round((1 + x) * SIZE / 2 - 0.5)
+        hidden[i, j] = z < depth[row.__index__(), column.__index__()] - 0.04
+    agree = hidden == (maps[HIDDEN].numpy() > 0)
+    assert agree[ids >= 0].mean() > 0.97, "but for the rims, where the depth is interpolated"
+    assert 0.05 < maps[HIDDEN].sum() / maps[MASK].sum() < 0.4
+    side = maps[HIDDEN].nonzero()[:, 1].float().mean() - maps[MASK].nonzero()[:, 1].float().mean()
+    assert side * yaw > 0, "the cheek that comes into view"
+
+
+def test_nothing_is_hidden_where_nothing_moves():
+    maps = maps_of(turned(0), turned(0))[0]
+    assert maps[HIDDEN].sum() <= 0.01 * maps[MASK].sum() and maps[FLOW].abs().max() < 1e-6
+    assert torch.equal(maps[MASK], maps[OWN])
+
+
+def test_hidden_by_hand():
+    "A depth map of two halves: a point behind the near half is hidden, one before it, or in the far half, is not."
+    depth = torch.full((1, 1, 8, 8), -9.0)
+    depth[..., :4] = 0.5
+    still = torch.zeros(1, 2, 8, 8)
+    behind = hidden_at(depth, still, torch.full((1, 1, 8, 8), 0.2))
+    assert (behind[..., :4] == 1).all() and (behind[..., 4:] == 0).all()
+    assert (hidden_at(depth, still, torch.full((1, 1, 8, 8), 0.49)) == 0).all(), "a rounding hides nothing"
+    moved = hidden_at(depth, still + torch.tensor([1.0, 0]).view(1, 2, 1, 1), torch.full((1, 1, 8, 8), 0.2))
+    assert (moved == 0).all(), "read from the far half"
+
+
+def test_the_mirrored_half_of_a_symmetric_face_is_itself():
+    "From a frontal face to itself, the mirrored way leads to the mirrored pixel."
+    maps = maps_of(turned(0), turned(0))[0]
+    columns = (torch.arange(SIZE) + 0.5) * 2 / SIZE - 1
+    inner = maps[MASK] > 0
+    assert ((maps[MIRROR][0] + 2 * columns[None]).abs()[inner] < 0.06).float().mean() > 0.95
+    assert (maps[MIRROR][1].abs()[inner] < 0.06).float().mean() > 0.95
+    twin = twins_of(MODEL)
+    assert (twin[twin] == torch.arange(len(twin))).float().mean() > 0.95
+
+
+def test_the_other_half_can_be_seen_where_this_one_is_hidden():
+    maps = maps_of(turned(30), turned(-30))[0]
+    hidden = maps[HIDDEN] > 0
+    assert hidden.sum() > 50 and maps[MIRROR_HIDDEN][hidden].mean() < 0.5
+
+
+def test_regions():
+    masks = eye_masks(MODEL)
+    for k, names in enumerate((("eyeballs",), ("eyes", "lips"))):
+        numbers = torch.tensor([REGIONS.index(name) for name in names])
+        assert torch.equal(masks[:, k] > 0, torch.isin(MODEL.regions, numbers))
+    shut, wide = maps_of(turned(0), turned(0))[0], maps_of(turned(0), turned(0, jawOpen=0.9))[0]
+    assert wide[9].sum() > shut[9].sum() + 5 and wide[HIDDEN][wide[9] > 0.5].mean() > 0.5, "teeth behind closed lips"
+    awake, asleep = maps_of(turned(0), turned(0))[0], maps_of(turned(0), turned(0, eyeBlink=1.0))[0]
+    assert awake[10].sum() > asleep[10].sum() + 2
+
+
+def test_the_mouth_is_the_polygon_of_the_inner_lips():
+    "Against scikit-image's polygon."
+    from skimage.draw import polygon2mask
+
+    X = pose(MODEL, turned(15, jawOpen=0.8))
+    points = to_pixels(X[:, MODEL.landmark_vertices[60:68]], 128, 128)[0].numpy()
+    want = polygon2mask((128, 128), points[:, 1::-1])
+    got = mouth_map(MODEL, X, 128)[0, 0].numpy() > 0
+    assert want.sum() > 100 and (want != got).sum() < 0.1 * want.sum()
+
+
+# What may be painted
+
+
+def test_seen_skin_by_hand():
+    maps = torch.zeros(1, 12, 40, 40)
+    maps[:, MASK, 5:35, 5:35] = 1
+    maps[:, HIDDEN, 5:10, 5:35] = 1
+    maps[:, 9, 20, 20] = 1
+    want = torch.zeros(40, 40)
+    want[10:35, 5:35] = 1
+    want[19:22, 19:22] = 0
+    assert torch.equal(seen_skin(maps)[0, 0], want)
+
+
+def test_what_would_be_read_from_the_own_mesh():
+    maps = torch.zeros(1, 12, 8, 8)
+    maps[:, OWN, :, :4] = 1
+    still = torch.zeros(1, 3, 8, 8)
+    assert torch.equal(own_mesh_at(maps, still), maps[:, OWN : OWN + 1])
+    assert (own_mesh_at(maps, still + torch.tensor([2.0, 0, 0]).view(1, 3, 1, 1)) == 0).all()
+
+
+def test_a_new_network_gives_the_moved_photo(photo):
+    "The heads begin near zero: nothing is corrected, hardly anything painted."
+    torch.manual_seed(0)
+    g = WarpGenerator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), condition="warp_maps"))
+    maps = maps_of(turned(0), turned(20))
+    out = g(photo, maps)
+    assert torch.allclose(out["warped"], warp_by_flow(photo, extend_flow(maps[:, :3], maps[:, 3:4])), atol=1e-6)
+    assert out["residual"].abs().max() < 0.03 and (out["image"] - out["moved"]).abs().mean() < 0.03
+
+
+def test_the_picture_by_hand(photo):
+    "Moved along the sum of both flows, the mirrored half where this one is hidden, and a change of colour."
+    g, maps = small(), maps_of(turned(25), turned(-20, jawOpen=0.5))
+    heads = []
+    for head in (g.to_flow, g.to_paint):
+        head.register_forward_hook(lambda _, x, y: heads.append(y))
+    out = g(photo, maps)
+    flow = extend_flow(maps[:, :3], maps[:, 3:4])[:, :2]
+    mask, hidden = maps[:, 3:4], maps[:, 5:6]
+    raw = F.interpolate(torch.tanh(heads[0]), scale_factor=2, mode="bilinear")
+    residual = raw * torch.where(mask > 0, FARTHEST_FLOW * INSIDE, FARTHEST_FLOW)
+    moved = warp_by_flow(photo, flow + residual)
+    mirrored = warp_by_flow(photo, maps[:, 6:8]) * mask
+    b = heads[1][:, 4:].sigmoid() * mask * hidden * (1 - maps[:, 8:9])
+    a = heads[1][:, 3:4].sigmoid() * torch.where(seen_skin(maps) > 0, KEEP, 1.0)
+    image = moved * (1 - b) + mirrored * b + a * torch.tanh(heads[1][:, :3])
+    for name, want in (
+        ("residual", residual),
+        ("flow", flow + residual),
+        ("moved", moved),
+        ("mirror", b),
+        ("paint", a),
+    ):
+        assert torch.allclose(out[name], want, atol=1e-5), name
+    assert torch.allclose(out["image"], image.clamp(0, 1), atol=1e-5)
+    assert out["image"].min() >= 0 and out["image"].max() <= 1 and b.max() > 0.2 and a.std() > 0.02
+
+
+def test_skin_that_the_photo_shows_is_hardly_painted(photo):
+    "Whatever the network says: at most KEEP of a change, and a fifth of the farthest flow."
+    g, maps = small(), maps_of(turned(0), turned(25))
+    with torch.no_grad():
+        g.to_paint.bias[3] = 50.0
+        g.to_flow.bias[:] = 50.0
+    out = g(photo, maps)
+    skin = seen_skin(maps) > 0
+    assert torch.allclose(out["paint"][skin], torch.tensor(KEEP), atol=1e-4)
+    assert torch.allclose(out["paint"][~skin], torch.tensor(1.0), atol=1e-4)
+    inside = (maps[:, 3:4] > 0).expand(-1, 2, -1, -1)
+    assert out["residual"][inside].max() <= FARTHEST_FLOW * INSIDE + 1e-6
+    assert out["residual"][~inside].max() > 0.9 * FARTHEST_FLOW
+
+
+def test_what_the_network_sees(photo):
+    "Photo, moved photo and mirrored half between −1 and 1; the flow times 4; masks, and regions."
+    g, maps = small(), maps_of(turned(0), turned(25))
+    x, flow, warped, mirrored = g.inputs(photo, maps)
+    far = extend_flow(maps[:, :3], maps[:, 3:4])
+    want = [photo * 2 - 1, warped * 2 - 1, mirrored * 2 - 1, far[:, :2] * 4, maps[:, 3:4], own_mesh_at(maps, far)]
+    assert torch.allclose(x, torch.cat([*want, maps[:, 5:6], maps[:, 8:]], 1), atol=1e-6) and x.shape[1] == g.seen
+    assert torch.equal(flow, far) and torch.allclose(warped, warp_by_flow(photo, far), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes, word",
+    [(dict(condition="flow"), "'warp_maps'"), (dict(anchor="source"), "'target'"), (dict(grows=1), "does not grow")],
+)
+def test_what_it_cannot_be(changes, word):
+    fields = dict(channels=(4, 6, 8), flow_channels=(2, 3, 4), condition="warp_maps")
+    with pytest.raises(F3AError, match=word):
+        WarpGenerator(GeneratorConfig(**{**fields, **changes}))
+    with pytest.raises(F3AError, match="two scales"):
+        WarpGenerator(GeneratorConfig(channels=(4,), flow_channels=(2,), condition="warp_maps"))
