@@ -38,6 +38,7 @@ class Options:
     keep: Path | None = None  # folder of the prepared clips; default: a temporary one
     pairs: int = 48  # a clip
     frames: int = 160  # at most, of a clip
+    size: int = 128  # pixels
     seed: int = 7
     out: Path = ROOT / "results" / "strangers.json"
 
@@ -74,15 +75,15 @@ def error_of(image, batch):
 
 
 @torch.no_grad()
-def measure_clip(clip, systems, n, seed):
+def measure_clip(clip, systems, n, size, seed):
     "Figures of every pair of one clip: method → figure → (n,); and the yaw differences (n,) in degrees."
     found = np.flatnonzero(clip.found)
     pairs = sample_pairs([dict(train=found, people=found)], "people", n, seed)
     yaw = clip.params.rotation[:, 1].numpy() * 180 / np.pi
     rows = {}
     for part in np.array_split(pairs, max(1, n // 16)):
-        batch = make_batch([clip], part, 128, "warp_maps")
-        made = {"copying": batch["source"], "warping only": warp_pairs([clip], part, 128, open_model())}
+        batch = make_batch([clip], part, size, "warp_maps")
+        made = {"copying": batch["source"], "warping only": warp_pairs([clip], part, size, open_model())}
         for name, system in systems.items():
             told = batch["condition"] if system.condition == "warp_maps" else batch["condition"][:, :3]
             out = system(batch["source"], told)
@@ -110,7 +111,7 @@ def means_of_person(parts):
     return means
 
 
-def as_records(people, info):
+def as_records(people, size, info):
     "One record a method, over people, with the people's own figures."
     records = []
     methods = list(next(iter(people.values())))
@@ -122,9 +123,9 @@ def as_records(people, info):
         }
         better = [r["psnr"] > people[who]["warping only"]["psnr"] for who, r in rows.items()]
         figures["better_than_warping"] = float(np.mean(better))
-        records.append(Record(name, dict(size=128, people=len(rows)), figures, info))
+        records.append(Record(name, dict(size=size, people=len(rows)), figures, info))
         for who, r in rows.items():
-            records.append(Record(name, dict(size=128, person=who), r, info))
+            records.append(Record(name, dict(size=size, person=who), r, info))
     return records
 
 
@@ -144,8 +145,8 @@ def main(argv=None):
                 clips = [
                     prepare_clip(v, keep / v.stem, split=None, max_frames=o.frames, progress=False) for v in videos
                 ]
-                people[who] = means_of_person([measure_clip(c, systems, o.pairs, o.seed) for c in clips])
-        records = as_records(people, run_info(seed=o.seed))
+                people[who] = means_of_person([measure_clip(c, systems, o.pairs, o.size, o.seed) for c in clips])
+        records = as_records(people, o.size, run_info(seed=o.seed))
         save_records(records, o.out)
         for r in records:
             if "person" not in r.setting:

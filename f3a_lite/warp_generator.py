@@ -14,12 +14,12 @@ from .flow import extend_flow, warp_by_flow
 from .generator import GeneratorConfig, UpBlock, double
 from .spade import Encoder, act
 
-# %% ../nbs/13_warp_generator.ipynb #9b8f15a7
+# %% ../nbs/13_warp_generator.ipynb #9cb9be15
 FARTHEST_FLOW = 0.25  # of a correction, image-plane units
 INSIDE = 0.2  # share of it that is allowed inside the mesh
 KEEP = 0.25  # most paint over skin that the source shows
 
-# %% ../nbs/13_warp_generator.ipynb #6bd3cc07
+# %% ../nbs/13_warp_generator.ipynb #8b05fa68
 def seen_skin(
     maps: torch.Tensor,  # (B,12,H,W) the condition 'warp_maps'
 ) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
