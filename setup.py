@@ -15,7 +15,7 @@ def lines(name):
     return [line.strip() for line in cfg.get(name, "").splitlines() if line.strip()]
 
 
-EXTRAS = ("eval", "view", "app", "parallel", "curves", "dev", "build", "heif")
+EXTRAS = ("eval", "view", "app", "parallel", "curves", "dev", "build", "heif", "tracker")
 extras = {name: lines(f"{name}_requirements") for name in EXTRAS}
 extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves", "dev") for r in extras[name]]
 commands = {

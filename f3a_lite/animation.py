@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 from tyro.conf import Positional
+from .blendshapes import read_blendshapes
 from .clips import load_clip, own_folder
 from .conditions import Frames, make_condition
 from f3a_lite.core import (
@@ -95,6 +96,7 @@ def read_face(
     face_model: MorphableModel = None,  # None: the open model
     param_source: str = PARAMS,  # where the parameters come from: 'fit', 'regressor' or 'tuned'
     number: int = None,  # which of several faces, 1 is the largest; None: the largest, and a line says so
+    tracker=None,  # path of face_landmarker.task, for gaze and expression; None: gaze stays at rest
 ) -> Face:
     "Find, crop and fit a face. Raises `F3AError` in one sentence where there is none."
     path = Path(path)
@@ -113,9 +115,10 @@ def read_face(
     crop = Crop.around(track.landmarks, image.shape, size)
     cut = crop.cut(image)  # (size,size,3)
     landmarks = crop.to_plane(track.landmarks)  # (1,68,2)
+    towards = None if tracker is None else read_blendshapes([image], track.landmarks, tracker)
     return Face(
         to_tensor(cut)[None],
-        estimate_params(param_source, face_model, landmarks, track.found, cut[None]),
+        estimate_params(param_source, face_model, landmarks, track.found, cut[None], towards=towards),
         face_embedding(image, track.landmarks[0]),
         crop.valid()[None],
         image,
@@ -401,6 +404,7 @@ def driving_clip(
     driving,  # a video or a prepared clip
     face_model: MorphableModel = None,  # None: the open model
     param_source: str = PARAMS,  # where the parameters come from
+    tracker=None,  # path of face_landmarker.task; None: gaze stays at rest
 ):
     "A driving video, prepared into runs/clips unless it is there, or a prepared clip."
     driving = Path(driving)
@@ -408,7 +412,7 @@ def driving_clip(
         raise F3AError(f"The driving video '{driving}' does not exist: check the name.")
     if driving.is_dir():
         return load_clip(driving)
-    wish = dict(face_model=face_model, split=None, param_source=param_source)
+    wish = dict(face_model=face_model, split=None, param_source=param_source, tracker=tracker)
     with own_folder("runs/clips") as clips:
         out = clip_place(clip_folders([driving], clips)[0], clip_recipe(driving, **wish))
         return prepare_clip(driving, out, **wish)
@@ -421,9 +425,10 @@ def follow(
     face_model: MorphableModel,  # of the parameters
     param_source: str = PARAMS,  # where the parameters come from
     absolute: bool = False,  # the driver's values instead of their changes
+    tracker=None,  # path of face_landmarker.task; None: gaze stays at rest
 ) -> Motion:
     "The motion of a driving clip."
-    clip = driving_clip(driving, face_model, param_source)
+    clip = driving_clip(driving, face_model, param_source, tracker)
     middle = face_of_clip(clip, len(clip) // 2)
     same_file = Path(source).resolve() in (Path(driving).resolve(), clip.path.resolve())
     same = same_file and np.linalg.norm(middle.embedding - face.embedding) < KNOWN_DISTANCE
@@ -455,13 +460,14 @@ def plan_motion(
     fps: float = 25.0,  # of a script, and of the way to a photo
     param_source: str = PARAMS,  # where the parameters come from
     absolute: bool = False,  # the driver's values instead of their changes
+    tracker=None,  # path of face_landmarker.task; None: gaze stays at rest
 ) -> Motion:
     "One of the three kinds of motion. Raises `F3AError` where two are asked for."
     face_model = face_model or open_model()
     if sum(x is not None for x in (driving, to, script)) > 1:
         raise F3AError("Choose one of --driving, --to and --script.")
     if driving is not None:
-        return follow(face, source, driving, face_model, param_source, absolute)
+        return follow(face, source, driving, face_model, param_source, absolute, tracker)
     if to is not None:
         return Motion(move_towards(face, to, face_model, fps, param_source), fps)
     return Motion(scripted(face.params, script or "smile,blink,turn", fps, face_model), fps)
@@ -484,6 +490,7 @@ class AnimateOptions:
     absolute: bool = False  # take another driver's own values, as the paper does; default: their changes
     full: bool = False  # put the moving head back into the whole photo, at the photo's resolution
     param_source: str = PARAMS  # where the parameters come from: fit, regressor or tuned
+    tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
     out: Path = Path("out")  # output folder
     name: str = "animation"  # name of the output files
     device: str | None = None  # cuda, mps or cpu; default: the best there is
@@ -512,7 +519,7 @@ def source_face(o):  # AnimateOptions
     if o.full and source.is_dir():
         raise F3AError(f"'{source}' is a prepared clip and holds the head only: with --full give a photo or a video.")
     if o.driving is not None and source.is_file() and o.driving.is_file() and os.path.samefile(source, o.driving):
-        clip = driving_clip(o.driving, param_source=o.param_source)  # the same crop for both
+        clip = driving_clip(o.driving, param_source=o.param_source, tracker=o.tracker)  # the same crop for both
         number = min(frame or 0, len(clip) - 1)
         face = face_of_clip(clip, number)
         if o.full:
@@ -520,7 +527,8 @@ def source_face(o):  # AnimateOptions
             face.photo = one_picture(source, number)
             face.crop = Crop(left, top, right - left, *face.photo.shape[:2])
         return face, clip.path
-    return read_face(source, frame=frame, param_source=o.param_source, number=o.face), source
+    how = dict(param_source=o.param_source, number=o.face, tracker=o.tracker)
+    return read_face(source, frame=frame, **how), source
 
 
 def write_film(face, made, motion, path, full=False):  # path: without an ending
@@ -545,7 +553,7 @@ def f3a_animate(
             weights = o.person or default_weights()
             system = load_system(weights, get_device(o.device))
             face, source = source_face(o)
-            how = dict(param_source=o.param_source, absolute=o.absolute)
+            how = dict(param_source=o.param_source, absolute=o.absolute, tracker=o.tracker)
             motion = plan_motion(face, source, o.driving, o.to, o.script, **how)
             if not knows(system, face):
                 print(f"'{weights.name}' has learnt other people: the result may look like one of them.")

@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 import torch
 from tyro.conf import Positional
+from .blendshapes import find_bundle, read_blendshapes
 from f3a_lite.clips import (
     CLIP_FILES,
     FORMAT,
@@ -96,20 +97,23 @@ def fit_clip(
     found: np.ndarray,  # (T,) bool: frames with a face
     split: int = 0,  # seed of `split_frames`; None: all frames are fitted as one
     progress: bool = False,  # show a progress bar
+    towards: torch.Tensor = None,  # (T,52) expression units that another tracker saw; None: there is none
 ) -> FaceParams:  # T faces with one identity
     "Fit the training frames of a clip, then each held-out frame by itself with their identity."
     if split is None:
-        return fit_landmarks(face_model, landmarks, found, progress=progress)
+        return fit_landmarks(face_model, landmarks, found, progress=progress, towards=towards)
     mine = training_frames(found, split)
     train = np.flatnonzero(mine)
     held = np.flatnonzero(np.asarray(found, bool) & ~mine)
-    params = fit_landmarks(face_model, landmarks[train], frames=train, progress=progress)
+    seen = (lambda k: None) if towards is None else (lambda k: towards[k])
+    params = fit_landmarks(face_model, landmarks[train], frames=train, progress=progress, towards=seen(train))
     row = np.abs(np.arange(len(landmarks))[:, None] - train).argmin(1)  # (T,) the nearest training frame
     if len(held):
         eyes = (landmarks[train, 36] - landmarks[train, 45]).norm(dim=-1).median()
         alone = FitConfig(smooth_exp=0.0, smooth_pose=0.0)
         identity = params.id_coeff[:1]
-        own = fit_landmarks(face_model, landmarks[held], cfg=alone, identity=identity, unit=eyes, progress=progress)
+        known = dict(cfg=alone, identity=identity, unit=eyes, towards=seen(held))
+        own = fit_landmarks(face_model, landmarks[held], progress=progress, **known)
         row[held] = len(train) + np.arange(len(held))
         params = FaceParams.stack([params, own])
     return params[torch.from_numpy(row)]
@@ -123,10 +127,11 @@ def estimate_params(
     frames,  # the frames' file, or an array (T,H,W,3) uint8
     split: int = None,  # seed of `split_frames`; None: no frame is held out
     progress: bool = False,  # show progress bars
+    towards: torch.Tensor = None,  # (T,52) expression units that another tracker saw, for the fit
 ) -> FaceParams:
     "Parameters of the frames of a clip. Raises `F3AError` where the regressor is asked for another model."
     if param_source == "fit":
-        return fit_clip(face_model, landmarks, found, split, progress)
+        return fit_clip(face_model, landmarks, found, split, progress, towards)
     net = load_regressor()
     if (net.cfg.K, net.cfg.L) != (face_model.K, face_model.L):
         raise F3AError(
@@ -160,6 +165,7 @@ def prepare_clip(
     param_source: str = PARAMS,  # where the parameters come from: see `estimate_params`
     split: int = 0,  # seed of `split_frames`, whose held-out frames get parameters of their own; None: none held out
     progress: bool = True,  # show progress bars
+    tracker=None,  # path of face_landmarker.task, for gaze and expression; None: gaze stays at rest
 ) -> PreparedClip:
     "The clip that is there, if it is of this recipe; else track, crop and fit. Raises `F3AError` where that cannot be."
     wish = dict(
@@ -169,6 +175,7 @@ def prepare_clip(
         param_source=param_source,
         split=split,
         face_model=face_model,
+        tracker=tracker,
     )
     return _prepare(video, out, wish, progress)[0]
 
@@ -195,15 +202,17 @@ def _prepare(video, out, wish, progress=True, replace_others=True):  # wish: as 
     crop = Crop.around(track.landmarks, (info.height, info.width), recipe["size"])
     with own_folder(out.parent), _atomic_folder(out) as tmp:
         cut_frames(video, info.fps, crop, len(track.found), tmp / "frames.npy")
-        _write(tmp, video, info, track, crop, recipe, wish.get("face_model") or open_model(), progress)
+        _write(tmp, video, info, track, crop, recipe, wish, progress)
     return load_clip(out), True
 
 
-def _write(folder, video, info, track, crop, recipe, face_model, progress):
+def _write(folder, video, info, track, crop, recipe, wish, progress):
     "Parameters, landmarks and meta of a clip whose frames are there."
     landmarks = crop.to_plane(track.landmarks)  # (T,68,2)
-    source, frames = recipe["param_source"], folder / "frames.npy"
-    params = estimate_params(source, face_model, landmarks, track.found, frames, recipe["split"], progress)
+    source, frames, face_model = recipe["param_source"], folder / "frames.npy", wish.get("face_model") or open_model()
+    towards = seen_units(frames, track, crop, wish.get("tracker"))
+    how = dict(split=recipe["split"], progress=progress, towards=towards)
+    params = estimate_params(source, face_model, landmarks, track.found, frames, **how)
     facts = dict(
         source=video.name,
         crop=list(crop.box),
@@ -216,6 +225,19 @@ def _write(folder, video, info, track, crop, recipe, face_model, progress):
     write_clip(folder, params, landmarks, track.found, signed(recipe, facts), face_model)
 
 # %% ../nbs/96_prepare.ipynb #0c7a2eff
+def seen_units(
+    frames,  # file of the crops (T,size,size,3) uint8
+    track: Track,  # landmarks in pixels of the video
+    crop: Crop,  # where the crops lie
+    tracker=None,  # path of face_landmarker.task; None: there is none
+) -> torch.Tensor:  # (T,52), or None
+    "Expression units of every frame as the optional tracker sees them."
+    if tracker is None:
+        return None
+    points = (track.landmarks + 0.5 - [crop.left, crop.top]) * crop.size / crop.side - 0.5  # pixels of the crops
+    return read_blendshapes(np.load(frames, mmap_mode="r"), points, tracker)
+
+
 def check_face_size(track, name):
     "Raise `F3AError` where the eyes are fewer than 12 pixels apart."
     eye = np.median(np.linalg.norm(track.landmarks[:, 36] - track.landmarks[:, 45], axis=-1))
@@ -309,8 +331,11 @@ def clip_recipe(
     landmarks=None,  # as `prepare_clip` takes them
     face_model: MorphableModel = None,  # None: the bundled open model
     split: int = 0,  # seed of `split_frames`; None: no frame is held out
+    tracker=None,  # path of face_landmarker.task; None: the landmarks alone
 ) -> dict:  # plain values
     "All that decides the content of a prepared clip."
+    if tracker is not None and (param_source != "fit" or face_model not in (None, open_model())):
+        raise F3AError("--tracker helps the fit of the open model: give --param-source fit with it.")
     regressor = None if param_source == "fit" else sha256(data_path("regressor.safetensors"))
     return dict(
         format=FORMAT,
@@ -323,6 +348,7 @@ def clip_recipe(
         face_model=model_fingerprint(face_model),
         split=split,
         fit=FIT,
+        tracker=None if tracker is None else sha256(find_bundle(tracker)),
     )
 
 # %% ../nbs/96_prepare.ipynb #fc510fac
@@ -844,6 +870,7 @@ class PrepareOptions:
     landmarks: Path | None = None  # folder of .pts files or .npy with your own 68 points (one video only)
     param_source: Literal[PARAM_SOURCES] = PARAMS  # where the parameters come from
     split: int | None = 0  # seed of the frames that are held out and fitted by themselves; None: no frame is held out
+    tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
     people: tuple[int, int] | None = None  # voxceleb2: training and test identities; default the paper's 1000 119
     bfm: str | None = None  # 300w3d: the Basel model (.mat of 3DDFA, comma between two files); default: the open model
     threads: int | None = None  # number of threads; default: all physical cores
@@ -859,7 +886,7 @@ def f3a_prepare(
         if o.dataset:
             return _prepare_whole(o)
         videos, out = split_paths(o.paths, o.landmarks)
-        wish = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks)
+        wish = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks, tracker=o.tracker)
         prepare_videos(videos, out, **wish, param_source=o.param_source, split=o.split)
 
 # %% ../nbs/96_prepare.ipynb #d7b37499

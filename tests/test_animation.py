@@ -381,7 +381,7 @@ def test_the_bundled_source_is_a_training_frame(video, tmp_path, monkeypatch):
     assert BUNDLED_FRAME in split_frames(video_info(video).frames)["train"]
     asked = []
     monkeypatch.setattr(
-        animation, "read_face", lambda source, frame, param_source, number: asked.append((source, frame))
+        animation, "read_face", lambda source, frame, param_source, number, tracker: asked.append((source, frame))
     )
     animation.source_face(animation.AnimateOptions())
     animation.source_face(animation.AnimateOptions(frame=0))
