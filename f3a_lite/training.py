@@ -568,7 +568,7 @@ class TrainOptions:
     recipe: Literal["f3a_gan", "t_warp"] | None = None  # a stored config
     config: OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
     out: Path = Path("runs/train")  # output folder
-    init: Path | None = None  # weight file of the same system to start from
+    init: Path | None = None  # weights to start from: a file, f3a_gan or t_warp; alone, a short fine-tuning of them
     minutes: float | None = None  # stop after so many; the same command goes on
     workers: int = 0  # processes that make batches; 4 or more where there is a GPU
     sheet_every: int = 0  # steps between sheets of samples, as pictures in OUT/samples; 0: none
@@ -592,6 +592,25 @@ def load_recipe(
     betas = tuple(stored.pop("betas"))
     return TrainConfig(generator=GeneratorConfig(**generator), losses=LossConfig(**losses), betas=betas, **stored)
 
+# %% ../nbs/17_training.ipynb #d83d0643
+def first_weights(
+    name,  # a file, or the name of bundled weights
+) -> Path:
+    "Where the weights lie that a run starts from."
+    if name is not None and str(name) in RECIPES and not Path(name).exists():
+        return data_path(f"{name}.safetensors")
+    return name
+
+
+def finetuning(
+    path,  # weights of a system
+) -> TrainConfig:
+    "A few minutes more for weights that are there."
+    old = load_system(path)
+    low = dict(grow_share=0.001, fade_share=0.001) if old.cfg.grows else {}
+    how = dict(steps=500, low_share=0.0, lr=2e-4, adv_share=0.0, still=0.05, ema=0.99)
+    return TrainConfig(system=old.kind, generator=old.cfg, **how, **low)
+
 # %% ../nbs/17_training.ipynb #e90d003e
 def default_options(
     argv: list,  # words of the command line
@@ -602,6 +621,9 @@ def default_options(
         if peek_option(argv, "preset") or peek_option(argv, "system"):
             raise F3AError("A recipe says what is trained and how large: leave --preset and --system away.")
         return TrainOptions(recipe=recipe, config=load_recipe(recipe))
+    init = peek_option(argv, "init")
+    if init and not peek_option(argv, "preset") and not peek_option(argv, "system"):
+        return TrainOptions(config=finetuning(first_weights(init)))
     preset, system = peek_option(argv, "preset", "lite"), peek_option(argv, "system", "f3a_gan")
     if preset not in ("lite", "paper", "voxceleb2") or system not in SYSTEMS:
         return TrainOptions()  # the parser will say what is wrong
@@ -640,6 +662,6 @@ def f3a_train(
         clips = [load_clip(c) for c in [*expand_clips(own, "train"), *drawn_people(o.config, team)]]
         people = [load_clip(c) for c in held_out_people(o.clips)]
         more = dict(workers=o.workers, sheet_every=o.sheet_every, tensorboard=o.tensorboard)
-        made = train(o.config, clips, o.out, o.minutes, device, init=o.init, people=people, **more)
+        made = train(o.config, clips, o.out, o.minutes, device, init=first_weights(o.init), people=people, **more)
         if made:
             print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")

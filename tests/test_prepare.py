@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import all_bytes, load_program, one_sentence, run_command, write_movie
-from f3a_lite import clips, prepare
+from f3a_lite import clips, prepare, rendered
 from f3a_lite.clips import NOTE, PART, clip_meta, load_clip
 from f3a_lite.core import F3AError
 from f3a_lite.fitting import FitConfig, fit_landmarks, landmark_error
@@ -764,3 +764,45 @@ def test_the_benchmark_of_the_two_fits(clip):
     records = load_program("split_fit").compare_fits(clip)
     assert [r.setting["split"] for r in records] == ["train", "random", "block_1", "block_2"]
     assert all(0 < r.mean("error_apart") < 0.05 for r in records) and records[1].mean("expression") > 0
+
+
+def test_people_as_a_camera_takes_them(tmp_path):
+    "The background stands still behind the head, grain is new in every frame, and the clip is drawn once."
+    (path,) = prepare.draw_people(1, tmp_path / "people", frames=4, size=64, workers=1, progress=False)
+    clip = load_clip(path)
+    again = prepare.draw_people(1, tmp_path / "people", frames=4, size=64, workers=1, progress=False)
+    stamp = (path / "frames.npy").stat().st_mtime_ns
+    assert again == [path] and (path / "frames.npy").stat().st_mtime_ns == stamp
+    assert clip.meta["natural"] is True and len(clip) == 4 and clip.meta["param_source"] == "exact"
+    frames = np.asarray(clip.frames, float)
+    corner = frames[:, :8, :8].mean((1, 2))  # (T,3) smoothed over the grain
+    assert np.abs(corner - corner[0]).max() < 4, "the background stands still"
+    assert (frames[0] != frames[1]).any()
+    plain = prepare_rendered(0, tmp_path / "plain", frames=4, size=64, fps=4.0)
+    assert torch.equal(plain.params.rotation, clip.params.rotation), "the same performance"
+    assert np.abs(np.asarray(plain.frames, float) - frames).mean() > 3, "before another background"
+
+
+@pytest.mark.parametrize("name", rendered.SCENES)
+def test_backgrounds_are_in_the_package(name):
+    "Photographs that scikit-image ships: nothing is fetched."
+    picture = rendered.photograph(name)
+    assert picture.mode == "RGB" and min(picture.size) >= 256
+
+
+def test_natural_backgrounds_differ_and_have_their_size():
+    made = [rendered.natural_background(np.random.default_rng(k), 48) for k in range(6)]
+    assert all(x.shape == (48, 48, 3) and 0 <= x.min() and x.max() <= 1 for x in made)
+    assert len({x.tobytes() for x in made}) == 6
+    again = rendered.natural_background(np.random.default_rng(3), 48)
+    assert np.array_equal(again, made[3])
+
+
+def test_one_camera_for_a_whole_clip():
+    "Two equal frames differ by grain and compression only; blur, colour and exposure are the clip's."
+    image = np.linspace(0.2, 0.8, 32 * 32 * 3).reshape(32, 32, 3).astype(np.float32)
+    for k in range(5):
+        a, b = rendered.film(np.random.default_rng(k), [image, image]).astype(float)
+        assert a.shape == (32, 32, 3) and np.abs(a.mean((0, 1)) - b.mean((0, 1))).max() < 1.5
+    one, other = (rendered.film(np.random.default_rng(k), [image])[0].astype(float) for k in (0, 1))
+    assert np.abs(one.mean((0, 1)) - other.mean((0, 1))).max() > 2, "two clips, two cameras"

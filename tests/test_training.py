@@ -15,11 +15,12 @@ import torch
 from conftest import run_command
 from f3a_lite import evaluation, training
 from f3a_lite.conditions import CONDITIONS
-from f3a_lite.core import F3AError
+from f3a_lite.core import F3AError, data_path
 from f3a_lite.evaluation import evaluate, measure_pairs, still_psnr
 from f3a_lite.generator import Generator, GeneratorConfig
 from f3a_lite.losses import adversarial_loss, critic_loss, feature_weights, perceptual_loss, weighted_pixel_loss
 from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames, split_people
+from f3a_lite.prepare import prepare_rendered
 from f3a_lite.results import find_record, load_records
 from f3a_lite.systems import LossConfig, System, load_system, make_system, save_system
 from f3a_lite.training import TrainConfig, Trainer, f3a_train, lr_of, stage_of, start_from
@@ -128,6 +129,23 @@ def test_eq_12_hears_every_scale_and_holds_the_encoder():
     x = torch.rand(2, 3, 16, 16, requires_grad=True)
     perceptual_loss(g, x, torch.rand(2, 3, 16, 16)).backward()
     assert x.grad.abs().sum() > 0 and all(p.grad is None and p.requires_grad for p in g.T_enc.parameters())
+
+
+def test_the_share_of_rendered_people(clip, tmp_path):
+    "Three rendered people and one real clip: three pairs in four show the rendered ones, however long the clips are."
+    drawn = [prepare_rendered(k, tmp_path / str(k), frames=20) for k in range(3)]
+    clips = [clip, *drawn]
+    splits = [split_frames(len(c)) for c in clips]
+    cfg = TrainConfig(people=3, people_share=0.75)
+    weights = training.clip_weights(cfg, clips, splits)
+    pairs = sample_pairs(splits, "train", 4000, 0, weights)
+    share = np.bincount(pairs[:, 0], minlength=4) / len(pairs)
+    assert abs(share[0] - 0.25) < 0.03 and np.abs(share[1:] - 0.25).max() < 0.03
+    assert training.clip_weights(TrainConfig(), clips, splits) is None, "no rendered people were asked for"
+    assert training.clip_weights(cfg, drawn, splits[1:]) is None, "there is nothing to weigh against"
+    schedule = training.PairSchedule(replace(cfg, steps=3, low_share=0.0), splits, weights)
+    want = sample_pairs(splits, "train", 8, (0, 1), weights)
+    assert np.array_equal(schedule.drawn(1), want)
 
 
 def test_weights_of_eq_13():
@@ -540,6 +558,29 @@ def test_init_from_the_command_line(clip, tmp_path, capsys):
     assert run_command(f3a_train, *other, "--init", tmp_path / "w.safetensors") == 2
     assert "another shape" in capsys.readouterr().err
     assert run_command(f3a_train, *common, "--init", tmp_path / "none.safetensors", "--out", tmp_path / "o") == 2
+
+
+def test_init_alone_is_a_fine_tuning_of_what_the_file_holds(clip, tmp_path, monkeypatch):
+    "The file's own generator, small steps at full size; a bundled name stands for its file; options still count."
+    got = {}
+
+    def look(cfg, clips, out, minutes, device, init=None, **more):
+        got.update(cfg=cfg, init=init)
+        return []
+
+    monkeypatch.setattr(training, "train", look)
+    old = make_system("t_warp", channels=(6, 8), flow_channels=(3, 4))
+    own = save_system(old, tmp_path / "w.safetensors")
+    assert run_command(f3a_train, clip.path, "--init", own) == 0
+    cfg = got["cfg"]
+    assert (cfg.system, cfg.generator, got["init"]) == ("t_warp", old.cfg, own)
+    assert (cfg.low_share, cfg.adv_share, cfg.people) == (0, 0, 0) and cfg.lr < TrainConfig().lr
+    for name in ("t_warp", "f3a_gan"):
+        bundled = load_system(data_path(f"{name}.safetensors"))
+        assert run_command(f3a_train, clip.path, "--init", name, "--steps", "7") == 0
+        assert (got["cfg"].system, got["cfg"].generator, got["cfg"].steps) == (name, bundled.cfg, 7)
+        assert got["init"] == data_path(f"{name}.safetensors")
+        assert all(stage_of(got["cfg"], k).level == 0 for k in range(1, 7)), "nothing grows again"
 
 
 @pytest.mark.parametrize("kind", KINDS)
