@@ -20,10 +20,12 @@ browser: $(VENV)/.dev
 
 dev: $(VENV)/.dev
 
-# The paper's generator again, by one command and one schedule: about an hour on two quiet cores. It can be interrupted.
+# Both generators again, each by one command and one schedule: about an hour each on two quiet cores. It can be interrupted.
 weights: $(VENV)/.dev
 	$(BIN)/f3a_train --recipe f3a_gan --out runs/f3a_gan --sheet-every 100
 	$(BIN)/python benchmarks/bundle.py runs/f3a_gan f3a_gan
+	$(BIN)/f3a_train --recipe t_warp --out runs/t_warp --sheet-every 500
+	$(BIN)/python benchmarks/bundle.py runs/t_warp t_warp
 
 figures: $(VENV)/.dev
 	$(BIN)/python benchmarks/figures.py

@@ -102,7 +102,7 @@ def main(argv=None):
         with atomic_path(target) as tmp:
             shutil.copy(weights, tmp)
         judge = trained_system(options.run, config)
-        if judge.critic is not None:
+        if judge.critic is not None and config.adv_share:
             save_critic(judge, target.with_name(f"{options.name}_critic.safetensors"), **info)
         print(f"wrote {target}")
 

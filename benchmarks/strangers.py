@@ -4,7 +4,9 @@ python benchmarks/strangers.py FACES [WEIGHTS ...] [--keep FOLDER]
 
 FACES holds clips/*.mp4 and clips.csv, whose column `identity` says who is who. Random pairs within each clip, at 128
 pixels; the error inside and outside the target's mesh, by how far the head turns between source and target, averaged
-over people. The bundled clip's person is left out. Real faces are measured here and are no part of the project.
+over people. Then each clip drives one of its own frames: is a face found where the warped photo has one,
+how near its identity is to the source's, and do eyes and mouth open as the driving frames' do?
+The bundled clip's person is left out. Real faces are measured here and are no part of the project.
 """
 
 import csv
@@ -15,9 +17,11 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 from tyro.conf import Positional
-from f3a_lite.animation import BUNDLED
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads
+from f3a_lite.animation import BUNDLED, Face, animate
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, to_image
 from f3a_lite.evaluation import warp_pairs
+from f3a_lite.landmarks import eye_opening, face_embedding, mouth_opening
+from f3a_lite.metrics import track_pictures
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import make_batch, sample_pairs
 from f3a_lite.prepare import prepare_clip
@@ -38,6 +42,7 @@ class Options:
     keep: Path | None = None  # folder of the prepared clips; default: a temporary one
     pairs: int = 48  # a clip
     frames: int = 160  # at most, of a clip
+    animated: int = 40  # frames of each clip that drive one of its frames; 0: none
     size: int = 128  # pixels
     seed: int = 7
     out: Path = ROOT / "results" / "strangers.json"
@@ -97,6 +102,56 @@ def measure_clip(clip, systems, n, size, seed):
     return rows, np.abs(yaw[pairs[:, 1]] - yaw[pairs[:, 2]])
 
 
+def cosine(a, b):
+    "Cosine of embeddings (n,128)."
+    return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+
+
+def embeddings_of(images, points, found):
+    "Identity embeddings (n,128) of pictures; not-a-number where no face was found."
+    out = np.full((len(images), 128), np.nan)
+    for k in np.flatnonzero(found):
+        out[k] = face_embedding(to_image(images[k]), points[k])
+    return out
+
+
+def source_frame(clip):
+    "The frame that is animated: a face that looks ahead with its mouth nearly closed."
+    found = np.flatnonzero(clip.found)
+    angle = clip.params.rotation.abs().sum(1).numpy()[found]
+    return int(found[np.argmin(angle + 2 * mouth_opening(clip.landmarks.numpy()[found]))])
+
+
+def animate_clip(clip, systems, frames):
+    "How alive and how whole a clip's own motion leaves one of its frames: method → figures."
+    source = source_frame(clip)
+    driving = np.flatnonzero(clip.found)
+    driving = driving[np.linspace(0, len(driving) - 1, min(frames, len(driving))).astype(int)]
+    face = Face(clip.images(source), clip.params[source], np.zeros(128))
+    targets, real = clip.params[torch.as_tensor(driving)], clip.images(driving)
+    made = {"warping only": animate(None, face, targets)["output"]}
+    for name, system in systems.items():
+        made[name] = animate(system, face, targets, real)["output"]
+    points, seen = track_pictures(real)
+    own, own_seen = track_pictures(face.image)
+    tracked = {name: track_pictures(x) for name, x in made.items()}
+    warped_seen = tracked["warping only"][1]
+    me = embeddings_of(face.image, own, own_seen)
+    out = {}
+    for name, (marks, found) in tracked.items():
+        both = found & seen
+        figures = dict(found=float(found[warped_seen].mean()) if warped_seen.any() else float("nan"))
+        figures["identity"] = (
+            float(np.nanmean(cosine(embeddings_of(made[name], marks, found), me))) if found.any() else np.nan
+        )
+        for part, opening in (("eyes", eye_opening), ("mouth", mouth_opening)):
+            a, b = opening(marks[both]), opening(points[both])
+            enough = both.sum() >= 8 and b.std() > 0.01
+            figures[part] = float(np.corrcoef(a, b)[0, 1]) if enough else float("nan")
+        out[name] = figures
+    return out
+
+
 def means_of_person(parts):
     "One person's means: method → figure → number, PSNR by yaw as well."
     away = np.concatenate([yaw for _, yaw in parts])
@@ -111,13 +166,22 @@ def means_of_person(parts):
     return means
 
 
+def add_animation(means, clips):
+    "Add the means over a person's clips to what is known of her."
+    for name in clips[0]:
+        for k in clips[0][name]:
+            values = np.array([c[name][k] for c in clips])
+            means[name][k] = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
 def as_records(people, size, info):
     "One record a method, over people, with the people's own figures."
     records = []
     methods = list(next(iter(people.values())))
+    extra = ["found", "identity", "eyes", "mouth"]
     for name in methods:
-        rows = {who: means[name] for who, means in people.items()}
-        keys = ["psnr", "mae", "inside", "outside", *[label for label, _, _ in YAWS]]
+        rows = {who: {k: v for k, v in means[name].items() if np.isfinite(v)} for who, means in people.items()}
+        keys = ["psnr", "mae", "inside", "outside", *[label for label, _, _ in YAWS], *extra]
         figures = {
             k: figure([r[k] for r in rows.values() if k in r]) for k in keys if any(k in r for r in rows.values())
         }
@@ -146,6 +210,8 @@ def main(argv=None):
                     prepare_clip(v, keep / v.stem, split=None, max_frames=o.frames, progress=False) for v in videos
                 ]
                 people[who] = means_of_person([measure_clip(c, systems, o.pairs, o.size, o.seed) for c in clips])
+                if o.animated:
+                    add_animation(people[who], [animate_clip(c, systems, o.animated) for c in clips])
         records = as_records(people, o.size, run_info(seed=o.seed))
         save_records(records, o.out)
         for r in records:

@@ -698,7 +698,7 @@ def test_help_fits_two_screens(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         f3a_train(["--help"])
     said = capsys.readouterr().out
-    assert 20 < len(said.splitlines()) <= 110
+    assert 20 < len(said.splitlines()) <= 120
     for option in ("--preset", "--system", "--init", "--critic-steps", "--anchor", "--perceptual"):
         assert said.count(f" {option} ") + said.count(f" {option},") == 1, option
 

@@ -1,0 +1,128 @@
+"""How fast a photo is animated, flow included, and where the time goes: results/animation.json.
+
+python benchmarks/animation.py [--rounds N]
+
+One frame at a time, as a widget asks for it, and in batches, as a film does; warping only and both bundled systems,
+interleaved in one run. Then the command line: from nothing to the first frame, and to the three files of a blink.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+import subprocess
+import sys
+import tempfile
+import time
+import numpy as np
+import torch
+from f3a_lite.animation import BUNDLED, Face, paint, scripted, warp_only
+from f3a_lite.conditions import Frames, make_condition
+from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads, to_tensor
+from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
+from f3a_lite.results import Record, run_info, save_records
+from f3a_lite.systems import load_system
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Options:
+    "Time the animation of the bundled photo."
+
+    rounds: int = 5  # of everything, interleaved; the median counts
+    out: Path = ROOT / "results" / "animation.json"
+
+
+def bundled_face():
+    "The bundled photo as a Face; who it shows does not matter here."
+    stored = load_file(data_path("still_example.safetensors"))
+    params = FaceParams(*[stored[n] for n in PARAM_NAMES])
+    return Face(to_tensor(stored["frame"].numpy())[None], params, np.zeros(128))
+
+
+def make(system, face, targets, face_model):
+    "Frames, flow included."
+    if system is None:
+        return warp_only(face, targets, face_model, {})
+    return paint(system, face, Frames(targets), face_model)
+
+
+def seconds_of(work):
+    "How long something takes."
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def parts_of(system, face, targets, face_model):
+    "Seconds of the two halves of a frame: what the system is told, and what it makes of it."
+    told = make_condition(system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor)
+    source = face.image.expand(len(targets), -1, -1, -1)
+
+    def network():
+        with torch.inference_mode():
+            system(source, told)
+
+    def condition():
+        make_condition(system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor)
+
+    return dict(condition=seconds_of(condition), network=seconds_of(network))
+
+
+def first_frame():
+    "Seconds of a new process until the first frame of the bundled photo is made."
+    words = "import benchmarks.animation as b; b.one_frame()"
+    return seconds_of(lambda: subprocess.run([sys.executable, "-c", words], check=True, cwd=ROOT))
+
+
+def one_frame():
+    "What a new process does for its first frame, the weights' default included."
+    system, face, model = load_system(data_path(BUNDLED[0])), bundled_face(), open_model()
+    make(system, face, scripted(face.params, "blink")[5], model)
+
+
+def blink():
+    "Seconds of the command line for a blink: face found and fitted, 14 frames, three files."
+    with tempfile.TemporaryDirectory() as d:
+        words = "from f3a_lite.commands import f3a_animate; import sys; f3a_animate(sys.argv[1:])"
+        command = [sys.executable, "-c", words, "--script", "blink", "--out", d]
+        return seconds_of(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=d))
+
+
+def main(argv=None):
+    "Time, print, and write the records."
+    with friendly_errors():
+        o = parse_options("animation.py", Options, argv)
+        set_threads(None)
+        start, face, model = time.time(), bundled_face(), open_model()
+        targets = scripted(face.params, "smile,turn")[:16]
+        systems = {"warping only": None, **{s.title: s for s in (load_system(data_path(n)) for n in BUNDLED)}}
+        for system in systems.values():
+            make(system, face, targets, model)
+        times = {(name, way): [] for name in systems for way in ("single", "batch")}
+        parts = {name: [] for name, s in systems.items() if s is not None}
+        for _ in range(o.rounds):
+            for name, system in systems.items():
+                for k in range(8):
+                    times[name, "single"].append(seconds_of(lambda: make(system, face, targets[k : k + 1], model)))
+                times[name, "batch"].append(seconds_of(lambda: make(system, face, targets, model)) / len(targets))
+                if system is not None:
+                    parts[name].append(parts_of(system, face, targets[:1], model))
+        command = dict(first_frame=[first_frame() for _ in range(2)], blink=[blink() for _ in range(2)])
+        info = run_info(t0=start)
+        records = []
+        for name in systems:
+            figures = {f"fps_{way}": float(1 / np.median(times[name, way])) for way in ("single", "batch")}
+            if name in parts:
+                for part in ("condition", "network"):
+                    figures[f"{part}_ms"] = float(np.median([p[part] for p in parts[name]]) * 1000)
+            records.append(Record(name, dict(size=128), figures, info))
+        figures = {f"{name}_s": float(min(values)) for name, values in command.items()}
+        records.append(Record("command line", dict(size=128), figures, info))
+        save_records(records, o.out)
+        for r in records:
+            print(f"{r.name:<14}", {k: round(v, 2) for k, v in r.figures.items()})
+
+
+if __name__ == "__main__":
+    main()
