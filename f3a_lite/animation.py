@@ -81,7 +81,7 @@ def pick_face(
     "The landmarks of one of the faces in a picture. Raises `F3AError` where there are fewer."
     if number < 1:
         raise F3AError(f"--face counts from 1, the largest face; {number} is none.")
-    boxes = detect_faces(image)
+    boxes = detect_faces(image, every=True)
     if len(boxes) < number:
         raise F3AError(f"'{name}' shows {len(boxes)} faces that can be found: there is no face {number}.")
     points = place_landmarks(image, boxes[number - 1])[None]  # (1,68,2)

@@ -304,7 +304,7 @@ def write_gif(
     fps: float = 12.5,
 ) -> Path:
     "Write a looping GIF with the same note."
-    ims = [Image.fromarray(to_image(f)).quantize(128, dither=Image.Dither.NONE) for f in frames]
+    ims = [Image.fromarray(to_image(f)).quantize(256, method=Image.Quantize.FASTOCTREE) for f in frames]
     with atomic_path(path) as tmp:
         ims[0].save(
             tmp,

@@ -545,6 +545,7 @@ MUTANTS = [
     ("another file of the package is taken", "blendshapes", "if sha256(found) != BUNDLE_SHA:", "if False:", ["tests/test_blendshapes.py::test_where_the_tracker_comes_from"]),
     ("the square is not turned", "blendshapes", "angle = float(np.arctan2(right[1] - left[1], right[0] - left[0]))", "angle = 0.0", ["tests/test_blendshapes.py::test_the_square_turns_with_the_face"]),
     ("--init alone trains the paper's generator", "training", "if init and not peek_option", "if False and not peek_option", ["tests/test_training.py::test_init_alone_is_a_fine_tuning_of_what_the_file_holds"]),
+    ("a GIF's colours are the skin's", "video", "quantize(256, method=Image.Quantize.FASTOCTREE)", "quantize(64, dither=Image.Dither.NONE)", ["tests/test_animation.py::test_a_flow_beside_photos_keeps_its_colours_in_a_gif"]),
     ("rendered people drown the real ones", "training", "weights[kind] = share / frames[kind].sum()", "weights[kind] = 1.0", ["tests/test_training.py::test_the_share_of_rendered_people"]),
     ("the shares are exchanged", "training", "((rendered, cfg.people_share), (~rendered, 1 - cfg.people_share))", "((~rendered, cfg.people_share), (rendered, 1 - cfg.people_share))", ["tests/test_training.py::test_the_share_of_rendered_people"]),
     ("each frame has a background of its own", "rendered", "shoot=False) for k in range(len(p))])", "shoot=False) for k in range(len(p)) for scene in [(*scene[:2], drawn(rng, size * 3 // 2))]])", ["tests/test_prepare.py::test_people_as_a_camera_takes_them"]),

@@ -213,7 +213,7 @@ def test_the_photo_is_warped_once_a_batch(clip, monkeypatch):
     me, targets = face_of_clip(clip, 0), clip.params[[1, 2, 3, 4, 5]]
     made = animate(None, me, targets, batch=2)
     assert calls == [2, 2, 1] and len(made["output"]) == 5
-    assert torch.allclose(made["warped"], warp_along(open_model(), me.params, targets, me.image)[2], atol=1e-6)
+    assert torch.allclose(made["warped"], warp_along(open_model(), me.params, targets, me.image)[2], atol=1e-4)
 
 
 # Back into the photo
@@ -232,10 +232,10 @@ def two_faces(tmp_path_factory, video):
 
 
 def test_which_of_several_faces(two_faces, quick, capsys):
-    "The largest by default, and a line says so; the second where it is asked for; one sentence for a third."
+    "The largest by default; the second where it is asked for; one sentence for a third."
     assert run_command(f3a_animate, two_faces, "--script", "blink") == 0
-    first, said = quick["face"], capsys.readouterr().err
-    assert "more than one face" in said and first.image.std(1).mean() > 0.01
+    first = quick["face"]
+    assert first.image.std(1).mean() > 0.01, "the one in colour"
     assert run_command(f3a_animate, two_faces, "--face", 2, "--script", "blink") == 0
     second = quick["face"]
     assert second.image.std(1).max() < 0.02, "the grey one"
@@ -578,6 +578,22 @@ def test_films_say_that_they_are_synthetic(tmp_path, clip):
         write_video(frames, tmp_path / "a.avi")
     with pytest.raises(F3AError, match="no frames"):
         write_video([], tmp_path / "b.mp4")
+
+
+def test_a_flow_beside_photos_keeps_its_colours_in_a_gif(tmp_path, clip):
+    "Six photos and a colour wheel: over small squares its colours are nearer than a median cut leaves them."
+    from scipy.ndimage import uniform_filter
+
+    y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    wheel = np.stack([0.5 + 0.5 * x, 0.5 + 0.5 * y, 0.5 - 0.35 * (x + y)], 2)
+    photos = clip.images([0, 7, 14, 21, 28, 35]).permute(0, 2, 3, 1).numpy()
+    frame = (np.concatenate([*photos, wheel], 1).clip(0, 1) * 255).astype(np.uint8)
+    back = np.asarray(Image.open(write_gif([frame, frame], tmp_path / "a.gif")).convert("RGB"))
+    plain = np.asarray(Image.fromarray(frame).quantize(128, dither=Image.Dither.NONE).convert("RGB"))
+    smooth = [uniform_filter(im[:, -128:].astype(float), (4, 4, 0)) for im in (frame, back, plain)]
+    error, usual = (np.abs(x - smooth[0]).mean() for x in smooth[1:])
+    assert error < 0.7 * usual, (error, usual)
+    assert len(np.unique(back[:, -128:].reshape(-1, 3), axis=0)) > 100
 
 
 def test_odd_sizes_and_the_order_of_frames(tmp_path):
