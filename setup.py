@@ -20,7 +20,7 @@ extras = {name: lines(f"{name}_requirements") for name in EXTRAS}
 extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves", "dev") for r in extras[name]]
 commands = {
     name: f"commands:{name}"
-    for name in ("f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate", "f3a_app")
+    for name in ("f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate", "f3a_evaluate", "f3a_app")
 }
 
 setup(

@@ -144,7 +144,23 @@ def find_record(
     return found[0]
 
 # %% ../nbs/91_results.ipynb #a6f490c8
-DIGITS = dict(psnr=2, mae=4, mse=4, ssim=3, eyes=2, mouth=2, sharpness=2, shuffled=1, seconds=0)  # after the point
+DIGITS = dict(  # after the point
+    psnr=2,
+    mae=4,
+    mse=4,
+    ssim=3,
+    lmae=4,
+    csim=3,
+    csim_raw=3,
+    aucon=3,
+    fid=1,
+    fd_effnet=1,
+    eyes=2,
+    mouth=2,
+    sharpness=2,
+    shuffled=1,
+    seconds=0,
+)
 SHARES = ("points", "tracked")  # kinds of figures that are shown as percentages
 
 

@@ -19,6 +19,7 @@ COMMANDS = (
     "f3a_train",
     "f3a_train_regressor",
     "f3a_animate",
+    "f3a_evaluate",
     "f3a_app",
 )  # f3a_demo runs in test_demo.py
 
@@ -64,6 +65,7 @@ def test_words_may_be_given(monkeypatch, capsys, name):
         ("f3a_train", "--system"),
         ("f3a_train_regressor", "--out"),
         ("f3a_animate", "--driving"),
+        ("f3a_evaluate", "--cross"),
         ("f3a_app", "--port"),
     ],
 )
@@ -139,6 +141,7 @@ def test_animate(monkeypatch, tmp_path, clip):
         ("f3a_train", ["nothing"]),
         ("f3a_train_regressor", ["nothing"]),
         ("f3a_animate", ["nothing.jpg"]),
+        ("f3a_evaluate", ["nothing", "nothing"]),
     ],
 )
 def test_wrong_words_are_one_sentence_and_leave_nothing(monkeypatch, tmp_path, capsys, name, argv):

