@@ -148,7 +148,7 @@ MUTANTS = [
     ("the perceptual loss sees another range", "generator", "        seen = image * 2 - 1\n", "        seen = image\n", [N + "test_what_the_two_streams_see"]),
     ('paint is taken away', 'warp_generator', 'image = (base + a * change).clamp(0, 1)', 'image = (base - a * change).clamp(0, 1)', ['tests/test_warp.py::test_the_picture_by_hand']),
     ('the correction of the flow is forgotten', 'warp_generator', 'moved = warp_by_flow(source, total)', 'moved = warp_by_flow(source, flow)', ['tests/test_warp.py::test_the_picture_by_hand']),
-    ('skin that is seen is painted like the rest', 'warp_generator', '* (1 - (1 - KEEP) * skin)', '* (1 - 0 * skin)', ['tests/test_warp.py::test_skin_that_the_photo_shows_is_hardly_painted']),
+    ('skin that is seen is painted like the rest', 'warp_generator', '* (1 - (1 - keep) * skin)', '* (1 - 0 * skin)', ['tests/test_warp.py::test_skin_that_the_photo_shows_is_hardly_painted']),
     ('the mesh is corrected like the rest', 'warp_generator', 'FARTHEST_FLOW * (1 - (1 - INSIDE) * mask)', 'FARTHEST_FLOW * (1 - 0 * mask)', ['tests/test_warp.py::test_skin_that_the_photo_shows_is_hardly_painted']),
     ('the other half is taken where it is hidden too', 'warp_generator', '* mask * hidden * (1 - mirror_hidden)', '* mask * hidden', ['tests/test_warp.py::test_the_picture_by_hand']),
     ('the other half is taken where this one is seen', 'warp_generator', '* mask * hidden * (1 - mirror_hidden)', '* mask * (1 - mirror_hidden)', ['tests/test_warp.py::test_the_picture_by_hand']),

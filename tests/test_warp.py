@@ -11,7 +11,15 @@ from f3a_lite.generator import GeneratorConfig
 from f3a_lite.morphable import FaceParams, REGIONS, open_model
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.rasterizer import rasterize_loop
-from f3a_lite.warp_generator import FARTHEST_FLOW, INSIDE, KEEP, WarpGenerator, own_mesh_at, seen_skin
+from f3a_lite.warp_generator import (
+    FARTHEST_FLOW,
+    INSIDE,
+    KEEP,
+    KEEP_LEARNING,
+    WarpGenerator,
+    own_mesh_at,
+    seen_skin,
+)
 
 MODEL = open_model()
 SIZE = 48
@@ -194,6 +202,8 @@ def test_skin_that_the_photo_shows_is_hardly_painted(photo):
     skin = seen_skin(maps) > 0
     assert torch.allclose(out["paint"][skin], torch.tensor(KEEP), atol=1e-4)
     assert torch.allclose(out["paint"][~skin], torch.tensor(1.0), atol=1e-4)
+    assert torch.allclose(g.train()(photo, maps)["paint"][skin], torch.tensor(KEEP_LEARNING), atol=1e-4)
+    assert KEEP < KEEP_LEARNING
     inside = (maps[:, 3:4] > 0).expand(-1, 2, -1, -1)
     assert out["residual"][inside].max() <= FARTHEST_FLOW * INSIDE + 1e-6
     assert out["residual"][~inside].max() > 0.9 * FARTHEST_FLOW
