@@ -5,11 +5,13 @@ import pytest
 import torch
 from f3a_lite.animation import f3a_animate
 from f3a_lite.fitting import fit_landmarks, landmark_error
+from f3a_lite.core import to_tensor
 from f3a_lite.landmarks import detect_faces, place_landmarks, read_pts
+from f3a_lite.metrics import track_pictures
 from f3a_lite.morphable import open_model
 from f3a_lite.prepare import prepare_clip
 from f3a_lite.projection import from_pixels
-from f3a_lite.video import read_image
+from f3a_lite.video import iter_frames, read_image
 from conftest import run_command
 
 
@@ -26,9 +28,23 @@ def test_tracker_against_hand_made_points(faces):
         assert np.linalg.norm(got - want, axis=1).mean() / np.linalg.norm(want[36] - want[45]) < 0.08
 
 
-def test_a_stranger_is_warped_and_told(faces, tmp_path, capsys):
-    assert run_command(f3a_animate, faces / "stills" / "fr_obama.jpg", "--script", "blink", "--out", tmp_path) == 0
-    assert "not trained on this face" in capsys.readouterr().out and (tmp_path / "animation.mp4").exists()
+@pytest.mark.parametrize("name", ["fr_obama.jpg", "lp_jpg_s12.jpg"])
+def test_a_stranger_is_painted_and_stays_a_face(faces, tmp_path, capsys, name):
+    "With the default weights, without a word about unknown people; every frame of the film shows a face."
+    assert run_command(f3a_animate, faces / "stills" / name, "--script", "open", "--out", tmp_path) == 0
+    assert "other people" not in capsys.readouterr().out
+    frames = [to_tensor(f) for _, f in iter_frames(tmp_path / "animation.mp4")][::4]
+    assert track_pictures(torch.stack(frames))[1].mean() >= 0.99
+
+
+@pytest.mark.parametrize("name", ["ani_aragaki.png", "lp_art_s3.jpg", "lp_art_s10.jpg", "sad_people_0.png"])
+def test_drawings_and_paintings(faces, tmp_path, capsys, name):
+    "A film, or one sentence; nothing in between."
+    code = run_command(f3a_animate, faces / "stills" / name, "--script", "blink", "--out", tmp_path / "o")
+    if code == 0:
+        assert (tmp_path / "o" / "animation.mp4").exists()
+    else:
+        assert code == 2 and len(capsys.readouterr().err.strip().splitlines()) <= 2 and not (tmp_path / "o").exists()
 
 
 def test_hand_made_points_can_be_fitted(faces):

@@ -28,6 +28,9 @@ MADE = {
     "runs/clips": "f3a_prepare, f3a_train without clips, make figures",
     "runs/train": "f3a_train",
     "runs/f3a_gan": "f3a_train --recipe f3a_gan",
+    "runs/t_warp": "f3a_train --recipe t_warp",
+    "runs/strangers": "benchmarks/strangers.py",
+    "runs/own_face": "benchmarks/own_face.py",
     "runs/params": "benchmarks/params.py",
     "runs/rendered": "f3a_train_regressor, benchmarks/collapse.py",
     "runs/regressor": "f3a_train_regressor",
@@ -37,7 +40,6 @@ MADE = {
 # records of other files name as the `training` of weights: only the command that measured is checked there.
 HISTORY = {
     "attempts.json": "legs of trainings with options that are no more; copies of their weights lay in runs/weights_v1",
-    "train_t_warp.json": "the same legs, as the bundled T_warp; runs/rendered_clips were clips of rendered people",
     "regressor_attempts.json": "nine legs of the regressor, each in a folder of its own",
 }
 

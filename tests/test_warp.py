@@ -41,7 +41,8 @@ def small(**kw):
     torch.manual_seed(0)
     g = WarpGenerator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), condition="warp_maps", **kw)).eval()
     for head in (g.to_flow, g.to_paint):
-        torch.nn.init.normal_(head.weight, std=0.5)
+        torch.nn.init.normal_(head.weight, std=1.5)
+    torch.nn.init.zeros_(g.to_paint.bias)
     return g
 
 
