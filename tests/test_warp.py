@@ -126,11 +126,11 @@ def test_the_mouth_is_the_polygon_of_the_inner_lips():
     "Against scikit-image's polygon."
     from skimage.draw import polygon2mask
 
-    X = pose(MODEL, turned(15, jawOpen=0.8))
+    X = pose(MODEL, turned(15, jawOpen=0.8).replace(scale=torch.tensor([0.9])))
     points = to_pixels(X[:, MODEL.landmark_vertices[60:68]], 128, 128)[0].numpy()
     want = polygon2mask((128, 128), points[:, 1::-1])
     got = mouth_map(MODEL, X, 128)[0, 0].numpy() > 0
-    assert want.sum() > 100 and (want != got).sum() < 0.1 * want.sum()
+    assert want.sum() > 100 and (want != got).sum() <= 2
 
 
 # What may be painted
