@@ -42,7 +42,7 @@ class Options:
     keep: Path | None = None  # folder of the prepared clips; default: a temporary one
     pairs: int = 48  # a clip
     frames: int = 160  # at most, of a clip
-    animated: int = 40  # frames of each clip that drive one of its frames; 0: none
+    animated: int = 24  # frames of each clip that drive one of its frames; 0: none
     size: int = 128  # pixels
     seed: int = 7
     out: Path = ROOT / "results" / "strangers.json"

@@ -205,12 +205,12 @@ def picture_condition(face_model, source, target, size, anchor):
 HIDDEN_BY = 0.04  # image-plane units: how much nearer something must be to hide a point
 
 
-def eye_masks(
+def region_masks(
     face_model: MorphableModel,  # with or without named regions
-) -> torch.Tensor:  # (N,2) of 0 and 1
-    "Vertices of the eyeballs, and of lids and lips; zeros where the model does not say."
-    balls, lids, lips = (face_model.regions == REGIONS.index(name) for name in ("eyeballs", "eyes", "lips"))
-    return torch.stack([balls, lids | lips], 1).float()
+) -> torch.Tensor:  # (N,3) of 0 and 1
+    "Vertices of the eyeballs, of the lids, and of the lips; zeros where the model does not say."
+    numbers = [REGIONS.index(name) for name in ("eyeballs", "eyes", "lips")]
+    return torch.stack([(face_model.regions == k).float() for k in numbers], 1)
 
 
 def mouth_map(
@@ -248,29 +248,29 @@ def hidden_at(
 
 
 def warp_maps(face_model, source, target, size, anchor):
-    "What the mesh knows about the way from source to target (B,12,H,W)."
+    "What the mesh knows about the way from source to target (B,13,H,W)."
     Xs, Xt = pose(face_model, source.params), pose(face_model, target.params)  # (B,N,3)
     Xs = Xs.expand_as(Xt)
     twin = Xs[:, twins_of(face_model)]  # (B,N,3) the same place on the other half of the face
-    eyes = eye_masks(face_model).expand(len(Xt), -1, -1)  # (B,N,2)
-    known = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], eyes], 2)  # (B,N,9)
+    regions = region_masks(face_model).expand(len(Xt), -1, -1)  # (B,N,3)
+    known = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], regions], 2)  # (B,N,10)
     tri = face_model.triangles
-    maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, known, size, size, cull=True)  # (B,9,H,W)
+    maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, known, size, size, cull=True)  # (B,10,H,W)
     depth, own = rasterize_map(to_pixels(Xs, size, size), tri, Xs[..., 2:], size, size, cull=True)
     mask, own = mask.float(), own.float()  # (B,1,H,W)
     depth = torch.where(own > 0, depth, -9.0)  # nothing is hidden by what is not there
-    flow, z, mirror, mirror_z, eyes = maps.split([3, 1, 2, 1, 2], 1)
+    flow, z, mirror, mirror_z, regions = maps.split([3, 1, 2, 1, 3], 1)
     hidden = hidden_at(depth, flow[:, :2], z) * mask
     mirror_hidden = hidden_at(depth, mirror, mirror_z) * mask
     mouth = mouth_map(face_model, Xt, size)
-    return torch.cat([flow, mask, own, hidden, mirror, mirror_hidden, mouth, eyes], 1)  # (B,12,H,W)
+    return torch.cat([flow, mask, own, hidden, mirror, mirror_hidden, mouth, regions], 1)  # (B,13,H,W)
 
 # %% ../nbs/10_conditions.ipynb #137f1b17
 CONDITIONS = {
     c.name: c
     for c in (
         Condition("flow", 3, flow_condition),
-        Condition("warp_maps", 12, warp_maps),
+        Condition("warp_maps", 13, warp_maps),
         Condition("landmarks", 1, landmark_condition),
         Condition("aus", 20, au_condition),
         Condition("picture", 3, picture_condition),

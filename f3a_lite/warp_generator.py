@@ -23,12 +23,14 @@ WORK = 64  # pixels: the resolution at which the network looks at a larger pictu
 
 # %% ../nbs/13_warp_generator.ipynb #8b05fa68
 def seen_skin(
-    maps: torch.Tensor,  # (B,12,H,W) the condition 'warp_maps'
+    maps: torch.Tensor,  # (B,13,H,W) the condition 'warp_maps'
+    free_lips: bool = False,  # the lips do not count
 ) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
-    "Where the target shows skin that the source showed too: not hidden, and not near mouth or eyes."
+    "Where the target shows skin that the source showed too: not hidden, and not near the mouth's opening or an eye."
     mask, hidden = maps[:, 3:4], maps[:, 5:6]  # (B,1,H,W)
     width = maps.shape[-1]
-    near = F.max_pool2d(maps[:, 9:].amax(1, keepdim=True), 2 * (width // 40) + 1, 1, width // 40)  # (B,1,H,W)
+    free = maps[:, 9:] if free_lips else maps[:, 9:12]
+    near = F.max_pool2d(free.amax(1, keepdim=True), 2 * (width // 40) + 1, 1, width // 40)  # (B,1,H,W)
     return mask * (1 - hidden) * (near < 0.5).float()
 
 
@@ -41,7 +43,7 @@ def resized(
 
 
 def own_mesh_at(
-    maps: torch.Tensor,  # (B,12,H,W) the condition 'warp_maps'
+    maps: torch.Tensor,  # (B,13,H,W) the condition 'warp_maps'
     flow: torch.Tensor,  # (B,3,H,W) continued beyond the mesh
 ) -> torch.Tensor:  # (B,1,H,W) in [0,1]
     "How much of the source's mesh each target pixel would read: beyond the target's mesh that would be wrong."
@@ -88,19 +90,25 @@ class WarpGenerator(nn.Module):
         "A convolution that brings channels from two places together."
         return nn.Sequential(nn.Conv2d(cin, cout, width, 1, width // 2), act(cout, kind))
 
-    def inputs(self, source, maps):  # (B,3,H,W), (B,12,H,W)
+    @staticmethod
+    def regions(maps):  # (B,13,H,W)
+        "The mouth's opening, the eyeballs, and lids or lips (B,3,H,W)."
+        return torch.cat([maps[:, 9:11], maps[:, 11:].amax(1, keepdim=True)], 1)
+
+    def inputs(self, source, maps):  # (B,3,H,W), (B,13,H,W)
         "What the U-Net sees (B,18,h,w), the flow that it corrects, and the photo moved by it, or mirrored."
         flow = extend_flow(maps[:, :3], maps[:, 3:4])  # (B,3,H,W)
         warped = warp_by_flow(source, flow)  # (B,3,H,W)
         mirrored = warp_by_flow(source, maps[:, 6:8]) * maps[:, 3:4]  # (B,3,H,W)
         pictures = torch.cat([source, warped, mirrored], 1) * 2 - 1  # (B,9,H,W)
-        told = [flow[:, :2] * self.cfg.flow_scale, maps[:, 3:4], own_mesh_at(maps, flow), maps[:, 5:6], maps[:, 8:]]
+        told = [flow[:, :2] * self.cfg.flow_scale, maps[:, 3:4], own_mesh_at(maps, flow), maps[:, 5:6], maps[:, 8:9]]
+        told.append(self.regions(maps))  # (B,3,H,W)
         x = torch.cat([pictures, *told], 1)  # (B,18,H,W)
         if x.shape[-1] > WORK:
             x = F.interpolate(x, (WORK, WORK), mode="area")  # (B,18,64,64)
         return x, flow, warped, mirrored
 
-    def forward(self, source, condition, level=0, alpha=1.0):  # (B,3,H,W), (B,12,H,W)
+    def forward(self, source, condition, level=0, alpha=1.0):  # (B,3,H,W), (B,13,H,W)
         "The picture, and all that it was made of."
         x, flow, warped, mirrored = self.inputs(source, condition)
         h = self.T_enc(x)  # list of (B,ck,h/2^k,w/2^k), the finest first
@@ -113,9 +121,12 @@ class WarpGenerator(nn.Module):
         total = flow[:, :2] + residual  # (B,2,H,W)
         moved = warp_by_flow(source, total)  # (B,3,H,W)
         coarse = resized(self.up[0](y), mask.shape[-2:])  # (B,c0,H,W)
-        fine = torch.cat([coarse, moved * 2 - 1, mirrored * 2 - 1, mask, hidden, mirror_hidden, condition[:, 9:]], 1)
+        fine = torch.cat(
+            [coarse, moved * 2 - 1, mirrored * 2 - 1, mask, hidden, mirror_hidden, self.regions(condition)], 1
+        )
         out = self.to_paint(self.last(fine))  # (B,c0+12,H,W) → (B,5,H,W)
-        skin, keep = seen_skin(condition), KEEP_LEARNING if self.training else KEEP  # (B,1,H,W), a number
+        skin = seen_skin(condition, free_lips=self.training)  # (B,1,H,W)
+        keep = KEEP_LEARNING if self.training else KEEP
         a = torch.sigmoid(out[:, 3:4]) * (1 - (1 - keep) * skin)  # (B,1,H,W)
         b = torch.sigmoid(out[:, 4:]) * mask * hidden * (1 - mirror_hidden)  # (B,1,H,W)
         base = moved + b * (mirrored - moved)  # (B,3,H,W)
@@ -136,6 +147,6 @@ class WarpGenerator(nn.Module):
 
     def features(self, image, encoder=None, level=0, alpha=1.0):  # (B,3,H,W)
         "The encoder's features of a picture, seen as the source of itself, for the perceptual loss (Eq. 12)."
-        still = image.new_zeros(len(image), 12, *image.shape[-2:])
+        still = image.new_zeros(len(image), 13, *image.shape[-2:])
         still[:, 3:5] = 1
         return (encoder or self.T_enc)(self.inputs(image, still)[0])  # list of (B,Cl,H/2^l,W/2^l)

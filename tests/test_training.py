@@ -222,7 +222,7 @@ def critic_by_hand(t, before, real, fake, steps):
 
 def still_maps(x):
     "The maps of a picture that is its own target: no motion, mesh everywhere, nothing hidden."
-    maps = torch.zeros(len(x), 12, *x.shape[-2:])
+    maps = torch.zeros(len(x), 13, *x.shape[-2:])
     maps[:, 3:5] = 1
     return maps
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from f3a_lite.conditions import Frames, eye_masks, hidden_at, make_condition, mouth_map, twins_of
+from f3a_lite.conditions import Frames, region_masks, hidden_at, make_condition, mouth_map, twins_of
 from f3a_lite.core import F3AError
 from f3a_lite.flow import extend_flow, warp_by_flow
 from f3a_lite.generator import GeneratorConfig
@@ -112,10 +112,9 @@ def test_the_other_half_can_be_seen_where_this_one_is_hidden():
 
 
 def test_regions():
-    masks = eye_masks(MODEL)
-    for k, names in enumerate((("eyeballs",), ("eyes", "lips"))):
-        numbers = torch.tensor([REGIONS.index(name) for name in names])
-        assert torch.equal(masks[:, k] > 0, torch.isin(MODEL.regions, numbers))
+    masks = region_masks(MODEL)
+    for k, name in enumerate(("eyeballs", "eyes", "lips")):
+        assert torch.equal(masks[:, k] > 0, MODEL.regions == REGIONS.index(name))
     shut, wide = maps_of(turned(0), turned(0))[0], maps_of(turned(0), turned(0, jawOpen=0.9))[0]
     assert wide[9].sum() > shut[9].sum() + 5 and wide[HIDDEN][wide[9] > 0.5].mean() > 0.5, "teeth behind closed lips"
     awake, asleep = maps_of(turned(0), turned(0))[0], maps_of(turned(0), turned(0, eyeBlink=1.0))[0]
@@ -137,7 +136,7 @@ def test_the_mouth_is_the_polygon_of_the_inner_lips():
 
 
 def test_seen_skin_by_hand():
-    maps = torch.zeros(1, 12, 40, 40)
+    maps = torch.zeros(1, 13, 40, 40)
     maps[:, MASK, 5:35, 5:35] = 1
     maps[:, HIDDEN, 5:10, 5:35] = 1
     maps[:, 9, 20, 20] = 1
@@ -145,10 +144,14 @@ def test_seen_skin_by_hand():
     want[10:35, 5:35] = 1
     want[19:22, 19:22] = 0
     assert torch.equal(seen_skin(maps)[0, 0], want)
+    maps[:, 12, 30, 30] = 1  # lips
+    assert torch.equal(seen_skin(maps)[0, 0], want), "lips are skin in use"
+    want[29:32, 29:32] = 0
+    assert torch.equal(seen_skin(maps, free_lips=True)[0, 0], want), "and free while it learns"
 
 
 def test_what_would_be_read_from_the_own_mesh():
-    maps = torch.zeros(1, 12, 8, 8)
+    maps = torch.zeros(1, 13, 8, 8)
     maps[:, OWN, :, :4] = 1
     still = torch.zeros(1, 3, 8, 8)
     assert torch.equal(own_mesh_at(maps, still), maps[:, OWN : OWN + 1])
@@ -203,6 +206,7 @@ def test_skin_that_the_photo_shows_is_hardly_painted(photo):
     skin = seen_skin(maps) > 0
     assert torch.allclose(out["paint"][skin], torch.tensor(KEEP), atol=1e-4)
     assert torch.allclose(out["paint"][~skin], torch.tensor(1.0), atol=1e-4)
+    skin = seen_skin(maps, free_lips=True) > 0
     assert torch.allclose(g.train()(photo, maps)["paint"][skin], torch.tensor(KEEP_LEARNING), atol=1e-4)
     assert KEEP < KEEP_LEARNING
     inside = (maps[:, 3:4] > 0).expand(-1, 2, -1, -1)
@@ -216,7 +220,14 @@ def test_what_the_network_sees(photo):
     x, flow, warped, mirrored = g.inputs(photo, maps)
     far = extend_flow(maps[:, :3], maps[:, 3:4])
     want = [photo * 2 - 1, warped * 2 - 1, mirrored * 2 - 1, far[:, :2] * 4, maps[:, 3:4], own_mesh_at(maps, far)]
-    assert torch.allclose(x, torch.cat([*want, maps[:, 5:6], maps[:, 8:]], 1), atol=1e-6) and x.shape[1] == g.seen
+    assert (
+        torch.allclose(
+            x,
+            torch.cat([*want, maps[:, 5:6], maps[:, 8:11], torch.maximum(maps[:, 11:12], maps[:, 12:])], 1),
+            atol=1e-6,
+        )
+        and x.shape[1] == g.seen
+    )
     assert torch.equal(flow, far) and torch.allclose(warped, warp_by_flow(photo, far), atol=1e-6)
 
 
