@@ -94,8 +94,9 @@ def main(argv=None):
     with friendly_errors():
         o = parse_options("ingredients.py", Options, argv)
         set_threads(None)
-        parts = ["nothing", "correction of the flow", "mirrored half", "paint"]
-        parts += [f"paint over seen skin {k}" for k in ("0.0", "0.25", "1.0")]
+        parts = {"as bundled": "nothing"}
+        parts.update({f"without {p}": p for p in ("correction of the flow", "mirrored half", "paint")})
+        parts.update({f"paint over seen skin up to {k}": f"paint over seen skin {k}" for k in ("0.0", "0.25", "1.0")})
         with tempfile.TemporaryDirectory() as temporary:
             keep, people = o.keep or Path(temporary), {}
             for who, videos in sorted(read_people(o.faces).items()):
@@ -103,7 +104,7 @@ def main(argv=None):
                     prepare_clip(v, keep / v.stem, split=None, max_frames=160, progress=False) for v in videos
                 ]
             bundled = load_system(data_path("t_warp.safetensors"))
-            records = measured({f"without {p}": Without(bundled, p) for p in parts}, people, o, 128)
+            records = measured({name: Without(bundled, p) for name, p in parts.items()}, people, o, 128)
             for r in records:
                 r.setting["kind"] = "part"
             for k, (name, changes) in enumerate(DATA.items() if o.steps else ()):
