@@ -18,10 +18,10 @@ import torch
 from tqdm.auto import tqdm
 from tyro.conf import Positional
 from f3a_lite.animation import BUNDLED, Face, animate
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, to_image
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads
 from f3a_lite.evaluation import warp_pairs
-from f3a_lite.landmarks import eye_opening, face_embedding, mouth_opening
-from f3a_lite.metrics import track_pictures
+from f3a_lite.landmarks import eye_opening, mouth_opening
+from f3a_lite.metrics import csim, look_at, mae, psnr
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import make_batch, sample_pairs
 from f3a_lite.prepare import prepare_clip
@@ -63,19 +63,12 @@ def read_people(faces):
 
 def error_of(image, batch):
     "What each pair's picture is like: PSNR, MAE, MAE inside and outside the target's mesh."
-    valid = batch["valid"]
-    difference = ((image - batch["target"]).abs()).mean(1, keepdim=True)  # (B,1,H,W)
-    square = (image - batch["target"]).square().mean(1, keepdim=True)
-    mesh = batch["condition"][:, 3:4]
-
-    def mean(x, where):
-        return (x * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp(min=1)
-
+    target, valid, mesh = batch["target"], batch["valid"], batch["condition"][:, 3:4]
     return dict(
-        psnr=-10 * torch.log10(mean(square, valid).clamp(min=1e-10)),
-        mae=mean(difference, valid),
-        inside=mean(difference, valid * mesh),
-        outside=mean(difference, valid * (1 - mesh)),
+        psnr=psnr(image, target, valid),
+        mae=mae(image, target, valid),
+        inside=mae(image, target, valid * mesh),
+        outside=mae(image, target, valid * (1 - mesh)),
     )
 
 
@@ -102,19 +95,6 @@ def measure_clip(clip, systems, n, size, seed):
     return rows, np.abs(yaw[pairs[:, 1]] - yaw[pairs[:, 2]])
 
 
-def cosine(a, b):
-    "Cosine of embeddings (n,128)."
-    return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
-
-
-def embeddings_of(images, points, found):
-    "Identity embeddings (n,128) of pictures; not-a-number where no face was found."
-    out = np.full((len(images), 128), np.nan)
-    for k in np.flatnonzero(found):
-        out[k] = face_embedding(to_image(images[k]), points[k])
-    return out
-
-
 def source_frame(clip):
     "The frame that is animated: a face that looks ahead with its mouth nearly closed."
     found = np.flatnonzero(clip.found)
@@ -132,18 +112,16 @@ def animate_clip(clip, systems, frames):
     made = {"warping only": animate(None, face, targets)["output"]}
     for name, system in systems.items():
         made[name] = animate(system, face, targets, real)["output"]
-    points, seen = track_pictures(real)
-    own, own_seen = track_pictures(face.image)
-    tracked = {name: track_pictures(x) for name, x in made.items()}
-    warped_seen = tracked["warping only"][1]
-    me = embeddings_of(face.image, own, own_seen)
+    points, _ = look_at(real)
+    seen, me = np.isfinite(points).all((1, 2)), look_at(face.image)[1]
+    looked = {name: look_at(x) for name, x in made.items()}
+    warped_seen = np.isfinite(looked["warping only"][0]).all((1, 2))
     out = {}
-    for name, (marks, found) in tracked.items():
+    for name, (marks, identity) in looked.items():
+        found = np.isfinite(marks).all((1, 2))
         both = found & seen
         figures = dict(found=float(found[warped_seen].mean()) if warped_seen.any() else float("nan"))
-        figures["identity"] = (
-            float(np.nanmean(cosine(embeddings_of(made[name], marks, found), me))) if found.any() else np.nan
-        )
+        figures["identity"] = float(np.nanmean(csim(identity, me))) if found.any() else float("nan")
         for part, opening in (("eyes", eye_opening), ("mouth", mouth_opening)):
             a, b = opening(marks[both]), opening(points[both])
             enough = both.sum() >= 8 and b.std() > 0.01

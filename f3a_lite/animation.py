@@ -31,7 +31,7 @@ from f3a_lite.core import (
     tile_images,
     to_tensor,
 )
-from .flow import extend_flow, facial_flow, interpolate_params, reenact, render_mesh, warp_by_flow
+from .flow import interpolate_params, reenact, render_mesh, warp_along, warp_by_flow
 from .landmarks import Crop, KNOWN_DISTANCE, Track, detect_faces, face_embedding, place_landmarks, track_frames
 from .morphable import FaceParams, MorphableModel, open_model
 from f3a_lite.prepare import (
@@ -102,6 +102,8 @@ def read_face(
     path = Path(path)
     face_model = face_model or open_model()
     if path.is_dir():
+        if number is not None:
+            raise F3AError(f"'{path}' is a prepared clip of one face: leave --face away.")
         clip = load_clip(path)
         return face_of_clip(clip, min(frame or 0, len(clip) - 1))
     image = one_picture(path, frame)
@@ -170,18 +172,15 @@ def paint(system, face, targets, face_model):  # targets: Frames of n faces
         made = system(face.image.expand(n, -1, -1, -1).to(device), told.to(device))
     answer = dict(image=made["image"].float().cpu())  # (n,3,H,W)
     if "moved" in made:
-        answer.update(flow=told[:, :3], mask=told[:, 3:4], way=made["flow"].float().cpu())
+        answer.update(flow=told[:, :3], way=made["flow"].float().cpu())
         answer.update({name: made[name].float().cpu() for name in ("warped", "moved")})
     return answer
 
 
 def warp_only(face, targets, face_model, answer):  # targets: FaceParams of n faces
     "What the mesh's flow alone makes of n targets; an `image` that is there stays."
-    flow, mask = facial_flow(face_model, face.params, targets, face.image.shape[-1])
-    far = extend_flow(flow, mask)  # (n,3,H,W)
-    warped = warp_by_flow(face.image, far)  # (n,3,H,W)
-    found = dict(image=warped, flow=flow, way=far[:, :2], warped=warped, moved=warped)
-    return {**found, **answer}
+    flow, _, warped, way = warp_along(face_model, face.params, targets, face.image)
+    return {**dict(image=warped, flow=flow, way=way[:, :2], warped=warped, moved=warped), **answer}
 
 # %% ../nbs/30_animation.ipynb #64a809bf
 def animate(
@@ -196,8 +195,7 @@ def animate(
 ) -> dict:  # output, mesh, flow, warped, moved: (T,3,H,W) each; way (T,2,H,W): where each pixel was taken from
     "Generate every frame from the source and its own condition."
     face_model = face_model or open_model()
-    names = dict(output="image", flow="flow", warped="warped", moved="moved", way="way")
-    parts = {name: [] for name in ("mesh", *names)}
+    parts = {name: [] for name in ("output", "mesh", "flow", "warped", "moved", "way")}
     for i in tqdm(range(0, len(targets), batch), desc="animating", disable=not progress, leave=False):
         now = slice(i, i + batch)
         t = targets[now]
@@ -208,9 +206,9 @@ def animate(
             made = paint(system, face, Frames(t, seen, points), face_model)
         if "moved" not in made:
             made = warp_only(face, t, face_model, made)
-        parts["mesh"].append(render_mesh(face_model, t, face.image.shape[-1])[0])
-        for name, own in names.items():
-            parts[name].append(made[own])
+        made["output"], made["mesh"] = made["image"], render_mesh(face_model, t, face.image.shape[-1])[0]
+        for name, values in parts.items():
+            values.append(made[name])
     return {name: torch.cat(values) for name, values in parts.items()}
 
 # %% ../nbs/30_animation.ipynb #52e633df
@@ -478,7 +476,7 @@ BUNDLED_FRAME = 233  # of the bundled clip: a training frame that faces the came
 
 @dataclass
 class AnimateOptions:
-    "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, output)."
+    "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, moved, output)."
 
     source: Positional[Path | None] = None  # photo, video or prepared clip to animate; default: the bundled clip
     driving: Path | None = None  # video or prepared clip that gives the motion (its sound is kept)

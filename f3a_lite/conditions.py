@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from .core import F3AError
 from .fitting import FitConfig, fit_landmarks
 from .flow import facial_flow, warp_by_flow
-from .morphable import FaceParams, MorphableModel, REGIONS, mirror_twins, open_model
+from .morphable import FaceParams, MorphableModel, REGIONS, open_model
 from .projection import pose, posed_landmarks, project, to_pixels
 from .rasterizer import rasterize_map
 
@@ -224,19 +224,6 @@ def mouth_map(
     return rasterize_map(to_pixels(lips, size, size), fan, torch.ones_like(lips[..., :1]), size, size)[0]
 
 
-_twins = {}  # of each model
-
-
-def twins_of(
-    face_model: MorphableModel,
-) -> torch.Tensor:  # (N,) vertex on the other half of the face
-    "The mirror twins of a model's vertices, found once."
-    key = (face_model.name, len(face_model.mean_shape))
-    if key not in _twins:
-        _twins[key] = mirror_twins(face_model.mean_shape)
-    return _twins[key]
-
-
 def hidden_at(
     depth: torch.Tensor,  # (B,1,H,W) the source's depth map; low where there is no mesh
     way: torch.Tensor,  # (B,2,H,W) from each target pixel to a place in the source, image-plane units
@@ -251,7 +238,7 @@ def warp_maps(face_model, source, target, size, anchor):
     "What the mesh knows about the way from source to target (B,13,H,W)."
     Xs, Xt = pose(face_model, source.params), pose(face_model, target.params)  # (B,N,3)
     Xs = Xs.expand_as(Xt)
-    twin = Xs[:, twins_of(face_model)]  # (B,N,3) the same place on the other half of the face
+    twin = Xs[:, face_model.twins]  # (B,N,3) the same place on the other half of the face
     regions = region_masks(face_model).expand(len(Xt), -1, -1)  # (B,N,3)
     known = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], regions], 2)  # (B,N,10)
     tri = face_model.triangles

@@ -261,8 +261,7 @@ class Measuring:
         out = {name: figure(np.concatenate(v)) for name, v in self.rows.items()}
         if self.net is not None:
             a, b = (np.concatenate(f) for f in self.features)
-            name = "fid" if self.net.title == "FID" else "fd_effnet"
-            out[name] = frechet_distance(a, b) if len(a) > 1 else figure([np.nan])
+            out[self.net.name] = frechet_distance(a, b) if len(a) > 1 else figure([np.nan])
         if self.faces:
             fake, real = (as_reading(*(np.concatenate(x) for x in zip(*s)), self.size) for s in self.seen)
             if openface:

@@ -187,8 +187,8 @@ def warp_along(
     source: FaceParams,  # B faces, or one for all targets
     target: FaceParams,  # B faces
     picture: torch.Tensor,  # (B,3,H,W) or (1,3,H,W): of the source
-) -> tuple:  # flow (B,3,H,W), mask (B,1,H,W) and warped picture (B,3,H,W)
+) -> tuple:  # flow (B,3,H,W), mask (B,1,H,W), warped picture (B,3,H,W), and the continued flow (B,3,H,W)
     "The source's picture, moved to the target's pose and expression by the flow alone."
     flow, mask = facial_flow(face_model, source, target, picture.shape[-1])
-    warped = warp_by_flow(picture.expand(len(flow), -1, -1, -1), extend_flow(flow, mask))
-    return flow, mask, warped
+    way = extend_flow(flow, mask)
+    return flow, mask, warp_by_flow(picture.expand(len(flow), -1, -1, -1), way), way

@@ -230,14 +230,14 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's colours, 
 
 
 class FeatureNet:
-    "Features for a Fréchet distance, and the name that the distance may have."
+    "Features for a Fréchet distance, and the name that this distance may have."
 
     def __init__(
         self,
         inception=None,  # weights of FID's Inception network; None: EfficientNet-Lite0
         device="cpu",  # where it shall live
     ):
-        self.title = "FD-EffNet" if inception is None else "FID"
+        self.name = "fd_effnet" if inception is None else "fid"  # a key of GLOSSARY
         self.net = (load_effnet() if inception is None else load_inception(inception)).to(device)
         self.device = device
 
@@ -251,7 +251,7 @@ class FeatureNet:
         rows = []
         for part in images.split(batch):
             x = part.to(self.device).float()
-            if self.title == "FID":
+            if self.name == "fid":
                 rows.append(self.net(x)[0].flatten(1))
                 continue
             x = F.interpolate(x, (224, 224), mode="bilinear", align_corners=False, antialias=True)

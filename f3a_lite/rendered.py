@@ -118,10 +118,10 @@ def _repeated_edge(rng, image):
     return np.rot90(image, -side)
 
 
-def _compressed(rng, picture):
+def _compressed(picture, quality):
     "A PIL picture after JPEG."
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=int(rng.uniform(35, 95)))
+    picture.save(file, "JPEG", quality=quality)
     return Image.open(file)
 
 # %% ../nbs/93_rendered_faces.ipynb #de3fbfd7
@@ -142,7 +142,7 @@ def camera(
         image = _repeated_edge(rng, image)
     out = Image.fromarray((np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8))
     if rng.random() < 0.8:
-        out = _compressed(rng, out)
+        out = _compressed(out, int(rng.uniform(35, 95)))
     return np.array(out)
 
 # %% ../nbs/93_rendered_faces.ipynb #1c1e0cd0
@@ -437,14 +437,7 @@ def clip_params(
     return FaceParams(who.id_coeff.expand(T, -1).clone(), *[torch.from_numpy(n.astype(np.float32)) for n in numbers])
 
 # %% ../nbs/93_rendered_faces.ipynb #0c90aa13
-SCENES = (
-    "brick",
-    "grass",
-    "gravel",
-    "coffee",
-    "chelsea",
-    "rocket",
-)  # photographs in scikit-image, CC0 or public domain
+SCENES = ("brick", "grass", "gravel", "coffee", "chelsea", "rocket")  # in scikit-image, CC0 or public domain
 
 
 @functools.lru_cache(None)
@@ -491,9 +484,7 @@ def film(
             image = np.repeat(image.mean(2, keepdims=True), 3, 2)
         image = np.clip(image + rng.normal(0, grain, image.shape), 0, 1)
         picture = Image.fromarray((image * 255 + 0.5).astype(np.uint8))
-        file = io.BytesIO()
-        picture.save(file, "JPEG", quality=quality)
-        out.append(np.array(Image.open(file)))
+        out.append(np.array(_compressed(picture, quality)))
     return np.stack(out)
 
 

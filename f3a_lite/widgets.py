@@ -499,7 +499,7 @@ def reenactment_explorer(
 
     def compute(**motion):
         target = moved(face_model, face.params, **motion)
-        flow, _, warped = warp_along(face_model, face.params, target, face.image)
+        flow, _, warped, _ = warp_along(face_model, face.params, target, face.image)
         mesh = render_mesh(face_model, target, face.image.shape[-1])[0][0]
         shown = {
             "the photo": face.image[0],

@@ -207,9 +207,9 @@ def test_the_photo_is_warped_once_a_batch(clip, monkeypatch):
 
     def count(*args):
         calls.append(len(args[2]))
-        return facial_flow(*args)
+        return warp_along(*args)
 
-    monkeypatch.setattr(animation, "facial_flow", count)
+    monkeypatch.setattr(animation, "warp_along", count)
     me, targets = face_of_clip(clip, 0), clip.params[[1, 2, 3, 4, 5]]
     made = animate(None, me, targets, batch=2)
     assert calls == [2, 2, 1] and len(made["output"]) == 5
@@ -231,7 +231,7 @@ def two_faces(tmp_path_factory, video):
     return write_image(out, tmp_path_factory.mktemp("two") / "two.png")
 
 
-def test_which_of_several_faces(two_faces, quick, capsys):
+def test_which_of_several_faces(two_faces, clip, quick, capsys):
     "The largest by default; the second where it is asked for; one sentence for a third."
     assert run_command(f3a_animate, two_faces, "--script", "blink") == 0
     first = quick["face"]
@@ -240,6 +240,8 @@ def test_which_of_several_faces(two_faces, quick, capsys):
     second = quick["face"]
     assert second.image.std(1).max() < 0.02, "the grey one"
     assert 1.6 < first.crop.side / second.crop.side < 2.4
+    assert run_command(f3a_animate, clip.path, "--face", 1, "--script", "blink") == 2
+    assert "leave --face away" in capsys.readouterr().err
     for number, word in ((3, "no face 3"), (0, "counts from 1")):
         assert run_command(f3a_animate, two_faces, "--face", number, "--script", "blink") == 2
         assert word in capsys.readouterr().err

@@ -1,7 +1,9 @@
 "Gaze and expression from an optional tracker; without it, gaze at rest."
 
+import dataclasses
 import importlib.util
 import os
+import shutil
 import zipfile
 from types import SimpleNamespace
 import numpy as np
@@ -9,11 +11,12 @@ import pytest
 import torch
 from f3a_lite import blendshapes, prepare
 from f3a_lite.blendshapes import BlendshapeReader, cut_square, face_square, find_bundle, read_blendshapes, to_picture
+from f3a_lite.clips import load_clip
 from f3a_lite.core import F3AError
 from f3a_lite.fitting import FitConfig, fit_landmarks, gaze_units, landmark_error
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.pairs import split_frames
-from f3a_lite.prepare import fit_clip, prepare_clip
+from f3a_lite.prepare import fit_clip, prepare_clip, prepare_dataset
 from f3a_lite.projection import posed_landmarks, project
 from f3a_lite.video import video_info
 
@@ -156,8 +159,31 @@ def test_a_prepared_clip_with_a_tracker(tmp_path, video, monkeypatch):
     plain = prepare_clip(video, tmp_path / "clip", max_frames=3, split=None, progress=False)
     assert (plain.params.exp_coeff[:, GAZE] == 0).all(), "prepared anew"
     assert video_info(video).frames > 3
-    with pytest.raises(F3AError, match="--param-source fit"):
-        prepare_clip(video, tmp_path / "other", tracker=bundle, param_source="regressor")
+    other = dataclasses.replace(MODEL, name="another")
+    for wish in (dict(param_source="regressor"), dict(face_model=other)):
+        with pytest.raises(F3AError, match="--param-source fit"):
+            prepare_clip(video, tmp_path / "other", tracker=bundle, **wish)
+        with pytest.raises(F3AError, match="--param-source fit"):
+            how = dict(param_source="fit", face_model=MODEL)
+            prepare.estimate_params(
+                **{**how, **wish}, landmarks=None, found=None, frames=None, towards=torch.zeros(1, 52)
+            )
+
+
+def test_a_tracker_for_a_data_set(tmp_path, video, monkeypatch):
+    "Its videos are prepared with it; photos and rendered people are refused in a sentence."
+    bundle = tmp_path / "own.task"
+    bundle.write_bytes(b"x")
+    (tmp_path / "set").mkdir()
+    shutil.copy(video, tmp_path / "set" / "woman.mp4")
+    monkeypatch.setattr(prepare, "read_blendshapes", lambda images, *a: torch.full((len(images), 52), 0.25))
+    how = dict(max_frames=2, split=None, progress=False, tracker=bundle)
+    prepare_dataset(tmp_path / "set", tmp_path / "out", dataset="video", **how)
+    made = [load_clip(p) for p in (tmp_path / "out").iterdir() if p.is_dir()]
+    assert len(made) == 1 and (made[0].params.exp_coeff[:, GAZE] == 0.25).all()
+    for kind in ("300w3d", "rendered"):
+        with pytest.raises(F3AError, match="looks at videos"):
+            prepare_dataset(1, tmp_path / "none", dataset=kind, tracker=bundle)
 
 
 def test_the_real_tracker(clip):

@@ -357,7 +357,7 @@ def test_forged_pickles(outcomes, name):
 
 def test_a_mesh_is_written_for_other_programs(tmp_path):
     "The .obj read line by line, the .ply by its header, both against the arrays."
-    pytest.importorskip("open3d")
+    pytest.importorskip("open3d", reason="Open3D or a system library of it is missing", exc_type=ImportError)
     corners = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 2]])
     sides = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1]])
     lines = save_mesh(tmp_path / "a.obj", corners, sides).read_text().splitlines()

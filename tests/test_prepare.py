@@ -768,11 +768,12 @@ def test_the_benchmark_of_the_two_fits(clip):
 
 def test_people_as_a_camera_takes_them(tmp_path):
     "The background stands still behind the head, grain is new in every frame, and the clip is drawn once."
-    (path,) = prepare.draw_people(1, tmp_path / "people", frames=4, size=64, workers=1, progress=False)
-    clip = load_clip(path)
-    again = prepare.draw_people(1, tmp_path / "people", frames=4, size=64, workers=1, progress=False)
-    stamp = (path / "frames.npy").stat().st_mtime_ns
-    assert again == [path] and (path / "frames.npy").stat().st_mtime_ns == stamp
+    how = dict(frames=4, size=64, fps=4.0, natural=True, progress=False)
+    made = prepare.prepare_people(1, tmp_path, **how)
+    path = tmp_path / "person_00000"
+    clip, stamp = load_clip(path), (path / "frames.npy").stat().st_mtime_ns
+    assert prepare.prepare_people(1, tmp_path, **how) == made
+    assert (path / "frames.npy").stat().st_mtime_ns == stamp, "drawn once"
     assert clip.meta["natural"] is True and len(clip) == 4 and clip.meta["param_source"] == "exact"
     frames = np.asarray(clip.frames, float)
     corner = frames[:, :8, :8].mean((1, 2))  # (T,3) smoothed over the grain

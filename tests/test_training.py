@@ -14,6 +14,7 @@ import pytest
 import torch
 from conftest import run_command
 from f3a_lite import evaluation, training
+from f3a_lite.clips import load_clip
 from f3a_lite.conditions import CONDITIONS
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.evaluation import evaluate, measure_pairs, still_psnr
@@ -146,6 +147,18 @@ def test_the_share_of_rendered_people(clip, tmp_path):
     schedule = training.PairSchedule(replace(cfg, steps=3, low_share=0.0), splits, weights)
     want = sample_pairs(splits, "train", 8, (0, 1), weights)
     assert np.array_equal(schedule.drawn(1), want)
+
+
+def test_people_are_drawn_where_the_command_runs(tmp_path, monkeypatch):
+    "As many as asked for, of so many frames, as a camera takes them; nobody where nobody is asked for."
+    monkeypatch.chdir(tmp_path)
+    team = training.find_team("no", CPU)
+    assert training.drawn_people(TrainConfig(), team) == []
+    paths = training.drawn_people(TrainConfig(people=2, people_frames=2, size=64), team)
+    assert [str(p) for p in paths] == [f"runs/people_64_2/person_0000{k}" for k in range(2)]
+    for path in paths:
+        clip = load_clip(path)
+        assert len(clip) == 2 and clip.frames.shape[1] == 64 and clip.meta["natural"] is True
 
 
 def test_weights_of_eq_13():
@@ -686,6 +699,7 @@ def test_the_loop_trains_a_system_it_has_never_seen(clip, tmp_path, monkeypatch)
 def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
     got = {}
     monkeypatch.setattr(training, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
+    monkeypatch.setattr(training, "drawn_people", lambda cfg, team: [])  # drawing them takes minutes
     assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--steps", "3") == 0
     assert got["cfg"] == replace(training.load_recipe("t_warp"), steps=3) and got["cfg"].still == 0.05
     assert run_command(f3a_train, clip.path, "--recipe", "soup") == 2 and "no recipe" in capsys.readouterr().err

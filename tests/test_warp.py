@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from f3a_lite.conditions import Frames, region_masks, hidden_at, make_condition, mouth_map, twins_of
+from f3a_lite.conditions import Frames, region_masks, hidden_at, make_condition, mouth_map
 from f3a_lite.core import F3AError
 from f3a_lite.flow import extend_flow, warp_by_flow
 from f3a_lite.generator import GeneratorConfig
@@ -68,7 +68,7 @@ def test_what_the_source_could_not_see_by_a_naive_twin(yaw):
     for i, j in zip(*np.nonzero(ids >= 0)):
         x, y, z = (w[i, j][:, None] * Xs.numpy()[tri[ids[i, j]]]).sum(0)
         row, column = round((1 - y) * SIZE / 2 - 0.5), round((1 + x) * SIZE / 2 - 0.5)
-        hidden[i, j] = z < depth[row.__index__(), column.__index__()] - 0.04
+        hidden[i, j] = z < depth[row, column] - 0.04
     agree = hidden == (maps[HIDDEN].numpy() > 0)
     assert agree[ids >= 0].mean() > 0.97, "but for the rims, where the depth is interpolated"
     assert 0.05 < maps[HIDDEN].sum() / maps[MASK].sum() < 0.4
@@ -101,7 +101,7 @@ def test_the_mirrored_half_of_a_symmetric_face_is_itself():
     inner = maps[MASK] > 0
     assert ((maps[MIRROR][0] + 2 * columns[None]).abs()[inner] < 0.06).float().mean() > 0.95
     assert (maps[MIRROR][1].abs()[inner] < 0.06).float().mean() > 0.95
-    twin = twins_of(MODEL)
+    twin = MODEL.twins
     assert (twin[twin] == torch.arange(len(twin))).float().mean() > 0.95
 
 
