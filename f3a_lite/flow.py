@@ -7,6 +7,8 @@ __all__ = ['FLOW_SCALE', 'render_mesh', 'facial_flow', 'interpolate_params', 're
            'warp_by_flow', 'warp_along']
 
 # %% ../nbs/04_facial_flow.ipynb #5218d77d
+from functools import lru_cache
+import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import F3AError
@@ -116,15 +118,26 @@ def add_noise(
     return FaceParams(*noisy)
 
 # %% ../nbs/04_facial_flow.ipynb #debfe7d7
-def blur(x, sigma):
-    "Gaussian blur (B,C,H,W), borders repeated."
+@lru_cache(maxsize=64)
+def blur_matrix(
+    n: int,  # pixels of a row
+    sigma: float,  # pixels
+) -> np.ndarray:  # (n,n) float32
+    "The matrix that blurs a row of n pixels; beyond its ends they are repeated, or 0 where the blur is wider."
     r = max(1, int(3 * sigma))
-    k = torch.exp(-0.5 * (torch.arange(-r, r + 1, device=x.device, dtype=x.dtype) / sigma) ** 2)
-    k = k / k.sum()
-    C = x.shape[1]
-    x = F.pad(x, (r, r, r, r), mode="replicate") if r < min(x.shape[-2:]) else F.pad(x, (r, r, r, r))
-    x = F.conv2d(x, k.view(1, 1, 1, -1).expand(C, 1, 1, -1), groups=C)
-    return F.conv2d(x, k.view(1, 1, -1, 1).expand(C, 1, -1, 1), groups=C)
+    steps = np.arange(-r, r + 1)
+    k = np.exp(-0.5 * (steps / sigma) ** 2)
+    at = np.arange(n)[:, None] + steps  # (n,2r+1) which pixels each one is made of
+    there = (at >= 0) & (at < n) | (r < n)
+    out = np.zeros((n, n))
+    np.add.at(out, (np.arange(n)[:, None], at.clip(0, n - 1)), there * k / k.sum())
+    return out.astype(np.float32)
+
+
+def blur(x, sigma):
+    "Gaussian blur (B,C,H,W): one matrix for the columns, one for the rows."
+    down, across = (torch.from_numpy(blur_matrix(n, float(sigma))).to(x) for n in x.shape[-2:])
+    return down @ x @ across.T  # (H,H) (B,C,H,W) (W,W)
 
 # %% ../nbs/04_facial_flow.ipynb #f276902a
 def fill_outward(flow, mask, reach, work):  # (B,3,H,W), (B,1,H,W) of 0 and 1
@@ -132,11 +145,12 @@ def fill_outward(flow, mask, reach, work):  # (B,3,H,W), (B,1,H,W) of 0 and 1
     small = (min(work, flow.shape[-2]), min(work, flow.shape[-1]))
     weight = F.adaptive_avg_pool2d(mask, small)  # (B,1,h,w) share of the mesh in each pixel
     total = F.adaptive_avg_pool2d(flow * mask, small)  # (B,3,h,w)
+    both = torch.cat([weight, total], 1)  # (B,4,h,w)
     filled, known = torch.zeros_like(total), torch.zeros_like(weight)
     sigma = 0.8
     while sigma < 2.5 * small[1] * reach:
-        near = blur(weight, sigma)
-        mean = blur(total, sigma) / near.clamp(min=1e-4)  # of the mesh's flow around the pixel
+        near, around = blur(both, sigma).split([1, 3], 1)
+        mean = around / near.clamp(min=1e-4)  # of the mesh's flow around the pixel
         new = ((near - 0.02) * 20).clamp(0, 1) * (1 - known)  # where this blur is the first to see the mesh
         filled, known = filled + new * mean, known + new
         sigma = sigma * 1.6
