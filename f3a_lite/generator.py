@@ -33,6 +33,7 @@ class GeneratorConfig:
         halve=("stride", "pool"),
         flow_scale=(1e-3, 1e3),
         grows=(0, 16),
+        blocks=(0, 64),
         goes_on=("h_out", "h_dec"),
         deepest=("bracket", "h_enc"),
         statistics=("instance", "learned"),
@@ -42,7 +43,7 @@ class GeneratorConfig:
     )
     channels: tuple[int, ...] = (24, 48, 96, 128, 128)  # of T_enc and T_dec at full, half, … resolution
     flow_channels: tuple[int, ...] = (12, 24, 48, 64, 64)  # of T_flow
-    condition: Literal["flow", "warp_maps", "landmarks", "aus", "picture"] = "flow"  # what T_flow sees
+    condition: Literal[tuple(CONDITIONS)] = "flow"  # what T_flow sees
     anchor: Literal["target", "source"] = "target"  # where a flow stores a motion
     streams: Literal["two", "one"] = "two"  # 'one' is T_os: photo and condition go into one encoder
     fusion: Literal["all", "latent"] = "all"  # 'latent' is T_sl: the flow acts at the deepest scale only
@@ -57,6 +58,7 @@ class GeneratorConfig:
     seen: Literal["grown", "whole"] = "grown"  # reading: encoders grow too, or always see the whole picture
     picture: Literal["h_dec", "h_out"] = "h_dec"  # reading: which features become the picture
     fading: Literal["pictures", "features"] = "pictures"  # reading: what α mixes
+    blocks: int = 6  # residual blocks at the deepest scale, in compared systems that have them
 
     def __post_init__(self):
         for name, allowed in self.limits.items():

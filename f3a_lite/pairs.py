@@ -9,7 +9,7 @@ __all__ = ['BLOCKS', 'HELD_OUT', 'split_frames', 'split_clips', 'split_people', 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from .conditions import Frames, make_condition
+from .conditions import FILM, Frames, make_condition
 from .core import F3AError
 from .losses import feature_weights
 from .morphable import FaceParams, MorphableModel, open_model
@@ -106,8 +106,9 @@ def pick_frames(
     picture = torch.cat([clips[c].images(i) for c, i in where])  # (B,3,H,W)
     if picture.shape[-1] != size:
         picture = F.interpolate(picture, (size, size), mode="area")
-    landmarks = torch.stack([clips[c].landmarks[int(i)] for c, i in where])  # (B,68,2)
-    return Frames(params, picture, landmarks)
+    before = np.array([[max(int(i) - k, 0) for k in range(FILM - 1, -1, -1)] for _, i in where])  # (B,FILM)
+    landmarks = torch.stack([clips[c].landmarks[b] for (c, _), b in zip(where, before)])  # (B,FILM,68,2)
+    return Frames(params, picture, landmarks[:, -1], landmarks[:, :-1])
 
 # %% ../nbs/14_pairs_and_splits.ipynb #d04fde55
 def make_batch(

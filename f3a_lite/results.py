@@ -20,13 +20,17 @@ import torch
 from .core import F3AError, save_json
 
 # %% ../nbs/91_results.ipynb #4a3593fa
-def current_commit() -> str:
-    "The short hash of the checkout's commit, with a plus where files have changed since; 'unknown' outside a checkout."
-    here = Path(__file__).parent if "__file__" in globals() else Path(".")
-    settings = dict(cwd=here, capture_output=True, text=True, timeout=5)
+def current_commit(
+    folder=None,  # in a checkout; None: where this module lies
+) -> str:
+    "The short hash of a checkout's commit, with a plus where more than results has changed; 'unknown' elsewhere."
+    folder = folder or (Path(__file__).parent if "__file__" in globals() else Path("."))
+    settings = dict(cwd=folder, capture_output=True, text=True, timeout=5)
+    code = ["--", ":/", ":(top,exclude)results"]  # what other measurements wrote changes none
     try:
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **settings).stdout.strip()
-        changed = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], **settings).stdout.strip()
+        words = ["git", "status", "--porcelain", "--untracked-files=no", *code]
+        changed = subprocess.run(words, **settings).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     if not commit:

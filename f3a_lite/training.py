@@ -19,6 +19,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from tyro.conf import OmitArgPrefixes, Positional
+from . import baselines  # noqa: F401  the compared systems enter SYSTEMS
 from .clips import describe_person, expand_clips, load_clip, own_folder
 from f3a_lite.core import (
     F3AError,
@@ -53,14 +54,14 @@ from .pairs import make_batch, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip, prepare_people
 from .results import run_info, save_records
 from .video import write_image
-from .systems import CONDITION_OF, LossConfig, SYSTEMS, Stage, System, at_size, load_system, save_system
+from .systems import LossConfig, SYSTEMS, Stage, System, at_size, load_system, save_system, size_of
 
 # %% ../nbs/17_training.ipynb #4d43412a
 @dataclass
 class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
 
-    system: Literal["f3a_gan", "t_warp"] = "f3a_gan"  # what is trained
+    system: str = "f3a_gan"  # what is trained: f3a_gan, t_warp, x2face, pix2pixhd, ganimation or motiongan
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     size: int = 128  # pixels at the end
@@ -91,7 +92,7 @@ class TrainConfig:
     def __post_init__(self):
         if self.system not in SYSTEMS:
             raise F3AError(f"There is no system '{self.system}': choose from {', '.join(SYSTEMS)}.")
-        wanted = CONDITION_OF.get(self.system, "flow")
+        wanted = SYSTEMS[self.system].told
         if self.generator.condition == "flow" != wanted:
             self.generator = replace(self.generator, condition=wanted)
         if self.size % 32 or self.size < 32:
@@ -112,7 +113,7 @@ class TrainConfig:
         if self.generator.grows and not 0.001 <= self.grow_share <= 0.99:
             raise F3AError(f"grow_share is {self.grow_share}: a generator that grows needs one between 0.001 and 0.99.")
         smallest = (self.size // 2 if self.low_share else self.size) >> (len(self.generator.channels) - 1)
-        if smallest < 2:
+        if smallest < 2 and not SYSTEMS[self.system].any_size:
             raise F3AError(
                 f"A picture of {self.size} pixels is too small for {len(self.generator.channels)} scales: "
                 "choose a larger size, or fewer channels."
@@ -128,8 +129,9 @@ class TrainConfig:
     @classmethod
     def lite(cls, system="f3a_gan", **changes):
         "A training for two CPU cores."
-        own = dict(generator=GeneratorConfig.lite(grows=2), low_share=0.0) if system == "f3a_gan" else {}
-        return cls(**{"system": system, **own, **changes})
+        growing = dict(grows=2) if system == "f3a_gan" else {}
+        own = dict(system=system, generator=size_of(system, **growing), **SYSTEMS[system].training)
+        return cls(**{**own, **changes})
 
     @classmethod
     def paper(cls, system="f3a_gan", dataset="300vw", **changes):
@@ -137,7 +139,7 @@ class TrainConfig:
         n = PRESETS[dataset]
         own = dict(
             system=system,
-            generator=GeneratorConfig.paper(grows=4 if system == "f3a_gan" else 0),
+            generator=size_of(system, "paper", **(dict(grows=4) if system == "f3a_gan" else {})),
             steps=40 * n["train_pairs"] // 64,
             pairs=n["train_pairs"],
             test_pairs=n["test_pairs"],
@@ -152,7 +154,7 @@ class TrainConfig:
             adv_share=1.0,
             ema=0.0,
         )
-        return cls(**{**own, **changes})
+        return cls(**{**SYSTEMS[system].training, **own, **changes})
 
     @classmethod
     def voxceleb2(cls, system="f3a_gan", **changes):

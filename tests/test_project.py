@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ORDER = (  # a module may import those before it, and none after it
     "core results loop video morphable blendshapes projection rasterizer flow landmarks fitting people rendered clips "
-    "regressor conditions spade generator warp_generator pairs losses systems metrics evaluation datasets prepare "
+    "regressor conditions spade generator warp_generator pairs losses systems baselines metrics evaluation datasets prepare "
     "training animation widgets app demo commands build_model"
 ).split()
 EARLIER = {("pairs", "losses")}  # pairs needs the pixel weights of Eq. 10

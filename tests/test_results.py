@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 import pytest
@@ -10,6 +11,7 @@ from f3a_lite.core import F3AError, data_path, load_weights, sha256
 from f3a_lite.results import (
     Record,
     choose_records,
+    current_commit,
     figure,
     find_record,
     load_records,
@@ -252,3 +254,25 @@ def test_records_come_back_as_they_were(tmp_path):
 def test_a_run_without_a_named_command_tells_its_own(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/some/where/measure.py", "--steps", "3"])
     assert run_info()["command"] == "measure.py --steps 3"
+
+
+def test_the_commit_of_a_result(tmp_path):
+    "A plus where code has changed; other results, and files that git does not know, change nothing."
+
+    def git(*words):
+        settings = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        return subprocess.run(["git", *settings, *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    assert current_commit(tmp_path) == "unknown"
+    git("init")
+    for name in ("code/a.py", "results/b.json"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("1")
+    git("add", ".")
+    git("commit", "-m", "first")
+    commit = git("rev-parse", "--short", "HEAD").strip()
+    (tmp_path / "results/b.json").write_text("2")
+    (tmp_path / "new.txt").write_text("2")
+    assert current_commit(tmp_path / "code") == commit
+    (tmp_path / "code/a.py").write_text("2")
+    assert current_commit(tmp_path / "code") == commit + "+"
