@@ -18,10 +18,17 @@ def lines(name):
 EXTRAS = ("eval", "view", "app", "parallel", "curves", "dev", "build", "heif", "tracker")
 extras = {name: lines(f"{name}_requirements") for name in EXTRAS}
 extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves", "dev") for r in extras[name]]
-commands = {
-    name: f"commands:{name}"
-    for name in ("f3a_demo", "f3a_prepare", "f3a_train", "f3a_train_regressor", "f3a_animate", "f3a_evaluate", "f3a_app")
-}
+PROGRAMS = (
+    "f3a_demo",
+    "f3a_prepare",
+    "f3a_train",
+    "f3a_train_regressor",
+    "f3a_animate",
+    "f3a_evaluate",
+    "f3a_tables",
+    "f3a_app",
+)
+commands = {name: f"commands:{name}" for name in PROGRAMS}
 
 setup(
     name=cfg["lib_name"],

@@ -109,7 +109,7 @@ def main(argv=None):
                 if system is not None:
                     parts[name].append(parts_of(system, face, targets[:1], model))
         command = dict(first_frame=[first_frame() for _ in range(2)], blink=[blink() for _ in range(2)])
-        info = run_info(t0=start)
+        info = run_info(seed=0, t0=start)
         records = []
         for name in systems:
             figures = {f"fps_{way}": float(1 / np.median(times[name, way])) for way in ("single", "batch")}

@@ -113,6 +113,9 @@ class X2Face(System):
         "The pixel loss of its first training."
         return dict(pixel=self.losses.pixel * plain_pixel_loss(out["image"], batch))
 
+
+SYSTEMS[X2Face.kind] = X2Face
+
 # %% ../nbs/21_baselines.ipynb #b1a5e014
 class ResidualBlock(nn.Module):
     "Two convolutions beside a way straight through."
@@ -284,6 +287,9 @@ class Pix2PixHD(System):
         real, made = self.critic(batch["condition"], batch["target"]), self.critic(batch["condition"], fake)
         return dict(critic=self.losses.adversarial * (squares(real, 1.0) + squares(made, 0.0)) / 2)
 
+
+SYSTEMS[Pix2PixHD.kind] = Pix2PixHD
+
 # %% ../nbs/21_baselines.ipynb #b1a5e020
 UNITS = len(AU_NAMES)  # action units
 
@@ -350,7 +356,7 @@ class GANimation(System):
     kind = "ganimation"
     title = "GANimation"
     told = "au_pair"
-    training = dict(adv_share=1.0, low_share=0.0, lr=1e-4, critic_lr=1e-4)
+    training = dict(adv_share=1.0, low_share=0.0)
     sizes = dict(
         lite=dict(channels=(24, 48, 96), flow_channels=(24, 48, 96), blocks=8),
         paper=dict(channels=(64, 128, 256), flow_channels=(64, 128, 256), blocks=6),
@@ -391,6 +397,9 @@ class GANimation(System):
         terms["penalty"] = 10.0 * gradient_penalty(lambda x: self.critic(x)[0], real, fake)
         terms["units"] = READ * F.mse_loss(read, self.units(batch)[1])
         return terms
+
+
+SYSTEMS[GANimation.kind] = GANimation
 
 # %% ../nbs/21_baselines.ipynb #b1a5e023
 class ConvLSTM(nn.Module):
@@ -468,6 +477,8 @@ class MotionGAN(System):
         fake = real_only(out["image"].detach(), batch["target"], batch["valid"])  # (B,3,H,W)
         return dict(critic=self.losses.adversarial * critic_loss(self.critic(batch["target"]), self.critic(fake)))
 
+
+SYSTEMS[MotionGAN.kind] = MotionGAN
+
 # %% ../nbs/21_baselines.ipynb #b1a5e025
 BASELINES = (X2Face, Pix2PixHD, GANimation, MotionGAN)
-SYSTEMS.update({s.kind: s for s in BASELINES})

@@ -20,6 +20,7 @@ COMMANDS = (
     "f3a_train_regressor",
     "f3a_animate",
     "f3a_evaluate",
+    "f3a_tables",
     "f3a_app",
 )  # f3a_demo runs in test_demo.py
 
@@ -66,6 +67,7 @@ def test_words_may_be_given(monkeypatch, capsys, name):
         ("f3a_train_regressor", "--out"),
         ("f3a_animate", "--driving"),
         ("f3a_evaluate", "--cross"),
+        ("f3a_tables", "--pictures"),
         ("f3a_app", "--port"),
     ],
 )
@@ -142,6 +144,7 @@ def test_animate(monkeypatch, tmp_path, clip):
         ("f3a_train_regressor", ["nothing"]),
         ("f3a_animate", ["nothing.jpg"]),
         ("f3a_evaluate", ["nothing", "nothing"]),
+        ("f3a_tables", ["--data", "nothing"]),
     ],
 )
 def test_wrong_words_are_one_sentence_and_leave_nothing(monkeypatch, tmp_path, capsys, name, argv):

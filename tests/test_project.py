@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 ORDER = (  # a module may import those before it, and none after it
-    "core results loop video morphable blendshapes projection rasterizer flow landmarks fitting people rendered clips "
-    "regressor conditions spade generator warp_generator pairs losses systems baselines metrics evaluation datasets prepare "
-    "training animation widgets app demo commands build_model"
+    "core results loop video morphable blendshapes projection rasterizer flow landmarks fitting people rendered "
+    "clips regressor conditions spade generator warp_generator pairs losses systems baselines metrics evaluation "
+    "datasets prepare training tables animation widgets app demo commands build_model"
 ).split()
 EARLIER = {("pairs", "losses")}  # pairs needs the pixel weights of Eq. 10
 
@@ -53,7 +53,10 @@ def imports_of(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             ours = node.level > 0 or (node.module or "").split(".")[0] == "f3a_lite"
-            yield (node.module or "").removeprefix("f3a_lite.").split(".")[0], ours
+            if node.module in (None, "f3a_lite"):  # from . import name
+                yield from ((alias.name, ours) for alias in node.names)
+            else:
+                yield node.module.removeprefix("f3a_lite.").split(".")[0], ours
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 ours = alias.name.split(".")[0] == "f3a_lite"
@@ -182,6 +185,7 @@ PROGRAMS = dict(
     f3a_train_regressor="--sub-steps",
     f3a_animate="--driving",
     f3a_evaluate="--cross",
+    f3a_tables="--pictures",
 )
 
 

@@ -261,7 +261,9 @@ def test_the_commit_of_a_result(tmp_path):
 
     def git(*words):
         settings = ("-c", "user.name=a", "-c", "user.email=a@b.c")
-        return subprocess.run(["git", *settings, *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(
+            ["git", *settings, *words], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
 
     assert current_commit(tmp_path) == "unknown"
     git("init")

@@ -1,0 +1,276 @@
+"What Tables I, II and IV are made of: rows, budgets, who is held out, how figures are averaged, and jobs that go on."
+
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from conftest import run_command
+from f3a_lite import tables
+from f3a_lite.core import F3AError
+from f3a_lite.flow import add_noise
+from f3a_lite.metrics import csim, identity_mean, look_at
+from f3a_lite.morphable import open_model
+from f3a_lite.pairs import split_clips
+from f3a_lite.results import choose_records, load_records
+from f3a_lite.tables import (
+    BASE,
+    BUDGET,
+    PAPER,
+    ROWS,
+    Group,
+    Measure,
+    copied,
+    cross_parts,
+    f3a_tables,
+    groups_of,
+    hold_out,
+    made_by_system,
+    measures_of,
+    over_clips,
+    read_people,
+    rows_in,
+    self_parts,
+    table_config,
+    warped,
+)
+
+
+# ---- rows and budgets
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_sees_as_many_pictures(row):
+    cfg = table_config(row, 6000, seed=3)
+    assert cfg.steps * cfg.batch == 6000 and cfg.low_batch == cfg.batch and cfg.size == 64 and cfg.seed == 3
+    assert cfg.people == 0 and cfg.low_share == 0
+
+
+def test_a_variant_is_ours_with_one_thing_changed():
+    ours = asdict(table_config("flow", 800))
+    for row, field in dict(landmarks="condition", aus="condition", t_os="streams", t_np="grows", t_sl="fusion").items():
+        other = asdict(table_config(row, 800))
+        changed = {k for k in ours["generator"] if ours["generator"][k] != other["generator"][k]}
+        assert changed == {field}
+        assert {k: v for k, v in ours.items() if k != "generator"} == {
+            k: v for k, v in other.items() if k != "generator"
+        }
+
+
+def test_the_paper_preset_is_the_papers_size():
+    for row in ROWS:
+        cfg = table_config(row, 800, preset="paper")
+        assert cfg.size == 128 and cfg.batch == 64 and cfg.pairs == 91_000 and cfg.generator.channels[0] == 64
+        assert table_config(row, 800, preset="voxceleb2").pairs == 840_100
+    with pytest.raises(F3AError, match="choose from x2face"):
+        table_config("soup", 800)
+
+
+def test_the_tables_rows_are_those_of_the_paper():
+    assert rows_in("I") == ("x2face", "pix2pixhd", "flow", "t_warp")
+    assert set(PAPER["frames"]) == set(rows_in("II")) - {"t_warp"} and set(PAPER["self"]) == set(rows_in("I")) - {
+        "t_warp"
+    }
+    assert BUDGET == dict(bundled=6000, rendered=6000, folder=20000)
+
+
+# ---- who is held out
+
+
+def named(*names):
+    "Clips that have a name."
+    return [SimpleNamespace(path=SimpleNamespace(name=n)) for n in names]
+
+
+def test_whole_people_are_held_out():
+    clips, who = named("a1", "a2", "b", "c", "d1", "d2"), dict(a1="a", a2="a", d1="d", d2="d")
+    seen = set()
+    for seed in range(20):
+        train, held = ({who.get(c.path.name, c.path.name) for c in part} for part in hold_out(clips, who, 2, seed))
+        assert len(held) == 2 and not train & held and train | held == {"a", "b", "c", "d"}
+        seen |= held
+    assert len(seen) == 4
+    with pytest.raises(F3AError, match="cannot be held out of 4"):
+        hold_out(clips, who, 4)
+
+
+def test_who_is_who(tmp_path):
+    (tmp_path / "a.csv").write_text("file,identity,more\nclips/x.mp4,anna,1\nclips/y.mp4,anna,2\n")
+    assert read_people(tmp_path / "a.csv") == dict(x="anna", y="anna") and read_people(None) == {}
+    (tmp_path / "b.csv").write_text("name\nx\n")
+    for path in (tmp_path / "b.csv", tmp_path / "c.csv"):
+        with pytest.raises(F3AError, match="who is who"):
+            read_people(path)
+
+
+# ---- averages
+
+
+def test_means_over_clips():
+    "A clip with many frames counts as one; the range against scipy's percentile bootstrap."
+    rng = np.random.default_rng(0)
+    values = [rng.normal(k, 1, size=5 + 20 * (k == 0)) for k in range(12)]
+    answer = over_clips(values)
+    means = [v.mean() for v in values]
+    want = scipy.stats.bootstrap((means,), np.mean, method="percentile", n_resamples=9999, rng=1).confidence_interval
+    assert np.isclose(answer["mean"], np.mean(means)) and answer["n"] == 80
+    assert abs(answer["low"] - want.low) < 0.15 and abs(answer["high"] - want.high) < 0.15
+
+
+def test_undefined_cases_are_counted():
+    assert over_clips([np.array([np.nan, 2.0]), np.array([np.nan])]) == dict(
+        mean=2.0, low=2.0, high=2.0, n=1, undefined=2
+    )
+    assert over_clips([np.array([np.nan])]) == dict(mean=None, low=None, high=None, n=0, undefined=1)
+
+
+# ---- what is measured
+
+
+def test_targets_come_from_the_split_and_sources_from_training(clip):
+    split = split_clips([clip])[0]
+    for which in (("random",), ("block_1", "block_2")):
+        part = self_parts([clip], [split], which, 8, 64)[0]
+        ours = {tuple(x.flatten().tolist()) for x in clip.landmarks[np.concatenate([split[w] for w in which])]}
+        assert {tuple(x.flatten().tolist()) for x in part.target.landmarks} <= ours
+        train = {tuple(x.flatten().tolist()) for x in clip.landmarks[split["train"]]}
+        assert {tuple(x.flatten().tolist()) for x in part.source.landmarks} <= train
+        assert torch.equal(part.truth, part.target.picture)
+    assert self_parts([clip], [split], ("people",), 8, 64) == []
+
+
+def other_person(clip):
+    "The clip under another name, with other faces."
+    params = clip.params.replace(translation=clip.params.translation + 0.1, id_coeff=clip.params.id_coeff + 1)
+    return replace(clip, params=params, path=clip.path.parent / "somebody")
+
+
+def test_across_people_the_driver_gives_expression_and_rotation_only(clip):
+    two = [clip, other_person(clip)]
+    parts = cross_parts(two, {}, 5, 64)
+    assert len(parts) == 2
+    for part, me, you in zip(parts, two, two[::-1]):
+        t = part.target.params
+        assert torch.equal(t.id_coeff, me.params.id_coeff[:1].expand(5, -1))
+        assert torch.equal(t.translation, part.source.params.translation) and torch.equal(
+            t.scale, part.source.params.scale
+        )
+        rows = {tuple(r.tolist()) for r in you.params.rotation}
+        assert all(tuple(r.tolist()) in rows for r in t.rotation)
+    assert cross_parts(two, {clip.path.name: "a", "somebody": "a"}, 5, 64) == []
+
+
+def test_copying_on_itself_is_perfect(clip):
+    "All pixel metrics at their best; identity against the function itself; no face on noise is counted."
+    part = self_parts([clip], split_clips([clip]), ("random",), 4, 128)[0]
+    same = replace(part, source=part.target)
+    measure = Measure([same])
+    found = measure.figures(copied)
+    assert found["mae"]["mean"] == 0 and found["lmae"]["mean"] == 0 and found["prmse"]["mean"] == 0
+    assert found["csim"]["mean"] == pytest.approx(1) and found["aucon"]["mean"] == 1
+    noise = torch.rand(part.truth.shape, generator=torch.Generator().manual_seed(0))
+    lost = measure.figures(lambda p: noise)
+    assert lost["csim"]["n"] == 0 and lost["csim"]["undefined"] == 4 and lost["mae"]["n"] == 4
+    got = Measure([part]).figures(warped)["csim"]["mean"]
+    a, b = (look_at(x)[1] for x in (warped(part), part.source.picture))
+    assert got == pytest.approx(float(csim(a, b, identity_mean()).mean()), abs=1e-6)
+
+
+def test_noise_is_on_the_targets_parameters(clip):
+    "The system is told what `add_noise` gives, and nothing else changes."
+    part = self_parts([clip], split_clips([clip]), ("random",), 2, 64)[0]
+    told = []
+
+    class Echo(torch.nn.Module):
+        condition, cfg = "landmarks", SimpleNamespace(anchor="target")
+
+        def __init__(self):
+            super().__init__()
+            self.p = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, source, condition):
+            told.append(condition)
+            return dict(image=source)
+
+    part = replace(part, target=replace(part.target, landmarks=None))
+    for std in (0.0, 0.1, 0.1):
+        made_by_system(Echo(), std)(part)
+    noisy = add_noise(part.target.params, 0.1, open_model(), torch.Generator().manual_seed(0))
+    moved = replace(part, target=replace(part.target, params=noisy))
+    made_by_system(Echo())(moved)
+    assert torch.equal(told[1], told[2]) and torch.equal(told[1], told[3]) and not torch.equal(told[0], told[1])
+
+
+# ---- jobs
+
+
+class Net:
+    "Features that need no weights."
+
+    name = "fd_effnet"
+
+    def __init__(self, *a):
+        pass
+
+    def __call__(self, images, batch=16):
+        return images.mean((2, 3)).numpy()
+
+
+@pytest.fixture
+def few(clip, monkeypatch):
+    "One clip, two rows, few pictures."
+    group = Group("bundled", "one person", [clip], [], ("flow", "x2face"), 2)
+    monkeypatch.setattr(tables, "groups_of", lambda *a: [group])
+    monkeypatch.setattr(tables, "FeatureNet", Net)
+
+
+def test_jobs_that_are_done_are_not_done_again(few, monkeypatch, tmp_path, capsys):
+    words = ["--data", "bundled", "--pictures", "16", "--runs", tmp_path / "runs", "--out", tmp_path / "results"]
+    assert run_command(f3a_tables, *words, "--rows", "flow") == 0, capsys.readouterr().err
+    path = tmp_path / "results" / "tables_bundled.json"
+    first = load_records(path)
+    assert {r.name for r in first} == {"copying", "warping", "flow"}
+    assert {r.setting["split"] for r in first} == {"random", "blocks"}
+    noisy = [r for r in first if r.setting["noise"]]
+    assert [(r.name, r.setting["noise"], r.setting["split"]) for r in noisy] == [
+        ("flow", 0.01, "random"),
+        ("flow", 0.1, "random"),
+    ]
+    done = choose_records(first, "flow", noise=0.0, split="random")[0]
+    assert done.info["steps"] == 2 and done.info["trained_seconds"] >= 0 and done.setting["pictures"] == 16
+    assert set(done.figures) >= {"mae", "mse", "psnr", "ssim", "csim", "prmse", "aucon", "lmae", "fd_effnet"}
+    monkeypatch.setattr(tables, "train_row", lambda *a: pytest.fail("trained again"))
+    assert run_command(f3a_tables, *words, "--rows", "flow") == 0
+    assert load_records(path) == first
+
+
+def test_an_interrupted_training_is_not_measured(few, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tables, "run_training", lambda *a, **k: False)
+    words = ["--pictures", "16", "--runs", tmp_path / "runs", "--out", tmp_path / "results", "--rows", "x2face"]
+    assert run_command(f3a_tables, *words) == 2
+    assert "the same command goes on" in capsys.readouterr().err
+    assert {r.name for r in load_records(tmp_path / "results" / "tables_bundled.json")} == set(BASE)
+
+
+def test_groups_of_a_folder(monkeypatch):
+    "Table II sees everybody; Table I holds people out, as the manifest says or by lot."
+    manifest = dict(train=["a", "b", "c"], test=[])
+    monkeypatch.setattr(tables, "expand_clips", lambda data, split: manifest[split])
+    monkeypatch.setattr(tables, "held_out_people", lambda data: manifest["test"])
+    monkeypatch.setattr(tables, "load_clip", lambda name: named(name)[0])
+    two, one = groups_of(("folder",), None, 1)
+    assert len(two.clips) == 3 and two.people == [] and two.rows == rows_in("II")
+    assert len(one.clips) == 2 and len(one.people) == 1 and one.rows == rows_in("I")
+    assert not {c.path.name for c in one.clips} & {c.path.name for c in one.people}
+    manifest.update(train=["a", "b"], test=["c"])
+    two, one = groups_of(("folder",), None, 1)
+    assert [c.path.name for c in one.people] == ["c"] and len(two.clips) == len(one.clips) == 2
+
+
+def test_measures_of_held_out_people(clip):
+    group = Group("folder", "people held out", [clip], [clip, other_person(clip)], (), 2)
+    measures = measures_of(group, 64)
+    assert list(measures) == ["random", "blocks", "people", "cross"]
+    assert [m.pixels for m in measures.values()] == [True, True, True, False]
+    assert "mae" not in measures["cross"].figures(copied)
