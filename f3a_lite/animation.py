@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 from tyro.conf import Positional
+from . import baselines  # noqa: F401  weights of the compared systems can be read too
 from .blendshapes import read_blendshapes
 from .clips import load_clip, own_folder
-from .conditions import Frames, make_condition
+from .conditions import Frames, frames_before, make_condition
 from f3a_lite.core import (
     F3AError,
     data_path,
@@ -196,6 +197,9 @@ def animate(
     "Generate every frame from the source and its own condition."
     face_model = face_model or open_model()
     parts = {name: [] for name in ("output", "mesh", "flow", "warped", "moved", "way")}
+    before = None
+    if system is not None and system.condition == "landmark_film":
+        before = frames_before(Frames(targets, landmarks=landmarks).points(face_model))  # (T,FILM-1,68,2)
     for i in tqdm(range(0, len(targets), batch), desc="animating", disable=not progress, leave=False):
         now = slice(i, i + batch)
         t = targets[now]
@@ -203,7 +207,8 @@ def animate(
         if system is not None:
             seen = None if pictures is None else pictures[now]
             points = None if landmarks is None else landmarks[now]
-            made = paint(system, face, Frames(t, seen, points), face_model)
+            film = None if before is None else before[now]
+            made = paint(system, face, Frames(t, seen, points, film), face_model)
         if "moved" not in made:
             made = warp_only(face, t, face_model, made)
         made["output"], made["mesh"] = made["image"], render_mesh(face_model, t, face.image.shape[-1])[0]

@@ -29,7 +29,7 @@ from f3a_lite.animation import (
     scripted,
 )
 from f3a_lite.clips import load_clip
-from f3a_lite.conditions import Frames, make_condition
+from f3a_lite.conditions import FILM, Frames, landmark_heatmap, make_condition
 from f3a_lite.core import F3AError, data_path, tile_images
 from f3a_lite.flow import facial_flow, warp_along
 from f3a_lite.landmarks import KNOWN_DISTANCE, head_crop, track_frames
@@ -184,7 +184,7 @@ class Told(torch.nn.Module):
         return dict(image=source + condition.mean((1, 2, 3), keepdim=True))
 
 
-@pytest.mark.parametrize("condition", ["flow", "warp_maps", "landmarks", "aus", "picture"])
+@pytest.mark.parametrize("condition", ["flow", "warp_maps", "landmarks", "aus", "picture", "au_pair"])
 @pytest.mark.parametrize("anchor", ["target", "source"])
 def test_a_system_is_told_what_it_asks_for(clip, face_model, condition, anchor):
     me, frames = face_of_clip(clip, 0), [5, 20, 39]
@@ -195,6 +195,18 @@ def test_a_system_is_told_what_it_asks_for(clip, face_model, condition, anchor):
         condition, face_model, Frames(me.params, me.image), Frames(targets, pictures, landmarks), 128, anchor
     )
     assert [len(t) for t in system.told] == [2, 1] and torch.allclose(torch.cat(system.told), want, atol=1e-6)
+
+
+def test_a_system_that_watches_a_film_sees_the_frames_before(clip):
+    "Across batches; before the first frame there is only itself."
+    system = Told("landmark_film")
+    marks = clip.landmarks[:6] + 0.1
+    animate(system, face_of_clip(clip, 0), clip.params[list(range(6))], None, marks, batch=2)
+    told = torch.cat(system.told)
+    for k in range(6):
+        for back in range(FILM):
+            want = landmark_heatmap(marks[max(0, k - back)][None])[0, 0]
+            assert torch.allclose(told[k, FILM - 1 - back], want, atol=1e-6), (k, back)
 
 
 def test_a_picture_is_needed_by_a_system_that_looks_at_one(clip):
