@@ -13,9 +13,9 @@ import time
 import numpy as np
 import torch
 from tyro.conf import Positional
-from f3a_lite.animation import animate, face_of_clip, read_face, scripted
+from f3a_lite.animation import animate, put_back, read_face, scripted, smaller
 from f3a_lite.blendshapes import BlendshapeReader, read_blendshapes
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, to_image
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads
 from f3a_lite.fitting import fit_landmarks, gaze_units, landmark_error
 from f3a_lite.morphable import open_model
 from f3a_lite.prepare import bundled_clip
@@ -50,23 +50,23 @@ def iris_places(reader, image, points):
 
 
 def looked(reader, systems, face, model):
-    "How far the irises go, in eye widths, from a face as it is to the far end of `look`: method → mean of both eyes."
+    "How far the irises go, in eye widths, from a face as it is to the far end of `look`: method → both eyes (2,)."
     targets = scripted(face.params, "look", face_model=model)
     gaze = targets.exp_coeff[:, gaze_units(model)].sum(1)
     ends = targets[[0, int(gaze.argmax())]]
-    points = to_pixels(posed_landmarks(model, ends), *face.image.shape[-2:])[..., :2].numpy()  # (2,68,2)
+    _, (left, top, side) = smaller(face)
+    points = to_pixels(posed_landmarks(model, ends), side, side)[..., :2].numpy() + [left, top]  # (2,68,2)
     found = {}
     for name, system in systems.items():
-        images = [to_image(x) for x in animate(system, face, ends, face_model=model)["output"]]
+        images = put_back(face, animate(system, face, ends, face_model=model))
         rest, far = (iris_places(reader, image, p) for image, p in zip(images, points))
-        found[name] = float(np.abs(far - rest).mean())
+        found[name] = (far - rest) * [1, -1]  # to the side where the person's left is
     return found
 
 
 def faces_to_look(folder):
-    "A frame of the bundled clip, and every photo of a folder that shows a face well enough."
-    yield "woman_laughing", face_of_clip(bundled_clip(ROOT / "runs" / "clips" / "woman_laughing"), 0)
-    for path in sorted(folder.iterdir()) if folder else ():
+    "The first frame of the bundled video, and every photo of a folder that shows a face well enough."
+    for path in [data_path("woman_laughing.mp4"), *(sorted(folder.iterdir()) if folder else ())]:
         try:
             yield path.name, read_face(path)
         except F3AError as e:
@@ -104,7 +104,8 @@ def main(argv=None):
             for name, far in looked(reader, systems, face, model).items():
                 found.setdefault(name, []).append(far)
         for name, values in found.items():
-            facts = dict(mean=figure(values), least=min(values), photos=len(values))
+            values = np.array(values)  # (photos,2)
+            facts = dict(mean=figure(values.mean(1)), right_side=float((values > 0).all(1).mean()), photos=len(values))
             records.append(Record(f"look, {name}", dict(gesture="look"), facts, info))
         save_records(records, o.out)
         for r in records:
