@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'PAPER', 'BUDGET', 'SIZE', 'BATCH', 'OWN', 'PEOPLE', 'HELD_OUT_PEOPLE', 'PEOPLE_FRAMES', 'NOISE', 'BASE',
-           'Row', 'table_config', 'Group', 'rows_in', 'read_people', 'hold_out', 'groups_of', 'over_clips', 'Part',
-           'self_parts', 'cross_parts', 'Measure', 'made_by_system', 'copied', 'warped', 'TableOptions', 'measures_of',
-           'measure_row', 'train_row', 'strip_of', 'Tables', 'f3a_tables']
+           'SPLIT_OF', 'Row', 'table_config', 'Group', 'rows_in', 'read_people', 'hold_out', 'groups_of', 'over_clips',
+           'Part', 'self_parts', 'cross_parts', 'Measure', 'made_by_system', 'copied', 'warped', 'TableOptions',
+           'measures_of', 'measure_row', 'train_row', 'strip_of', 'Tables', 'f3a_tables', 'our_figure', 'mean_of',
+           'agreement', 'paper_table', 'title_of', 'brief']
 
 # %% ../nbs/22_tables.ipynb #7ab1e003
 from dataclasses import dataclass, field, replace
@@ -30,11 +31,11 @@ from f3a_lite.core import (
 )
 from .flow import add_noise, warp_along
 from .loop import run_training
-from .metrics import FeatureNet, as_reading, face_metrics, frechet_distance, look_at, picture_metrics
+from .metrics import FeatureNet, GLOSSARY, as_reading, face_metrics, frechet_distance, look_at, picture_metrics
 from .morphable import open_model
 from .pairs import pick_frames, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip, prepare_people
-from .results import Record, choose_records, load_records, run_info, save_records
+from .results import Record, choose_records, figure, load_records, run_info, save_records, show_figure
 from .systems import size_of
 from .training import TrainConfig, Trainer, held_out_people
 from .video import write_image
@@ -493,3 +494,78 @@ def f3a_tables(
         tables = Tables(o)
         tables.run()
         print(f"wrote {tables.path}")
+
+# %% ../nbs/22_tables.ipynb #7ab1e029
+SPLIT_OF = dict(self="people", cross="cross", frames="random")  # part of PAPER → the split of ours beside it
+
+
+def our_figure(
+    records: list,  # from tables_DATA.json
+    row: str,  # a key of ROWS, 'copying' or 'warping'
+    metric: str,  # a key of GLOSSARY
+    **setting,  # split, group, noise, …
+):  # answer of over_clips (one seed), of `figure` (several), or None where nothing is there
+    "A figure of ours: of one seed with its range over clips, of several with its spread over seeds."
+    found = [r.figures[metric] for r in choose_records(records, row, **setting) if metric in r.figures]
+    if len(found) < 2:
+        return found[0] if found else None
+    return figure([np.nan if f is None else f for f in (v["mean"] if isinstance(v, dict) else v for v in found)])
+
+
+def mean_of(value):
+    "The mean of an answer; None where there is none."
+    return value["mean"] if isinstance(value, dict) else value
+
+
+def agreement(
+    records: list,  # from tables_DATA.json
+    part: str,  # of PAPER: 'self', 'cross' or 'frames'
+    **setting,  # of the records
+) -> list:  # of (row, metric, whether the order is the paper's); FID is compared by FD-EffNet where that is there
+    "Every comparison of ours with the flow against another row that both the paper and we have."
+    answers = []
+    for row, numbers in PAPER[part].items():
+        for metric, theirs in numbers.items() if row != "flow" else ():
+            own = "fd_effnet" if metric == "fid" else metric
+            pair = [mean_of(our_figure(records, r, own, **setting)) for r in ("flow", row)]
+            if None not in pair:
+                paper = PAPER[part]["flow"][metric] < theirs
+                answers.append((row, metric, paper == (pair[0] < pair[1])))
+    return answers
+
+
+def paper_table(
+    records: list,  # from tables_DATA.json
+    part: str,  # of PAPER: 'self', 'cross' or 'frames'
+    rows: tuple = (),  # keys of ROWS, 'copying', 'warping'; (): all of this part
+    **setting,  # of the records; without `split`, the split that belongs to the part
+) -> str:  # Markdown
+    "A row for each system: ours, the paper's in brackets, and a mark where the order is another than the paper's."
+    setting = dict(noise=0.0, split=SPLIT_OF[part], **setting) if "split" not in setting else dict(noise=0.0, **setting)
+    numbers = PAPER[part]
+    metrics = list(numbers["flow"])
+    wrong = {(row, metric) for row, metric, agrees in agreement(records, part, **setting) if not agrees}
+    lines = ["| | " + " | ".join(title_of(m) for m in metrics) + " |", "|---|" + "---|" * len(metrics)]
+    for row in rows or (*BASE, *numbers, "t_warp"):
+        cells = []
+        for metric in metrics:
+            own = "fd_effnet" if metric == "fid" else metric
+            value = our_figure(records, row, own, **setting)
+            cell = "not yet" if value is None else show_figure(brief(value), own)
+            theirs = numbers.get(row, {}).get(metric)
+            cell += "" if theirs is None else f" ({theirs:.4g})"
+            cells.append(cell + (" ✗" if (row, metric) in wrong else ""))
+        lines.append(f"| {ROWS[row].title if row in ROWS else row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def title_of(metric: str) -> str:
+    "A metric's name with an arrow to where it is better; FID has our own distance beside it."
+    own = GLOSSARY["fd_effnet" if metric == "fid" else metric]
+    name = "FD-EffNet (FID)" if metric == "fid" else own.title
+    return f"{name} {'↓' if own.better == 'lower' else '↑'}"
+
+
+def brief(value):
+    "An answer without its range over clips."
+    return {k: v for k, v in value.items() if k not in ("low", "high")} if isinstance(value, dict) else value

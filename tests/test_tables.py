@@ -13,7 +13,7 @@ from f3a_lite.flow import add_noise
 from f3a_lite.metrics import csim, identity_mean, look_at
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_clips
-from f3a_lite.results import choose_records, load_records
+from f3a_lite.results import Record, choose_records, load_records
 from f3a_lite.tables import (
     BASE,
     BUDGET,
@@ -21,6 +21,7 @@ from f3a_lite.tables import (
     ROWS,
     Group,
     Measure,
+    agreement,
     copied,
     cross_parts,
     f3a_tables,
@@ -28,7 +29,9 @@ from f3a_lite.tables import (
     hold_out,
     made_by_system,
     measures_of,
+    our_figure,
     over_clips,
+    paper_table,
     read_people,
     rows_in,
     self_parts,
@@ -274,3 +277,44 @@ def test_measures_of_held_out_people(clip):
     assert list(measures) == ["random", "blocks", "people", "cross"]
     assert [m.pixels for m in measures.values()] == [True, True, True, False]
     assert "mae" not in measures["cross"].figures(copied)
+
+
+# ---- the paper's numbers beside ours
+
+
+def rec(row, split="random", seed=0, **figures):
+    "A record as f3a_tables writes it."
+    figures = {k: dict(mean=v, low=v, high=v, n=9, undefined=0) for k, v in figures.items()}
+    return Record(row, dict(row=row, split=split, seed=seed, noise=0.0), figures)
+
+
+def test_the_order_is_compared_metric_by_metric():
+    "MAE is better lower, CSIM higher: what counts is that ours and the other row lie as in the paper."
+    records = [rec("flow", mae=0.05, csim=0.9), rec("aus", mae=0.06, csim=0.95), rec("t_os", mae=0.04, csim=0.5)]
+    assert sorted(agreement(records, "frames", split="random")) == [
+        ("aus", "csim", False),
+        ("aus", "mae", True),
+        ("t_os", "csim", True),
+        ("t_os", "mae", False),
+    ]
+    lines = paper_table(records, "frames", ("flow", "aus", "t_np")).splitlines()
+    assert lines[0] == "| | MAE ↓ | MSE ↓ | CSIM ↑ | PRMSE ↓ |"
+    assert lines[2] == "| Ours, flow | 0.0500 (0.0165) | not yet (0.0008) | 0.900 (0.9821) | not yet (0.7215) |"
+    assert lines[3].startswith("| Ours, action units | 0.0600 (0.0689) | not yet (0.0139) | 0.950 (0.8961) ✗ |")
+    assert lines[4].count("not yet") == 4
+
+
+def test_several_seeds_have_a_spread():
+    records = [rec("flow", seed=k, mae=v) for k, v in enumerate((0.04, 0.06, 0.08))]
+    assert our_figure(records, "flow", "mae", split="random") == dict(
+        mean=0.06, sd=pytest.approx(0.02), n=3, undefined=0
+    )
+    assert our_figure(records, "flow", "mae", seed=1)["mean"] == 0.06
+    assert our_figure(records, "flow", "psnr") is None and our_figure(records, "aus", "mae") is None
+
+
+def test_fid_stands_beside_our_own_distance():
+    records = [rec("flow", "people", fd_effnet=20.0), rec("x2face", "people", fd_effnet=10.0)]
+    assert agreement(records, "self", split="people") == [("x2face", "fid", True)]
+    said = paper_table(records, "self", ("flow", "x2face"))
+    assert "FD-EffNet (FID) ↓" in said and "20.0 (28.87)" in said
