@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'PAPER', 'BUDGET', 'SIZE', 'BATCH', 'OWN', 'PEOPLE', 'HELD_OUT_PEOPLE', 'PEOPLE_FRAMES', 'NOISE', 'BASE',
-           'SPLIT_OF', 'Row', 'table_config', 'Group', 'rows_in', 'read_people', 'hold_out', 'groups_of', 'over_clips',
-           'Part', 'self_parts', 'cross_parts', 'Measure', 'made_by_system', 'copied', 'warped', 'TableOptions',
-           'measures_of', 'measure_row', 'train_row', 'strip_of', 'Tables', 'f3a_tables', 'our_figure', 'mean_of',
-           'agreement', 'paper_table', 'title_of', 'brief']
+           'SPLIT_OF', 'WHERE', 'CALLED', 'Row', 'table_config', 'Group', 'rows_in', 'read_people', 'hold_out',
+           'groups_of', 'over_clips', 'Part', 'self_parts', 'cross_parts', 'Measure', 'made_by_system', 'copied',
+           'warped', 'TableOptions', 'measures_of', 'measure_row', 'train_row', 'strip_of', 'Tables', 'f3a_tables',
+           'our_figure', 'mean_of', 'agreement', 'paper_table', 'title_of', 'brief', 'report']
 
 # %% ../nbs/22_tables.ipynb #7ab1e003
 from dataclasses import dataclass, field, replace
@@ -35,7 +35,7 @@ from .metrics import FeatureNet, GLOSSARY, as_reading, face_metrics, frechet_dis
 from .morphable import open_model
 from .pairs import pick_frames, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip, prepare_people
-from .results import Record, choose_records, figure, load_records, run_info, save_records, show_figure
+from .results import Record, choose_records, figure, load_records, made_by, run_info, save_records, show_figure
 from .systems import size_of
 from .training import TrainConfig, Trainer, held_out_people
 from .video import write_image
@@ -569,3 +569,38 @@ def title_of(metric: str) -> str:
 def brief(value):
     "An answer without its range over clips."
     return {k: v for k, v in value.items() if k not in ("low", "high")} if isinstance(value, dict) else value
+
+# %% ../nbs/22_tables.ipynb #7ab1e037
+WHERE = dict(  # part of PAPER → data and group of trainings that answer it
+    frames=(("bundled", "one person"), ("rendered", "rendered people"), ("folder", "all people")),
+    self=(("rendered", "rendered people"), ("folder", "people held out")),
+    cross=(("rendered", "rendered people"), ("folder", "people held out")),
+)
+CALLED = dict(bundled="The bundled clip", rendered="Rendered people", folder="Real people")
+
+
+def report(
+    part: str,  # of PAPER: 'self', 'cross' or 'frames'
+    rows: tuple = (),  # keys of ROWS, 'copying', 'warping'; (): all of this part
+    splits: tuple = (),  # (): the one that belongs to the part
+    folder="../results",  # of tables_DATA.json
+) -> str:  # Markdown
+    "A table for each kind of data, with the number of comparisons that have the paper's order."
+    text = []
+    for data, group in WHERE[part]:
+        path = Path(folder) / f"tables_{data}.json"
+        records = choose_records(load_records(path), group=group) if path.exists() else []
+        for split in (splits or (SPLIT_OF[part],)) if records else ():
+            answers = agreement(records, part, split=split, noise=0.0)
+            answers = [a for a in answers if not rows or a[0] in rows]
+            agree, seeds = sum(a[2] for a in answers), len({r.setting["seed"] for r in records})
+            facts = f"{split}; {seeds} seed{'s' if seeds > 1 else ''}; order as in the paper: {agree} of {len(answers)}"
+            text += [f"**{CALLED[data]}** ({facts})", "", paper_table(records, part, rows, split=split), ""]
+        if records:
+            text += [f"Made by: {made_by(records[-1].info)}", ""]
+        else:
+            text += [
+                f"**{CALLED[data]}**: not trained yet; `f3a_tables --data {data.replace('folder', 'FOLDER')}` does it.",
+                "",
+            ]
+    return "\n".join(text)

@@ -204,9 +204,12 @@ def test_pix2pixhd_does_not_see_the_source():
 
 
 def test_feature_matching_and_squares_by_hand():
-    ones, twos = ([[torch.full((1, 2), v), torch.full((1, 1), v)] for _ in range(2)] for v in (1.0, 3.0))
+    "The verdicts, the last layer, do not count as features."
+    ones, twos = (
+        [[torch.full((1, 2), v), torch.full((1, 1), w)] for _ in range(2)] for v, w in ((1.0, 1.0), (3.0, 4.0))
+    )
     assert float(feature_matching(ones, twos)) == 2 and float(feature_matching(ones, ones)) == 0
-    assert float(squares(twos, 1.0)) == 4 and float(squares(ones, 1.0)) == 0
+    assert float(squares(twos, 1.0)) == 9 and float(squares(ones, 1.0)) == 0
 
 
 def test_feature_matching_is_part_of_the_step():
