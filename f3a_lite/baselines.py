@@ -358,7 +358,7 @@ class GANimation(System):
     told = "au_pair"
     training = dict(adv_share=1.0, low_share=0.0)
     sizes = dict(
-        lite=dict(channels=(24, 48, 96), flow_channels=(24, 48, 96), blocks=8),
+        lite=dict(channels=(16, 32, 64, 128), flow_channels=(16, 32, 64, 128), blocks=4),
         paper=dict(channels=(64, 128, 256), flow_channels=(64, 128, 256), blocks=6),
     )
 
@@ -450,7 +450,7 @@ class MotionGAN(System):
     told = "landmark_film"
     training = dict(adv_share=0.2)
     sizes = dict(
-        lite=dict(channels=(24, 48, 96), flow_channels=(24, 48, 96), blocks=5),
+        lite=dict(channels=(16, 32, 64, 128), flow_channels=(16, 32, 64, 128), blocks=1),
         paper=dict(channels=(64, 128, 256), flow_channels=(64, 128, 256), blocks=6),
     )
 
