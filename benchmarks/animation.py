@@ -17,9 +17,11 @@ import torch
 from f3a_lite.animation import BUNDLED, Face, paint, scripted, warp_only
 from f3a_lite.conditions import Frames, make_condition
 from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads, to_tensor
+from f3a_lite.flow import extend_flow
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
 from f3a_lite.results import Record, run_info, save_records
 from f3a_lite.systems import load_system
+from f3a_lite.warp_generator import resized
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,7 +68,33 @@ def parts_of(system, face, targets, face_model):
     def condition():
         make_condition(system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor)
 
-    return dict(condition=seconds_of(condition), network=seconds_of(network))
+    found = dict(condition=seconds_of(condition), network=seconds_of(network))
+    if system.kind == "t_warp":
+        found.update(warp_parts(system.generator, source, told))
+    return found
+
+
+@torch.inference_mode()
+def warp_parts(net, source, told):
+    "Seconds of T_warp's network, part by part; the rest is moving the photo and mixing."
+    x = net.inputs(source, told)[0]
+    h = net.T_enc(x)
+    coarse = resized(net.up[0](torch.zeros_like(h[1])), told.shape[-2:])  # (B,c0,H,W)
+    fine = torch.cat([coarse, coarse[:, :1].expand(-1, 12, -1, -1)], 1)  # (B,c0+12,H,W)
+
+    def decode():
+        y = h[-1]
+        for k in reversed(range(1, len(h) - 1)):
+            y = net.join[k - 1](torch.cat([net.up[k](y), h[k]], 1))
+        net.up[0](y)
+
+    return dict(
+        continued_flow=seconds_of(lambda: extend_flow(told[:, :3], told[:, 3:4])),
+        inputs=seconds_of(lambda: net.inputs(source, told)),
+        encoder=seconds_of(lambda: net.T_enc(x)),
+        decoder=seconds_of(decode),
+        last_layers=seconds_of(lambda: net.to_paint(net.last(fine))),
+    )
 
 
 def first_frame():
@@ -114,7 +142,7 @@ def main(argv=None):
         for name in systems:
             figures = {f"fps_{way}": float(1 / np.median(times[name, way])) for way in ("single", "batch")}
             if name in parts:
-                for part in ("condition", "network"):
+                for part in parts[name][0]:
                     figures[f"{part}_ms"] = float(np.median([p[part] for p in parts[name]]) * 1000)
             records.append(Record(name, dict(size=128), figures, info))
         figures = {f"{name}_s": float(min(values)) for name, values in command.items()}
