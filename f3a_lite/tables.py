@@ -7,7 +7,7 @@ __all__ = ['ROWS', 'PAPER', 'BUDGET', 'SIZE', 'BATCH', 'OWN', 'PEOPLE', 'HELD_OU
            'BASE', 'SPLIT_OF', 'WHERE', 'CALLED', 'Row', 'table_config', 'Group', 'rows_in', 'read_people', 'hold_out',
            'groups_of', 'over_clips', 'Part', 'self_parts', 'cross_parts', 'Measure', 'made_by_system', 'copied',
            'warped', 'TableOptions', 'measures_of', 'measure_row', 'train_row', 'strip_of', 'Tables', 'f3a_tables',
-           'our_figure', 'mean_of', 'agreement', 'paper_table', 'title_of', 'brief', 'report']
+           'our_figure', 'mean_of', 'agreement', 'paper_table', 'title_of', 'brief', 'table_records', 'report']
 
 # %% ../nbs/22_tables.ipynb #7ab1e003
 from dataclasses import dataclass, field, replace
@@ -131,7 +131,9 @@ class Group:
     clips: list  # prepared clips to train on
     people: list  # prepared clips of people who are held out
     rows: tuple  # keys of ROWS
-    pairs: int  # a clip and split, that are measured
+    pairs: int  # a clip and split that are measured of people who are trained on
+    held_pairs: int = 0  # the same of people who are held out
+    every: int = 1  # of the clips that are trained on, every so many-th is measured
     who: dict = field(default_factory=dict)  # name of a clip's folder → person, where one has several
 
 
@@ -185,7 +187,7 @@ def groups_of(
         n, folder = PEOPLE + HELD_OUT_PEOPLE, runs / f"table_people_{SIZE}_{PEOPLE_FRAMES}"
         prepare_people(n, folder, PEOPLE_FRAMES, physical_cores(), size=SIZE, fps=4.0, natural=True)
         clips = [load_clip(folder / f"person_{k:05d}") for k in range(n)]
-        return [Group("rendered", "rendered people", clips[:PEOPLE], clips[PEOPLE:], tuple(ROWS), 10)]
+        return [Group("rendered", "rendered people", clips[:PEOPLE], clips[PEOPLE:], tuple(ROWS), 4, 10, every=2)]
     train = [load_clip(c) for c in expand_clips(data, "train")]
     test = [load_clip(c) for c in held_out_people(data)]
     who = read_people(people)
@@ -194,8 +196,8 @@ def groups_of(
     else:
         every = train
     return [
-        Group("folder", "all people", every, [], rows_in("II"), 6, who),
-        Group("folder", "people held out", train, test, rows_in("I"), 12, who),
+        Group("folder", "all people", every, [], rows_in("II"), 6, who=who),
+        Group("folder", "people held out", train, test, rows_in("I"), 2, 12, who=who),
     ]
 
 # %% ../nbs/22_tables.ipynb #7ab1e017
@@ -367,12 +369,13 @@ class TableOptions:
 
 def measures_of(group: Group, size: int, net=None, progress=False) -> dict:  # name → Measure
     "What the trainings of a group are measured on."
-    splits, n = split_clips(group.clips), group.pairs
+    seen, held, n = group.clips[:: group.every], group.people, group.held_pairs
+    splits = split_clips(seen)
     parts = dict(
-        random=self_parts(group.clips, splits, ("random",), n, size),
-        blocks=self_parts(group.clips, splits, ("block_1", "block_2"), n, size),
-        people=self_parts(group.people, split_people(group.people), ("people",), n, size),
-        cross=cross_parts(group.people, group.who, n, size),
+        random=self_parts(seen, splits, ("random",), group.pairs, size),
+        blocks=self_parts(seen, splits, ("block_1", "block_2"), group.pairs, size),
+        people=self_parts(held, split_people(held), ("people",), n, size),
+        cross=cross_parts(held, group.who, n, size),
     )
     return {k: Measure(p, net, k != "cross", progress) for k, p in parts.items() if p}
 
@@ -583,6 +586,15 @@ WHERE = dict(  # part of PAPER → data and group of trainings that answer it
 CALLED = dict(bundled="The bundled clip", rendered="Rendered people", folder="Real people")
 
 
+def table_records(
+    data: str,  # 'bundled', 'rendered' or 'folder'
+    folder="../results",  # of tables_DATA.json
+) -> list:  # of Record
+    "What is trained and measured so far on some data."
+    path = Path(folder) / f"tables_{data}.json"
+    return load_records(path) if path.exists() else []
+
+
 def report(
     part: str,  # of PAPER: 'self', 'cross' or 'frames'
     rows: tuple = (),  # keys of ROWS, 'copying', 'warping'; (): all of this part
@@ -592,8 +604,7 @@ def report(
     "A table for each kind of data, with the number of comparisons that have the paper's order."
     text = []
     for data, group in WHERE[part]:
-        path = Path(folder) / f"tables_{data}.json"
-        records = choose_records(load_records(path), group=group) if path.exists() else []
+        records = choose_records(table_records(data, folder), group=group)
         for split in (splits or (SPLIT_OF[part],)) if records else ():
             answers = agreement(records, part, split=split, noise=0.0)
             answers = [a for a in answers if not rows or a[0] in rows]

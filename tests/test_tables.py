@@ -272,10 +272,14 @@ def test_groups_of_a_folder(monkeypatch):
 
 
 def test_measures_of_held_out_people(clip):
-    group = Group("folder", "people held out", [clip], [clip, other_person(clip)], (), 2)
+    group = Group("folder", "people held out", [clip], [clip, other_person(clip)], (), 2, 3)
     measures = measures_of(group, 64)
     assert list(measures) == ["random", "blocks", "people", "cross"]
     assert [m.pixels for m in measures.values()] == [True, True, True, False]
+    assert [len(m.parts[0].truth) for m in measures.values()] == [2, 2, 3, 3]
+    assert [len(m.parts) for m in measures.values()] == [1, 1, 2, 2]
+    many = measures_of(replace(group, clips=[clip] * 5, every=2), 64)
+    assert [len(m.parts) for m in many.values()] == [3, 3, 2, 2]
     assert "mae" not in measures["cross"].figures(copied)
 
 
