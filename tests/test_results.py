@@ -1,5 +1,6 @@
 "Numbers that are shown are stored, and what is stored says what made it."
 
+import csv
 import json
 import re
 import subprocess
@@ -278,3 +279,14 @@ def test_the_commit_of_a_result(tmp_path):
     assert current_commit(tmp_path / "code") == commit
     (tmp_path / "code/a.py").write_text("2")
     assert current_commit(tmp_path / "code") == commit + "+"
+
+
+def test_the_sources_of_real_clips_are_named():
+    "A public repository, a commit, a path, who it is, and a fingerprint for each; the clips measured by name are there."
+    rows = list(csv.DictReader((ROOT / "results" / "sources.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) >= 26 and len({r["identity"] for r in rows}) >= 25
+    for r in rows:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+", r["source_repo"]), r
+        assert re.fullmatch(r"[0-9a-f]{64}", r["sha256"]) and r["path"] and r["commit"], r
+    named = {Path(r["file"]).stem for r in rows}
+    assert {r.setting["clip"] for r in load_records(ROOT / "results" / "own_face.json")} <= named
