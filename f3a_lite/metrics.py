@@ -155,8 +155,9 @@ def liveliness(
     if both.sum() < 3:
         raise F3AError("A face was found in fewer than three of the pictures, so eyes and mouth cannot be compared.")
     a, b = fake_points[both], real_points[both]
-    eyes = np.corrcoef(eye_opening(a), eye_opening(b))[0, 1]
-    mouth = np.corrcoef(mouth_opening(a), mouth_opening(b))[0, 1]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a face that never moves has no correlation
+        eyes = np.corrcoef(eye_opening(a), eye_opening(b))[0, 1]
+        mouth = np.corrcoef(mouth_opening(a), mouth_opening(b))[0, 1]
     fine = laplacian_variance(fake[both], b).mean() / laplacian_variance(real[both], b).mean()
     tracked = both.sum() / max(1, real_found.sum())
     return dict(eyes=float(eyes), mouth=float(mouth), sharpness=float(fine), tracked=float(tracked))

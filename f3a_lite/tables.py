@@ -208,11 +208,13 @@ def over_clips(
     "Mean over clips, and the middle 95 % of means over clips drawn with replacement."
     every = np.concatenate(values)
     means = np.array([np.nanmean(v) for v in values if np.isfinite(v).any()])
-    if len(means) == 0:
-        return dict(mean=None, low=None, high=None, n=0, undefined=len(every))
+    bad = int((~np.isfinite(every)).sum())
+    if len(means) < 2:  # of one clip no range can be given
+        return dict(
+            mean=float(means[0]) if len(means) else None, low=None, high=None, n=len(every) - bad, undefined=bad
+        )
     drawn = np.random.default_rng(0).integers(len(means), size=(draws, len(means)))
     low, high = np.percentile(means[drawn].mean(1), (2.5, 97.5))
-    bad = int((~np.isfinite(every)).sum())
     return dict(mean=float(means.mean()), low=float(low), high=float(high), n=len(every) - bad, undefined=bad)
 
 # %% ../nbs/22_tables.ipynb #7ab1e020
@@ -547,7 +549,7 @@ def paper_table(
     rows: tuple = (),  # keys of ROWS, 'copying', 'warping'; (): all of this part
     **setting,  # of the records; without `split`, the split that belongs to the part
 ) -> str:  # Markdown
-    "A row for each system: ours, the paper's in brackets, and a mark where the order is another than the paper's."
+    "A row for each system: ours, the paper's in square brackets, and a cross where the order is not the paper's."
     setting = dict(noise=0.0, split=SPLIT_OF[part], **setting) if "split" not in setting else dict(noise=0.0, **setting)
     numbers = PAPER[part]
     metrics = list(numbers["flow"])
@@ -560,7 +562,7 @@ def paper_table(
             value = our_figure(records, row, own, **setting)
             cell = "not yet" if value is None else show_figure(brief(value), own)
             theirs = numbers.get(row, {}).get(metric)
-            cell += "" if theirs is None else f" ({theirs:.4g})"
+            cell += "" if theirs is None else f" [{theirs:.4f}]"
             cells.append(cell + (" ✗" if (row, metric) in wrong else ""))
         lines.append(f"| {ROWS[row].title if row in ROWS else row} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -574,8 +576,9 @@ def title_of(metric: str) -> str:
 
 
 def brief(value):
-    "An answer without its range over clips."
-    return {k: v for k, v in value.items() if k not in ("low", "high")} if isinstance(value, dict) else value
+    "An answer without the range over clips where there was one clip."
+    one = isinstance(value, dict) and value.get("low") is not None and value["low"] == value["high"]
+    return {k: v for k, v in value.items() if k not in ("low", "high")} if one else value
 
 # %% ../nbs/22_tables.ipynb #7ab1e037
 WHERE = dict(  # part of PAPER → data and group of trainings that answer it

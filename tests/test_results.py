@@ -282,7 +282,7 @@ def test_the_commit_of_a_result(tmp_path):
 
 
 def test_the_sources_of_real_clips_are_named():
-    "A public repository, a commit, a path, who it is, and a fingerprint for each; the clips measured by name are there."
+    "A public repository, commit, path, person and fingerprint for each; the clips measured by name are there."
     rows = list(csv.DictReader((ROOT / "results" / "sources.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) >= 26 and len({r["identity"] for r in rows}) >= 25
     for r in rows:

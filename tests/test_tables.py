@@ -303,8 +303,8 @@ def test_the_order_is_compared_metric_by_metric():
     ]
     lines = paper_table(records, "frames", ("flow", "aus", "t_np")).splitlines()
     assert lines[0] == "| | MAE ↓ | MSE ↓ | CSIM ↑ | PRMSE ↓ |"
-    assert lines[2] == "| Ours, flow | 0.0500 (0.0165) | not yet (0.0008) | 0.900 (0.9821) | not yet (0.7215) |"
-    assert lines[3].startswith("| Ours, action units | 0.0600 (0.0689) | not yet (0.0139) | 0.950 (0.8961) ✗ |")
+    assert lines[2] == "| Ours, flow | 0.0500 [0.0165] | not yet [0.0008] | 0.900 [0.9821] | not yet [0.7215] |"
+    assert lines[3].startswith("| Ours, action units | 0.0600 [0.0689] | not yet [0.0139] | 0.950 [0.8961] ✗ |")
     assert lines[4].count("not yet") == 4
 
 
@@ -321,4 +321,4 @@ def test_fid_stands_beside_our_own_distance():
     records = [rec("flow", "people", fd_effnet=20.0), rec("x2face", "people", fd_effnet=10.0)]
     assert agreement(records, "self", split="people") == [("x2face", "fid", True)]
     said = paper_table(records, "self", ("flow", "x2face"))
-    assert "FD-EffNet (FID) ↓" in said and "20.0 (28.87)" in said
+    assert "FD-EffNet (FID) ↓" in said and "20.0 [28.8662]" in said
