@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from f3a_lite.animation import BUNDLED, Face, paint, scripted, warp_only
 from f3a_lite.conditions import Frames, make_condition
-from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads, to_tensor
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, to_tensor
 from f3a_lite.flow import extend_flow
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
 from f3a_lite.results import Record, run_info, save_records
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Options:
     "Time the animation of the bundled photo."
 
-    rounds: int = 5  # of everything, interleaved; the median counts
+    rounds: int = 5  # of everything, interleaved; the median counts; 1 or more
     out: Path = ROOT / "results" / "animation.json"
 
 
@@ -76,7 +76,7 @@ def parts_of(system, face, targets, face_model):
 
 @torch.inference_mode()
 def warp_parts(net, source, told):
-    "Seconds of T_warp's network, part by part; the rest is moving the photo and mixing."
+    "Seconds of T_warp's network, part by part (`inputs` has `continued_flow` in it); the rest is moving and mixing."
     x = net.inputs(source, told)[0]
     h = net.T_enc(x)
     coarse = resized(net.up[0](torch.zeros_like(h[1])), told.shape[-2:])  # (B,c0,H,W)
@@ -121,6 +121,8 @@ def main(argv=None):
     "Time, print, and write the records."
     with friendly_errors():
         o = parse_options("animation.py", Options, argv)
+        if o.rounds < 1:
+            raise F3AError(f"At least one round is needed, not {o.rounds}.")
         set_threads(None)
         start, face, model = time.time(), bundled_face(), open_model()
         targets = scripted(face.params, "smile,turn")[:16]

@@ -30,7 +30,11 @@ def rows_of(faces):
     table = faces / "clips.csv"
     if not table.exists():
         raise F3AError(f"'{faces}' holds no clips.csv: give the folder with the faces to measure on.")
-    for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
+    reader = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise F3AError(f"'{table}' lacks the column {missing[0]}: it needs {', '.join(COLUMNS)}.")
+    for row in reader:
         path = faces / row["file"]
         if path.exists():
             if sha256(path) != row["sha256"]:
@@ -42,10 +46,13 @@ def main(argv=None):
     "Read, check and write."
     with friendly_errors():
         o = parse_options("sources.py", Options, argv)
+        rows = list(rows_of(o.faces))
+        if not rows:
+            raise F3AError(f"'{o.faces}' holds none of the clips that its clips.csv names: copy them first.")
         with atomic_path(o.out) as tmp, open(tmp, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows_of(o.faces))
+            writer.writerows(rows)
         print(f"wrote {o.out}")
 
 

@@ -62,7 +62,6 @@ class System(nn.Module):
     told = "flow"  # name of its usual condition
     sizes = {}  # preset → fields of GeneratorConfig that differ from the preset's own
     training = {}  # fields of TrainConfig in which a training of it differs
-    any_size = False  # whether it takes pictures that are smaller than its scales ask for
 
     def __init__(
         self,
@@ -75,6 +74,14 @@ class System(nn.Module):
         self.generator = self.make_generator()
         self.critic = self.make_critic()
         self.info = {}
+
+    @classmethod
+    def smallest(
+        cls,
+        cfg: GeneratorConfig,
+    ) -> int:  # pixels
+        "The smallest picture that such a generator and its critic can work on."
+        return 2 << (len(cfg.channels) - 1)
 
     @property
     def condition(self):
@@ -243,7 +250,7 @@ def load_system(
     "Read a system. Raises `F3AError` where the file holds none, or one of another architecture."
     tensors, kind, config, info = load_weights(path)
     if kind not in SYSTEMS:
-        raise F3AError(f"'{path}' holds no generator but '{shown(kind)}': give a file that f3a_train wrote.")
+        raise F3AError(f"'{path}' holds no generator that is known here but '{shown(kind)}': give a file that f3a_train wrote.")
     cfg = config_from(GeneratorConfig, config, path)
     check_shapes(lambda: SYSTEMS[kind](cfg).generator, tensors, Path(path).name)
     system = SYSTEMS[kind](cfg)

@@ -4,16 +4,19 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'PAPER', 'BUDGET', 'SIZE', 'BATCH', 'OWN', 'PEOPLE', 'HELD_OUT_PEOPLE', 'PEOPLE_FRAMES', 'NOISE', 'NOISY',
-           'BASE', 'SPLIT_OF', 'WHERE', 'CALLED', 'Row', 'table_config', 'Group', 'rows_in', 'read_people', 'hold_out',
-           'groups_of', 'over_clips', 'Part', 'self_parts', 'cross_parts', 'Measure', 'made_by_system', 'copied',
-           'warped', 'TableOptions', 'measures_of', 'measure_row', 'train_row', 'strip_of', 'Tables', 'f3a_tables',
-           'our_figure', 'mean_of', 'agreement', 'paper_table', 'title_of', 'brief', 'table_records', 'report']
+           'BASE', 'SPLIT_OF', 'WHERE', 'CALLED', 'Row', 'table_config', 'Group', 'rows_in', 'read_people',
+           'who_is_who', 'person_of', 'hold_out', 'groups_of', 'over_clips', 'Part', 'self_parts', 'cross_parts',
+           'Measure', 'made_by_system', 'copied', 'warped', 'TableOptions', 'measures_of', 'measure_row', 'train_row',
+           'strip_of', 'Tables', 'f3a_tables', 'our_figure', 'mean_of', 'agreement', 'paper_table', 'title_of', 'brief',
+           'table_records', 'report']
 
 # %% ../nbs/22_tables.ipynb #7ab1e003
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 import csv
+import hashlib
+import json
 import numpy as np
 import torch
 from tqdm.auto import tqdm
@@ -30,11 +33,12 @@ from f3a_lite.core import (
     tile_images,
 )
 from .flow import add_noise, warp_along
-from .loop import run_training
+from .loop import DivergedError, find_team, run_training
 from .metrics import FeatureNet, GLOSSARY, as_reading, face_metrics, frechet_distance, look_at, picture_metrics
 from .morphable import open_model
 from .pairs import pick_frames, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip, prepare_people
+from .projection import posed_landmarks, project
 from .results import Record, choose_records, figure, load_records, made_by, run_info, save_records, show_figure
 from .systems import size_of
 from .training import TrainConfig, Trainer, held_out_people
@@ -134,7 +138,15 @@ class Group:
     pairs: int  # a clip and split that are measured of people who are trained on
     held_pairs: int = 0  # the same of people who are held out
     every: int = 1  # of the clips that are trained on, every so many-th is measured
-    who: dict = field(default_factory=dict)  # name of a clip's folder → person, where one has several
+    who: dict = field(
+        default_factory=dict
+    )  # path of a clip, as text → person; a clip that is not there is somebody else
+
+    def mark(self) -> str:
+        "A fingerprint of what is seen and of who is held out: figures of other clips are other figures."
+        told = [[c.meta.get("sha256", c.path.name), len(c)] for c in (*self.clips, *self.people)]
+        words = json.dumps([told, len(self.clips), self.pairs, self.held_pairs, self.every])
+        return hashlib.sha256(words.encode()).hexdigest()[:8]
 
 
 def rows_in(table: str) -> tuple:
@@ -143,26 +155,54 @@ def rows_in(table: str) -> tuple:
 
 
 def read_people(
-    path,  # CSV with the columns file and identity; None: every clip is another person
+    path,  # CSV with the columns file and identity; None: there is none
 ) -> dict:  # stem of the file → person
     "Who is who. Raises `F3AError` where the file does not say."
     if path is None:
         return {}
     try:
-        rows = list(csv.DictReader(Path(path).read_text(encoding="utf-8").splitlines()))
-        return {Path(row["file"]).stem: row["identity"] for row in rows}
-    except (OSError, UnicodeDecodeError, KeyError, TypeError) as e:
+        rows = list(csv.DictReader(Path(path).read_text(encoding="utf-8-sig").splitlines()))
+        people = {Path(row["file"]).stem: row["identity"].strip() for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, AttributeError) as e:
         raise F3AError(f"'{path}' does not say who is who: give a CSV with the columns file and identity.") from e
+    nobody = [name for name, person in people.items() if not person]
+    if nobody:
+        raise F3AError(f"'{path}' does not say who is seen in '{nobody[0]}': fill in the column identity.")
+    return people
+
+
+def who_is_who(
+    clips: list,  # folders of prepared clips
+    data: tuple,  # folders that may have a manifest with identities
+    table=None,  # CSV with the columns file and identity
+) -> dict:  # path of a clip, as text → person
+    "Each clip's person, from the table, or else from the manifests. Raises `F3AError` for a clip that a table omits."
+    people, known = read_people(table), {}
+    for folder in map(Path, data):
+        for manifest in sorted(folder.glob("manifest*.json")):
+            items = json.loads(manifest.read_text(encoding="utf-8")).get("items", {})
+            known.update({str(folder / name): item["identity"] for name, item in items.items() if item.get("identity")})
+    if people:
+        for clip in clips:
+            if clip.name not in people:
+                raise F3AError(f"'{table}' does not say who is seen in '{clip.name}': add a row for it.")
+            known[str(clip)] = people[clip.name]
+    return known
+
+
+def person_of(clip, who: dict) -> str:  # a prepared clip, and what `who_is_who` gives
+    "Who is seen in a clip; where nobody knows, somebody of her own."
+    return who.get(str(clip.path), str(clip.path))
 
 
 def hold_out(
     clips: list,  # prepared clips
-    who: dict,  # name of a clip's folder → person
+    who: dict,  # path of a clip, as text → person
     n: int,  # people
     seed: int = 0,
 ) -> tuple:  # two lists of clips
     "Clips to train on, and all clips of n people drawn at random. Raises `F3AError` where nobody would be left."
-    person = [who.get(c.path.name, c.path.name) for c in clips]
+    person = [person_of(c, who) for c in clips]
     people = sorted(set(person))
     if n >= len(people):
         raise F3AError(f"{n} people cannot be held out of {len(people)}: choose fewer with --held-out, or 0.")
@@ -188,9 +228,12 @@ def groups_of(
         prepare_people(n, folder, PEOPLE_FRAMES, physical_cores(), size=SIZE, fps=4.0, natural=True)
         clips = [load_clip(folder / f"person_{k:05d}") for k in range(n)]
         return [Group("rendered", "rendered people", clips[:PEOPLE], clips[PEOPLE:], tuple(ROWS), 4, 10, every=2)]
-    train = [load_clip(c) for c in expand_clips(data, "train")]
-    test = [load_clip(c) for c in held_out_people(data)]
-    who = read_people(people)
+    for name in ("bundled", "rendered"):
+        if name in data:
+            raise F3AError(f"'{name}' stands alone: give --data {name}, or folders.")
+    folders, held = expand_clips(data, "train"), held_out_people(data)
+    train, test = ([load_clip(c) for c in paths] for paths in (folders, held))
+    who = who_is_who([*folders, *held], data, people)
     if not test:
         every, (train, test) = train, hold_out(train, who, held_out)
     else:
@@ -226,6 +269,7 @@ class Part:
     target: Frames  # B frames: what the system is told about
     truth: torch.Tensor  # (B,3,H,W) the target, or the driver
     valid: torch.Tensor  # (B,1,H,W) pixels that count
+    number: int = 0  # of the part, so that noise differs from part to part
 
 
 def self_parts(
@@ -243,31 +287,33 @@ def self_parts(
             continue
         pairs = sample_pairs([mine], "these", n, (123, k))
         source, target = (pick_frames([clip], pairs[:, [0, c]], size) for c in (1, 2))
-        parts.append(Part(source, target, target.picture, clip.valid(size).expand(n, -1, -1, -1)))
+        parts.append(Part(source, target, target.picture, clip.valid(size).expand(n, -1, -1, -1), k))
     return parts
 
 
 def cross_parts(
     clips: list,  # prepared clips
-    who: dict,  # name of a clip's folder → person
+    who: dict,  # path of a clip, as text → person
     n: int,  # pairs a clip
     size: int,  # pixels
 ) -> list:  # of Part
-    "Frames of each clip, driven by frames of other people; nothing where there is one person only."
-    person = [who.get(c.path.name, c.path.name) for c in clips]
+    """Frames of each clip, driven by frames of one clip of another person; nothing where there is one person only.
+
+    One driver a part, since the tracker fits the faces of a part with one identity.
+    """
     parts = []
     for k, clip in enumerate(clips):
-        others = [c for c in range(len(clips)) if person[c] != person[k]]
+        others = [c for c in clips if person_of(c, who) != person_of(clip, who)]
         if not others:
             continue
         rng = np.random.default_rng((321, k))
-        drivers = [(c, rng.choice(np.flatnonzero(clips[c].found))) for c in rng.choice(others, n)]
-        mine = [(0, i) for i in rng.choice(np.flatnonzero(clip.found), n)]
-        source, driver = pick_frames([clip], mine, size), pick_frames(clips, drivers, size)
+        drivers = [others[rng.integers(len(others))]]
+        frames = [rng.choice(np.flatnonzero(c.found), n) for c in (clip, drivers[0])]
+        source = pick_frames([clip], [(0, i) for i in frames[0]], size)
+        driver = pick_frames(drivers, [(0, i) for i in frames[1]], size)
         moved = source.params.replace(exp_coeff=driver.params.exp_coeff, rotation=driver.params.rotation)
         target = replace(driver, params=moved)
-        valid = torch.ones(n, 1, size, size)
-        parts.append(Part(source, target, driver.picture, valid))
+        parts.append(Part(source, target, driver.picture, torch.ones(n, 1, size, size), k))
     return parts
 
 # %% ../nbs/22_tables.ipynb #7ab1e021
@@ -323,15 +369,17 @@ class Measure:
 def made_by_system(system, noise: float = 0.0):
     """How a system makes the pictures of a Part; `noise`: spread of what is added to the target's parameters.
 
-    With noise, landmarks too are those of the noisy parameters: all conditions suffer from the same.
+    Landmarks are moved as far as the noise moves those of the parameters: all conditions suffer from the same.
     """
 
     @torch.no_grad()
     def make(part):
         target, model = part.target, open_model()
         if noise:
-            rng = torch.Generator().manual_seed(0)
-            target = replace(target, params=add_noise(target.params, noise, model, rng), landmarks=None, before=None)
+            rng = torch.Generator().manual_seed(part.number)
+            params = add_noise(target.params, noise, model, rng)
+            away = project(posed_landmarks(model, params)) - project(posed_landmarks(model, target.params))  # (B,68,2)
+            target = replace(target, params=params, landmarks=target.points(model) + away)
         size = part.truth.shape[-1]
         told = make_condition(system.condition, model, part.source, target, size, system.cfg.anchor)
         device = next(system.parameters()).device
@@ -368,6 +416,15 @@ class TableOptions:
     workers: int = 0  # processes that make batches; 4 or more where there is a GPU
     threads: int | None = None  # number of threads; default: all physical cores
 
+    def __post_init__(self):
+        wrong = [row for row in self.rows if row not in ROWS]
+        if wrong:
+            raise F3AError(f"There is no row '{wrong[0]}': choose from {', '.join(ROWS)}.")
+        if self.seeds < 1 or self.held_out < 0:
+            raise F3AError("At least one seed is needed, and --held-out cannot be less than 0.")
+        if self.pictures is not None and self.pictures < BATCH:
+            raise F3AError(f"A training sees {BATCH} pictures at least, not {self.pictures}.")
+
 
 def measures_of(group: Group, size: int, net=None, progress=False) -> dict:  # name → Measure
     "What the trainings of a group are measured on."
@@ -379,6 +436,8 @@ def measures_of(group: Group, size: int, net=None, progress=False) -> dict:  # n
         people=self_parts(held, split_people(held), ("people",), n, size),
         cross=cross_parts(held, group.who, n, size),
     )
+    if not any(parts.values()):
+        raise F3AError("There is no frame to measure on: clips of 20 frames or more, or held-out people, are needed.")
     return {k: Measure(p, net, k != "cross", progress) for k, p in parts.items() if p}
 
 
@@ -432,19 +491,22 @@ class Tables:
 
     def __init__(self, o: TableOptions):
         self.o, self.net, self.device = o, None, get_device(o.device)
-        try:
-            self.net = FeatureNet(o.inception, self.device)
-        except F3AError as e:
-            if o.inception is not None:
-                raise
-            print(f"no Fréchet distance: {e}")
-        self.groups = groups_of(tuple(o.data), o.people, o.held_out, o.runs)
+        self.team = find_team("no", self.device)
+        self.groups = self.team.in_turn(lambda: groups_of(tuple(o.data), o.people, o.held_out, o.runs))
         self.data = self.groups[0].data
+        self.pictures = (o.pictures or BUDGET[self.data]) if o.preset == "lite" else None
+        self.size = table_config("flow", self.pictures or BATCH, 0, o.preset).size
+        if self.team.first:  # of several processes one measures
+            try:
+                self.net = FeatureNet(o.inception, self.device)
+            except F3AError as e:
+                if o.inception is not None:
+                    raise
+                print(f"no Fréchet distance: {e}")
         self.path = o.out / f"tables_{self.data}.json"
         self.records = load_records(self.path) if self.path.exists() else []
-        self.pictures = o.pictures or BUDGET[self.data]
-        self.size = table_config("flow", self.pictures, 0, o.preset).size
         self.measures = {}  # name of a group → what `measures_of` gives
+        self.team.any(False)  # all have read before anybody writes
 
     def jobs(self) -> list:  # of (group, row, seed)
         "All jobs that are not done."
@@ -457,39 +519,49 @@ class Tables:
 
     def setting(self, group, row, seed) -> dict:
         "What tells a job's records from others'."
-        own = dict(data=self.data, group=group.name, row=row, seed=seed, preset=self.o.preset, size=self.size)
+        own = dict(data=self.data, group=group.name, clips=group.mark(), row=row, seed=seed)
+        own.update(preset=self.o.preset, size=self.size)
         return own if row in BASE else dict(own, pictures=self.pictures)
 
     def do(self, group, row, seed):
         "Train where there is something to train, measure, and write."
-        o, facts, first = self.o, dict(clips=len(group.clips), held_out=len(group.people)), True
-        name = f"{self.data}_{group.name.replace(' ', '_')}_{row}"
+        o, facts = self.o, dict(trained_on=len(group.clips), held_out=len(group.people))
+        setting, makers = self.setting(group, row, seed), {}
+        name = "_".join(str(x) for x in (self.data, group.name.replace(" ", "-"), group.mark(), o.preset, row, seed))
         if row in BASE:
             makers = {0.0: BASE[row]}
         else:
-            cfg = table_config(row, self.pictures, seed, o.preset)
-            folder = o.runs / "tables" / f"{name}_{self.pictures}_{seed}"
-            trainer = train_row(cfg, group, folder, self.device, o.workers)
-            system, first = trainer.averaged(), trainer.team.first
-            makers = {noise: made_by_system(system, noise) for noise in (0.0, *(NOISE if row in NOISY else ()))}
-            facts.update(trained_seconds=round(trainer.seconds), steps=trainer.done)
-        if first:  # of several processes one measures
-            if group.name not in self.measures:
-                self.measures[group.name] = measures_of(group, self.size, self.net, progress=True)
-            measures = self.measures[group.name]
+            cfg = table_config(row, self.pictures or BATCH, seed, o.preset)
+            folder = o.runs / "tables" / (name if self.pictures is None else f"{name}_{self.pictures}")
+            try:
+                trainer = train_row(cfg, group, folder, self.device, o.workers)
+                system = trainer.averaged()
+                makers = {noise: made_by_system(system, noise) for noise in (0.0, *(NOISE if row in NOISY else ()))}
+                facts.update(trained_seconds=round(trainer.seconds), steps=trainer.done)
+            except DivergedError as e:
+                facts.update(diverged=str(e))
+        if self.team.first:
             info = run_info(seed=seed, **facts)
-            self.records += measure_row(makers, measures, self.setting(group, row, seed), info)
+            if makers:
+                self.records += measure_row(makers, self.measures_of(group), setting, info)
+                strip = strip_of(makers[0.0], next(iter(self.measures_of(group).values())).parts)
+                write_image(strip, make_folder(o.runs / "tables") / f"strip_{self.data}_{row}_{seed}.png")
+            else:
+                self.records.append(Record(row, dict(setting, split="none", noise=0.0), {}, info))
             save_records(self.records, self.path)
-            strip = strip_of(makers[0.0], next(iter(measures.values())).parts)
-            write_image(strip, make_folder(o.runs / "tables") / f"strip_{name}.png")
-        if row not in BASE:
-            trainer.team.any(False)  # the others wait
+        self.team.any(False)  # the others wait
+
+    def measures_of(self, group) -> dict:
+        "What a group is measured on, made at the first call."
+        if group.name not in self.measures:
+            self.measures[group.name] = measures_of(group, self.size, self.net, progress=True)
+        return self.measures[group.name]
 
     def run(self):
         "Every job that is not done, one after the other."
         jobs = self.jobs()
         for k, job in enumerate(jobs):
-            print(f"job {k + 1} of {len(jobs)}: {job[0].name}, {job[1]}, seed {job[2]}")
+            self.team.say(f"job {k + 1} of {len(jobs)}: {job[0].name}, {job[1]}, seed {job[2]}")
             self.do(*job)
 
 
@@ -502,14 +574,14 @@ def f3a_tables(
         set_threads(o.threads)
         tables = Tables(o)
         tables.run()
-        print(f"wrote {tables.path}")
+        tables.team.say(f"wrote {tables.path}")
 
 # %% ../nbs/22_tables.ipynb #7ab1e029
 SPLIT_OF = dict(self="people", cross="cross", frames="random")  # part of PAPER → the split of ours beside it
 
 
 def our_figure(
-    records: list,  # from tables_DATA.json
+    records: list,  # from table_records
     row: str,  # a key of ROWS, 'copying' or 'warping'
     metric: str,  # a key of GLOSSARY
     **setting,  # split, group, noise, …
@@ -518,7 +590,11 @@ def our_figure(
     found = [r.figures[metric] for r in choose_records(records, row, **setting) if metric in r.figures]
     if len(found) < 2:
         return found[0] if found else None
-    return figure([np.nan if f is None else f for f in (v["mean"] if isinstance(v, dict) else v for v in found)])
+    out = figure([np.nan if mean_of(f) is None else mean_of(f) for f in found])
+    faces = [f for f in found if isinstance(f, dict)]
+    if faces:  # the cases of all seeds
+        out.update({k: sum(f[k] for f in faces) for k in ("n", "undefined")})
+    return out
 
 
 def mean_of(value):
@@ -550,7 +626,7 @@ def paper_table(
     **setting,  # of the records; without `split`, the split that belongs to the part
 ) -> str:  # Markdown
     "A row for each system: ours, the paper's in square brackets, and a cross where the order is not the paper's."
-    setting = dict(noise=0.0, split=SPLIT_OF[part], **setting) if "split" not in setting else dict(noise=0.0, **setting)
+    setting = {"noise": 0.0, "split": SPLIT_OF[part], **setting}
     numbers = PAPER[part]
     metrics = list(numbers["flow"])
     wrong = {(row, metric) for row, metric, agrees in agreement(records, part, **setting) if not agrees}
@@ -560,7 +636,8 @@ def paper_table(
         for metric in metrics:
             own = "fd_effnet" if metric == "fid" else metric
             value = our_figure(records, row, own, **setting)
-            cell = "not yet" if value is None else show_figure(brief(value), own)
+            missing = "diverged" if choose_records(records, row, split="none") else "not yet"
+            cell = missing if value is None else show_figure(brief(value), own)
             theirs = numbers.get(row, {}).get(metric)
             cell += "" if theirs is None else f" [{theirs:.4f}]"
             cells.append(cell + (" ✗" if (row, metric) in wrong else ""))
@@ -592,10 +669,18 @@ CALLED = dict(bundled="The bundled clip", rendered="Rendered people", folder="Re
 def table_records(
     data: str,  # 'bundled', 'rendered' or 'folder'
     folder="../results",  # of tables_DATA.json
+    preset: str = "lite",
+    pictures: int = None,  # that a training saw; None: the budget
 ) -> list:  # of Record
-    "What is trained and measured so far on some data."
+    "What is trained and measured so far on some data. Raises `F3AError` for a group with figures of several data sets."
     path = Path(folder) / f"tables_{data}.json"
-    return load_records(path) if path.exists() else []
+    records = choose_records(load_records(path), preset=preset) if path.exists() else []
+    seen = (pictures or BUDGET[data]) if preset == "lite" else None
+    records = [r for r in records if r.name in BASE or r.setting["pictures"] == seen]
+    for group in {r.setting["group"] for r in records}:
+        if len({r.setting["clips"] for r in records if r.setting["group"] == group}) > 1:
+            raise F3AError(f"'{path}' holds figures of several data sets ({group}): give each its own --out.")
+    return records
 
 
 def report(
@@ -611,7 +696,8 @@ def report(
         for split in (splits or (SPLIT_OF[part],)) if records else ():
             answers = agreement(records, part, split=split, noise=0.0)
             answers = [a for a in answers if not rows or a[0] in rows]
-            agree, seeds = sum(a[2] for a in answers), len({r.setting["seed"] for r in records})
+            trained = [r for r in records if r.name not in BASE and r.setting["split"] == split]
+            agree, seeds = sum(a[2] for a in answers), len({r.setting["seed"] for r in trained})
             facts = f"{split}; {seeds} seed{'s' if seeds > 1 else ''}; order as in the paper: {agree} of {len(answers)}"
             text += [f"**{CALLED[data]}** ({facts})", "", paper_table(records, part, rows, split=split), ""]
         if records:

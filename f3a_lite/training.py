@@ -112,11 +112,12 @@ class TrainConfig:
             raise F3AError("The numbers of steps, of pairs and of parts (accumulate) must be at least 1.")
         if self.generator.grows and not 0.001 <= self.grow_share <= 0.99:
             raise F3AError(f"grow_share is {self.grow_share}: a generator that grows needs one between 0.001 and 0.99.")
-        smallest = (self.size // 2 if self.low_share else self.size) >> (len(self.generator.channels) - 1)
-        if smallest < 2 and not SYSTEMS[self.system].any_size:
+        least = SYSTEMS[self.system].smallest(self.generator)
+        if (self.size // 2 if self.low_share else self.size) < least:
+            half = " at half resolution (low_share)" if self.low_share else ""
             raise F3AError(
-                f"A picture of {self.size} pixels is too small for {len(self.generator.channels)} scales: "
-                "choose a larger size, or fewer channels."
+                f"A picture of {self.size} pixels{half} is too small for {len(self.generator.channels)} scales of "
+                f"{SYSTEMS[self.system].title}, which need {least}: choose a larger size, or fewer channels."
             )
         if self.generator.grows and self.low_share:
             raise F3AError("A generator that grows begins with small pictures anyway: set low_share to 0.")

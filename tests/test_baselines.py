@@ -171,8 +171,38 @@ def test_x2face_takes_pictures_of_any_size():
     assert s(x, x)["image"].shape == x.shape
     cfg = TrainConfig.paper("x2face")
     assert len(cfg.generator.channels) == 8 and cfg.size == 128
-    with pytest.raises(F3AError, match="too small"):
-        TrainConfig("motiongan", GeneratorConfig(channels=(8,) * 8, flow_channels=(8,) * 8, condition="landmark_film"))
+
+
+SMALLEST = dict(x2face=32, pix2pixhd=32, ganimation=64, motiongan=32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_smallest_picture_works_and_a_smaller_one_is_one_sentence(clip, kind):
+    generator = GeneratorConfig(condition=SYSTEMS[kind].told, **SMALL)
+    how = dict(steps=2, batch=2, low_batch=2, adv_share=1.0)
+    t = Trainer(TrainConfig(kind, generator, size=SMALLEST[kind], low_share=0.0, **how), [clip], device="cpu")
+    t.step()
+    if kind != "x2face":
+        with pytest.raises(F3AError, match=f"which need {SMALLEST[kind]}"):
+            TrainConfig(kind, generator, size=SMALLEST[kind], low_share=0.5, **how)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wrong_condition_is_one_sentence(kind, tmp_path):
+    "As is a file that says so."
+    with pytest.raises(F3AError, match=f"is told '{SYSTEMS[kind].told}'"):
+        make_system(kind, condition="warp_maps", **SMALL)
+    with pytest.raises(F3AError, match="does not grow"):
+        make_system(kind, grows=1, **SMALL)
+    s = small(kind)
+    s.cfg = dataclasses.replace(s.cfg, condition="flow")
+    with pytest.raises(F3AError, match="is told"):
+        load_system(save_system(s, tmp_path / "w.safetensors"))
+
+
+def test_odd_channels_can_be_normalised():
+    cfg = dict(channels=(12, 20), flow_channels=(6, 10))
+    assert make_system("x2face", **cfg)(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32))["image"].shape[-1] == 32
 
 
 # ---- pix2pixHD
@@ -263,8 +293,18 @@ def test_unevenness_by_hand():
     assert float(unevenness(x)) == (1 + 9 + 0 + 4) / 2
 
 
-def test_the_mask_of_nothing_wanted():
-    "A generator asked for the same picture with all its attention kept pays nothing for the mask."
+def test_keeping_the_photo_costs():
+    "0.1 of each pass's mean attention, and 1e-5 of its edges: by hand, with masks that are set."
+    s, b = small("ganimation"), batch_of("ganimation")
+    half = (torch.arange(64) < 32).float().expand(2, 1, 64, 64)
+    usual = s.generator.forward
+    s.generator.forward = lambda *x: dict(usual(*x), attention=torch.full((2, 1, 64, 64), 0.25))
+    out = dict(usual(b["source"], b["condition"]), attention=half)
+    terms = values(s.generator_terms(out, b, Stage(64)))
+    assert terms["attention"] == pytest.approx(0.1 * (0.5 + 0.25)) and terms["smooth"] == pytest.approx(1e-5 * 64)
+
+
+def test_attention_of_one_is_the_photo():
     net = GANimationGenerator(GeneratorConfig(condition="au_pair", **SMALL))
     nn.init.zeros_(net.to_attention.weight)
     nn.init.constant_(net.to_attention.bias, 40.0)

@@ -1,6 +1,8 @@
 "What Tables I, II and IV are made of: rows, budgets, who is held out, how figures are averaged, and jobs that go on."
 
+import json
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 import pytest
@@ -8,12 +10,15 @@ import scipy.stats
 import torch
 from conftest import run_command
 from f3a_lite import tables
-from f3a_lite.core import F3AError
+from f3a_lite.conditions import make_condition
+from f3a_lite.core import F3AError, parse_options
 from f3a_lite.flow import add_noise
+from f3a_lite.loop import DivergedError
 from f3a_lite.metrics import csim, identity_mean, look_at
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_clips
-from f3a_lite.results import Record, choose_records, load_records
+from f3a_lite.projection import posed_landmarks, project
+from f3a_lite.results import Record, choose_records, load_records, run_info, save_records
 from f3a_lite.tables import (
     BASE,
     BUDGET,
@@ -21,6 +26,8 @@ from f3a_lite.tables import (
     ROWS,
     Group,
     Measure,
+    TableOptions,
+    Tables,
     agreement,
     copied,
     cross_parts,
@@ -32,11 +39,14 @@ from f3a_lite.tables import (
     our_figure,
     over_clips,
     paper_table,
+    person_of,
     read_people,
     rows_in,
     self_parts,
     table_config,
+    table_records,
     warped,
+    who_is_who,
 )
 
 
@@ -83,14 +93,14 @@ def test_the_tables_rows_are_those_of_the_paper():
 
 def named(*names):
     "Clips that have a name."
-    return [SimpleNamespace(path=SimpleNamespace(name=n)) for n in names]
+    return [SimpleNamespace(path=Path(n)) for n in names]
 
 
 def test_whole_people_are_held_out():
     clips, who = named("a1", "a2", "b", "c", "d1", "d2"), dict(a1="a", a2="a", d1="d", d2="d")
     seen = set()
     for seed in range(20):
-        train, held = ({who.get(c.path.name, c.path.name) for c in part} for part in hold_out(clips, who, 2, seed))
+        train, held = ({person_of(c, who) for c in part} for part in hold_out(clips, who, 2, seed))
         assert len(held) == 2 and not train & held and train | held == {"a", "b", "c", "d"}
         seen |= held
     assert len(seen) == 4
@@ -99,12 +109,26 @@ def test_whole_people_are_held_out():
 
 
 def test_who_is_who(tmp_path):
-    (tmp_path / "a.csv").write_text("file,identity,more\nclips/x.mp4,anna,1\nclips/y.mp4,anna,2\n")
-    assert read_people(tmp_path / "a.csv") == dict(x="anna", y="anna") and read_people(None) == {}
-    (tmp_path / "b.csv").write_text("name\nx\n")
-    for path in (tmp_path / "b.csv", tmp_path / "c.csv"):
-        with pytest.raises(F3AError, match="who is who"):
-            read_people(path)
+    "From a table, with a mark at its beginning as spreadsheets write it; else from manifests; else everybody is new."
+    table = tmp_path / "a.csv"
+    table.write_text("file,identity,more\nclips/x.mp4,anna,1\nclips/y.mp4,anna,2\n", encoding="utf-8-sig")
+    assert read_people(table) == dict(x="anna", y="anna") and read_people(None) == {}
+    clips = [tmp_path / name for name in ("x", "y")]
+    assert who_is_who(clips, (), table) == {str(c): "anna" for c in clips}
+    with pytest.raises(F3AError, match="'z': add a row"):
+        who_is_who([*clips, tmp_path / "z"], (), table)
+    items = dict(x=dict(identity="id1", dropped=""), y=dict(identity="id1", dropped=""), z=dict(dropped=""))
+    (tmp_path / "manifest.json").write_text(json.dumps(dict(items=items)))
+    who = who_is_who([*clips, tmp_path / "z"], (tmp_path,))
+    assert [person_of(SimpleNamespace(path=tmp_path / n), who) for n in "xyz"] == ["id1", "id1", str(tmp_path / "z")]
+
+
+@pytest.mark.parametrize("text", ["name\nx\n", "file,identity\nx.mp4,\n", "file,identity\nx.mp4\n", None])
+def test_a_table_that_does_not_say_who(tmp_path, text):
+    if text is not None:
+        (tmp_path / "b.csv").write_text(text)
+    with pytest.raises(F3AError, match="does not say who"):
+        read_people(tmp_path / "b.csv")
 
 
 # ---- averages
@@ -123,7 +147,7 @@ def test_means_over_clips():
 
 def test_undefined_cases_are_counted():
     assert over_clips([np.array([np.nan, 2.0]), np.array([np.nan])]) == dict(
-        mean=2.0, low=2.0, high=2.0, n=1, undefined=2
+        mean=2.0, low=None, high=None, n=1, undefined=2
     )
     assert over_clips([np.array([np.nan])]) == dict(mean=None, low=None, high=None, n=0, undefined=1)
 
@@ -143,16 +167,17 @@ def test_targets_come_from_the_split_and_sources_from_training(clip):
     assert self_parts([clip], [split], ("people",), 8, 64) == []
 
 
-def other_person(clip):
+def other_person(clip, k=1):
     "The clip under another name, with other faces."
-    params = clip.params.replace(translation=clip.params.translation + 0.1, id_coeff=clip.params.id_coeff + 1)
-    return replace(clip, params=params, path=clip.path.parent / "somebody")
+    away = dict(translation=clip.params.translation + 0.1 * k, rotation=clip.params.rotation + 0.01 * k)
+    params = clip.params.replace(id_coeff=clip.params.id_coeff + k, **away)
+    return replace(clip, params=params, path=clip.path.parent / f"somebody_{k}")
 
 
 def test_across_people_the_driver_gives_expression_and_rotation_only(clip):
     two = [clip, other_person(clip)]
     parts = cross_parts(two, {}, 5, 64)
-    assert len(parts) == 2
+    assert len(parts) == 2 and [p.number for p in parts] == [0, 1]
     for part, me, you in zip(parts, two, two[::-1]):
         t = part.target.params
         assert torch.equal(t.id_coeff, me.params.id_coeff[:1].expand(5, -1))
@@ -161,7 +186,19 @@ def test_across_people_the_driver_gives_expression_and_rotation_only(clip):
         )
         rows = {tuple(r.tolist()) for r in you.params.rotation}
         assert all(tuple(r.tolist()) in rows for r in t.rotation)
-    assert cross_parts(two, {clip.path.name: "a", "somebody": "a"}, 5, 64) == []
+    assert cross_parts(two, {str(clip.path): "a", str(two[1].path): "a"}, 5, 64) == []
+
+
+def test_one_driver_a_part(clip):
+    "The tracker fits the faces of a part with one identity: they must be one person's."
+    clips = [other_person(clip, k) for k in range(6)]
+    parts = cross_parts(clips, {}, 8, 64)
+    seen = set()
+    for part in parts:
+        of = {k for k in range(6) for r in part.target.params.rotation if (clips[k].params.rotation == r).all(1).any()}
+        assert len(of) == 1
+        seen |= of
+    assert len(seen) > 2
 
 
 def test_copying_on_itself_is_perfect(clip):
@@ -180,29 +217,36 @@ def test_copying_on_itself_is_perfect(clip):
     assert got == pytest.approx(float(csim(a, b, identity_mean()).mean()), abs=1e-6)
 
 
+class Echo(torch.nn.Module):
+    "A system that keeps what it is told."
+
+    cfg = SimpleNamespace(anchor="target")
+
+    def __init__(self, condition):
+        super().__init__()
+        self.condition, self.told = condition, []
+        self.p = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, source, condition):
+        self.told.append(condition)
+        return dict(image=source)
+
+
 def test_noise_is_on_the_targets_parameters(clip):
-    "The system is told what `add_noise` gives, and nothing else changes."
+    "The flow is that of the disturbed parameters; tracked landmarks go as far as the noise moves the parameters' own."
     part = self_parts([clip], split_clips([clip]), ("random",), 2, 64)[0]
-    told = []
-
-    class Echo(torch.nn.Module):
-        condition, cfg = "landmarks", SimpleNamespace(anchor="target")
-
-        def __init__(self):
-            super().__init__()
-            self.p = torch.nn.Parameter(torch.zeros(1))
-
-        def forward(self, source, condition):
-            told.append(condition)
-            return dict(image=source)
-
-    part = replace(part, target=replace(part.target, landmarks=None))
-    for std in (0.0, 0.1, 0.1):
-        made_by_system(Echo(), std)(part)
-    noisy = add_noise(part.target.params, 0.1, open_model(), torch.Generator().manual_seed(0))
-    moved = replace(part, target=replace(part.target, params=noisy))
-    made_by_system(Echo())(moved)
-    assert torch.equal(told[1], told[2]) and torch.equal(told[1], told[3]) and not torch.equal(told[0], told[1])
+    part = replace(part, target=replace(part.target, landmarks=part.target.landmarks + 0.05), number=3)
+    model, clean = open_model(), part.target.params
+    noisy = add_noise(clean, 0.1, model, torch.Generator().manual_seed(3))
+    for condition in ("flow", "landmarks"):
+        system = Echo(condition)
+        for std, number in ((0.0, 3), (0.1, 3), (0.1, 4)):
+            made_by_system(system, std)(replace(part, number=number))
+        points = [project(posed_landmarks(model, p)) for p in (clean, noisy)]
+        moved = replace(part.target, params=noisy, landmarks=part.target.landmarks + points[1] - points[0])
+        want = make_condition(condition, model, part.source, moved, 64)
+        assert torch.allclose(system.told[1], want, atol=1e-5)
+        assert not torch.equal(system.told[0], system.told[1]) and not torch.equal(system.told[1], system.told[2])
 
 
 # ---- jobs
@@ -226,6 +270,7 @@ def few(clip, monkeypatch):
     group = Group("bundled", "one person", [clip], [], ("flow", "x2face"), 2)
     monkeypatch.setattr(tables, "groups_of", lambda *a: [group])
     monkeypatch.setattr(tables, "FeatureNet", Net)
+    return group
 
 
 def test_jobs_that_are_done_are_not_done_again(few, monkeypatch, tmp_path, capsys):
@@ -246,6 +291,67 @@ def test_jobs_that_are_done_are_not_done_again(few, monkeypatch, tmp_path, capsy
     monkeypatch.setattr(tables, "train_row", lambda *a: pytest.fail("trained again"))
     assert run_command(f3a_tables, *words, "--rows", "flow") == 0
     assert load_records(path) == first
+    monkeypatch.setattr(tables, "train_row", lambda *a: "called")
+    for change in (["--seeds", "2"], ["--pictures", "24"], ["--preset", "paper"]):
+        o = parse_options("f3a_tables", TableOptions, [*map(str, words), "--rows", "flow", *change])
+        assert [job[1] for job in Tables(o).jobs()][-1] == "flow", change
+    monkeypatch.setattr(few, "pairs", 3)  # other clips, other people or other pairs: other figures
+    assert len(Tables(parse_options("f3a_tables", TableOptions, [*map(str, words), "--rows", "flow"])).jobs()) == 3
+
+
+def test_a_row_that_diverges_is_told_and_the_others_go_on(few, monkeypatch, tmp_path):
+    usual = tables.train_row
+
+    def collapse(cfg, *rest):
+        if cfg.system == "x2face":
+            raise DivergedError("Training broke down at step 7.")
+        return usual(cfg, *rest)
+
+    monkeypatch.setattr(tables, "train_row", collapse)
+    words = ["--pictures", "16", "--runs", tmp_path / "runs", "--out", tmp_path / "results"]
+    assert run_command(f3a_tables, *words) == 0
+    records = table_records("bundled", tmp_path / "results", pictures=16)
+    assert choose_records(records, "flow", split="random", noise=0.0)
+    lost = choose_records(records, "x2face")
+    assert len(lost) == 1 and lost[0].figures == {} and "step 7" in lost[0].info["diverged"]
+    assert "diverged" in paper_table(records, "self", ("x2face",), split="random")
+
+
+@pytest.mark.parametrize(
+    "words,said",
+    [
+        (["--rows", "soup"], "no row 'soup'"),
+        (["--seeds", "0"], "one seed"),
+        (["--held-out", "-1"], "--held-out"),
+        (["--pictures", "0"], "sees 8 pictures at least"),
+        (["--data", "bundled", "rendered"], "stands alone"),
+    ],
+)
+def test_wrong_words_are_one_sentence(words, said, tmp_path, capsys):
+    assert run_command(f3a_tables, *words, "--runs", tmp_path / "runs", "--out", tmp_path / "results") == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "results").exists()
+
+
+def test_nothing_to_measure_is_one_sentence(clip):
+    short = replace(clip, found=np.arange(len(clip)) < 3)
+    with pytest.raises(F3AError, match="no frame to measure on"):
+        measures_of(Group("folder", "all people", [short], [], (), 2), 64)
+
+
+def test_budgets_and_data_sets_do_not_mix(tmp_path):
+    def put(*settings):
+        base = dict(group="one person", seed=0, preset="lite", split="random", noise=0.0)
+        records = [Record("flow", dict(base, **s), dict(mae=0.1), run_info(seed=0)) for s in settings]
+        save_records(records, tmp_path / "tables_bundled.json")
+
+    put(dict(clips="a", pictures=6000), dict(clips="a", pictures=100), dict(clips="a", pictures=None, preset="paper"))
+    assert [r.setting["pictures"] for r in table_records("bundled", tmp_path)] == [6000]
+    assert [r.setting["pictures"] for r in table_records("bundled", tmp_path, pictures=100)] == [100]
+    assert len(table_records("bundled", tmp_path, preset="paper")) == 1
+    assert table_records("rendered", tmp_path) == []
+    put(dict(clips="a", pictures=6000), dict(clips="b", pictures=6000))
+    with pytest.raises(F3AError, match="several data sets"):
+        table_records("bundled", tmp_path)
 
 
 def test_an_interrupted_training_is_not_measured(few, monkeypatch, tmp_path, capsys):
@@ -258,15 +364,15 @@ def test_an_interrupted_training_is_not_measured(few, monkeypatch, tmp_path, cap
 
 def test_groups_of_a_folder(monkeypatch):
     "Table II sees everybody; Table I holds people out, as the manifest says or by lot."
-    manifest = dict(train=["a", "b", "c"], test=[])
+    manifest = dict(train=[Path(n) for n in "abc"], test=[])
     monkeypatch.setattr(tables, "expand_clips", lambda data, split: manifest[split])
     monkeypatch.setattr(tables, "held_out_people", lambda data: manifest["test"])
-    monkeypatch.setattr(tables, "load_clip", lambda name: named(name)[0])
+    monkeypatch.setattr(tables, "load_clip", lambda path: named(path)[0])
     two, one = groups_of(("folder",), None, 1)
     assert len(two.clips) == 3 and two.people == [] and two.rows == rows_in("II")
     assert len(one.clips) == 2 and len(one.people) == 1 and one.rows == rows_in("I")
     assert not {c.path.name for c in one.clips} & {c.path.name for c in one.people}
-    manifest.update(train=["a", "b"], test=["c"])
+    manifest.update(train=[Path("a"), Path("b")], test=[Path("c")])
     two, one = groups_of(("folder",), None, 1)
     assert [c.path.name for c in one.people] == ["c"] and len(two.clips) == len(one.clips) == 2
 
@@ -311,7 +417,7 @@ def test_the_order_is_compared_metric_by_metric():
 def test_several_seeds_have_a_spread():
     records = [rec("flow", seed=k, mae=v) for k, v in enumerate((0.04, 0.06, 0.08))]
     assert our_figure(records, "flow", "mae", split="random") == dict(
-        mean=0.06, sd=pytest.approx(0.02), n=3, undefined=0
+        mean=pytest.approx(0.06), sd=pytest.approx(0.02), n=27, undefined=0
     )
     assert our_figure(records, "flow", "mae", seed=1)["mean"] == 0.06
     assert our_figure(records, "flow", "psnr") is None and our_figure(records, "aus", "mae") is None
