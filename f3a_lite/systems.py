@@ -250,7 +250,7 @@ def load_system(
     "Read a system. Raises `F3AError` where the file holds none, or one of another architecture."
     tensors, kind, config, info = load_weights(path)
     if kind not in SYSTEMS:
-        raise F3AError(f"'{path}' holds no generator that is known here but '{shown(kind)}': give a file that f3a_train wrote.")
+        raise F3AError(f"'{path}' holds no generator known here but '{shown(kind)}': give a file that f3a_train wrote.")
     cfg = config_from(GeneratorConfig, config, path)
     check_shapes(lambda: SYSTEMS[kind](cfg).generator, tensors, Path(path).name)
     system = SYSTEMS[kind](cfg)
