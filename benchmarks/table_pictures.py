@@ -35,7 +35,7 @@ def rows_of(o):
     yield "source", strip_of(lambda part: part.source.picture, parts)
     yield "target", strip_of(lambda part: part.truth, parts)
     for row in ("warping", *ROWS):
-        path = o.runs / "tables" / f"strip_{o.data}_{group.name.replace(' ', '_')}_{row}.png"
+        path = o.runs / "tables" / f"strip_{o.data}_{row}_0.png"
         if path.exists():
             yield ROWS[row].title if row in ROWS else row, read_image(path)
 
