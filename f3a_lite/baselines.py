@@ -478,7 +478,6 @@ class MotionGAN(Compared):
     kind = "motiongan"
     title = "MotionGAN"
     told = "landmark_film"
-    training = dict(adv_share=0.2)
     sizes = dict(
         lite=dict(channels=(16, 32, 64, 128), flow_channels=(16, 32, 64, 128), blocks=1),
         paper=dict(channels=(64, 128, 256), flow_channels=(64, 128, 256), blocks=6),

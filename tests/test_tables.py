@@ -394,7 +394,7 @@ def test_measures_of_held_out_people(clip):
 
 def rec(row, split="random", seed=0, **figures):
     "A record as f3a_tables writes it."
-    figures = {k: dict(mean=v, low=v, high=v, n=9, undefined=0) for k, v in figures.items()}
+    figures = {k: dict(mean=v, low=None, high=None, n=9, undefined=0) for k, v in figures.items()}
     return Record(row, dict(row=row, split=split, seed=seed, noise=0.0), figures)
 
 
