@@ -37,6 +37,12 @@ def current_commit(
         return "unknown"
     return commit + ("+" if changed else "")
 
+
+def machine_name() -> str:
+    "The machine in words: system, processor, cores, and GPU where there is one."
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{gpu}"
+
 # %% ../nbs/91_results.ipynb #58c86534
 def run_info(
     command: str = None,  # the command as typed; default: this process's own
@@ -49,7 +55,7 @@ def run_info(
         command=command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         seed=seed,
         commit=current_commit(),
-        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        machine=machine_name(),
         threads=torch.get_num_threads(),
         python=platform.python_version(),
         torch=torch.__version__,

@@ -11,6 +11,7 @@ __all__ = ['ROWS', 'PAPER', 'BUDGET', 'SIZE', 'BATCH', 'PEOPLE', 'HELD_OUT_PEOPL
            'table_records', 'report']
 
 # %% ../nbs/22_tables.ipynb #7ab1e003
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ import hashlib
 import json
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 from .clips import expand_clips, load_clip
 from .conditions import Frames, make_condition
@@ -487,7 +489,8 @@ class Tables:
     def __init__(self, o: TableOptions):
         self.o, self.net, self.device = o, None, get_device(o.device)
         self.team = find_team("no", self.device)
-        self.groups = self.team.in_turn(lambda: groups_of(tuple(o.data), o.people, o.held_out, o.runs))
+        with FileLock(make_folder(o.runs) / "table_data.lock") if self.team.first else nullcontext():
+            self.groups = self.team.in_turn(lambda: groups_of(tuple(o.data), o.people, o.held_out, o.runs))
         self.data = self.groups[0].data
         self.pictures = (o.pictures or BUDGET[self.data]) if o.preset == "lite" else None
         self.size = table_config("flow", self.pictures or BATCH, 0, o.preset).size
@@ -499,9 +502,19 @@ class Tables:
                     raise
                 print(f"no Fréchet distance: {e}")
         self.path = o.out / f"tables_{self.data}.json"
-        self.records = load_records(self.path) if self.path.exists() else []
+        self.records = self.known()
         self.measures = {}  # name of a group → what `measures_of` gives
         self.team.any(False)  # all have read before anybody writes
+
+    def known(self) -> list:  # of Record
+        "What stands in the results file."
+        return load_records(self.path) if self.path.exists() else []
+
+    def keep(self, records):
+        "Add records to the file, beside those that other processes have written meanwhile."
+        with FileLock(make_folder(self.o.runs) / f"{self.path.stem}.lock"):
+            self.records = self.known() + records
+            save_records(self.records, self.path)
 
     def jobs(self) -> list:  # of (group, row, seed)
         "All jobs that are not done."
@@ -518,18 +531,36 @@ class Tables:
         own.update(preset=self.o.preset, size=self.size)
         return own if row in BASE else dict(own, pictures=self.pictures)
 
+    def folder(self, group, row, seed) -> Path:
+        "Of a job's training."
+        words = (self.data, group.name.replace(" ", "-"), group.mark(), self.o.preset, row, seed, self.pictures)
+        return self.o.runs / "tables" / "_".join(str(w) for w in words if w is not None)
+
+    @contextmanager
+    def claim(self, group, row, seed):
+        "Within: whether a job is ours; another process may be at it, or have done it meanwhile."
+        folder, mine = self.folder(group, row, seed), False
+        lock = FileLock(make_folder(folder.parent) / f"{folder.name}.lock", timeout=0)
+        if self.team.first:
+            with suppress(Timeout):
+                lock.acquire()
+                self.records = self.known()
+                mine = not choose_records(self.records, **self.setting(group, row, seed))
+        try:
+            yield self.team.any(mine)
+        finally:
+            lock.release()
+
     def do(self, group, row, seed):
         "Train where there is something to train, measure, and write."
         o, facts = self.o, dict(trained_on=len(group.clips), held_out=len(group.people))
-        setting, makers = self.setting(group, row, seed), {}
-        name = "_".join(str(x) for x in (self.data, group.name.replace(" ", "-"), group.mark(), o.preset, row, seed))
+        setting, makers, new = self.setting(group, row, seed), {}, []
         if row in BASE:
             makers = {0.0: BASE[row]}
         else:
             cfg = table_config(row, self.pictures or BATCH, seed, o.preset)
-            folder = o.runs / "tables" / (name if self.pictures is None else f"{name}_{self.pictures}")
             try:
-                trainer = train_row(cfg, group, folder, self.device, o.workers)
+                trainer = train_row(cfg, group, self.folder(group, row, seed), self.device, o.workers)
                 system = trainer.averaged()
                 makers = {noise: made_by_system(system, noise) for noise in (0.0, *(NOISE if row in NOISY else ()))}
                 facts.update(trained_seconds=round(trainer.seconds), steps=trainer.done)
@@ -538,12 +569,12 @@ class Tables:
         if self.team.first:
             info = run_info(seed=seed, **facts)
             if makers:
-                self.records += measure_row(makers, self.measures_of(group), setting, info)
+                new = measure_row(makers, self.measures_of(group), setting, info)
                 strip = strip_of(makers[0.0], next(iter(self.measures_of(group).values())).parts)
                 write_image(strip, make_folder(o.runs / "tables") / f"strip_{self.data}_{row}_{seed}.png")
             else:
-                self.records.append(Record(row, dict(setting, split="none", noise=0.0), {}, info))
-            save_records(self.records, self.path)
+                new = [Record(row, dict(setting, split="none", noise=0.0), {}, info)]
+            self.keep(new)
         self.team.any(False)  # the others wait
 
     def measures_of(self, group) -> dict:
@@ -553,11 +584,13 @@ class Tables:
         return self.measures[group.name]
 
     def run(self):
-        "Every job that is not done, one after the other."
+        "Every job that is neither done nor with another process, one after the other."
         jobs = self.jobs()
         for k, job in enumerate(jobs):
-            self.team.say(f"job {k + 1} of {len(jobs)}: {job[0].name}, {job[1]}, seed {job[2]}")
-            self.do(*job)
+            with self.claim(*job) as mine:
+                if mine:
+                    self.team.say(f"job {k + 1} of {len(jobs)}: {job[0].name}, {job[1]}, seed {job[2]}")
+                    self.do(*job)
 
 
 def f3a_tables(
@@ -569,7 +602,9 @@ def f3a_tables(
         set_threads(o.threads)
         tables = Tables(o)
         tables.run()
-        tables.team.say(f"wrote {tables.path}")
+        tables.records, left = tables.known(), tables.jobs()
+        words = f"; {len(left)} jobs are with other processes" if left else ""
+        tables.team.say(f"wrote {tables.path}{words}")
 
 # %% ../nbs/22_tables.ipynb #7ab1e029
 OURS = dict(fid="fd_effnet")  # the paper's metric → ours beside it, where it is another
