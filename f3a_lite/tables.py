@@ -41,8 +41,18 @@ from .morphable import open_model
 from .pairs import pick_frames, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip, prepare_people
 from .projection import posed_landmarks, project
-from .results import Record, choose_records, figure, load_records, made_by, run_info, save_records, show_figure
-from .systems import size_of
+from f3a_lite.results import (
+    Record,
+    choose_records,
+    figure,
+    load_records,
+    machine_name,
+    made_by,
+    run_info,
+    save_records,
+    show_figure,
+)
+from .systems import System, load_system, save_system, size_of
 from .training import RECIPES, TrainConfig, Trainer, held_out_people, load_recipe
 from .video import write_image
 
@@ -409,6 +419,7 @@ class TableOptions:
     inception: Path | None = None  # weights of FID's Inception network; default: FD-EffNet, where it is installed
     runs: Path = Path("runs")  # folder of the trainings
     out: Path = Path("results")  # folder of tables_DATA.json
+    measure: bool = True  # measure what is trained; --no-measure: train only, and measure by the same command later
     device: str | None = None  # cuda, mps or cpu; default: the best there is
     workers: int = 0  # processes that make batches; 4 or more where there is a GPU
     threads: int | None = None  # number of threads; default: all physical cores
@@ -523,7 +534,13 @@ class Tables:
             chosen = [row for row in group.rows if not self.o.rows or row in self.o.rows]
             jobs += [(group, row, 0) for row in BASE]
             jobs += [(group, row, seed) for seed in range(self.o.seeds) for row in chosen]
-        return [job for job in jobs if not choose_records(self.records, **self.setting(*job))]
+        return [job for job in jobs if self.is_open(*job)]
+
+    def is_open(self, group, row, seed) -> bool:
+        "Whether a job is still to be done."
+        if not self.o.measure and (row in BASE or self.weights(group, row, seed).exists()):
+            return False
+        return not choose_records(self.records, **self.setting(group, row, seed))
 
     def setting(self, group, row, seed) -> dict:
         "What tells a job's records from others'."
@@ -536,6 +553,10 @@ class Tables:
         words = (self.data, group.name.replace(" ", "-"), group.mark(), self.o.preset, row, seed, self.pictures)
         return self.o.runs / "tables" / "_".join(str(w) for w in words if w is not None)
 
+    def weights(self, group, row, seed) -> Path:
+        "File of what a job has trained."
+        return self.folder(group, row, seed) / "weights.safetensors"
+
     @contextmanager
     def claim(self, group, row, seed):
         "Within: whether a job is ours; another process may be at it, or have done it meanwhile."
@@ -545,33 +566,45 @@ class Tables:
             with suppress(Timeout):
                 lock.acquire()
                 self.records = self.known()
-                mine = not choose_records(self.records, **self.setting(group, row, seed))
+                mine = self.is_open(group, row, seed)
         try:
             yield self.team.any(mine)
         finally:
             lock.release()
 
+    def trained(self, group, row, seed) -> System:
+        "A job's system, with what its training took as `.info`; it is trained where no file holds it."
+        cfg, path = table_config(row, self.pictures or BATCH, seed, self.o.preset), self.weights(group, row, seed)
+        if not path.exists():
+            trainer = train_row(cfg, group, path.parent, self.device, self.o.workers)
+            if self.team.first:
+                own = dict(steps=trainer.done, trained_seconds=round(trainer.seconds), trained_by=machine_name())
+                save_system(trainer.averaged(), path, **own)
+            self.team.any(False)
+        system = load_system(path, self.device)
+        if system.cfg != cfg.generator or system.info.get("steps") != cfg.steps:
+            raise F3AError(f"'{path}' was not trained as row {row} is: delete its folder, and it is trained anew.")
+        return system
+
     def do(self, group, row, seed):
         "Train where there is something to train, measure, and write."
-        o, facts = self.o, dict(trained_on=len(group.clips), held_out=len(group.people))
+        facts = dict(trained_on=len(group.clips), held_out=len(group.people))
         setting, makers, new = self.setting(group, row, seed), {}, []
         if row in BASE:
             makers = {0.0: BASE[row]}
         else:
-            cfg = table_config(row, self.pictures or BATCH, seed, o.preset)
             try:
-                trainer = train_row(cfg, group, self.folder(group, row, seed), self.device, o.workers)
-                system = trainer.averaged()
+                system = self.trained(group, row, seed)
                 makers = {noise: made_by_system(system, noise) for noise in (0.0, *(NOISE if row in NOISY else ()))}
-                facts.update(trained_seconds=round(trainer.seconds), steps=trainer.done)
+                facts.update(system.info)
             except DivergedError as e:
                 facts.update(diverged=str(e))
-        if self.team.first:
+        if self.team.first and (self.o.measure or not makers):
             info = run_info(seed=seed, **facts)
             if makers:
                 new = measure_row(makers, self.measures_of(group), setting, info)
                 strip = strip_of(makers[0.0], next(iter(self.measures_of(group).values())).parts)
-                write_image(strip, make_folder(o.runs / "tables") / f"strip_{self.data}_{row}_{seed}.png")
+                write_image(strip, make_folder(self.o.runs / "tables") / f"strip_{self.data}_{row}_{seed}.png")
             else:
                 new = [Record(row, dict(setting, split="none", noise=0.0), {}, info)]
             self.keep(new)
@@ -603,8 +636,9 @@ def f3a_tables(
         tables = Tables(o)
         tables.run()
         tables.records, left = tables.known(), tables.jobs()
-        words = f"; {len(left)} jobs are with other processes" if left else ""
-        tables.team.say(f"wrote {tables.path}{words}")
+        words = f"{len(left)} jobs are with other processes; " if left else ""
+        where = f"wrote {tables.path}" if o.measure else f"trained into {o.runs / 'tables'}"
+        tables.team.say(words + where)
 
 # %% ../nbs/22_tables.ipynb #7ab1e029
 OURS = dict(fid="fd_effnet")  # the paper's metric → ours beside it, where it is another

@@ -18,7 +18,7 @@ from f3a_lite.metrics import csim, identity_mean, look_at
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_clips
 from f3a_lite.projection import posed_landmarks, project
-from f3a_lite.results import Record, choose_records, load_records, run_info, save_records
+from f3a_lite.results import Record, choose_records, load_records, machine_name, run_info, save_records
 from f3a_lite.tables import (
     BASE,
     BUDGET,
@@ -315,6 +315,53 @@ def test_a_row_that_diverges_is_told_and_the_others_go_on(few, monkeypatch, tmp_
     lost = choose_records(records, "x2face")
     assert len(lost) == 1 and lost[0].figures == {} and "step 7" in lost[0].info["diverged"]
     assert "diverged" in paper_table(records, "self", ("x2face",), split="random")
+
+
+def test_train_here_and_measure_there(few, monkeypatch, tmp_path):
+    "What --no-measure trains is measured later, without training; weights of something else are refused."
+    words = ["--pictures", "16", "--runs", tmp_path / "runs", "--out", tmp_path / "results", "--rows", "flow"]
+    assert run_command(f3a_tables, *words, "--no-measure") == 0
+    assert not (tmp_path / "results").exists()
+    (weights,) = (tmp_path / "runs" / "tables").glob("*/weights.safetensors")
+    monkeypatch.setattr(tables, "train_row", lambda *a: pytest.fail("trained again"))
+    assert run_command(f3a_tables, *words, "--no-measure") == 0
+    assert run_command(f3a_tables, *words) == 0
+    records = load_records(tmp_path / "results" / "tables_bundled.json")
+    assert choose_records(records, "flow", noise=0.0)[0].info["trained_by"] == machine_name()
+    other = parse_options("f3a_tables", TableOptions, [*map(str, words[:-1]), "x2face"])
+    tables_ = Tables(other)
+    there = tables_.weights(few, "x2face", 0)
+    there.parent.mkdir()
+    there.write_bytes(weights.read_bytes())
+    with pytest.raises(F3AError, match="was not trained as row x2face"):
+        tables_.run()
+
+
+def test_processes_share_the_jobs(few, monkeypatch, tmp_path, capsys):
+    "A job that another process is at is left to it, and what that one writes meanwhile stays."
+    words = ["--pictures", "16", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "results")]
+    first, second = (Tables(parse_options("f3a_tables", TableOptions, words)) for _ in range(2))
+    began = []
+
+    def train(cfg, group, folder, *rest):
+        began.append(cfg.system)
+        if len(began) == 1:
+            second.run()  # while the first process is at its first training
+        return usual(cfg, group, folder, *rest)
+
+    usual = tables.train_row
+    monkeypatch.setattr(tables, "train_row", train)
+    first.run()
+    assert began == ["f3a_gan", "x2face"]
+    records = load_records(first.path)
+    assert {r.name for r in records} == {"copying", "warping", "flow", "x2face"}
+    settings = [json.dumps(r.setting, sort_keys=True) for r in records]
+    assert len(settings) == len(set(settings))
+    assert first.jobs() == []
+    with first.claim(few, "flow", 5) as one, second.claim(few, "flow", 5) as two:
+        assert one and not two
+    with second.claim(few, "flow", 5) as two:
+        assert two
 
 
 @pytest.mark.parametrize(
