@@ -82,13 +82,13 @@ def initial_pose(
     return rotation, torch.cat([t, zero[:, None]], 1), scale / yaw.cos().clamp(min=0.6)
 
 # %% ../nbs/06_fitting.ipynb #2cecfe6f
-def _unknowns(m, landmarks, identity, start):
+def _unknowns(m, landmarks, identity, start, people=1):
     "Leaf tensors of the fit; a known identity is no unknown."
     if start is None:
         rotation, translation, scale = initial_pose(m, landmarks)
     else:
         rotation, translation, scale = start.rotation.clone(), start.translation, start.scale
-    id_coeff = torch.zeros(1, m.K) if identity is None else identity.clone()
+    id_coeff = torch.zeros(people, m.K) if identity is None else identity.clone()
     u = dict(
         id=id_coeff / m.id_std,
         exp=torch.full((len(landmarks), m.L), 0.02),
@@ -115,6 +115,15 @@ def _fit_loss(d, u, w, near, unit, cfg):  # d (T,68,2) in outer-eye distances, w
     pose = pose + (step["log"].square() * near[:, 0]).sum()
     return loss + cfg.smooth_exp * (step["exp"].square() * near).sum() / T + cfg.smooth_pose * pose / T
 
+
+def _group_loss(d, u, w, group, cfg):  # d (T,68,2), w (T,68), group (T,)
+    "The loss of frames of several people without smoothing: each person's own, and their sum."
+    total = torch.zeros(len(u["id"])).index_add(0, group, w.sum(1))  # (G,)
+    frames = group.bincount().float()  # (G,)
+    soft = (w[..., None] * ((d**2 + cfg.softness**2).sqrt() - cfg.softness)).sum((1, 2))  # (T,)
+    loss = (soft / (total * 2).clamp(min=1)[group]).sum() + cfg.ridge_id * u["id"].square().sum()
+    return loss + cfg.sparse_exp * (u["exp"].abs().sum(1) / frames[group]).sum()
+
 # %% ../nbs/06_fitting.ipynb #cf7f7ed0
 def _usable(landmarks, found):
     "Landmarks (T,68,2), weights of the frames (T,), and the outer-eye distance; or one sentence."
@@ -129,6 +138,16 @@ def _usable(landmarks, found):
     if not unit > 1e-4:
         raise F3AError("The landmarks of the eyes fall together: this is no face.")
     return landmarks, ok, unit
+
+
+def _checked_group(group, T, cfg):
+    "Whose frame each is (T,), as whole numbers; or one sentence."
+    group = torch.as_tensor(group)
+    if group.shape != (T,) or (group < 0).any() or (group.bincount() == 0).any():
+        raise F3AError(f"`group` must say for each of {T} frames whose it is: whole numbers from 0 without a gap.")
+    if cfg.smooth_exp or cfg.smooth_pose:
+        raise F3AError("Frames of several people do not follow one another: give a FitConfig without smoothing.")
+    return group
 
 
 def _nearness(frames, T):
@@ -173,7 +192,8 @@ def fit_landmarks(
     frames=None,  # (T,) their numbers in the clip, rising; None: they follow one another without a gap
     unit: float = None,  # what 1 means for the weights of `cfg`; None: the outer-eye distance (median)
     towards: torch.Tensor = None,  # (T,L) expression units that another tracker saw; None: gaze stays at rest
-) -> FaceParams:  # T faces with one shared identity
+    group: torch.Tensor = None,  # (T,) whose frame it is, from 0: an identity for each; None: one person's
+) -> FaceParams:  # T faces, with one shared identity a person
     "Fit a clip, all frames at once: one identity, own expression and pose. Raises `F3AError` for unusable landmarks."
     from tqdm.auto import tqdm
 
@@ -181,7 +201,13 @@ def fit_landmarks(
     unit = eyes if unit is None else unit
     T, m = len(landmarks), landmark_model(face_model)
     near = _nearness(frames, T)  # (T-1,)
-    u = _unknowns(m, landmarks, identity, start)
+    people = 1
+    if group is not None:
+        group = _checked_group(group, T, cfg)
+        people = int(group.max()) + 1
+        own = torch.stack([_usable(landmarks[group == k], None)[2] for k in range(people)])  # (G,)
+        unit = own[group][:, None, None]  # (T,1,1)
+    u = _unknowns(m, landmarks, identity, start, people)
     gaze = gaze_units(m)
     looks = 0.0 if towards is None else towards[:, gaze]
     with torch.no_grad():
@@ -194,8 +220,8 @@ def fit_landmarks(
         z = min(1.0, 2 * (1 - step / cfg.steps)) * 0.95 + 0.05
         for gr in opt.param_groups:
             gr["lr"] = gr["base"] * z
-        d = (project(posed_landmarks(m, _params(u, m, T))) - landmarks) / unit  # (T,68,2)
-        loss = _fit_loss(d, u, w, near, unit, cfg)
+        d = (project(posed_landmarks(m, _params(u, m, T, group))) - landmarks) / unit  # (T,68,2)
+        loss = _fit_loss(d, u, w, near, unit, cfg) if group is None else _group_loss(d, u, w, group, cfg)
         if towards is not None:
             loss = loss + cfg.pull * (u["exp"] - towards).square().sum() / T
         opt.zero_grad()
@@ -206,13 +232,14 @@ def fit_landmarks(
                 u["exp"].clamp_(0, 1)
                 u["exp"][:, gaze] = looks
     with torch.no_grad():
-        return _params(u, m, T).check("the fit")._map(torch.Tensor.detach)
+        return _params(u, m, T, group).check("the fit")._map(torch.Tensor.detach)
 
 # %% ../nbs/06_fitting.ipynb #cd73b906
-def _params(u, m, T):
+def _params(u, m, T, group=None):
     "Named parameters from the optimiser's variables."
+    identity = u["id"] * m.id_std  # (G,K)
     return FaceParams(
-        (u["id"] * m.id_std).expand(T, -1),
+        identity.expand(T, -1) if group is None else identity[group],
         u["exp"],
         u["rot"],
         torch.cat([u["trans"], torch.zeros(T, 1)], 1),

@@ -348,14 +348,16 @@ def as_reading(
     points: np.ndarray,  # (N,68,2) pixels; not-a-number where no face was found
     identity: np.ndarray,  # (N,128)
     size: tuple,  # (height, width) of the pictures
+    people: np.ndarray = None,  # (N,) whose face it is, any numbers; None: one person's
 ) -> FaceReading:
-    "Pose and action units of tracked faces, fitted with one identity."
+    "Pose and action units of tracked faces, fitted with one identity a person."
     found, n = np.isfinite(points).all((1, 2)), len(points)
     pose, units, seen = np.full((n, 3), np.nan), np.full((n, 17), np.nan), np.flatnonzero(found)
     if len(seen):
         plane = ((points[seen] + 0.5) * 2 - [size[1], size[0]]) / max(size) * [1, -1]  # (n,68,2)
         plane = torch.from_numpy(plane).float()
-        fit = fit_landmarks(open_model(), plane, cfg=FitConfig(smooth_exp=0.0, smooth_pose=0.0))
+        whose = None if people is None else torch.from_numpy(np.unique(people[seen], return_inverse=True)[1])
+        fit = fit_landmarks(open_model(), plane, cfg=FitConfig(smooth_exp=0.0, smooth_pose=0.0), group=whose)
         pose[seen] = fit.rotation.numpy() * 180 / np.pi
         units[seen] = action_units(fit.exp_coeff).numpy()
     return FaceReading(points, found, identity, pose, units)

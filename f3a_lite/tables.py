@@ -36,7 +36,16 @@ from f3a_lite.core import (
 )
 from .flow import add_noise, warp_along
 from .loop import DivergedError, find_team, run_training
-from .metrics import FeatureNet, GLOSSARY, as_reading, face_metrics, frechet_distance, look_at, picture_metrics
+from f3a_lite.metrics import (
+    FaceReading,
+    FeatureNet,
+    GLOSSARY,
+    as_reading,
+    face_metrics,
+    frechet_distance,
+    look_at,
+    picture_metrics,
+)
 from .morphable import open_model
 from .pairs import pick_frames, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip, prepare_people
@@ -337,17 +346,22 @@ class Measure:
         self.parts, self.net, self.pixels, self.progress = parts, net, pixels, progress
         self.known = None  # for each part: the truth's reading, the source's reading, the truth's features
 
-    def look(self, images):  # (B,3,H,W)
-        "What the tracker sees."
-        return as_reading(*look_at(images), images.shape[-2:])
+    def read(self, pictures: list) -> list:  # a batch (B,3,H,W) for each part → a FaceReading for each
+        "What the tracker sees; the faces of a part are fitted with one identity, and all parts at once."
+        seen = [look_at(images) for images in tqdm(pictures, desc="looking", disable=not self.progress, leave=False)]
+        points, identity = (np.concatenate(x) for x in zip(*seen))
+        part = np.repeat(np.arange(len(pictures)), [len(images) for images in pictures])
+        whole = as_reading(points, identity, pictures[0].shape[-2:], part)
+        fields = vars(whole).items()
+        return [FaceReading(**{name: v[part == k] for name, v in fields}) for k in range(len(pictures))]
 
     def readings(self):
         "Readings of the true pictures, made at the first call."
         if self.known is None:
-            bar = tqdm(self.parts, desc="true frames", disable=not self.progress, leave=False)
-            self.known = [
-                (self.look(p.truth), self.look(p.source.picture), self.net(p.truth) if self.net else None) for p in bar
-            ]
+            truths = self.read([p.truth for p in self.parts])
+            sources = self.read([p.source.picture for p in self.parts])
+            features = [self.net(p.truth) if self.net else None for p in self.parts]
+            self.known = list(zip(truths, sources, features))
         return self.known
 
     def figures(
@@ -355,21 +369,18 @@ class Measure:
         make,  # function of a Part that gives pictures (B,3,H,W)
     ) -> dict:  # metric → answer of over_clips, or a number
         "All figures of what a system makes."
-        rows, fakes = {}, []
-        bar = tqdm(list(zip(self.parts, self.readings())), desc="measuring", disable=not self.progress, leave=False)
-        for part, (real, source, _) in bar:
-            image = make(part)  # (B,3,H,W)
+        rows, images = {}, [make(part) for part in self.parts]
+        for part, image, fake, (real, source, _) in zip(self.parts, images, self.read(images), self.readings()):
             measured = picture_metrics(image, part.truth, part.valid) if self.pixels else {}
-            found = face_metrics(self.look(image), real, image.shape[-1], source)
+            found = face_metrics(fake, real, image.shape[-1], source)
             if not self.pixels:
                 found.pop("lmae")
             for name, values in {**measured, **found}.items():
                 rows.setdefault(name, []).append(np.asarray(values, np.float64))
-            if self.net:
-                fakes.append(self.net(image))
         out = {name: over_clips(values) for name, values in rows.items()}
         if self.net:
-            out[self.net.name] = frechet_distance(np.concatenate(fakes), np.concatenate([k[2] for k in self.known]))
+            fakes = np.concatenate([self.net(image) for image in images])
+            out[self.net.name] = frechet_distance(fakes, np.concatenate([k[2] for k in self.known]))
         return out
 
 # %% ../nbs/22_tables.ipynb #7ab1e022

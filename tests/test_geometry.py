@@ -616,6 +616,30 @@ def test_frames_without_landmarks_have_no_say(known):
     assert opened["counts"] > 0.5 > 0.2 > opened["not"], opened
 
 
+def test_several_people_are_fitted_as_each_alone(known):
+    "One call for the frames of three people in any order, against a call for each: the same faces."
+    _, marks, _ = known
+    marks = torch.cat([marks[:6], marks[:1] * 0.7])  # one of them seen once, and smaller
+    group, cfg = torch.tensor([0, 2, 0, 2, 2, 0, 1]), FitConfig(steps=60, smooth_exp=0.0, smooth_pose=0.0)
+    together = fit_landmarks(MODEL, marks, cfg=cfg, group=group)
+    for k in range(3):
+        alone, mine = fit_landmarks(MODEL, marks[group == k], cfg=cfg), together[group == k]
+        for name in ("id_coeff", "exp_coeff", "rotation", "translation", "scale"):
+            assert torch.allclose(getattr(mine, name), getattr(alone, name), atol=2e-4), (k, name)
+    assert not torch.allclose(together.id_coeff[0], together.id_coeff[1], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "group,smooth,said",
+    [([0, 0, 2], 0.0, "without a gap"), ([0, 1], 0.0, "each of 3 frames"), ([0, -1, 1], 0.0, "whole numbers from 0")]
+    + [([0, 1, 1], 0.1, "without smoothing")],
+)
+def test_whose_frames_must_be_told(known, group, smooth, said):
+    with pytest.raises(F3AError, match=said):
+        cfg = FitConfig(steps=1, smooth_exp=smooth, smooth_pose=0.0)
+        fit_landmarks(MODEL, known[1][:3], cfg=cfg, group=torch.tensor(group))
+
+
 def test_a_known_identity_and_a_known_start(known):
     truth, marks, _ = known
     got = fit_landmarks(MODEL, marks, cfg=FitConfig(steps=60), identity=truth.id_coeff[:1], start=truth)
