@@ -6,6 +6,7 @@ python -m torch.distributed.run --nproc_per_node 2 tests/team_run.py KIND CLIP O
 from pathlib import Path
 import sys
 import torch
+from f3a_lite import tables
 from f3a_lite.clips import load_clip
 from f3a_lite.core import set_threads
 from f3a_lite.generator import GeneratorConfig
@@ -38,9 +39,22 @@ def state_of(t):
     return dict(net=t.net.state_dict(), average=t.average, log=[dict(r, seconds=0) for r in t.log])
 
 
+def small_tables(path, out):
+    "One row of a table on one clip, two pairs a split and two steps."
+    tables.groups_of = lambda *a: [tables.Group("bundled", "one person", [load_clip(path)], [], ("flow",), 2)]
+    tables.FeatureNet = lambda *a: None
+    return tables.Tables(tables.TableOptions(pictures=16, runs=out / "runs", out=out / "results", device="cpu"))
+
+
 if __name__ == "__main__":
     kind, path, out = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     set_threads(1)
+    if kind == "tables":
+        t = small_tables(path, out)
+        t.run()
+        print(f"process {t.team.rank} of {t.team.count} has {len(t.jobs())} jobs left")
+        leave_team()
+        sys.exit()
     t = generator_trainer(path) if kind == "generator" else regressor_trainer(path)
     seen = []
     if kind == "generator":

@@ -14,6 +14,8 @@ import torch
 from f3a_lite.core import F3AError, set_threads
 from f3a_lite.loop import Alone, find_team
 from f3a_lite import training
+from f3a_lite.results import load_records
+from f3a_lite.systems import load_system
 from f3a_lite.training import TrainConfig, Trainer
 from conftest import ROOT
 from team_run import generator_trainer, regressor_trainer, state_of
@@ -261,3 +263,13 @@ def test_precisions_that_cannot_be(tmp_path):
     for precision, device, said in (("fp16", "cpu", "needs a CUDA GPU"), ("bf16", "cuda:1", "without a number")):
         with pytest.raises(F3AError, match=said):
             find_team(precision, device)
+
+
+def test_a_row_of_a_table_by_two_processes(clip, tmp_path):
+    "They train it together as one process does; the first one measures and writes, once."
+    run_team("tables", clip, tmp_path)
+    records = load_records(tmp_path / "results" / "tables_bundled.json")
+    told = [(r.name, r.setting["split"], r.setting["noise"]) for r in records]
+    assert len(told) == len(set(told)) == 8 and {name for name, _, _ in told} == {"copying", "warping", "flow"}
+    (path,) = (tmp_path / "runs" / "tables").glob("*/weights.safetensors")
+    assert load_system(path).info["steps"] == 2
