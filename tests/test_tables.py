@@ -14,7 +14,7 @@ from f3a_lite.conditions import make_condition
 from f3a_lite.core import F3AError, parse_options
 from f3a_lite.flow import add_noise
 from f3a_lite.loop import DivergedError
-from f3a_lite.metrics import csim, identity_mean, look_at
+from f3a_lite.metrics import csim, identity_mean, look_at, read_faces
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_clips
 from f3a_lite.projection import posed_landmarks, project
@@ -247,6 +247,19 @@ def test_noise_is_on_the_targets_parameters(clip):
         want = make_condition(condition, model, part.source, moved, 64)
         assert torch.allclose(system.told[1], want, atol=1e-5)
         assert not torch.equal(system.told[0], system.told[1]) and not torch.equal(system.told[1], system.told[2])
+
+
+def test_the_parts_are_fitted_each_for_itself(clip, monkeypatch):
+    "What the tracker sees of two parts at once is what it sees of each alone; of a picture without a face, nothing."
+    pictures = [clip.images([0, 10, 20]), clip.images([25, 30])]
+    pictures[1][0] = 0.5
+    together = Measure([]).read(pictures)
+    for images, reading in zip(pictures, together):
+        alone = read_faces(images)
+        for name, values in vars(alone).items():
+            assert np.allclose(getattr(reading, name), values, atol=1e-2, equal_nan=True), name
+    assert together[1].found.tolist() == [False, True]
+    assert not np.allclose(together[0].units[0], read_faces(torch.cat(pictures)).units[0], atol=1e-3)
 
 
 # ---- jobs
