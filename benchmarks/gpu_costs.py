@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Literal
+import sys
 import time
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -90,7 +91,7 @@ def main(argv=None):
             setting = dict(size=cfg.size >> level, precision=o.precision, batch=o.batch)
             records.append(Record("paper", setting, time_level(trainer, level, o.steps)))
             print(records[-1].setting, records[-1].figures, flush=True)
-        info = run_info(f"python benchmarks/gpu_costs.py --precision {o.precision}", cfg.seed, start)
+        info = run_info(" ".join(["python benchmarks/gpu_costs.py", *(argv or sys.argv[1:])]), cfg.seed, start)
         for record in records:
             record.info = record.info or info
         save_records(records, o.out)

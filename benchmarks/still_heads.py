@@ -5,17 +5,17 @@ python benchmarks/still_heads.py --data runs/faces --people ../shared/faces/clip
 
 Measures what f3a_tables has trained (runs/tables). Of many pairs of each clip those are taken whose rigid points, the
 corners of the eyes and the bridge of the nose, move by less than a share of the picture, and of these the ones whose
-mouth moves most. Each data set's figures replace those that stood in the file.
+mouth moves most beyond that. New figures replace those of the same rows and clips.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+import sys
 import time
 import numpy as np
 from f3a_lite.core import F3AError, friendly_errors, parse_options, set_threads
 from f3a_lite.pairs import pick_frames, sample_pairs, split_clips
-from f3a_lite.results import Record, load_records, run_info, save_records
-from f3a_lite.systems import load_system
+from f3a_lite.results import Record, load_records, run_info, save_records, show_figure
 from f3a_lite.tables import BASE, SIZE, Measure, Part, TableOptions, Tables, made_by_system
 from short_trainings import ROOT
 
@@ -63,29 +63,26 @@ def main(argv=None):
     with friendly_errors():
         o, start = parse_options("still_heads.py", Options, argv), time.time()
         set_threads()
-        tables = Tables(TableOptions(data=o.data, people=o.people, runs=o.runs, device="cpu"))
+        tables = Tables(TableOptions(data=o.data, people=o.people, runs=o.runs, device="cpu", train=False))
         group = tables.groups[0]
         parts = still_parts(group.clips, o)
         if not parts:
             raise F3AError("No pair has a still head and a mouth that moves: allow more with --still.")
         makers = {name: BASE[name] for name in ("copying", "warping")}
-        for row in o.rows:
-            path = tables.weights(group, row, 0)
-            if not path.exists():
-                raise F3AError(f"The row {row} is not trained: f3a_tables --data {' '.join(o.data)} does it.")
-            makers[row] = made_by_system(load_system(path))
-        records = [r for r in load_records(o.out) if r.setting["data"] != tables.data] if o.out.exists() else []
-        words = f"--data {' '.join(o.data)}" + (f" --people {o.people}" if o.people else "")
-        info = run_info(f"python benchmarks/still_heads.py {words}", 0, start)
-        measure = Measure(parts, progress=True)
+        makers.update({row: made_by_system(tables.trained(group, row, 0)) for row in o.rows})
+        own = dict(data=tables.data, group=group.name, seen=group.mark(), pictures=tables.pictures)
+        chosen = dict(clips=len(parts), pairs=o.pairs, drawn=o.drawn, still=o.still, least=o.least)
+        records = load_records(o.out) if o.out.exists() else []
+        records = [r for r in records if r.name not in makers or any(r.setting.get(k) != v for k, v in own.items())]
+        measure, words = Measure(parts, progress=True), argv or sys.argv[1:]
         for name, make in makers.items():
             found = measure.figures(make)
             figures = {metric: found[metric] for metric in ("mae", "psnr", "csim", "aucon")}
-            setting = dict(data=tables.data, clips=len(parts), pictures=tables.pictures)
-            records.append(Record(name, setting, figures, info))
-            told = {metric: round(value["mean"], 4) for metric, value in figures.items()}
-            print(f"{name:<12} {told} on {figures['mae']['n']} pairs of {len(parts)} clips", flush=True)
-        save_records(records, o.out)
+            info = run_info(" ".join(["python benchmarks/still_heads.py", *words]), 0, start)
+            records.append(Record(name, {**own, **chosen}, figures, info))
+            told = {metric: show_figure(value, metric) for metric, value in figures.items()}
+            print(f"{name:<12} {told} on {len(parts)} clips", flush=True)
+            save_records(records, o.out)
 
 
 if __name__ == "__main__":

@@ -140,13 +140,16 @@ def _usable(landmarks, found):
     return landmarks, ok, unit
 
 
-def _checked_group(group, T, cfg):
+def _checked_group(group, T, cfg, known):
     "Whose frame each is (T,), as whole numbers; or one sentence."
     group = torch.as_tensor(group)
-    if group.shape != (T,) or (group < 0).any() or (group.bincount() == 0).any():
+    whole = not group.is_floating_point() and group.shape == (T,) and bool((group >= 0).all())
+    if not whole or (group.bincount() == 0).any():
         raise F3AError(f"`group` must say for each of {T} frames whose it is: whole numbers from 0 without a gap.")
     if cfg.smooth_exp or cfg.smooth_pose:
         raise F3AError("Frames of several people do not follow one another: give a FitConfig without smoothing.")
+    if any(v is not None for v in known):
+        raise F3AError("Several people are fitted from their landmarks alone: without identity, unit or towards.")
     return group
 
 
@@ -194,18 +197,18 @@ def fit_landmarks(
     towards: torch.Tensor = None,  # (T,L) expression units that another tracker saw; None: gaze stays at rest
     group: torch.Tensor = None,  # (T,) whose frame it is, from 0: an identity for each; None: one person's
 ) -> FaceParams:  # T faces, with one shared identity a person
-    "Fit a clip, all frames at once: one identity, own expression and pose. Raises `F3AError` for unusable landmarks."
+    "Fit all frames at once: an identity a person, own expression and pose. Raises `F3AError` for unusable landmarks."
     from tqdm.auto import tqdm
 
     landmarks, ok, eyes = _usable(landmarks, found)
-    unit = eyes if unit is None else unit
+    given, unit = unit, eyes if unit is None else unit
     T, m = len(landmarks), landmark_model(face_model)
     near = _nearness(frames, T)  # (T-1,)
     people = 1
     if group is not None:
-        group = _checked_group(group, T, cfg)
+        group = _checked_group(group, T, cfg, (identity, given, towards))
         people = int(group.max()) + 1
-        own = torch.stack([_usable(landmarks[group == k], None)[2] for k in range(people)])  # (G,)
+        own = torch.stack([_usable(landmarks[group == k], ok[group == k])[2] for k in range(people)])  # (G,)
         unit = own[group][:, None, None]  # (T,1,1)
     u = _unknowns(m, landmarks, identity, start, people)
     gaze = gaze_units(m)

@@ -39,8 +39,8 @@ def current_commit(
 
 
 def machine_name() -> str:
-    "The machine in words: system, processor, cores, and GPU where there is one."
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    "The machine in words: system, processor, cores, and the CUDA GPU, if this process has used one."
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_initialized() else ""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{gpu}"
 
 # %% ../nbs/91_results.ipynb #58c86534

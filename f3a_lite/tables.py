@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'PAPER', 'BUDGET', 'SIZE', 'BATCH', 'PEOPLE', 'HELD_OUT_PEOPLE', 'PEOPLE_FRAMES', 'NOISE', 'NOISY', 'BASE',
-           'OURS', 'SPLIT_OF', 'WHERE', 'CALLED', 'Row', 'table_config', 'Group', 'rows_in', 'read_people',
-           'who_is_who', 'person_of', 'hold_out', 'groups_of', 'over_clips', 'Part', 'self_parts', 'cross_parts',
-           'Measure', 'made_by_system', 'copied', 'warped', 'TableOptions', 'measures_of', 'measure_row', 'train_row',
-           'strip_of', 'Tables', 'f3a_tables', 'our_figure', 'mean_of', 'agreement', 'paper_table', 'title_of',
-           'table_records', 'report']
+           'WEIGHTS', 'BROKEN', 'OURS', 'SPLIT_OF', 'WHERE', 'CALLED', 'Row', 'table_config', 'Group', 'rows_in',
+           'read_people', 'who_is_who', 'person_of', 'hold_out', 'groups_of', 'over_clips', 'Part', 'self_parts',
+           'cross_parts', 'Measure', 'made_by_system', 'copied', 'warped', 'TableOptions', 'measures_of', 'measure_row',
+           'train_row', 'strip_of', 'Tables', 'f3a_tables', 'our_figure', 'mean_of', 'agreement', 'paper_table',
+           'title_of', 'table_records', 'report']
 
 # %% ../nbs/22_tables.ipynb #7ab1e003
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 import csv
@@ -35,7 +35,7 @@ from f3a_lite.core import (
     tile_images,
 )
 from .flow import add_noise, warp_along
-from .loop import DivergedError, find_team, run_training
+from .loop import DivergedError, find_team, run_identity, run_training
 from f3a_lite.metrics import (
     FaceReading,
     FeatureNet,
@@ -53,6 +53,7 @@ from .projection import posed_landmarks, project
 from f3a_lite.results import (
     Record,
     choose_records,
+    current_commit,
     figure,
     load_records,
     machine_name,
@@ -369,7 +370,8 @@ class Measure:
         make,  # function of a Part that gives pictures (B,3,H,W)
     ) -> dict:  # metric → answer of over_clips, or a number
         "All figures of what a system makes."
-        rows, images = {}, [make(part) for part in self.parts]
+        bar = tqdm(self.parts, desc="making", disable=not self.progress, leave=False)
+        rows, images = {}, [make(part) for part in bar]
         for part, image, fake, (real, source, _) in zip(self.parts, images, self.read(images), self.readings()):
             measured = picture_metrics(image, part.truth, part.valid) if self.pixels else {}
             found = face_metrics(fake, real, image.shape[-1], source)
@@ -430,8 +432,9 @@ class TableOptions:
     inception: Path | None = None  # weights of FID's Inception network; default: FD-EffNet, where it is installed
     runs: Path = Path("runs")  # folder of the trainings
     out: Path = Path("results")  # folder of tables_DATA.json
-    measure: bool = True  # measure what is trained; --no-measure: train only, and measure by the same command later
-    device: str | None = None  # cuda, mps or cpu; default: the best there is
+    train: bool = True  # train what is not trained; --no-train: only measure what was trained, perhaps elsewhere
+    measure: bool = True  # measure what is trained; --no-measure: only train, and measure later
+    device: str | None = None  # cuda, mps or cpu; default: the best there is; cuda:1 for another GPU
     workers: int = 0  # processes that make batches; 4 or more where there is a GPU
     threads: int | None = None  # number of threads; default: all physical cores
 
@@ -439,6 +442,8 @@ class TableOptions:
         wrong = [row for row in self.rows if row not in ROWS]
         if wrong:
             raise F3AError(f"There is no row '{wrong[0]}': choose from {', '.join(ROWS)}.")
+        if not (self.train or self.measure):
+            raise F3AError("Neither to train nor to measure is nothing to do: leave out --no-train or --no-measure.")
         if self.seeds < 1 or self.held_out < 0:
             raise F3AError("At least one seed is needed, and --held-out cannot be less than 0.")
         if self.pictures is not None and self.pictures < BATCH:
@@ -463,6 +468,7 @@ def measures_of(group: Group, size: int, net=None, progress=False) -> dict:  # n
 NOISE = (0.01, 0.1)  # Table IV's standard deviations
 NOISY = ("flow", "landmarks", "aus")  # rows that are measured with noise; Table IV has the first
 BASE = dict(copying=copied, warping=warped)  # rows that nobody trains
+WEIGHTS, BROKEN = "weights.safetensors", "diverged.txt"  # what a training leaves in its folder: one of the two
 
 
 def measure_row(
@@ -511,8 +517,7 @@ class Tables:
     def __init__(self, o: TableOptions):
         self.o, self.net, self.device = o, None, get_device(o.device)
         self.team = find_team("no", self.device)
-        with FileLock(make_folder(o.runs) / "table_data.lock") if self.team.first else nullcontext():
-            self.groups = self.team.in_turn(lambda: groups_of(tuple(o.data), o.people, o.held_out, o.runs))
+        self.groups = self.team.in_turn(self.read_groups)
         self.data = self.groups[0].data
         self.pictures = (o.pictures or BUDGET[self.data]) if o.preset == "lite" else None
         self.size = table_config("flow", self.pictures or BATCH, 0, o.preset).size
@@ -524,34 +529,49 @@ class Tables:
                     raise
                 print(f"no Fréchet distance: {e}")
         self.path = o.out / f"tables_{self.data}.json"
-        self.records = self.known()
+        self.lock = FileLock(o.out / f".tables_{self.data}.lock")  # of the results file, for processes that share it
         self.measures = {}  # name of a group → what `measures_of` gives
-        self.team.any(False)  # all have read before anybody writes
+
+    def read_groups(self) -> list:  # of Group
+        "What is trained and measured on; of several processes one makes what has to be made first."
+        with FileLock(make_folder(self.o.runs) / "table_data.lock"):
+            return groups_of(tuple(self.o.data), self.o.people, self.o.held_out, self.o.runs)
 
     def known(self) -> list:  # of Record
         "What stands in the results file."
-        return load_records(self.path) if self.path.exists() else []
+        if not self.path.exists():
+            return []
+        with self.lock:
+            return load_records(self.path)
 
     def keep(self, records):
         "Add records to the file, beside those that other processes have written meanwhile."
-        with FileLock(make_folder(self.o.runs) / f"{self.path.stem}.lock"):
-            self.records = self.known() + records
-            save_records(self.records, self.path)
+        make_folder(self.path.parent)
+        with self.lock:
+            before = self.known()
+            new = [r for r in records if not choose_records(before, r.name, **r.setting)]
+            save_records(before + new, self.path)
 
-    def jobs(self) -> list:  # of (group, row, seed)
-        "All jobs that are not done."
+    def all_jobs(self) -> list:  # of (group, row, seed)
+        "All jobs, done or not: the same in every process."
         jobs = []
         for group in self.groups:
             chosen = [row for row in group.rows if not self.o.rows or row in self.o.rows]
             jobs += [(group, row, 0) for row in BASE]
             jobs += [(group, row, seed) for seed in range(self.o.seeds) for row in chosen]
-        return [job for job in jobs if self.is_open(*job)]
+        return jobs
 
-    def is_open(self, group, row, seed) -> bool:
-        "Whether a job is still to be done."
-        if not self.o.measure and (row in BASE or self.weights(group, row, seed).exists()):
-            return False
-        return not choose_records(self.records, **self.setting(group, row, seed))
+    def is_open(self, records, group, row, seed) -> bool:
+        "Whether a job is still to be done, where these records are known."
+        if not self.o.measure:
+            folder = self.folder(group, row, seed)
+            return row not in BASE and not any((folder / name).exists() for name in (WEIGHTS, BROKEN))
+        return not choose_records(records, **self.setting(group, row, seed))
+
+    def jobs(self) -> list:  # of (group, row, seed)
+        "All jobs that are not done."
+        records = self.known()
+        return [job for job in self.all_jobs() if self.is_open(records, *job)]
 
     def setting(self, group, row, seed) -> dict:
         "What tells a job's records from others'."
@@ -564,37 +584,49 @@ class Tables:
         words = (self.data, group.name.replace(" ", "-"), group.mark(), self.o.preset, row, seed, self.pictures)
         return self.o.runs / "tables" / "_".join(str(w) for w in words if w is not None)
 
-    def weights(self, group, row, seed) -> Path:
-        "File of what a job has trained."
-        return self.folder(group, row, seed) / "weights.safetensors"
-
     @contextmanager
     def claim(self, group, row, seed):
-        "Within: whether a job is ours; another process may be at it, or have done it meanwhile."
-        folder, mine = self.folder(group, row, seed), False
+        "Within: whether a job is ours; another process may be at it, or have done it."
+        folder = self.folder(group, row, seed)
         lock = FileLock(make_folder(folder.parent) / f"{folder.name}.lock", timeout=0)
-        if self.team.first:
-            with suppress(Timeout):
-                lock.acquire()
-                self.records = self.known()
-                mine = self.is_open(group, row, seed)
         try:
+            mine = False
+            if self.team.first:  # who decides for the team
+                with suppress(Timeout):
+                    lock.acquire()
+                    mine = self.is_open(self.known(), group, row, seed)
             yield self.team.any(mine)
         finally:
             lock.release()
 
     def trained(self, group, row, seed) -> System:
         "A job's system, with what its training took as `.info`; it is trained where no file holds it."
-        cfg, path = table_config(row, self.pictures or BATCH, seed, self.o.preset), self.weights(group, row, seed)
+        cfg, folder = table_config(row, self.pictures or BATCH, seed, self.o.preset), self.folder(group, row, seed)
+        path, broken = folder / WEIGHTS, folder / BROKEN
+        run = json.dumps(run_identity(asdict(cfg), ("test_pairs",), group.clips), sort_keys=True)
+        run = hashlib.sha256(run.encode()).hexdigest()[:16]
+        if broken.exists():
+            raise DivergedError(broken.read_text(encoding="utf-8"))
         if not path.exists():
-            trainer = train_row(cfg, group, path.parent, self.device, self.o.workers)
+            if not self.o.train:
+                raise F3AError(f"There is no '{path}': copy it from where it was trained, or leave out --no-train.")
+            try:
+                trainer = train_row(cfg, group, folder, self.device, self.o.workers)
+            except DivergedError as e:
+                if self.team.first:
+                    make_folder(folder)
+                    broken.write_text(str(e), encoding="utf-8")
+                raise
             if self.team.first:
-                own = dict(steps=trainer.done, trained_seconds=round(trainer.seconds), trained_by=machine_name())
-                save_system(trainer.averaged(), path, **own)
+                took = dict(steps=trainer.done, trained_seconds=round(trainer.seconds))
+                where = dict(trained_by=machine_name(), trained_commit=current_commit())
+                save_system(trainer.averaged(), path, run=run, **took, **where)
             self.team.any(False)
         system = load_system(path, self.device)
-        if system.cfg != cfg.generator or system.info.get("steps") != cfg.steps:
-            raise F3AError(f"'{path}' was not trained as row {row} is: delete its folder, and it is trained anew.")
+        if system.info.get("run") != run:
+            raise F3AError(
+                f"'{path}' is of another training than row {row} is now: delete its folder to train it anew."
+            )
         return system
 
     def do(self, group, row, seed):
@@ -607,7 +639,7 @@ class Tables:
             try:
                 system = self.trained(group, row, seed)
                 makers = {noise: made_by_system(system, noise) for noise in (0.0, *(NOISE if row in NOISY else ()))}
-                facts.update(system.info)
+                facts.update({k: v for k, v in system.info.items() if k != "run"})
             except DivergedError as e:
                 facts.update(diverged=str(e))
         if self.team.first and (self.o.measure or not makers):
@@ -629,7 +661,7 @@ class Tables:
 
     def run(self):
         "Every job that is neither done nor with another process, one after the other."
-        jobs = self.jobs()
+        jobs = self.all_jobs()
         for k, job in enumerate(jobs):
             with self.claim(*job) as mine:
                 if mine:
@@ -646,10 +678,10 @@ def f3a_tables(
         set_threads(o.threads)
         tables = Tables(o)
         tables.run()
-        tables.records, left = tables.known(), tables.jobs()
-        words = f"{len(left)} jobs are with other processes; " if left else ""
-        where = f"wrote {tables.path}" if o.measure else f"trained into {o.runs / 'tables'}"
-        tables.team.say(words + where)
+        left = len(tables.jobs())
+        tables.team.say(f"wrote {tables.path}" if o.measure else f"trained into {o.runs / 'tables'}")
+        if left:
+            tables.team.say(f"{left} jobs are with other processes, or were stopped: the same command goes on.")
 
 # %% ../nbs/22_tables.ipynb #7ab1e029
 OURS = dict(fid="fd_effnet")  # the paper's metric → ours beside it, where it is another

@@ -630,14 +630,21 @@ def test_several_people_are_fitted_as_each_alone(known):
 
 
 @pytest.mark.parametrize(
-    "group,smooth,said",
-    [([0, 0, 2], 0.0, "without a gap"), ([0, 1], 0.0, "each of 3 frames"), ([0, -1, 1], 0.0, "whole numbers from 0")]
-    + [([0, 1, 1], 0.1, "without smoothing")],
+    "group,more,said",
+    [
+        ([0, 0, 2], {}, "without a gap"),
+        ([0, 1], {}, "each of 3 frames"),
+        ([0, -1, 1], {}, "whole numbers from 0"),
+        ([0.0, 1.0, 1.0], {}, "whole numbers from 0"),
+        ([0, 1, 1], dict(cfg=FitConfig(steps=1)), "without smoothing"),
+        ([0, 1, 1], dict(unit=0.3), "from their landmarks alone"),
+        ([0, 1, 1], dict(identity=torch.zeros(1, MODEL.K)), "from their landmarks alone"),
+    ],
 )
-def test_whose_frames_must_be_told(known, group, smooth, said):
+def test_whose_frames_must_be_told(known, group, more, said):
     with pytest.raises(F3AError, match=said):
-        cfg = FitConfig(steps=1, smooth_exp=smooth, smooth_pose=0.0)
-        fit_landmarks(MODEL, known[1][:3], cfg=cfg, group=torch.tensor(group))
+        more = dict(dict(cfg=FitConfig(steps=1, smooth_exp=0.0, smooth_pose=0.0)), **more)
+        fit_landmarks(MODEL, known[1][:3], group=torch.tensor(group), **more)
 
 
 def test_a_known_identity_and_a_known_start(known):

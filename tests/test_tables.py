@@ -1,6 +1,8 @@
 "What Tables I, II and IV are made of: rows, budgets, who is held out, how figures are averaged, and jobs that go on."
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +20,7 @@ from f3a_lite.metrics import csim, identity_mean, look_at, read_faces
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_clips
 from f3a_lite.projection import posed_landmarks, project
-from f3a_lite.results import Record, choose_records, load_records, machine_name, run_info, save_records
+from f3a_lite.results import Record, choose_records, load_records, run_info, save_records
 from f3a_lite.tables import (
     BASE,
     BUDGET,
@@ -330,31 +332,79 @@ def test_a_row_that_diverges_is_told_and_the_others_go_on(few, monkeypatch, tmp_
     assert "diverged" in paper_table(records, "self", ("x2face",), split="random")
 
 
-def test_train_here_and_measure_there(few, monkeypatch, tmp_path):
-    "What --no-measure trains is measured later, without training; weights of something else are refused."
+def test_train_here_and_measure_there(few, monkeypatch, tmp_path, capsys):
+    "What --no-measure trains is measured with --no-train; weights of another training are refused."
     words = ["--pictures", "16", "--runs", tmp_path / "runs", "--out", tmp_path / "results", "--rows", "flow"]
+    monkeypatch.setattr(tables, "machine_name", lambda: "the one that trained")
     assert run_command(f3a_tables, *words, "--no-measure") == 0
     assert not (tmp_path / "results").exists()
-    (weights,) = (tmp_path / "runs" / "tables").glob("*/weights.safetensors")
+    monkeypatch.setattr(tables, "machine_name", lambda: "the one that measured")
     monkeypatch.setattr(tables, "train_row", lambda *a: pytest.fail("trained again"))
     assert run_command(f3a_tables, *words, "--no-measure") == 0
-    assert run_command(f3a_tables, *words) == 0
-    records = load_records(tmp_path / "results" / "tables_bundled.json")
-    assert choose_records(records, "flow", noise=0.0)[0].info["trained_by"] == machine_name()
-    other = parse_options("f3a_tables", TableOptions, [*map(str, words[:-1]), "x2face"])
-    tables_ = Tables(other)
-    there = tables_.weights(few, "x2face", 0)
-    there.parent.mkdir()
-    there.write_bytes(weights.read_bytes())
-    with pytest.raises(F3AError, match="was not trained as row x2face"):
-        tables_.run()
+    assert run_command(f3a_tables, *words, "--no-train") == 0
+    path = tmp_path / "results" / "tables_bundled.json"
+    assert choose_records(load_records(path), "flow", noise=0.0)[0].info["trained_by"] == "the one that trained"
+    capsys.readouterr()
+    words[-1] = "x2face"
+    assert run_command(f3a_tables, *words, "--no-train") == 2
+    assert "leave out --no-train" in capsys.readouterr().err
+    there = Tables(parse_options("f3a_tables", TableOptions, list(map(str, words))))
+    (weights,) = (tmp_path / "runs" / "tables").glob("*/weights.safetensors")
+    other = there.folder(few, "x2face", 0)
+    other.mkdir()
+    (other / weights.name).write_bytes(weights.read_bytes())
+    with pytest.raises(F3AError, match="another training than row x2face"):
+        there.trained(few, "x2face", 0)
+    usual = tables.table_config
+    monkeypatch.setattr(tables, "table_config", lambda *a: replace(usual(*a), lr=1e-5))
+    with pytest.raises(F3AError, match="another training than row flow"):
+        there.trained(few, "flow", 0)
+
+
+def test_a_row_that_diverged_elsewhere_is_not_trained_here(few, monkeypatch, tmp_path):
+    def collapse(*a):
+        raise DivergedError("Training broke down at step 7.")
+
+    monkeypatch.setattr(tables, "train_row", collapse)
+    words = ["--pictures", "16", "--runs", tmp_path / "runs", "--rows", "flow"]
+    assert run_command(f3a_tables, *words, "--out", tmp_path / "there", "--no-measure") == 0
+    monkeypatch.setattr(tables, "train_row", lambda *a: pytest.fail("trained again"))
+    assert run_command(f3a_tables, *words, "--out", tmp_path / "there", "--no-measure") == 0
+    assert run_command(f3a_tables, *words, "--out", tmp_path / "here", "--no-train") == 0
+    lost = choose_records(load_records(tmp_path / "here" / "tables_bundled.json"), "flow")
+    assert len(lost) == 1 and "step 7" in lost[0].info["diverged"]
+
+
+WRITER = """
+import sys
+from f3a_lite.results import Record
+from f3a_lite.tables import TableOptions, Tables
+from f3a_lite import tables
+tables.groups_of = lambda *a: [tables.Group("bundled", "one person", [], [], (), 2)]
+tables.FeatureNet = lambda *a: None
+from pathlib import Path
+t = Tables(TableOptions(runs=Path(sys.argv[1]), out=Path(sys.argv[1])))
+for k in range(40):
+    t.keep([Record(sys.argv[2], dict(k=k), {})])
+"""
+
+
+def test_two_processes_write_one_file(tmp_path):
+    "Each writes forty records, as fast as it can; the second time they are there already."
+    for _ in range(2):
+        words = [[sys.executable, "-c", WRITER, str(tmp_path), name] for name in "ab"]
+        running = [subprocess.Popen(w) for w in words]
+        assert [p.wait(timeout=120) for p in running] == [0, 0]
+    records = load_records(tmp_path / "tables_bundled.json")
+    assert sorted((r.name, r.setting["k"]) for r in records) == [(n, k) for n in "ab" for k in range(40)]
 
 
 def test_processes_share_the_jobs(few, monkeypatch, tmp_path, capsys):
     "A job that another process is at is left to it, and what that one writes meanwhile stays."
     words = ["--pictures", "16", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "results")]
     first, second = (Tables(parse_options("f3a_tables", TableOptions, words)) for _ in range(2))
-    began = []
+    began, measured, measure = [], [], tables.measure_row
+    monkeypatch.setattr(tables, "measure_row", lambda *a: (measured.append(a[2]["row"]), measure(*a))[1])
 
     def train(cfg, group, folder, *rest):
         began.append(cfg.system)
@@ -365,7 +415,7 @@ def test_processes_share_the_jobs(few, monkeypatch, tmp_path, capsys):
     usual = tables.train_row
     monkeypatch.setattr(tables, "train_row", train)
     first.run()
-    assert began == ["f3a_gan", "x2face"]
+    assert began == ["f3a_gan", "x2face"] and sorted(measured) == ["copying", "flow", "warping", "x2face"]
     records = load_records(first.path)
     assert {r.name for r in records} == {"copying", "warping", "flow", "x2face"}
     settings = [json.dumps(r.setting, sort_keys=True) for r in records]
@@ -385,6 +435,7 @@ def test_processes_share_the_jobs(few, monkeypatch, tmp_path, capsys):
         (["--held-out", "-1"], "--held-out"),
         (["--pictures", "0"], "sees 8 pictures at least"),
         (["--data", "bundled", "rendered"], "stands alone"),
+        (["--no-train", "--no-measure"], "nothing to do"),
     ],
 )
 def test_wrong_words_are_one_sentence(words, said, tmp_path, capsys):
