@@ -377,26 +377,32 @@ def test_a_row_that_diverged_elsewhere_is_not_trained_here(few, monkeypatch, tmp
 
 WRITER = """
 import sys
+import time
+from pathlib import Path
+from f3a_lite import tables
 from f3a_lite.results import Record
 from f3a_lite.tables import TableOptions, Tables
-from f3a_lite import tables
+
+folder, name = Path(sys.argv[1]), sys.argv[2]
 tables.groups_of = lambda *a: [tables.Group("bundled", "one person", [], [], (), 2)]
 tables.FeatureNet = lambda *a: None
-from pathlib import Path
-t = Tables(TableOptions(runs=Path(sys.argv[1]), out=Path(sys.argv[1])))
-for k in range(40):
-    t.keep([Record(sys.argv[2], dict(k=k), {})])
+t = Tables(TableOptions(runs=folder, out=folder))
+(folder / f"{name}.ready").touch()
+while len(list(folder.glob("*.ready"))) < 2:  # both begin at once
+    time.sleep(0.001)
+for k in range(60):
+    t.keep([Record(name, dict(k=k), {})])
 """
 
 
 def test_two_processes_write_one_file(tmp_path):
-    "Each writes forty records, as fast as it can; the second time they are there already."
+    "Each writes sixty records, as fast as it can; the second time they are there already."
     for _ in range(2):
         words = [[sys.executable, "-c", WRITER, str(tmp_path), name] for name in "ab"]
         running = [subprocess.Popen(w) for w in words]
         assert [p.wait(timeout=120) for p in running] == [0, 0]
     records = load_records(tmp_path / "tables_bundled.json")
-    assert sorted((r.name, r.setting["k"]) for r in records) == [(n, k) for n in "ab" for k in range(40)]
+    assert sorted((r.name, r.setting["k"]) for r in records) == [(n, k) for n in "ab" for k in range(60)]
 
 
 def test_processes_share_the_jobs(few, monkeypatch, tmp_path, capsys):
