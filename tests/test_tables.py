@@ -401,8 +401,8 @@ def test_two_processes_write_one_file(tmp_path):
         words = [[sys.executable, "-c", WRITER, str(tmp_path), name] for name in "ab"]
         running = [subprocess.Popen(w) for w in words]
         assert [p.wait(timeout=120) for p in running] == [0, 0]
-    records = load_records(tmp_path / "tables_bundled.json")
-    assert sorted((r.name, r.setting["k"]) for r in records) == [(n, k) for n in "ab" for k in range(60)]
+        records = load_records(tmp_path / "tables_bundled.json")
+        assert sorted((r.name, r.setting["k"]) for r in records) == [(n, k) for n in "ab" for k in range(60)]
 
 
 def test_processes_share_the_jobs(few, monkeypatch, tmp_path, capsys):
