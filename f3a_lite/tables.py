@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'PAPER', 'BUDGET', 'SIZE', 'BATCH', 'PEOPLE', 'HELD_OUT_PEOPLE', 'PEOPLE_FRAMES', 'NOISE', 'NOISY', 'BASE',
-           'WEIGHTS', 'BROKEN', 'OURS', 'SPLIT_OF', 'WHERE', 'CALLED', 'Row', 'table_config', 'Group', 'rows_in',
-           'read_people', 'who_is_who', 'person_of', 'hold_out', 'groups_of', 'over_clips', 'Part', 'self_parts',
-           'cross_parts', 'Measure', 'made_by_system', 'copied', 'warped', 'TableOptions', 'measures_of', 'measure_row',
-           'train_row', 'strip_of', 'Tables', 'f3a_tables', 'our_figure', 'mean_of', 'agreement', 'paper_table',
-           'title_of', 'table_records', 'report']
+           'WEIGHTS', 'BROKEN', 'OURS', 'SPLIT_OF', 'WHERE', 'CALLED', 'KEY', 'ROWS_OF', 'Row', 'table_config', 'Group',
+           'rows_in', 'read_people', 'who_is_who', 'person_of', 'hold_out', 'groups_of', 'over_clips', 'Part',
+           'self_parts', 'cross_parts', 'Measure', 'made_by_system', 'copied', 'warped', 'TableOptions', 'measures_of',
+           'measure_row', 'train_row', 'strip_of', 'Tables', 'f3a_tables', 'our_figure', 'mean_of', 'agreement',
+           'paper_table', 'title_of', 'table_records', 'report']
 
 # %% ../nbs/22_tables.ipynb #7ab1e003
 from contextlib import contextmanager, suppress
@@ -785,25 +785,38 @@ def table_records(
     return records
 
 
+KEY = (
+    "*random*: frames drawn at random, of which training saw near-copies; *blocks*: stretches of time that it did not "
+    "see; *people*, *cross*: people whom it did not see. ±: over seeds; (… to …): bootstrap over clips; undefined: no "
+    "face was found, so CSIM, PRMSE and AUCON rest on the others. In square brackets the paper's number; ✗: our order, "
+    "against *Ours, flow*, is not the paper's."
+)
+ROWS_OF = {"all people": rows_in("II"), "people held out": rows_in("I")}  # groups whose trainings are not all rows
+
+
 def report(
     part: str,  # of PAPER: 'self', 'cross' or 'frames'
     rows: tuple = (),  # keys of ROWS, 'copying', 'warping'; (): all of this part
     splits: tuple = (),  # (): the one that belongs to the part
     folder="../results",  # of tables_DATA.json
 ) -> str:  # Markdown
-    "A table for each kind of data, with the number of comparisons that have the paper's order."
-    text = []
+    "A table for each kind of data and each split that it has, and how many comparisons have the paper's order."
+    text = [KEY, ""]
     for data, group in WHERE[part]:
         records = choose_records(table_records(data, folder), group=group)
-        for split in (splits or (SPLIT_OF[part],)) if records else ():
+        there = {r.setting["split"] for r in records}
+        mine = tuple(r for r in rows if r in BASE or r in ROWS_OF.get(group, ROWS))
+        for split in (s for s in splits or (SPLIT_OF[part],) if s in there):
             answers = agreement(records, part, split=split, noise=0.0)
             answers = [a for a in answers if not rows or a[0] in rows]
             trained = [r for r in records if r.name not in BASE and r.setting["split"] == split]
             agree, seeds = sum(a[2] for a in answers), len({r.setting["seed"] for r in trained})
             facts = f"{split}; {seeds} seed{'s' if seeds > 1 else ''}; order as in the paper: {agree} of {len(answers)}"
-            text += [f"**{CALLED[data]}** ({facts})", "", paper_table(records, part, rows, split=split), ""]
+            text += [f"**{CALLED[data]}** ({facts})", "", paper_table(records, part, mine, split=split), ""]
         if records:
-            text += [f"Made by: {made_by(records[-1].info)}", ""]
+            where = sorted({r.info["trained_by"] for r in records if "trained_by" in r.info})
+            trained_by = f"; trained on {' and on '.join(where)}" if where else ""
+            text += [f"Made by: {made_by(records[-1].info)}{trained_by}", ""]
         else:
             text += [
                 f"**{CALLED[data]}**: not trained yet; `f3a_tables --data {data.replace('folder', 'FOLDER')}` does it.",
