@@ -34,6 +34,7 @@ MADE = {
     "runs/t_warp": "f3a_train --recipe t_warp",
     "runs/strangers": "benchmarks/strangers.py",
     "runs/own_face": "benchmarks/own_face.py",
+    "runs/faces": "f3a_prepare FOLDER runs/faces --dataset video --max-frames 200 --size 64",
     "runs/params": "benchmarks/params.py",
     "runs/rendered": "f3a_train_regressor, benchmarks/collapse.py",
     "runs/regressor": "f3a_train_regressor",
