@@ -11,7 +11,7 @@ __all__ = ['ROWS', 'PAPER', 'BUDGET', 'SIZE', 'BATCH', 'PEOPLE', 'HELD_OUT_PEOPL
            'paper_table', 'title_of', 'table_records', 'report']
 
 # %% ../nbs/22_tables.ipynb #7ab1e003
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -534,8 +534,9 @@ class Tables:
 
     def read_groups(self) -> list:  # of Group
         "What is trained and measured on; of several processes one makes what has to be made first."
-        with FileLock(make_folder(self.o.runs) / "table_data.lock"):
-            return groups_of(tuple(self.o.data), self.o.people, self.o.held_out, self.o.runs)
+        o, made = self.o, self.o.data in (("bundled",), ("rendered",))  # folders of clips are there already
+        with FileLock(make_folder(o.runs) / "table_data.lock") if made else nullcontext():
+            return groups_of(tuple(o.data), o.people, o.held_out, o.runs)
 
     def known(self) -> list:  # of Record
         "What stands in the results file."
