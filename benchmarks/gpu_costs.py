@@ -18,8 +18,7 @@ from f3a_lite.clips import load_clip
 from f3a_lite.core import F3AError, friendly_errors, get_device, parse_options, set_threads
 from f3a_lite.prepare import bundled_clip
 from f3a_lite.results import Record, load_records, run_info, save_records
-from f3a_lite.training import TrainConfig, Trainer
-from paper_costs import step_of_level
+from f3a_lite.training import TrainConfig, Trainer, stage_of
 from short_trainings import ROOT
 
 
@@ -37,6 +36,11 @@ class Options:
     def __post_init__(self):
         if self.batch < 1 or self.steps < 1:
             raise F3AError("A step has one pair at least, and one step at least is timed.")
+
+
+def step_of_level(config, level: int) -> int:
+    "A step in which a level is on its own."
+    return next(k for k in range(config.steps) if stage_of(config, k).level == level and stage_of(config, k).alpha == 1)
 
 
 def wait_for(device):

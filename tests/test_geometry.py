@@ -379,7 +379,7 @@ def test_one_source_for_many_targets():
     each = torch.cat([facial_flow(MODEL, s, t[k], 48)[0] for k in range(3)])
     for anchor in ("target", "source"):
         assert facial_flow(MODEL, s, t, 48, anchor)[0].shape == (3, 3, 48, 48)
-    assert torch.allclose(facial_flow(MODEL, s, t, 48)[0], each, atol=1e-6)  # sums differ in the last bit
+    assert (facial_flow(MODEL, s, t, 48)[0] - each).abs().max() < 2**-22  # products of matrices differ in the last bit
 
 
 def test_eq_3_by_hand():

@@ -251,7 +251,7 @@ def test_noise_is_on_the_targets_parameters(clip):
         assert not torch.equal(system.told[0], system.told[1]) and not torch.equal(system.told[1], system.told[2])
 
 
-def test_the_parts_are_fitted_each_for_itself(clip, monkeypatch):
+def test_the_parts_are_fitted_each_for_itself(clip):
     "What the tracker sees of two parts at once is what it sees of each alone; of a picture without a face, nothing."
     pictures = [clip.images([0, 10, 20]), clip.images([25, 30])]
     pictures[1][0] = 0.5
@@ -405,7 +405,7 @@ def test_two_processes_write_one_file(tmp_path):
         assert sorted((r.name, r.setting["k"]) for r in records) == [(n, k) for n in "ab" for k in range(60)]
 
 
-def test_processes_share_the_jobs(few, monkeypatch, tmp_path, capsys):
+def test_processes_share_the_jobs(few, monkeypatch, tmp_path):
     "A job that another process is at is left to it, and what that one writes meanwhile stays."
     words = ["--pictures", "16", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "results")]
     first, second = (Tables(parse_options("f3a_tables", TableOptions, words)) for _ in range(2))

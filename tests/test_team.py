@@ -266,8 +266,9 @@ def test_precisions_that_cannot_be(tmp_path):
 
 
 def test_a_row_of_a_table_by_two_processes(clip, tmp_path):
-    "They train it together as one process does; the first one measures and writes, once."
-    run_team("tables", clip, tmp_path)
+    "They train it together; the first one measures and writes, once, and both know that all is done."
+    said = run_team("tables", clip, tmp_path)
+    assert all(f"process {k} of 2 has 0 jobs left" in said for k in (0, 1))
     records = load_records(tmp_path / "results" / "tables_bundled.json")
     told = [(r.name, r.setting["split"], r.setting["noise"]) for r in records]
     assert len(told) == len(set(told)) == 8 and {name for name, _, _ in told} == {"copying", "warping", "flow"}
