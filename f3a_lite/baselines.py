@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MATCH', 'UNITS', 'BACK', 'READ', 'ATTENTION', 'SMOOTH', 'BASELINES', 'Compared', 'X2FaceGenerator',
            'plain_pixel_loss', 'X2Face', 'Pix2PixHDGenerator', 'ScaleCritics', 'feature_matching', 'squares',
-           'Pix2PixHD', 'GANimationGenerator', 'UnitCritic', 'unevenness', 'GANimation', 'MotionGANGenerator',
+           'Pix2PixHD', 'GANimationGenerator', 'UnitCritic', 'total_variation', 'GANimation', 'MotionGANGenerator',
            'MotionGAN']
 
 # %% ../nbs/21_baselines.ipynb #b1a5e003
@@ -140,11 +140,11 @@ SYSTEMS[X2Face.kind] = X2Face
 class ResidualBlock(nn.Module):
     "Two convolutions beside a way straight through."
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, pad: str = "reflect"):
         super().__init__()
         layers = []
         for last in (False, True):
-            layers += [nn.Conv2d(channels, channels, 3, 1, 1, padding_mode="reflect", bias=False)]
+            layers += [nn.Conv2d(channels, channels, 3, 1, 1, padding_mode=pad, bias=False)]
             layers += [nn.InstanceNorm2d(channels, affine=True), *([] if last else [nn.ReLU()])]
         self.main = nn.Sequential(*layers)
 
@@ -153,9 +153,9 @@ class ResidualBlock(nn.Module):
         return x + self.main(x)  # (B,C,H,W)
 
 
-def step(cin: int, cout: int, width: int, stride: int = 1) -> nn.Sequential:
+def step(cin: int, cout: int, width: int, stride: int = 1, pad: str = "reflect") -> nn.Sequential:
     "Convolution, instance normalisation, activation; the resolution stays, or is halved."
-    conv = nn.Conv2d(cin, cout, width, stride, (width - 1) // 2, padding_mode="reflect", bias=False)
+    conv = nn.Conv2d(cin, cout, width, stride, (width - 1) // 2, padding_mode=pad, bias=False)
     return nn.Sequential(conv, nn.InstanceNorm2d(cout, affine=True), nn.ReLU())
 
 
@@ -174,11 +174,13 @@ class Body(nn.Module):
         channels,  # at full, half, … resolution
         blocks: int,  # residual blocks at the deepest scale
         width: int,  # of the convolutions that change the resolution: 3 or 4
+        pad: str = "reflect",  # what a convolution sees beyond the rim: 'reflect' or 'zeros'
     ):
         super().__init__()
         pairs = list(zip(channels, channels[1:]))
-        self.encode = nn.Sequential(step(cin, channels[0], 7), *[step(a, b, width, 2) for a, b in pairs])
-        self.blocks = nn.Sequential(*[ResidualBlock(channels[-1]) for _ in range(blocks)])
+        halve = [step(a, b, width, 2, pad) for a, b in pairs]
+        self.encode = nn.Sequential(step(cin, channels[0], 7, pad=pad), *halve)
+        self.blocks = nn.Sequential(*[ResidualBlock(channels[-1], pad) for _ in range(blocks)])
         self.decode = nn.Sequential(*[step_up(b, a, width) for a, b in reversed(pairs)])
 
     def forward(self, x):  # (B,cin,H,W)
@@ -186,9 +188,9 @@ class Body(nn.Module):
         return self.decode(self.blocks(self.encode(x)))  # (B,c0,H,W)
 
 
-def painted(cin: int, made: int = 3) -> nn.Conv2d:
+def painted(cin: int, made: int = 3, pad: str = "reflect") -> nn.Conv2d:
     "The last layer."
-    return nn.Conv2d(cin, made, 7, 1, 3, padding_mode="reflect")
+    return nn.Conv2d(cin, made, 7, 1, 3, padding_mode=pad)
 
 # %% ../nbs/21_baselines.ipynb #b1a5e015
 class Pix2PixHDGenerator(nn.Module):
@@ -253,14 +255,14 @@ def feature_matching(
     fake: list,  # layers of each critic, of generated pictures
     real: list,  # the same of true pictures
 ) -> torch.Tensor:
-    "Mean absolute difference of all layers but the verdicts, a mean over critics and layers."
+    "Mean absolute differences of all layers but the verdicts: their sum over layers, a mean over critics."
     terms = [(a - b.detach()).abs().mean() for f, r in zip(fake, real) for a, b in zip(f[:-1], r[:-1])]
-    return sum(terms) / len(terms)
+    return sum(terms) / len(fake)
 
 
 def squares(critics: list, wanted: float) -> torch.Tensor:
-    "Least squares GAN: how far the verdicts are from what is wanted, a mean over critics."
-    return sum((layers[-1] - wanted).square().mean() for layers in critics) / len(critics)
+    "Least squares GAN: how far the verdicts are from what is wanted, a sum over critics."
+    return sum((layers[-1] - wanted).square().mean() for layers in critics)
 
 # %% ../nbs/21_baselines.ipynb #b1a5e018
 MATCH = 10.0  # weight of feature matching in pix2pixHD
@@ -328,8 +330,8 @@ class GANimationGenerator(nn.Module):
     ):
         super().__init__()
         self.cfg, c = cfg, cfg.channels[0]
-        self.body = Body(3 + UNITS, cfg.channels, cfg.blocks, 4)
-        self.to_colour, self.to_attention = painted(c), painted(c, 1)
+        self.body = Body(3 + UNITS, cfg.channels, cfg.blocks, 4, "zeros")
+        self.to_colour, self.to_attention = painted(c, pad="zeros"), painted(c, 1, "zeros")
 
     def forward(self, source, condition):  # (B,3,H,W), (B,34,H,W); or (B,17,H,W): the wanted units alone
         "The picture, colour, and attention."
@@ -360,19 +362,19 @@ class UnitCritic(nn.Module):
         return self.to_verdict(h), self.to_units(h.mean((2, 3)))  # (B,1,h,w), (B,17)
 
 # %% ../nbs/21_baselines.ipynb #b1a5e021
-BACK = 10.0  # weight of the way back in GANimation
+BACK = 10.0  # weight of the way back in GANimation, of pictures in [-1,1]
 READ = 160.0  # of the action units that the critic reads: the published code's 4,000, divided by its batch of 25
 ATTENTION = 0.1  # of the mask's mean: without it the mask would soon be 1 everywhere, and the picture a copy
-SMOOTH = 1e-5  # of the mask's edges, summed over its pixels
+SMOOTH = 1e-5  # of the mask's edges, summed over the pixels of a batch
 
 
-def unevenness(
+def total_variation(
     mask: torch.Tensor,  # (B,1,H,W)
 ) -> torch.Tensor:
-    "Sum of the squared differences of neighbours, a mean over pictures."
-    across = (mask[..., 1:] - mask[..., :-1]).square().sum()
-    down = (mask[..., 1:, :] - mask[..., :-1, :]).square().sum()
-    return (across + down) / len(mask)
+    "Sum of the absolute differences of neighbours, over all pictures of a batch."
+    across = (mask[..., 1:] - mask[..., :-1]).abs().sum()
+    down = (mask[..., 1:, :] - mask[..., :-1, :]).abs().sum()
+    return across + down
 
 
 class GANimation(Compared):
@@ -413,18 +415,22 @@ class GANimation(Compared):
         again = self.generator(out["image"], batch["condition"][:, UNITS:])  # with the source's own units
         terms = dict(adversarial=self.losses.adversarial * adversarial_loss(verdict))
         terms["units"] = READ * F.mse_loss(read, wanted)
-        terms["back"] = BACK * (again["image"] - batch["source"]).abs().mean()
+        terms["back"] = BACK * (2 * again["image"] - 2 * batch["source"]).abs().mean()
         masks = [out["attention"], again["attention"]]  # (B,1,H,W)
         terms["attention"] = ATTENTION * sum(x.mean() for x in masks)
-        terms["smooth"] = SMOOTH * sum(unevenness(x) for x in masks)
+        terms["smooth"] = SMOOTH * sum(total_variation(x) for x in masks)
         return terms
+
+    def summed_verdict(self, image):  # (B,3,H,W) in [-1,1]
+        "What the gradient penalty is about: the sum of a picture's verdicts (B,1)."
+        return self.critic((image + 1) / 2)[0].flatten(1).sum(1, keepdim=True)
 
     def critic_terms(self, out, batch, stage):
         "Eq. 11 as a difference with a gradient penalty, and the units of true photos."
         real, fake = batch["source"], out["image"].detach()
         verdict, read = self.critic(real)
         terms = dict(critic=self.losses.adversarial * critic_loss(verdict, self.critic(fake)[0], "difference"))
-        terms["penalty"] = 10.0 * gradient_penalty(lambda x: self.critic(x)[0], real, fake)
+        terms["penalty"] = 10.0 * gradient_penalty(self.summed_verdict, 2 * real - 1, 2 * fake - 1)
         terms["units"] = READ * F.mse_loss(read, self.units(batch)[1])
         return terms
 

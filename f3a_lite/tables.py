@@ -746,7 +746,7 @@ def paper_table(
         for metric in metrics:
             own = OURS.get(metric, metric)
             value = our_figure(records, row, own, **setting)
-            missing = "diverged" if choose_records(records, row, split="none") else "not yet"
+            missing = "diverged" if choose_records(records, row, split="none") else "to be trained again"
             cell = missing if value is None else show_figure(value, own)
             theirs = numbers.get(row, {}).get(metric)
             cell += "" if theirs is None else f" [{theirs:.4f}]"

@@ -14,7 +14,7 @@ from f3a_lite.baselines import (
     ScaleCritics,
     feature_matching,
     squares,
-    unevenness,
+    total_variation,
 )
 from f3a_lite.conditions import CONDITIONS, FILM, Frames, action_units, landmark_heatmap, make_condition
 from f3a_lite.core import F3AError
@@ -234,12 +234,13 @@ def test_pix2pixhd_does_not_see_the_source():
 
 
 def test_feature_matching_and_squares_by_hand():
-    "The verdicts, the last layer, do not count as features."
+    "As published: features are a sum over layers and a mean over critics, squares a sum; verdicts are no features."
     ones, twos = (
-        [[torch.full((1, 2), v), torch.full((1, 1), w)] for _ in range(2)] for v, w in ((1.0, 1.0), (3.0, 4.0))
+        [[torch.full((1, 2), v), torch.full((1, 3), v), torch.full((1, 1), w)] for _ in range(2)]
+        for v, w in ((1.0, 1.0), (3.0, 4.0))
     )
-    assert float(feature_matching(ones, twos)) == 2 and float(feature_matching(ones, ones)) == 0
-    assert float(squares(twos, 1.0)) == 9 and float(squares(ones, 1.0)) == 0
+    assert float(feature_matching(ones, twos)) == 4 and float(feature_matching(ones, ones)) == 0
+    assert float(squares(twos, 1.0)) == 18 and float(squares(ones, 1.0)) == 0
 
 
 def test_feature_matching_is_part_of_the_step():
@@ -288,9 +289,21 @@ def test_the_unit_critic_is_taught_by_true_photos():
     assert torch.allclose(s.critic_terms(out, b, Stage(64))["units"], want)
 
 
-def test_unevenness_by_hand():
-    x = torch.tensor([[[[0.0, 1.0], [0.0, 3.0]]], [[[0.0, 0.0], [0.0, 0.0]]]])
-    assert float(unevenness(x)) == (1 + 9 + 0 + 4) / 2
+def test_total_variation_by_hand():
+    x = torch.tensor([[[[0.0, 1.0], [0.0, 3.0]]], [[[0.0, 0.0], [5.0, 5.0]]]])
+    assert float(total_variation(x)) == (1 + 3 + 0 + 2) + (5 + 5)
+
+
+def test_ganimations_way_back_and_penalty_are_of_pictures_between_minus_one_and_one():
+    "By hand: a way back that is 0.1 off costs 10 · 0.2; a critic that adds up pixels has the slope of one of them."
+    s, b = small("ganimation"), batch_of("ganimation")
+    usual = s.generator.forward
+    s.generator.forward = lambda *x: dict(usual(*x), image=b["source"] + 0.1)
+    terms = values(s.generator_terms(usual(b["source"], b["condition"]), b, Stage(64)))
+    assert terms["back"] == pytest.approx(2.0, rel=1e-5)
+    s.critic.forward = lambda x: ((2 * x - 1)[:, :1, ::32, ::32], torch.zeros(2, UNITS))  # four verdicts, slope 1 each
+    terms = values(s.critic_terms(dict(image=b["target"]), b, Stage(64)))
+    assert terms["penalty"] == pytest.approx(10 * (4**0.5 - 1) ** 2, rel=1e-5)
 
 
 def test_keeping_the_photo_costs():
@@ -301,7 +314,7 @@ def test_keeping_the_photo_costs():
     s.generator.forward = lambda *x: dict(usual(*x), attention=torch.full((2, 1, 64, 64), 0.25))
     out = dict(usual(b["source"], b["condition"]), attention=half)
     terms = values(s.generator_terms(out, b, Stage(64)))
-    assert terms["attention"] == pytest.approx(0.1 * (0.5 + 0.25)) and terms["smooth"] == pytest.approx(1e-5 * 64)
+    assert terms["attention"] == pytest.approx(0.1 * (0.5 + 0.25)) and terms["smooth"] == pytest.approx(1e-5 * 2 * 64)
 
 
 def test_attention_of_one_is_the_photo():
