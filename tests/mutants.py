@@ -142,7 +142,7 @@ MUTANTS = [
     ("γ and β exchanged", "spade", "gamma, beta = self.gamma_beta(h_flow).chunk(2, 1)", "beta, gamma = self.gamma_beta(h_flow).chunk(2, 1)", [N + "test_eq_4_by_hand"]),
     ("Eq. 4 adds", "spade", "return spade if h_dec is None else h_dec * spade", "return spade if h_dec is None else h_dec + spade", [N + "test_eq_4_by_hand"]),
     ("the encoder always normalises", "spade", "nn.InstanceNorm2d(cout, affine=True) if norm else nn.Identity()", "nn.InstanceNorm2d(cout, affine=True)", [N + "test_encoders_give_every_scale"]),
-    ("the flow not × 4", "generator", "condition, entry = condition * self.cfg.flow_scale,", "condition, entry = condition,", [N + "test_what_the_two_streams_see", 'tests/test_weights.py::test_bundled_generators_paint_what_they_painted[f3a_gan]']),
+    ("the flow not × 4", "generator", "condition, entry = condition * self.cfg.flow_scale,", "condition, entry = condition,", [N + "test_what_the_two_streams_see", 'tests/test_weights.py::test_bundled_weights_give_what_they_gave[f3a_gan]']),
     ("the scale of the flow is 1", "flow", "FLOW_SCALE = 4.0", "FLOW_SCALE = 1.0", [N + "test_what_the_two_streams_see"]),
     ("photos between 0 and 1", "generator", "self.encode(seen * 2 - 1, condition", "self.encode(seen, condition", [N + "test_what_the_two_streams_see"]),
     ("the perceptual loss sees another range", "generator", "        seen = image * 2 - 1\n", "        seen = image\n", [N + "test_what_the_two_streams_see"]),
@@ -495,7 +495,7 @@ MUTANTS = [
     ('clips without a second phase pass in silence', 'regressor', 'if o.clips and not o.config.sub_steps:', 'if False:', ['tests/test_regressor.py::test_clips_need_a_second_phase']),
     ('presets are forgotten', 'regressor', 'make = RegressorTraining.paper if preset == "paper" else RegressorTraining.lite', 'make = RegressorTraining.lite', ['tests/test_regressor.py::test_every_field_is_an_option_and_presets_give_the_defaults']),
     ('any weights are a regressor', 'regressor', 'if kind != "regressor":', 'if False:', ['tests/test_regressor.py::test_weights_of_something_else']),
-    ('other heads for old weights', 'regressor', 'F.pad(t * 0.2, (0, 1))', 'F.pad(t * 0.21, (0, 1))', ['tests/test_weights.py::test_the_bundled_regressor_says_what_it_said', 'tests/test_networks.py::test_what_the_heads_say']),
+    ('other heads for old weights', 'regressor', 'F.pad(t * 0.2, (0, 1))', 'F.pad(t * 0.21, (0, 1))', ['tests/test_weights.py::test_bundled_weights_give_what_they_gave[regressor]', 'tests/test_networks.py::test_what_the_heads_say']),
     # lessons, metrics, animation
     ('landmarks are not handed on', 'animation', 'points = None if landmarks is None else landmarks[now]', 'points = None', ['tests/test_animation.py::test_a_system_is_told_what_it_asks_for']),
     ('driving pictures are not handed on', 'animation', 'seen = None if pictures is None else pictures[now]', 'seen = None', ['tests/test_animation.py::test_a_system_is_told_what_it_asks_for']),
