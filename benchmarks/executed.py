@@ -63,7 +63,8 @@ def execute(path: Path) -> dict:
     notebook.cells.insert(0, nbformat.v4.new_code_cell(BEFORE))
     notebook.cells.append(nbformat.v4.new_code_cell(AFTER))
     os.environ["F3A_STATIC"] = "1"  # a picture in the place of every widget
-    NotebookClient(notebook, kernel_name="python3", resources=dict(metadata=dict(path=str(path.parent)))).execute()
+    place = dict(metadata=dict(path=str(path.parent)))
+    NotebookClient(notebook, kernel_name="python3", resources=place, coalesce_streams=True).execute()
     read = [Path(line) for line in notebook.cells.pop().outputs[0].text.splitlines()]
     notebook.cells.pop(0)
     notebook.metadata = nbformat.from_dict(metadata)  # without the kernel's own remarks
