@@ -17,7 +17,7 @@ def lines(name):
 
 EXTRAS = ("eval", "view", "app", "parallel", "curves", "dev", "build", "heif", "tracker")
 extras = {name: lines(f"{name}_requirements") for name in EXTRAS}
-extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves", "dev") for r in extras[name]]
+extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves") for r in extras[name]]
 PROGRAMS = (
     "f3a_demo",
     "f3a_prepare",
