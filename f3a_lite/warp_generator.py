@@ -15,7 +15,7 @@ from .generator import GeneratorConfig, UpBlock
 from .spade import Encoder, act
 
 # %% ../nbs/13_warp_generator.ipynb #9cb9be15
-FARTHEST_FLOW = 0.25  # of a correction, image-plane units
+FARTHEST_FLOW = 0.25  # of a correction, along x and along y, image-plane units (the picture is 2 wide)
 INSIDE = 0.2  # share of it that is allowed inside the mesh
 KEEP_LEARNING = 0.25  # most paint over skin that the source shows, while it learns
 KEEP = 0.1  # the same in use
