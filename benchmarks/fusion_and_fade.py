@@ -23,7 +23,7 @@ from f3a_lite.results import Record, figure, run_info, save_records
 from f3a_lite.spade import Encoder, SPADE
 from f3a_lite.systems import SYSTEMS, F3AGan
 from f3a_lite.training import TrainConfig, Trainer, stage_of
-from short_trainings import ROOT, begin, steps_for
+from short_trainings import ROOT, begin, kinds_of_steps
 
 PEOPLE, FRAMES, TIMES = 40, 48, 3  # rendered people, frames of each, and how often the bundled clip counts
 HAND = range(57, 233)  # frames of the bundled clip in which a hand is before the face
@@ -141,6 +141,27 @@ def config_of() -> TrainConfig:
     return TrainConfig.lite("read", generator=generator, **own)
 
 
+def lengths(names, clips, minutes) -> dict:  # name → steps
+    "How many steps of each reading fill a time: processor time over threads, in turn, the least of five rounds."
+    trainers, least = {}, {}
+    for name in names:
+        Read.reading = READINGS[name]
+        trainers[name] = Trainer(replace(config_of(), steps=1000), clips)
+    counts, kinds = kinds_of_steps(trainers[name].cfg), {}
+    for k in range(1000):
+        stage = stage_of(trainers[name].cfg, k)
+        kinds.setdefault((stage.level, stage.alpha < 1, stage.critic), k)
+    for _ in range(5):
+        for name, trainer in trainers.items():
+            for kind, step in kinds.items():
+                start = time.process_time()
+                trainer.learn(step)
+                spent = (time.process_time() - start) / torch.get_num_threads()
+                least[name, kind] = min(spent, least.get((name, kind), spent))
+    cost = {name: sum(least[name, kind] * n for kind, n in counts.items()) / 1000 for name in names}
+    return {name: int(minutes * 60 / seconds) for name, seconds in cost.items()}
+
+
 @torch.no_grad()
 def error_at(trainer, level, alpha, size):
     "Mean absolute error of a level's pictures, enlarged to a size, on held-out pairs of the bundled clip."
@@ -187,10 +208,10 @@ def main(argv=None):
         options, start, clip = begin("fusion_and_fade.py", Options, argv)
         people = [prepare_rendered(k, ROOT / "runs" / "people" / f"{k:03d}", frames=FRAMES) for k in range(PEOPLE)]
         clips, records = [without_hand(clip)] * TIMES + people, []
+        steps = lengths(options.only or READINGS, clips, options.minutes)
         for name in options.only or READINGS:
             Read.reading = READINGS[name]
-            began, config = time.time(), config_of()
-            config = replace(config, steps=steps_for(config, clips, options.minutes))
+            began, config = time.time(), replace(config_of(), steps=steps[name])
             done = [train_one(replace(config, seed=seed), clips) for seed in options.seeds]
             command = f"python benchmarks/fusion_and_fade.py --minutes {options.minutes:g}"
             info = run_info(command, list(options.seeds), began)
