@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['WEIGHTS_FORMAT', 'F3AError', 'Interrupted', 'friendly_errors', 'get_device', 'seed_everything', 'set_threads',
            'atomic_path', 'make_folder', 'save_json', 'run_jobs', 'sha256', 'data_path', 'save_weights', 'load_weights',
-           'config_from', 'parse_options', 'peek_option', 'to_image', 'to_tensor', 'tile_images', 'show_images',
-           'flow_to_rgb']
+           'parse_options', 'peek_option', 'to_image', 'to_tensor', 'tile_images', 'show_images', 'flow_to_rgb']
 
 # %% ../nbs/90_core.ipynb #becbd034
 import contextlib
@@ -18,6 +17,7 @@ import math
 import os
 import sys
 import tempfile
+import typing
 from pathlib import Path
 import numpy as np
 from safetensors import safe_open
@@ -295,75 +295,42 @@ def shown(
     "A value from a file as part of a sentence: short, on one line, and without characters that a terminal would obey."
     return "".join(c if c.isprintable() else "?" for c in str(x)[:most])
 
-
-def header_json(
-    header: dict,  # the text entries of a safetensors header
-    key: str,  # which of them
-    name: str,  # the file, for the message
-) -> dict:
-    "One entry of a header as a dict. Raises `F3AError` where it is missing, no JSON or no dict."
-    try:
-        value = json.loads(header[key])
-    except (KeyError, TypeError, ValueError, RecursionError) as e:
-        raise F3AError(
-            f"The header of '{name}' has no '{key}' that can be read as JSON: take the file from its source again."
-        ) from e
-    if not isinstance(value, dict):
-        raise F3AError(
-            f"The header of '{name}' has a {type(value).__name__} as '{key}', expected names with values: take "
-            f"the file from its source again."
-        )
-    return value
-
 # %% ../nbs/90_core.ipynb #cff5a08f
-def _fits(value, default, allowed):
-    "Whether a value is of the kind of `default` and `allowed`."
-    if isinstance(default, bool):
-        return isinstance(value, bool)
-    if isinstance(default, str):
-        return isinstance(value, str) and value in allowed
-    if isinstance(default, tuple):
-        return (
-            isinstance(value, (list, tuple))
-            and 1 <= len(value) <= 8
-            and all(_fits(v, default[0], allowed) for v in value)
-        )
-    if isinstance(value, bool) or not isinstance(value, (int, float) if isinstance(default, float) else int):
-        return False
-    return math.isfinite(value) and allowed[0] <= value <= allowed[1]
-
-
-_KINDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    tuple: "a list of one to eight whole numbers",
-}
-
-
-def checked_config(
-    kind,  # a dataclass in which each field has a default
-    values: dict,  # field → value, as read from a file
-    limits: dict,  # field → (least, largest), or the words allowed; nothing for True and False
-    name: str,  # the file, for the message
+def check_fields(
+    config,  # a dataclass whose fields have defaults, and `limits`: field → (least, largest), also of a tuple's numbers
 ):
-    "The config that a file describes. Raises `F3AError` for an unknown field, another type or a value out of range."
-    known = {f.name: f.default for f in dataclasses.fields(kind)}
-    unknown = [str(k) for k in values if k not in known]
-    if unknown:
-        raise F3AError(
-            f"'{name}' names the setting '{shown(unknown[0])}', which {kind.__name__} does not have: take the "
-            f"file from its source again."
-        )
-    for k, v in values.items():
-        if not _fits(v, known[k], limits.get(k)):
-            expected = f"one of {limits[k]}" if isinstance(known[k], str) else _KINDS[type(known[k])]
-            if isinstance(known[k], (int, float, tuple)) and k in limits:
-                expected += f" from {limits[k][0]:g} to {limits[k][1]:g}"
-            raise F3AError(
-                f"'{name}' sets {k} to {shown(v)}, expected {expected}: take the file from its source again."
-            )
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    "Raise `F3AError` where a setting is not of the kind of its default, or beyond its limits."
+    for f in dataclasses.fields(config):
+        value, words = getattr(config, f.name), typing.get_args(f.type)
+        if isinstance(f.default, bool):
+            good, expected = isinstance(value, bool), "true or false"
+        elif isinstance(f.default, str):
+            good, expected = value in words, f"one of {', '.join(words)}"
+        else:
+            low, high = config.limits.get(f.name, (-1e12, 1e12))
+            numbers = value if isinstance(f.default, tuple) else (value,)
+            kinds = (int, float) if isinstance(f.default, float) else (int,)
+            good = isinstance(numbers, tuple) and 1 <= len(numbers) <= 8
+            good = good and all(type(v) in kinds and low <= v <= high for v in numbers)
+            expected = "one to eight whole numbers" if isinstance(f.default, tuple) else "a number"
+            expected += f" from {low:g} to {high:g}"
+        if not good:
+            raise F3AError(f"The setting {f.name} is {shown(value)}: it must be {expected}.")
+
+
+def config_from(
+    kind,  # a dataclass that calls `check_fields` when it is made
+    values: dict,  # field → value, as read from a file
+    path,  # the file, for the message
+):
+    "The settings that a file describes. Raises `F3AError` for an unknown one, another type or a value out of range."
+    unknown = [k for k in values if k not in [f.name for f in dataclasses.fields(kind)]]
+    try:
+        if unknown:
+            raise F3AError(f"There is no setting '{shown(unknown[0])}'.")
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    except F3AError as e:
+        raise F3AError(f"'{Path(path).name}' cannot be used: {e}") from e
 
 # %% ../nbs/90_core.ipynb #0da2d794
 def check_shapes(
@@ -408,21 +375,17 @@ def save_weights(
     return Path(path)
 
 # %% ../nbs/90_core.ipynb #88bb3838
-def check_info(
-    info: dict,  # facts of a run, as read from a file
-    name: str,  # the file, for the message
-):
-    "Raise `F3AError` where facts that are used later are not what they should be."
-    people = info.get("people", [])
-    numbers = [info.get("steps", 0), info.get("seconds", 0)]
+def plausible(
+    info,  # facts of a run, as read from a file
+) -> bool:
+    "Whether facts that are used later are what they should be."
+    if not isinstance(info, dict):
+        return False
+    people, numbers = info.get("people", []), [info.get("steps", 0), info.get("seconds", 0)]
     good = isinstance(people, list) and all(isinstance(p, list) and len(p) == 128 for p in people)
     good = good and all(isinstance(v, (int, float)) and abs(v) < 100 for p in people for v in p)
     good = good and all(isinstance(v, (int, float)) and 0 <= v < 1e12 for v in numbers)
-    good = good and isinstance(info.get("command", ""), str) and isinstance(info.get("records", []), list)
-    if not good:
-        raise F3AError(
-            f"The header of '{name}' says things about its training that cannot be: take it from its source again."
-        )
+    return good and isinstance(info.get("command", ""), str) and isinstance(info.get("records", []), list)
 
 # %% ../nbs/90_core.ipynb #27c7d3e6
 def load_weights(
@@ -442,22 +405,13 @@ def load_weights(
             f"'{path.name}' holds no weights of f3a_lite's format {WEIGHTS_FORMAT}: give a file that f3a_lite wrote."
         )
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    info = header_json(header, "info", path.name)
-    check_info(info, path.name)
-    return tensors, header.get("kind", ""), header_json(header, "config", path.name), info
-
-# %% ../nbs/90_core.ipynb #ddff87e0
-def config_from(
-    kind,  # a dataclass with defaults, and `limits`: field → (least, largest), or the words allowed
-    values: dict,  # field → value, as read from a file
-    path,  # the file, for the message
-):
-    "The config that a file describes. Raises `F3AError` for an unknown field, another type or a value out of range."
-    name = Path(path).name
     try:
-        return checked_config(kind, values, kind.limits, name)
-    except F3AError as e:
-        raise F3AError(str(e) if name in str(e) else f"'{name}': {e}") from e
+        config, info = (json.loads(header[name]) for name in ("config", "info"))
+    except (KeyError, TypeError, ValueError, RecursionError):
+        config = info = None
+    if not isinstance(config, dict) or not plausible(info):
+        raise F3AError(f"The header of '{path.name}' cannot be right: take the file from its source again.")
+    return tensors, header.get("kind", ""), config, info
 
 # %% ../nbs/90_core.ipynb #e13c2690
 def parse_options(

@@ -13,33 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from .conditions import CONDITIONS
-from .core import F3AError
+from .core import F3AError, check_fields
 from .flow import FLOW_SCALE
-from .spade import Encoder, SPADE, act, fade, fuse
+from .spade import Encoder, SPADE, act
 
 # %% ../nbs/12_fade_in_decoding.ipynb #d08cf9c0
 @dataclass
 class GeneratorConfig:
     "What a generator is; a variant is the base with one field changed."
 
-    limits: ClassVar[dict] = dict(  # what a field may be in a file from outside
-        channels=(1, 4096),
-        flow_channels=(1, 4096),
-        condition=tuple(CONDITIONS),
-        anchor=("target", "source"),
-        streams=("two", "one"),
-        fusion=("all", "latent"),
-        activation=("prelu", "relu"),
-        halve=("stride", "pool"),
-        flow_scale=(1e-3, 1e3),
-        grows=(0, 16),
-        blocks=(0, 64),
-        goes_on=("h_out", "h_dec"),
-        deepest=("bracket", "h_enc"),
-        statistics=("instance", "learned"),
-        seen=("grown", "whole"),
-        picture=("h_out", "h_dec"),
-        fading=("pictures", "features"),
+    limits: ClassVar[dict] = dict(  # what a number may be
+        channels=(1, 4096), flow_channels=(1, 4096), flow_scale=(1e-3, 1e3), grows=(0, 16), blocks=(0, 64)
     )
     channels: tuple[int, ...] = (24, 48, 96, 128, 128)  # of T_enc and T_dec at full, half, … resolution
     flow_channels: tuple[int, ...] = (12, 24, 48, 64, 64)  # of T_flow
@@ -47,32 +31,15 @@ class GeneratorConfig:
     anchor: Literal["target", "source"] = "target"  # where a flow stores a motion
     streams: Literal["two", "one"] = "two"  # 'one' is T_os: photo and condition go into one encoder
     fusion: Literal["all", "latent"] = "all"  # 'latent' is T_sl: the flow acts at the deepest scale only
-    activation: Literal["prelu", "relu"] = "prelu"  # the paper has prelu
-    halve: Literal["stride", "pool"] = "stride"  # how an encoder halves the resolution; the paper has stride
     flow_norm: bool = True  # instance normalisation in T_flow, as in the paper; it hides how far a face moves
     flow_scale: float = FLOW_SCALE  # T_flow sees a flow times this
     grows: int = 0  # levels that are grown, the coarsest first; 0 is T_np: trained at full size from the start
-    goes_on: Literal["h_out", "h_dec"] = "h_out"  # reading: what the decoder takes up to the next scale
-    deepest: Literal["bracket", "h_enc"] = "bracket"  # reading: h_out at the deepest scale; 'h_enc': h_dec is h_enc
-    statistics: Literal["instance", "learned"] = "instance"  # reading: what μ and σ of Eq. 4 are
-    seen: Literal["grown", "whole"] = "grown"  # reading: encoders grow too, or always see the whole picture
-    picture: Literal["h_dec", "h_out"] = "h_dec"  # reading: which features become the picture
-    fading: Literal["pictures", "features"] = "pictures"  # reading: what α mixes
     blocks: int = 6  # residual blocks at the deepest scale, in compared systems that have them
 
     def __post_init__(self):
-        for name, allowed in self.limits.items():
-            if isinstance(allowed[0], str) and getattr(self, name) not in allowed:
-                raise F3AError(f"There is no {name} '{getattr(self, name)}': choose from {', '.join(allowed)}.")
+        check_fields(self)
         if len(self.channels) != len(self.flow_channels):
             raise F3AError("T_enc and T_flow need channels for the same number of scales.")
-        if self.goes_on == "h_dec" and (self.picture == "h_dec" or self.deepest == "h_enc" and self.fusion == "latent"):
-            raise F3AError(
-                "Where the decoder goes on from h_dec and the picture comes from it too, the flow acts at the deepest "
-                "scale at most: choose picture='h_out', or fusion='latent' with goes_on='h_out'."
-            )
-        if self.grows < 0:
-            raise F3AError(f"A generator grows by 0 levels or more, not by {self.grows}.")
         if self.grows >= len(self.channels):
             raise F3AError(f"A generator of {len(self.channels)} scales grows by {len(self.channels) - 1} at most.")
 
@@ -95,12 +62,11 @@ class UpBlock(nn.Module):
         self,
         cin: int,  # channels coming in
         cout: int,  # channels going out
-        kind: str = "prelu",  # activation
     ):
         super().__init__()
         self.deconv = nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=False)
         self.norm = nn.InstanceNorm2d(cout, affine=True)
-        self.act = act(cout, kind)
+        self.act = act(cout)
 
     def forward(self, x):  # (B,cin,H,W)
         "Features of twice the resolution."
@@ -124,13 +90,9 @@ class PlainNorm(nn.Module):
 
 def to_picture(
     channels: int,  # of the features
-    kind: str,  # activation
-    made: int,  # channels that come out
 ) -> nn.Sequential:
     "The `to_rgb` of one level."
-    return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, 1, 1), act(channels, kind), nn.Conv2d(channels, made, 3, 1, 1)
-    )
+    return nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1), act(channels), nn.Conv2d(channels, 3, 3, 1, 1))
 
 
 def double(
@@ -146,92 +108,58 @@ class Generator(nn.Module):
     def __init__(
         self,
         cfg: GeneratorConfig = None,  # None: the lite generator
-        seen: int = 3,  # channels that T_enc sees
-        made: int = 3,  # channels that come out
     ):
         super().__init__()
         self.cfg = cfg = cfg or GeneratorConfig()
-        c, cf, kind = cfg.channels, cfg.flow_channels, cfg.activation
-        deepest, entries = len(c) - 1, cfg.grows if cfg.seen == "grown" else 0
-        fused = range(deepest + 1) if cfg.fusion == "all" else (deepest,)
-        if cfg.picture == "h_dec":
-            fused = [k for k in fused if k > 0 or deepest == 0]  # no picture comes from the finest h_out
+        c, cf, self.deepest = cfg.channels, cfg.flow_channels, len(cfg.channels) - 1
+        n_condition = CONDITIONS[cfg.condition].channels
+        fused = range(min(1, self.deepest), self.deepest + 1) if cfg.fusion == "all" else (self.deepest,)
         if cfg.streams == "two":
-            self.T_enc = Encoder(seen, c, kind, True, entries, cfg.halve)
-            self.T_flow = Encoder(self.flow_inputs(), cf, kind, cfg.flow_norm, entries, cfg.halve)
-            self.spade = nn.ModuleDict({str(k): SPADE(c[k], cf[k], cfg.statistics) for k in fused})
+            self.T_enc = Encoder(3, c, grows=cfg.grows)
+            self.T_flow = Encoder(n_condition, cf, cfg.flow_norm, cfg.grows)
+            self.spade = nn.ModuleDict({str(k): SPADE(c[k], cf[k]) for k in fused})
         else:
-            self.T_enc = Encoder(seen + self.flow_inputs(), c, kind, True, entries, cfg.halve)
+            self.T_enc = Encoder(3 + n_condition, c, grows=cfg.grows)
             self.spade = nn.ModuleDict({str(k): PlainNorm(c[k]) for k in fused})
-        self.T_dec = nn.ModuleList([UpBlock(c[k + 1], c[k], kind) for k in range(deepest)])
-        self.to_rgb = nn.ModuleList([to_picture(c[k], kind, made) for k in range(cfg.grows + 1)])
-        around = cfg.grows if cfg.fading == "features" else 0
-        self.around = nn.ModuleList([nn.Conv2d(c[k + 1], c[k], 1) for k in range(around)])
+        self.T_dec = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(self.deepest)])
+        self.to_rgb = nn.ModuleList([to_picture(c[k]) for k in range(cfg.grows + 1)])
 
-    def flow_inputs(self) -> int:
-        "Channels of the condition that T_flow sees."
-        return CONDITIONS[self.cfg.condition].channels
-
-    def entry(self, level, alpha):
-        "Where a picture of a level enters the encoders: at that level, or as a whole picture."
-        return (level, alpha) if self.cfg.seen == "grown" else (0, 1.0)
-
-    def encode(self, seen, condition, level, alpha):  # (B,seen,H,W), (B,C,H,W)
+    def encode(self, photo, condition, level=0, alpha=1.0):  # (B,3,H,W) in [-1,1], (B,C,H,W)
         "Features of the scales from a level on: the photo's, and the condition's (None where there is one stream)."
-        condition, entry = condition * self.cfg.flow_scale, self.entry(level, alpha)
+        condition = condition * self.cfg.flow_scale
         if self.cfg.streams == "one":
-            h_enc, h_flow = self.T_enc(torch.cat([seen, condition], 1), *entry), None
-        else:
-            h_enc, h_flow = self.T_enc(seen, *entry), self.T_flow(condition, *entry)
-        if self.cfg.seen == "whole":  # the finer scales are not used yet
-            h_enc, h_flow = h_enc[level:], h_flow and h_flow[level:]
-        return h_enc, h_flow  # lists of (B,Cl,Hl,Wl), (B,Cfl,Hl,Wl)
+            h_enc = self.T_enc(torch.cat([photo, condition], 1), level, alpha)
+            return h_enc, [None] * len(h_enc)
+        return self.T_enc(photo, level, alpha), self.T_flow(condition, level, alpha)  # lists of (B,Cl,H/2^l,W/2^l)
 
-    def fused(self, k, h_dec, h_enc, h_flow):  # (B,C,H,W) each, h_flow (B,Cf,H,W)
-        "Eq. 4 at scale k."
-        if str(k) not in self.spade:
-            return h_dec
-        return fuse(h_dec, self.spade[str(k)](h_enc, h_flow))  # (B,C,H,W)
+    def bracket(self, k, h_enc, h_flow):  # (B,Ck,H,W), (B,Cfk,H,W)
+        "The bracket of Eq. 4 at scale k; 1 where T_sl does not fuse."
+        return self.spade[str(k)](h_enc, h_flow) if str(k) in self.spade else 1  # (B,Ck,H,W)
 
     def decode(self, h_enc, h_flow, level=0, alpha=1.0):  # lists of (B,Cl,Hl,Wl), the finest first
         "From the features of both streams, scale by scale, to what becomes the picture."
-        cfg, below, deepest = self.cfg, None, len(self.cfg.channels) - 1
-        h_dec = h_enc[-1] if cfg.deepest == "h_enc" else None  # nothing comes from below the deepest scale
-        for k in reversed(range(level, deepest + 1)):
-            if k == level < deepest and cfg.picture == "h_dec":
-                drawn = h_dec
-                break
-            flow = h_flow[k - level] if h_flow else None
-            h_out = self.fused(k, h_dec, h_enc[k - level], flow)  # (B,Ck,Hk,Wk), Eq. 4
-            carried = h_out if cfg.goes_on == "h_out" or h_dec is None else h_dec
-            drawn = h_out if cfg.picture == "h_out" or k == deepest else h_dec
-            if k == level:
-                break
-            below, h_dec = drawn, self.T_dec[k - 1](carried)  # (B,Ck-1,2Hk,2Wk)
-            if k - 1 == level and cfg.fading == "features" and level < cfg.grows:
-                h_dec = fade(h_dec, lambda: self.around[level](double(carried)), alpha)
-        new = self.to_rgb[level](drawn)  # (B,made,H,W)
-        if cfg.fading == "features" or level == cfg.grows:
-            return new
-        return fade(new, lambda: self.to_rgb[level + 1](double(below)), alpha)  # (B,made,H,W)
-
-    def paint(self, seen, condition, level=0, alpha=1.0):  # (B,seen,H,W), (B,C,H,W)
-        "What the last layer says, before it becomes a picture."
-        h_enc, h_flow = self.encode(seen * 2 - 1, condition, level, alpha)
-        return self.decode(h_enc, h_flow, level, alpha)  # (B,made,H,W)
+        h_out = h_dec = self.bracket(self.deepest, h_enc[-1], h_flow[-1])  # nothing comes from below
+        for k in reversed(range(level, self.deepest)):
+            below, h_dec = h_dec, self.T_dec[k](h_out)  # (B,Ck,2H,2W)
+            if k > level:
+                h_out = h_dec * self.bracket(k, h_enc[k - level], h_flow[k - level])  # Eq. 4
+        picture = self.to_rgb[level](h_dec)  # (B,3,H,W)
+        if level == self.cfg.grows or alpha == 1:
+            return picture
+        old = self.to_rgb[level + 1](double(below))  # (B,3,H,W)
+        return alpha * picture + (1 - alpha) * old  # the fade of Fig. 5
 
     def forward(self, source, condition, level=0, alpha=1.0):  # (B,3,H,W), (B,C,H,W)
         "The picture T(I_s, f); at a level of growing, of that level's size."
-        return dict(image=torch.sigmoid(self.paint(source, condition, level, alpha)))  # image: (B,3,H,W)
+        h_enc, h_flow = self.encode(source * 2 - 1, condition, level, alpha)
+        return dict(image=torch.sigmoid(self.decode(h_enc, h_flow, level, alpha)))  # image: (B,3,H,W)
 
-    def features(self, image, encoder=None, level=0, alpha=1.0):  # (B,3,H,W)
-        "T_enc's features of a picture, for the perceptual loss (Eq. 12); `encoder`: another copy of T_enc."
-        seen = image * 2 - 1
-        if self.cfg.seen == "whole" and level:  # T_enc knows the full size only
-            seen = F.interpolate(seen, scale_factor=2**level, mode="bilinear", align_corners=False)
-        if self.cfg.streams == "one":
-            seen = F.pad(seen, (0, 0, 0, 0, 0, self.flow_inputs()))  # no motion
-        return (encoder or self.T_enc)(seen, *self.entry(level, alpha))  # list of (B,Cl,H/2^l,W/2^l)
+    def features(self, image, level=0, alpha=1.0):  # (B,3,H,W)
+        "T_enc's features of a picture, for the perceptual loss (Eq. 12)."
+        photo = image * 2 - 1
+        if self.cfg.streams == "one":  # no motion
+            photo = F.pad(photo, (0, 0, 0, 0, 0, CONDITIONS[self.cfg.condition].channels))
+        return self.T_enc(photo, level, alpha)  # list of (B,Cl,H/2^l,W/2^l)
 
 # %% ../nbs/12_fade_in_decoding.ipynb #a0ad4844
 def costs_of(
@@ -250,7 +178,7 @@ def costs_of(
 
     with torch.device("meta"):  # shapes only: no memory, no time
         net = Generator(cfg)
-        side = size if cfg.seen == "whole" else size >> level
+        side = size >> level
         photo = torch.empty(1, 3, side, side)
         told = torch.empty(1, CONDITIONS[cfg.condition].channels, side, side)
         with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):

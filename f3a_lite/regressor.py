@@ -30,6 +30,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from .clips import LabelledSet, expand_clips, load_clip
 from f3a_lite.core import (
     F3AError,
+    check_fields,
     check_shapes,
     config_from,
     data_path,
@@ -86,7 +87,7 @@ class ResBlock(nn.Module):
 class RegressorConfig:
     "What a regressor is."
 
-    limits: ClassVar[dict] = dict(  # what a field may be in a file from outside
+    limits: ClassVar[dict] = dict(  # what a number may be
         base=(1, 512), stem_stride=(1, 2), hidden=(1, 8192), size=(64, 512), K=(1, 1000), L=(1, 1000), slope=(0, 1)
     )
     base: int = 12  # channels of the first convolution; PRNet has 16
@@ -98,8 +99,7 @@ class RegressorConfig:
     slope: float = 0.1  # of the leaky ReLU between the fully connected layers; 0: a unit can fall silent for good
 
     def __post_init__(self):
-        if min(self.base, self.stem_stride, self.hidden, self.K, self.L) < 1:
-            raise F3AError("A regressor's base, stem_stride, hidden, K and L must be at least 1.")
+        check_fields(self)
         if self.size % 32 or self.size < 32 * self.stem_stride:
             raise F3AError(f"A regressor's size must be a multiple of 32, at least 64, not {self.size}.")
 

@@ -54,7 +54,7 @@ from .pairs import make_batch, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip, prepare_people
 from .results import run_info, save_records
 from .video import write_image
-from .systems import LossConfig, SYSTEMS, Stage, System, at_size, load_system, save_system, size_of
+from .systems import LossConfig, SYSTEMS, Stage, System, load_system, save_system, size_of
 
 # %% ../nbs/17_training.ipynb #4d43412a
 @dataclass
@@ -187,8 +187,7 @@ def stage_of(
     critic = step >= (1 - cfg.adv_share) * cfg.steps
     if cfg.generator.grows:
         level, alpha = growth_of(cfg, step)
-        size = cfg.size if cfg.generator.seen == "whole" else cfg.size // 2**level
-        return Stage(size, cfg.low_batch if level else cfg.batch, critic, level, alpha)
+        return Stage(cfg.size // 2**level, cfg.low_batch if level else cfg.batch, critic, level, alpha)
     low = step < cfg.low_share * cfg.steps
     return Stage(cfg.size // 2, cfg.low_batch, critic) if low else Stage(cfg.size, cfg.batch, critic)
 
@@ -427,7 +426,7 @@ class Trainer(Training):
             figures = self.descend("critic", [partial(critic_part, k) for k in range(len(parts))])
         lr = lr_of(self.cfg, step)
         figures = {**self.descend("generator", [partial(generator_part, k) for k in range(len(parts))], lr), **figures}
-        seen = [picture_figures(outs[k], at_size(part, outs[k].shape[-1])) for k, part in enumerate(parts)]
+        seen = [picture_figures(outs[k], part) for k, part in enumerate(parts)]
         means = torch.tensor([[s[name] for name in ("l1", "spread")] for s in seen], device=self.device).mean(0)
         self.team.average([means])  # so that all processes judge alike
         means = dict(l1=float(means[0]), spread=float(means[1]))

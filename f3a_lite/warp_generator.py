@@ -57,7 +57,7 @@ class WarpGenerator(nn.Module):
 
     def __init__(
         self,
-        cfg: GeneratorConfig = None,  # its channels and activation count; None: the lite T_warp
+        cfg: GeneratorConfig = None,  # its channels count; None: the lite T_warp
     ):
         super().__init__()
         self.cfg = cfg = cfg or GeneratorConfig(
@@ -70,15 +70,15 @@ class WarpGenerator(nn.Module):
             )
         if cfg.grows:
             raise F3AError("T_warp does not grow: set grows to 0.")
-        c, kind = cfg.channels, cfg.activation
+        c = cfg.channels
         if len(c) < 2:
             raise F3AError("T_warp needs channels for two scales or more: its flow is corrected at half resolution.")
         deepest = len(c) - 1
-        self.T_enc = Encoder(self.seen, c, kind, halve=cfg.halve)
-        self.up = nn.ModuleList([UpBlock(c[k + 1], c[k], kind) for k in range(deepest)])
-        self.join = nn.ModuleList([self.joined(2 * c[k], c[k], kind, 1) for k in range(1, deepest)])
+        self.T_enc = Encoder(self.seen, c)
+        self.up = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(deepest)])
+        self.join = nn.ModuleList([self.joined(2 * c[k], c[k], 1) for k in range(1, deepest)])
         self.to_flow = nn.Conv2d(c[1], 2, 3, 1, 1)
-        self.last = nn.Sequential(self.joined(c[0] + 12, c[0], kind), self.joined(c[0], c[0], kind))
+        self.last = nn.Sequential(self.joined(c[0] + 12, c[0]), self.joined(c[0], c[0]))
         self.to_paint = nn.Conv2d(c[0], 5, 3, 1, 1)
         for head in (self.to_flow, self.to_paint):  # start from the photo that the mesh moves
             nn.init.normal_(head.weight, std=0.01)
@@ -86,9 +86,9 @@ class WarpGenerator(nn.Module):
         nn.init.constant_(self.to_paint.bias[3:], -2.0)
 
     @staticmethod
-    def joined(cin, cout, kind, width=3):
+    def joined(cin, cout, width=3):
         "A convolution that brings channels from two places together."
-        return nn.Sequential(nn.Conv2d(cin, cout, width, 1, width // 2), act(cout, kind))
+        return nn.Sequential(nn.Conv2d(cin, cout, width, 1, width // 2), act(cout))
 
     @staticmethod
     def regions(maps):  # (B,13,H,W)
@@ -145,8 +145,8 @@ class WarpGenerator(nn.Module):
             seen=skin,
         )
 
-    def features(self, image, encoder=None, level=0, alpha=1.0):  # (B,3,H,W)
+    def features(self, image, level=0, alpha=1.0):  # (B,3,H,W)
         "The encoder's features of a picture, seen as the source of itself, for the perceptual loss (Eq. 12)."
         still = image.new_zeros(len(image), 13, *image.shape[-2:])
         still[:, 3:5] = 1
-        return (encoder or self.T_enc)(self.inputs(image, still)[0])  # list of (B,Cl,H/2^l,W/2^l)
+        return self.T_enc(self.inputs(image, still)[0])  # list of (B,Cl,H/2^l,W/2^l)

@@ -456,7 +456,6 @@ def spoiled(picture, column, row, right, down, smooth, brighter, side):  # pictu
 def loss_explorer(
     system,  # an F3AGan: its T_enc is the judge of Eq. 12, its `losses` are the weights of Eq. 13
     face: Face,  # the true picture
-    critic=None,  # from `load_critic`; None: Eq. 11 is left out
     face_model: MorphableModel = None,  # None: the open model
 ) -> Explorer:
     "Eq. 10 to 13: what each loss says of a patch that is moved, blurred or brightened."
@@ -464,7 +463,8 @@ def loss_explorer(
     points = posed_landmarks(face_model, face.params)[..., :2]
     weight, share = feature_weights(points, size), system.losses
     with torch.no_grad():
-        truth = None if critic is None else critic(real)  # (1,1,h,w)
+        critic = system.critic  # None: Eq. 11 is left out
+    truth = None if critic is None else critic(real)  # (1,1,h,w)
 
     def compute(column, row, side, right, down, smooth, brighter):
         fake = spoiled(real, column, row, right, down, smooth, brighter, side)

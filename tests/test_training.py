@@ -643,12 +643,12 @@ def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
     got = {}
     monkeypatch.setattr(training, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
     words = ["--lr", "0.5", "--channels", "8", "16", "--flow_channels", "4", "4", "--anchor", "source", "--pixel", "3"]
-    words += ["--grows", "1", "--fading", "features"]
+    words += ["--grows", "1", "--fusion", "latent"]
     assert run_command(f3a_train, clip.path, *words, "--no-flow-norm", "--condition", "landmarks") == 0
     cfg = got["cfg"]
     assert (cfg.lr, cfg.generator.channels, cfg.generator.anchor, cfg.losses.pixel) == (0.5, (8, 16), "source", 3)
     assert not cfg.generator.flow_norm and cfg.generator.condition == "landmarks"
-    assert (cfg.generator.grows, cfg.generator.fading) == (1, "features")
+    assert (cfg.generator.grows, cfg.generator.fusion) == (1, "latent")
     assert run_command(f3a_train, clip.path, "--preset", "paper", "--system", "t_warp", "--batch", "2") == 0
     cfg = got["cfg"]
     assert (cfg.batch, cfg.lr, cfg.generator.channels[-1], cfg.generator.condition) == (2, 1e-4, 512, "warp_maps")

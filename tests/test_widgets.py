@@ -20,7 +20,7 @@ from f3a_lite.core import F3AError, data_path, to_image, to_tensor
 from f3a_lite.losses import PatchDiscriminator, feature_weights
 from f3a_lite.morphable import PARAM_NAMES, FaceParams, open_model
 from f3a_lite.projection import posed_landmarks
-from f3a_lite.systems import load_critic, load_system, make_system, save_critic
+from f3a_lite.systems import LossConfig, load_system, make_system, save_system
 from f3a_lite.video import video_info
 
 MODEL = open_model()
@@ -269,8 +269,8 @@ def test_a_patch_is_moved_and_nothing_else():
 
 
 def test_the_loss_explorer_says_the_weighted_pixel_loss(f3a, me):
-    critic = load_critic(data_path("f3a_gan_critic.safetensors"))
-    e = widgets.loss_explorer(f3a, me, critic)
+    critic = f3a.critic
+    e = widgets.loss_explorer(f3a, me)
     e.move(smooth=0.0)
     assert all(line.endswith(": 0.000") for line in e.notes.value.split("<br>"))
     e.move(right=5)
@@ -283,7 +283,9 @@ def test_the_loss_explorer_says_the_weighted_pixel_loss(f3a, me):
         doubt = float(critic(me.image).mean() - critic(fake).mean())
     assert float(said["adversarial loss (Eq. 11), above that of the truth"]) == pytest.approx(doubt, abs=1e-3)
     assert float(said["λ5 · perceptual loss (Eq. 12)"]) > 0
-    assert len(widgets.loss_explorer(f3a, me).notes.value.split("<br>")) == 2
+    without = load_system(data_path("f3a_gan.safetensors"))
+    without.critic = None
+    assert len(widgets.loss_explorer(without, me).notes.value.split("<br>")) == 2
 
 
 def test_the_reenactment_explorer_paints_what_the_system_paints(f3a, me):
@@ -326,23 +328,21 @@ def test_the_mesh_that_turns(monkeypatch):
         widgets.turning_mesh()
 
 
-# The critic's file
+# The critic beside its generator
 
 
-def test_a_critic_is_read_as_it_was_written(tmp_path, f3a):
-    system = make_system("f3a_gan")
-    back = load_critic(save_critic(system, tmp_path / "c.safetensors"))
-    picture = torch.rand(2, 3, 64, 64)
-    assert isinstance(back, PatchDiscriminator) and not back.training
+def test_a_critic_is_read_as_it_was_written(tmp_path):
+    "With its width and its bound; a critic of another shape is refused; without it a file has none of its weights."
+    system = make_system("f3a_gan", losses=LossConfig(critic_width=8, spectral=False))
+    path = save_system(system, tmp_path / "c.safetensors", critic=True)
+    back, picture = load_system(path), torch.rand(2, 3, 64, 64)
+    assert isinstance(back.critic, PatchDiscriminator) and not back.critic.training
     with torch.no_grad():
-        close(back(picture), system.critic.eval()(picture), 0.02)
-    with pytest.raises(F3AError, match="holds no critic"):
-        load_critic(data_path("f3a_gan.safetensors"))
-    with pytest.raises(F3AError, match="holds no generator"):
-        load_system(tmp_path / "c.safetensors")
-    system.critic = None
-    with pytest.raises(F3AError, match="has no critic"):
-        save_critic(system, tmp_path / "d.safetensors")
+        close(back.critic(picture), system.critic.eval()(picture), 0.02)
+    system.losses.critic_width = 9
+    with pytest.raises(F3AError, match="another architecture"):
+        load_system(save_system(system, tmp_path / "d.safetensors", critic=True))
+    assert load_system(save_system(system, tmp_path / "e.safetensors")).critic is None
 
 
 # The app
