@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 from tyro.conf import Positional
-from . import baselines  # noqa: F401  weights of the compared systems can be read too
 from .blendshapes import read_blendshapes
 from .clips import load_clip, own_folder
 from .conditions import Frames, frames_before, make_condition
@@ -45,7 +44,8 @@ from f3a_lite.prepare import (
     estimate_params,
     prepare_clip,
 )
-from .systems import System, load_system
+from .registry import load_system
+from .systems import System
 from .video import VIDEOS, iter_frames, read_image, write_gif, write_image, write_video
 
 # %% ../nbs/30_animation.ipynb #7c0b88d6

@@ -62,7 +62,8 @@ from f3a_lite.results import (
     save_records,
     show_figure,
 )
-from .systems import System, load_system, save_system, size_of
+from .registry import SYSTEMS, load_system, save_system
+from .systems import System
 from .training import RECIPES, TrainConfig, Trainer, held_out_people, load_recipe
 from .video import write_image
 
@@ -137,7 +138,7 @@ def table_config(
     kind = ROWS[row].system
     if preset != "lite":
         grows = dict(grows=4) if kind == "f3a_gan" else {}
-        generator = size_of(kind, "paper", **{**grows, **ROWS[row].changes})
+        generator = SYSTEMS[kind].Config.paper(**{**grows, **ROWS[row].changes})
         return getattr(TrainConfig, preset)(kind, generator=generator, seed=seed)
     usual = load_recipe(kind) if kind in RECIPES else TrainConfig.lite(kind)
     own = dict(generator=replace(usual.generator, **ROWS[row].changes), grow_share=usual.grow_share)

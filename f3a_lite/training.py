@@ -19,7 +19,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from tyro.conf import OmitArgPrefixes, Positional
-from . import baselines  # noqa: F401  the compared systems enter SYSTEMS
 from .clips import describe_person, expand_clips, load_clip, own_folder
 from f3a_lite.core import (
     F3AError,
@@ -37,7 +36,7 @@ from f3a_lite.core import (
 )
 from .datasets import PRESETS
 from .evaluation import evaluate, print_results
-from .generator import GeneratorConfig
+from .generator import NetworkConfig
 from f3a_lite.loop import (
     BatchesEnded,
     Curves,
@@ -54,7 +53,8 @@ from .pairs import make_batch, sample_pairs, split_clips, split_people
 from .prepare import bundled_clip, prepare_people
 from .results import run_info, save_records
 from .video import write_image
-from .systems import LossConfig, SYSTEMS, Stage, System, load_system, save_system, size_of
+from .registry import SYSTEMS, load_system
+from .systems import LossConfig, Stage, System, save_system
 
 # %% ../nbs/17_training.ipynb #4d43412a
 @dataclass
@@ -62,7 +62,7 @@ class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
 
     system: str = "f3a_gan"  # what is trained: f3a_gan, t_warp, x2face, pix2pixhd, ganimation or motiongan
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    generator: NetworkConfig = None  # the generator's settings; None: the system's lite ones
     losses: LossConfig = field(default_factory=LossConfig)
     size: int = 128  # pixels at the end
     steps: int = 3000  # generator steps
@@ -92,9 +92,10 @@ class TrainConfig:
     def __post_init__(self):
         if self.system not in SYSTEMS:
             raise F3AError(f"There is no system '{self.system}': choose from {', '.join(SYSTEMS)}.")
-        wanted = SYSTEMS[self.system].told
-        if self.generator.condition == "flow" != wanted:
-            self.generator = replace(self.generator, condition=wanted)
+        own = SYSTEMS[self.system].Config
+        self.generator = self.generator or own.lite()
+        if not isinstance(self.generator, own):
+            raise F3AError(f"The system '{self.system}' has settings of its own: give it a {own.__name__}.")
         if self.size % 32 or self.size < 32:
             raise F3AError(f"The size must be a multiple of 32, not {self.size}.")
         for name, low, high in (
@@ -131,16 +132,16 @@ class TrainConfig:
     def lite(cls, system="f3a_gan", **changes):
         "A training for two CPU cores."
         growing = dict(grows=2) if system == "f3a_gan" else {}
-        own = dict(system=system, generator=size_of(system, **growing), **SYSTEMS[system].training)
+        own = dict(system=system, generator=SYSTEMS[system].Config.lite(**growing), **SYSTEMS[system].training)
         return cls(**{**own, **changes})
 
     @classmethod
     def paper(cls, system="f3a_gan", dataset="300vw", **changes):
         "40 epochs of the paper's pairs of a data set, batch 64, all losses from the start."
-        n = PRESETS[dataset]
+        n, growing = PRESETS[dataset], dict(grows=4) if system == "f3a_gan" else {}
         own = dict(
             system=system,
-            generator=size_of(system, "paper", **(dict(grows=4) if system == "f3a_gan" else {})),
+            generator=SYSTEMS[system].Config.paper(**growing),
             steps=40 * n["train_pairs"] // 64,
             pairs=n["train_pairs"],
             test_pairs=n["test_pairs"],
@@ -370,6 +371,8 @@ class Trainer(Training):
         self.pairs = self.batches.pairs
         self.coming, self.next = None, None  # the loader's batches, and the step of the next one
         system = SYSTEMS[cfg.system](cfg.generator, cfg.losses).to(self.device)
+        if not list(system.generator.parameters()):
+            raise F3AError(f"The system '{cfg.system}' has no weights to learn: train another one.")
         optimisers = dict(generator=torch.optim.Adam(system.generator.parameters(), lr=cfg.lr, betas=cfg.betas))
         if system.critic is not None:
             optimisers["critic"] = torch.optim.Adam(system.critic.parameters(), lr=cfg.critic_lr, betas=cfg.betas)
@@ -593,7 +596,8 @@ def load_recipe(
     generator = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.pop("generator").items()}
     losses = stored.pop("losses")
     betas = tuple(stored.pop("betas"))
-    return TrainConfig(generator=GeneratorConfig(**generator), losses=LossConfig(**losses), betas=betas, **stored)
+    settings = SYSTEMS[stored["system"]].Config(**generator)
+    return TrainConfig(generator=settings, losses=LossConfig(**losses), betas=betas, **stored)
 
 # %% ../nbs/17_training.ipynb #d83d0643
 def first_weights(

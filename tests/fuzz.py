@@ -314,7 +314,7 @@ def make_inputs(root):
     from scipy.io import savemat
     from f3a_lite.conditions import AU_NAMES
     from f3a_lite.core import data_path
-    from f3a_lite.generator import GeneratorConfig
+    from f3a_lite.warp_generator import WarpConfig
     from f3a_lite.morphable import FaceParams, open_model
     from f3a_lite.prepare import prepare_clip, prepare_dataset
     from f3a_lite.projection import pose, to_pixels
@@ -340,7 +340,7 @@ def make_inputs(root):
     torch.manual_seed(0)
     for name in ("generator", "animate_weights", "train_init"):
         save_system(
-            TWarp(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4), condition="warp_maps")),
+            TWarp(WarpConfig(channels=(8, 8))),
             at(name) / "w.safetensors",
             people=[[0.1] * 128],
             steps=1,

@@ -289,11 +289,6 @@ def test_the_perceptual_loss_looks_at_the_level():
     assert torch.allclose(perceptual_loss(g, fake, real, 1, 0.4), want, rtol=1e-5)
 
 
-def test_t_warp_does_not_grow():
-    with pytest.raises(F3AError, match="T_warp does not grow"):
-        make_system("t_warp", grows=1)
-
-
 def test_an_encoder_that_begins_lower_has_its_own_entry():
     e = Encoder(3, (4, 6, 8), grows=1)
     x = torch.randn(1, 3, 16, 16)

@@ -17,17 +17,14 @@ from f3a_lite.conditions import (
     CONDITIONS,
     Frames,
     action_units,
-    flow_length,
     landmark_heatmap,
-    landmark_spread,
     make_condition,
-    measured_faces,
     replicated,
 )
 from f3a_lite.core import F3AError, to_tensor
 from f3a_lite.flow import facial_flow
 from f3a_lite.generator import Generator, GeneratorConfig, UpBlock
-from f3a_lite.warp_generator import WarpGenerator
+from f3a_lite.warp_generator import WarpConfig, WarpGenerator
 from f3a_lite.landmarks import Tracker, resize_square
 from f3a_lite.metrics import liveliness, mae, mse, picture_metrics, psnr, ssim
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, mirror_twins, open_model
@@ -151,9 +148,9 @@ def test_eq_4_by_hand():
 def small(**kw):
     torch.manual_seed(0)
     warp = kw.pop("warp", False)
-    condition = kw.pop("condition", "warp_maps" if warp else "flow")
-    cfg = GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), condition=condition, **kw)
-    return (WarpGenerator if warp else Generator)(cfg).eval()
+    if warp:
+        return WarpGenerator(WarpConfig(channels=(6, 8, 10), **kw)).eval()
+    return Generator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), **kw)).eval()
 
 
 def test_the_decoder_by_hand():
@@ -388,7 +385,7 @@ def test_action_units_by_hand():
 
 def test_conditions_are_functions_of_two_frames():
     s, t = Frames(some_faces(2, turn=0.2)), Frames(some_faces(2, seed=1, turn=0.2))
-    channels = dict(flow=3, warp_maps=13, landmarks=1, aus=20, picture=3, au_pair=34, landmark_film=5)
+    channels = dict(flow=3, warp_maps=13, mesh_flow=4, landmarks=1, aus=20, picture=3, au_pair=34, landmark_film=5)
     assert {n: c.channels for n, c in CONDITIONS.items()} == channels
     flow, mask = facial_flow(MODEL, s.params, t.params, 32, "target")
     close(make_condition("flow", MODEL, s, t, 32), flow, 1e-6)
@@ -405,33 +402,10 @@ def test_conditions_are_functions_of_two_frames():
     assert aus.shape == (2, 20, 8, 8) and torch.equal(aus[..., 3, 5], twenty)
     assert (aus == aus[..., :1, :1]).all() and replicated(torch.ones(2, 4), 5).shape == (2, 4, 5, 5)
     close(make_condition("picture", MODEL, s, seen, 32), F.avg_pool2d(seen.picture, 2), 1e-6)
-    with pytest.raises(F3AError, match="choose from flow, warp_maps, landmarks, aus, picture"):
+    with pytest.raises(F3AError, match="choose from flow, warp_maps, mesh_flow, landmarks"):
         make_condition("smell", MODEL, s, t)
     with pytest.raises(F3AError, match="driving"):
         make_condition("picture", MODEL, s, t)
-
-
-def test_spread_and_length_by_hand():
-    p = project(posed_landmarks(MODEL, some_faces(2)))
-    for k in range(2):
-        q = p[k, 17:].numpy() * 64
-        near = [min(np.hypot(*(a - b)) for j, b in enumerate(q) if j != i) for i, a in enumerate(q)]
-        close(landmark_spread(p)[k], np.mean(near), 1e-3)
-    rest = FaceParams.neutral(2, scale=0.6)
-    moved = rest.replace(translation=torch.tensor([[0.03, 0.04, 0], [0, 0, 0]]))
-    close(flow_length(MODEL, rest, moved, 48), [0.05, 0], 1e-5)
-
-
-def test_faces_measured_without_noise_are_the_faces():
-    p = some_faces(2, turn=0.1).replace(exp_coeff=MODEL.expression(2, jawOpen=0.5))
-    p = p.replace(id_coeff=p.id_coeff[:1].expand(2, -1))
-    sharp = measured_faces(MODEL, p, torch.Generator().manual_seed(0), noise=0.0)
-    rough = measured_faces(MODEL, p, torch.Generator().manual_seed(0), noise=2.0)
-    assert torch.equal(sharp.id_coeff, p.id_coeff)
-    jaw = MODEL.unit("jawOpen")
-    assert (sharp.exp_coeff - p.exp_coeff)[:, jaw].abs().max() < 0.15
-    off = lambda q: float((project(posed_landmarks(MODEL, q)) - project(posed_landmarks(MODEL, p))).abs().mean())
-    assert off(sharp) < 0.003 < 0.006 < off(rough)
 
 
 # the regressor: layers

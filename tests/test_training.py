@@ -6,7 +6,7 @@ from pathlib import Path
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,12 +18,13 @@ from f3a_lite.clips import load_clip
 from f3a_lite.conditions import CONDITIONS
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.evaluation import evaluate, measure_pairs, still_psnr
-from f3a_lite.generator import Generator, GeneratorConfig
+from f3a_lite.generator import Generator, GeneratorConfig, NetworkConfig
 from f3a_lite.losses import adversarial_loss, critic_loss, feature_weights, perceptual_loss, weighted_pixel_loss
 from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames, split_people
 from f3a_lite.prepare import prepare_rendered
 from f3a_lite.results import find_record, load_records
-from f3a_lite.systems import LossConfig, System, load_system, make_system, save_system
+from f3a_lite.registry import SYSTEMS, load_system, make_system, save_system
+from f3a_lite.systems import LossConfig, System
 from f3a_lite.training import TrainConfig, Trainer, f3a_train, lr_of, stage_of, start_from
 
 CPU = torch.device("cpu")
@@ -32,8 +33,8 @@ KINDS = ["f3a_gan", "t_warp"]
 
 def small_config(kind="f3a_gan", **kw):
     "A generator of two scales."
-    condition = "warp_maps" if kind == "t_warp" else "flow"
-    return GeneratorConfig(**{**dict(channels=(8, 8), flow_channels=(4, 4), condition=condition), **kw})
+    flow = dict(flow_channels=(4, 4)) if kind == "f3a_gan" else {}
+    return SYSTEMS[kind].Config(**{**dict(channels=(8, 8)), **flow, **kw})
 
 
 def small_trainer(clip, kind="f3a_gan", **kw):
@@ -167,7 +168,7 @@ def test_weights_of_eq_13():
 
 
 def test_the_mask_costs_nothing_where_the_picture_never_was(clip):
-    s = make_system("t_warp", channels=(8, 8), flow_channels=(4, 4))
+    s = make_system("t_warp", channels=(8, 8))
     b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32, "warp_maps")
     out = s(b["source"], b["condition"])
     out["paint"].retain_grad()
@@ -582,7 +583,7 @@ def test_init_alone_is_a_fine_tuning_of_what_the_file_holds(clip, tmp_path, monk
         return []
 
     monkeypatch.setattr(training, "train", look)
-    old = make_system("t_warp", channels=(6, 8), flow_channels=(3, 4))
+    old = make_system("t_warp", channels=(6, 8))
     own = save_system(old, tmp_path / "w.safetensors")
     assert run_command(f3a_train, clip.path, "--init", own) == 0
     cfg = got["cfg"]
@@ -666,34 +667,59 @@ def test_every_condition_is_one_field_of_the_config(clip, condition):
     assert not torch.equal(first, before)
 
 
-class Mean(System):
-    "A system without critic or network to speak of: it paints one colour."
+@pytest.fixture
+def made_up():
+    "A system of somebody else's: its own settings, a network of one colour, a loss; it enters by being defined."
 
-    kind, title = "mean", "mean"
+    @dataclass
+    class ColourConfig(NetworkConfig):
+        grey: bool = False  # one number for three channels
 
-    def make_generator(self):
-        net = torch.nn.Module()
-        net.colour = torch.nn.Parameter(torch.zeros(1, 3, 1, 1))
-        return net
+    class Colour(System, kind="made_up"):
+        title, Config = "one colour", ColourConfig
 
-    def forward(self, source, condition, stage=None):
-        return dict(image=self.generator.colour.expand_as(source))
+        def make_generator(self):
+            net = torch.nn.Module()
+            net.colour = torch.nn.Parameter(torch.zeros(1, 1 if self.cfg.grey else 3, 1, 1))
+            return net
 
-    def generator_terms(self, out, batch, stage):
-        return dict(pixel=weighted_pixel_loss(out["image"], batch["target"], batch["weight"], batch["valid"]))
+        def forward(self, source, condition, stage=None):
+            return dict(image=self.generator.colour.expand_as(source))
+
+        def generator_terms(self, out, batch, stage):
+            return dict(pixel=weighted_pixel_loss(out["image"], batch["target"], batch["weight"], batch["valid"]))
+
+    yield Colour
+    SYSTEMS.pop("made_up")
 
 
-def test_the_loop_trains_a_system_it_has_never_seen(clip, tmp_path, monkeypatch):
-    "One more system is one more class: trained, saved, resumed, measured."
-    monkeypatch.setitem(training.SYSTEMS, "mean", Mean)
-    a, b = (small_trainer(clip, system="mean", lr=0.1, ema=0.0) for _ in range(2))
+def test_the_loop_trains_a_system_it_has_never_seen(clip, tmp_path, made_up, capsys):
+    "One more system is one more class: trained by the command, resumed, saved, read and measured."
+    how = dict(size=32, steps=6, batch=2, low_batch=2, low_share=0.0, lr=0.1, ema=0.0)
+    a, b = (Trainer(TrainConfig("made_up", **how), [clip], device=CPU) for _ in range(2))
     assert list(a.optimisers) == ["generator"]
     errors = [a.step()["l1"] for _ in range(6)]
     assert errors[-1] < errors[0]
     a.save(tmp_path / "c.pt")
     b.load(tmp_path / "c.pt")
     assert torch.equal(b.net.generator.colour, a.net.generator.colour) and b.done == 6
-    assert "mean" in measure_pairs(a.averaged(), [clip], a.pairs(0), 32)
+    assert "one colour" in measure_pairs(a.averaged(), [clip], a.pairs(0), 32)
+    words = ["--size", "32", "--steps", "2", "--batch", "2", "--low-batch", "2", "--test-pairs", "8", "--grey"]
+    assert run_command(f3a_train, clip.path, "--system", "made_up", *words, "--out", tmp_path / "run") == 0
+    read = load_system(tmp_path / "run" / "weights.safetensors")
+    assert isinstance(read, made_up) and read.cfg.grey and read.generator.colour.shape == (1, 1, 1, 1)
+    assert "one colour" in capsys.readouterr().out
+
+
+def test_a_system_without_a_loss_or_without_weights_cannot_be_trained(clip, made_up):
+    "It says so; a training that learns nothing must not pass in silence."
+    how = dict(size=32, steps=2, batch=2, low_batch=2, low_share=0.0)
+    made_up.generator_terms = System.generator_terms
+    with pytest.raises(F3AError, match="defines generator_terms"):
+        Trainer(TrainConfig("made_up", **how), [clip], device=CPU).step()
+    made_up.make_generator = lambda self: torch.nn.Identity()
+    with pytest.raises(F3AError, match="no weights"):
+        Trainer(TrainConfig("made_up", **how), [clip], device=CPU)
 
 
 def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
