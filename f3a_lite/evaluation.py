@@ -16,7 +16,6 @@ from tqdm.auto import tqdm
 from tyro.conf import Positional
 from .conditions import read_openface
 from .core import F3AError, friendly_errors, get_device, parse_options, set_threads, to_tensor
-from .flow import warp_along
 from f3a_lite.metrics import (
     FaceReading,
     FeatureNet,
@@ -27,9 +26,10 @@ from f3a_lite.metrics import (
     look_at,
     picture_metrics,
 )
-from .morphable import MorphableModel, open_model
-from .pairs import HELD_OUT, make_batch, pick_frames, sample_pairs, split_clips
+from .morphable import MorphableModel
+from .pairs import HELD_OUT, pick_frames, sample_pairs, split_clips
 from .results import Record, figure, run_info, save_records, show_figure
+from .systems import Copying, Warping
 from .video import PICTURES, iter_frames, read_image
 
 # %% ../nbs/22_evaluation.ipynb #0990f971
@@ -49,18 +49,6 @@ def distance_name(low, high) -> str:
     "A range of distances in words."
     return f"{low} to {high} frames away" if high else f"{low} and more frames away"
 
-# %% ../nbs/22_evaluation.ipynb #7cd98a6e
-def warp_pairs(
-    clips: list,  # prepared clips
-    pairs: np.ndarray,  # (n,3) from sample_pairs
-    size: int,  # pixels
-    face_model: MorphableModel,  # of the parameters
-) -> torch.Tensor:  # (n,3,H,W)
-    "The sources of some pairs, warped by their flow: nothing learned."
-    source = pick_frames(clips, pairs[:, [0, 1]], size)
-    target = pick_frames(clips, pairs[:, [0, 2]], size)
-    return warp_along(face_model, source.params, target.params, source.picture)[2]
-
 # %% ../nbs/22_evaluation.ipynb #12db434a
 def measure_pairs(
     system,  # a System, or None for the baselines only
@@ -71,18 +59,15 @@ def measure_pairs(
     shuffle: bool = False,  # also with the conditions exchanged between pairs
 ) -> dict:  # method → metric → values (n,)
     "Copying, warping and the system on some pairs."
-    face_model = face_model or open_model()
-    told = dict(condition=system.condition, anchor=system.cfg.anchor) if system is not None else {}
-    device = next(system.parameters()).device if system is not None else "cpu"
-    batch = make_batch(clips, pairs, size, face_model=face_model, device=device, **told)
-    made = {"copying": batch["source"], "warping only": warp_pairs(clips, pairs, size, face_model).to(device)}
-    with torch.no_grad():
-        if system is not None:
-            made[system.title] = system(batch["source"], batch["condition"])["image"]
-        if system is not None and shuffle:
-            made["shuffled"] = system(batch["source"], batch["condition"].roll(1, 0))["image"]
-    measured = {name: picture_metrics(x, batch["target"], batch["valid"]) for name, x in made.items()}
-    return {name: {k: v.cpu() for k, v in m.items()} for name, m in measured.items()}
+    source, target = (pick_frames(clips, pairs[:, [0, c]], size) for c in (1, 2))
+    valid = torch.stack([clips[c].valid(size) for c in pairs[:, 0]])  # (B,1,H,W)
+    images = {}
+    for s in (Copying(), Warping(), *([] if system is None else [system])):
+        output = s.generate(source, target, face_model)
+        images[s.title] = output["image"]
+    if shuffle:
+        images["shuffled"] = system.run(source.picture, output["condition"].roll(1, 0))["image"]
+    return {name: picture_metrics(image, target.picture, valid) for name, image in images.items()}
 
 # %% ../nbs/22_evaluation.ipynb #cc4f6fb5
 def evaluate(

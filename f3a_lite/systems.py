@@ -114,18 +114,22 @@ class System(nn.Module):
         return self.generator(source, condition)  # image: (B,3,H,W)
 
     @torch.no_grad()
+    def run(self, picture, condition) -> dict:  # (B,3,H,W) or (1,3,H,W), (B,C,H,W)
+        "What the generator makes, without gradients, on the CPU."
+        device = next((p.device for p in self.parameters()), "cpu")
+        output = self(picture.expand(len(condition), -1, -1, -1).to(device), condition.to(device))
+        return {name: value.detach().float().cpu() for name, value in output.items()}
+
     def generate(
         self,
         source: Frames,  # B frames, or one for all targets
         target: Frames,  # B frames
         face_model=None,  # None: the open model
-    ) -> dict:  # `image` (B,3,H,W) in [0,1], and what it was made of; on the CPU
+    ) -> dict:  # `image` (B,3,H,W) in [0,1], the `condition` (B,C,H,W), and what the picture was made of
         "Make the condition that leads from source to target, and the pictures, of the source's size."
-        picture, device = source.picture, next((p.device for p in self.parameters()), "cpu")
-        anchor, model = self.cfg.anchor, face_model or open_model()
-        condition = make_condition(self.condition, model, source, target, picture.shape[-1], anchor)  # (B,C,H,W)
-        output = self(picture.expand(len(condition), -1, -1, -1).to(device), condition.to(device))
-        return {name: value.float().cpu() for name, value in output.items()}
+        model, size = face_model or open_model(), source.picture.shape[-1]
+        condition = make_condition(self.condition, model, source, target, size, self.cfg.anchor)
+        return dict(self.run(source.picture, condition), condition=condition)
 
     def generator_terms(self, out, batch, stage) -> dict:
         "Weighted losses of the generator's step, by name."
