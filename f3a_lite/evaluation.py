@@ -61,10 +61,10 @@ def measure_pairs(
     "Copying, warping and the system on some pairs."
     source, target = (pick_frames(clips, pairs[:, [0, c]], size) for c in (1, 2))
     valid = torch.stack([clips[c].valid(size) for c in pairs[:, 0]])  # (B,1,H,W)
-    images = {}
-    for s in (Copying(), Warping(), *([] if system is None else [system])):
-        output = s.generate(source, target, face_model)
-        images[s.title] = output["image"]
+    output = {} if system is None else system.generate(source, target, face_model)
+    images = {s.title: s.generate(source, target, face_model)["image"] for s in (Copying(), Warping())}
+    if system is not None:
+        images[system.title] = output["image"]
     if shuffle:
         images["shuffled"] = system.run(source.picture, output["condition"].roll(1, 0))["image"]
     return {name: picture_metrics(image, target.picture, valid) for name, image in images.items()}

@@ -231,9 +231,9 @@ class Copying(System):
         "No network at all."
         return nn.Identity()
 
-    def forward(self, source, condition, stage=None):  # (B,3,H,W), not looked at
-        "The source."
-        return dict(image=source)  # image: (B,3,H,W)
+    def generate(self, source, target, face_model=None):  # B frames each
+        "The source; no condition is made."
+        return dict(image=source.picture.expand(len(target.params), -1, -1, -1))  # image: (B,3,H,W)
 
 
 @dataclass
@@ -248,6 +248,7 @@ class Warping(Copying):
 
     title = "warping only"
     Config = WarpingConfig
+    generate = System.generate
 
     def forward(self, source, condition, stage=None):  # (B,3,H,W), (B,4,H,W)
         "The photo's own pixels, moved along the flow, which is continued beyond the mesh."
