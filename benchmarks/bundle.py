@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 import json
 import numpy as np
-import torch
 from f3a_lite.core import F3AError, friendly_errors, parse_options, tile_images
+from f3a_lite.loop import read_checkpoint
 from f3a_lite.results import Record, load_records, save_records
 from f3a_lite.systems import SYSTEMS, load_system, save_system
 from f3a_lite.training import load_recipe, stage_of
@@ -70,7 +70,7 @@ def growing_picture(folder: Path, config, pairs: int = 3):
 
 def trained_system(run: Path, config):
     "The system of a run as it was saved, critic included."
-    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)["net"]
+    state = read_checkpoint(run / "checkpoint.pt")["net"]
     system = SYSTEMS[config.system](config.generator, config.losses)
     system.load_state_dict(state)
     return system

@@ -506,7 +506,7 @@ def check_outputs(o):  # AnimateOptions
         raise F3AError(f"--name is the name of the output files, without a folder: '{o.name}' is none; use --out.")
     for ending in (".mp4", ".gif", ".png"):
         target = o.out / f"{o.name}{ending}"
-        for read in (o.source, o.driving, o.to, o.person):
+        for read in (o.source or data_path("woman_laughing.mp4"), o.driving, o.to, o.person):
             if read is not None and read.exists() and target.exists() and os.path.samefile(read, target):
                 raise F3AError(f"'{target}' is read, so it is not written over: give another --name or --out.")
 

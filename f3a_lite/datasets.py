@@ -261,14 +261,14 @@ def read_annotated_frames(
 # %% ../nbs/95_datasets.ipynb #58403fd2
 def missing_frames(
     folder,  # with one numbered picture a frame
-) -> list:  # the numbers that are missing between the first and the last
-    "Gaps in the numbering of a folder of frames."
+) -> list:  # of (first missing number, how many)
+    "Gaps in the numbering of a folder of frames; none where the numbers are times, so that nearly all are missing."
     numbers = set()
     for p in frame_files(folder):
         numbers.update(int(v) for v in re.findall(r"\d+", p.stem)[-1:])
-    if not numbers:
-        return []
-    return sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
+    order = sorted(numbers)
+    gaps = [(a + 1, b - a - 1) for a, b in zip(order, order[1:]) if b > a + 1]
+    return gaps if sum(n for _, n in gaps) < 100 * len(order) else []
 
 # %% ../nbs/95_datasets.ipynb #c31f9bf8
 RULE = dict(eye_px=30.0, sharpness=2e-4, expression=0.012)

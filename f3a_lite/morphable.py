@@ -16,7 +16,7 @@ from pathlib import Path
 from fastcore.basics import patch
 import numpy as np
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as tensor_bytes
 import torch
 from .core import F3AError, atomic_path, data_path, shown
 
@@ -100,7 +100,7 @@ class FaceParams:
     def save(self, path):
         "Write as safetensors."
         with atomic_path(path) as tmp:
-            save_file({n: getattr(self, n).detach().cpu().contiguous() for n in PARAM_NAMES}, tmp)
+            tmp.write_bytes(tensor_bytes({n: getattr(self, n).detach().cpu().contiguous() for n in PARAM_NAMES}))
 
     @staticmethod
     def load(path):
@@ -221,7 +221,7 @@ class MorphableModel:
             stored[name] = stored[name].to(torch.int32)
         header = dict(exp_names=",".join(self.exp_names), name=self.name, licence=self.licence)
         with atomic_path(path) as tmp:
-            save_file(stored, tmp, metadata=header)
+            tmp.write_bytes(tensor_bytes(stored, header))
 
 # %% ../nbs/01_morphable_model.ipynb #1209a432
 def checked_model(m):  # a MorphableModel

@@ -24,25 +24,29 @@ import torch
 from tyro.conf import Positional
 from .blendshapes import find_bundle, read_blendshapes
 from f3a_lite.clips import (
-    CLIP_FILES,
     FORMAT,
     PART,
     PreparedClip,
     _atomic_folder,
+    _inside,
     _part_of,
     _remove_part,
     check_target,
     clip_meta,
+    file_hashes,
     load_clip,
     own_folder,
     write_clip,
 )
 from f3a_lite.core import (
     F3AError,
+    FullDiskError,
+    atomic_path,
     data_path,
     friendly_errors,
     parse_options,
     run_jobs,
+    save_array,
     save_json,
     set_threads,
     sha256,
@@ -196,6 +200,9 @@ def _prepare(video, out, wish, progress=True, replace_others=True):  # wish: as 
     if clip is not None:
         return clip, False
     check_target(out, video)
+    own = wish.get("landmarks")
+    if isinstance(own, (str, Path)) and _inside(own, out):
+        raise F3AError(f"The landmarks '{own}' lie in '{out}', which would be replaced: choose another output folder.")
     there = clip_meta(out)
     if there is not None and there["sha256"] != recipe["sha256"] and not replace_others:
         raise F3AError(
@@ -256,10 +263,11 @@ def check_face_size(track, name):
 
 def cut_frames(video, fps, crop, T, path):
     "Write the head crops of T frames as (T,size,size,3) uint8."
-    frames = np.lib.format.open_memmap(path, "w+", np.uint8, (T, crop.size, crop.size, 3))
-    for k, (_, f) in enumerate(iter_frames(video, fps, T)):
-        frames[k] = crop.cut(f)
-    frames.flush()
+    header = dict(descr="|u1", fortran_order=False, shape=(T, crop.size, crop.size, 3))
+    with atomic_path(path) as tmp, open(tmp, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for _, frame in iter_frames(video, fps, T):
+            file.write(crop.cut(frame).tobytes())
 
 # %% ../nbs/96_prepare.ipynb #3395360d
 def annotated_track(folder, times, picture=None):  # picture: (height, width) of the video
@@ -440,7 +448,7 @@ def prepare_one(video, target, alone, wish):
     try:
         clip, new = _prepare(video, target, wish)
     except F3AError as e:
-        if alone:
+        if alone or isinstance(e, FullDiskError):
             raise
         print(f"{video.name}: left out. {e}", file=sys.stderr)
         return False
@@ -494,7 +502,7 @@ def prepare_rendered(
         tracking="exact landmarks",
     )
     with own_folder(out.parent), _atomic_folder(out) as tmp:
-        np.save(tmp / "frames.npy", pictures)
+        save_array(pictures, tmp / "frames.npy")
         write_clip(tmp, params, landmarks, np.ones(frames, bool), signed(recipe, facts))
     return load_clip(out)
 
@@ -508,16 +516,13 @@ def annotated_face(item, max_frames=None):  # a data set's item
     return annotated_track(item.annotation, times, (info.height, info.width))
 
 # %% ../nbs/96_prepare.ipynb #2464e6d1
-def file_hashes(folder):
-    "Fingerprints of the files of a prepared clip, by name."
-    return {f.name: sha256(f) for f in sorted(Path(folder).iterdir()) if f.name in CLIP_FILES}
-
-
 def prepare_item(job):
     "Prepare one item of a data set; gives (name, facts). Top level, so that spawned processes find it."
     item, out, wish = job
     try:
         return item.name, _item_facts(item, Path(out) / item.name, wish)
+    except FullDiskError:
+        raise  # no other item would fare better
     except F3AError as e:
         return item.name, dict(failed=str(e))
     except Exception as e:
@@ -529,7 +534,7 @@ def _item_facts(item, target, wish):
     landmarks, problems = annotated_face(item, wish["max_frames"])
     gaps = missing_frames(item.video) if item.video.is_dir() else []
     if gaps:
-        problems = [f"{len(gaps)} frames are missing, first number {gaps[0]}"]
+        problems = [f"{sum(n for _, n in gaps)} frames are missing, first number {gaps[0][0]}"]
     clip, _ = _prepare(item.video, target, dict(wish, landmarks=landmarks), False, replace_others=False)
     quality = clip_quality(clip)
     return dict(
@@ -754,7 +759,7 @@ def _write_photos(root, mats, target, face_model, recipe):
         failed=failed,
     )
     with _atomic_folder(target) as tmp:
-        np.save(tmp / "frames.npy", np.stack(pictures))
+        save_array(np.stack(pictures), tmp / "frames.npy")
         found, meta = np.ones(len(pictures), bool), signed(recipe, facts)
         write_clip(tmp, FaceParams.stack(params), torch.stack(landmarks), found, meta, face_model, np.stack(masks))
     return failed

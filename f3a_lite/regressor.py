@@ -32,6 +32,7 @@ from f3a_lite.core import (
     F3AError,
     check_fields,
     check_shapes,
+    check_unread,
     config_from,
     data_path,
     friendly_errors,
@@ -983,6 +984,7 @@ def train_regressor(
     tensorboard: bool = False,  # also write curves for TensorBoard
 ) -> dict:  # errors on the test set
     "Train with progress bar, checkpoints and resume. Raises `F3AError` where weights or a checkpoint do not fit."
+    check_unread(Path(out) / "weights.safetensors", init)
     out, trainer = make_folder(out), RegressorTrainer(cfg, faces, clips, device, face_model)
     old = load_regressor(init) if init else None
     if old and not _may_begin(old.cfg, cfg.net):

@@ -22,6 +22,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from .clips import describe_person, expand_clips, load_clip, own_folder
 from f3a_lite.core import (
     F3AError,
+    check_unread,
     data_path,
     friendly_errors,
     get_device,
@@ -505,6 +506,7 @@ def train(
     tensorboard: bool = False,  # also write curves for TensorBoard
 ) -> list:  # Records of evaluate; nothing in the other processes of a team
     "Train with progress bar, checkpoints and resume; write weights and figures that belong together."
+    check_unread(Path(out) / "weights.safetensors", init)
     t = Trainer(cfg, clips, device=device, workers=workers)
     if init:
         start_from(t, init)
