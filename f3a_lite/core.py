@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['WEIGHTS_FORMAT', 'F3AError', 'Interrupted', 'friendly_errors', 'get_device', 'seed_everything', 'set_threads',
-           'atomic_path', 'make_folder', 'save_json', 'run_jobs', 'sha256', 'data_path', 'save_weights', 'load_weights',
-           'parse_options', 'peek_option', 'to_image', 'to_tensor', 'tile_images', 'show_images', 'flow_to_rgb']
+           'atomic_path', 'make_folder', 'save_json', 'save_array', 'run_jobs', 'sha256', 'data_path', 'save_weights',
+           'load_weights', 'parse_options', 'peek_option', 'to_image', 'to_tensor', 'tile_images', 'show_images',
+           'flow_to_rgb']
 
 # %% ../nbs/90_core.ipynb #becbd034
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import importlib
 import json
@@ -17,11 +19,12 @@ import math
 import os
 import sys
 import tempfile
+import types
 import typing
 from pathlib import Path
 import numpy as np
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as tensor_bytes
 import torch
 import tyro
 
@@ -120,6 +123,40 @@ def set_threads(
     torch.set_num_threads(n)
     return n
 
+# %% ../nbs/90_core.ipynb #a78d34d2
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, of a user's share of it, and of one file
+
+
+def disk_is_full(
+    error,  # an exception, or None
+) -> bool:
+    "Whether an exception, or one that it came from, is the system's word that there is no more space."
+    while error is not None and getattr(error, "errno", None) not in FULL:
+        error = error.__context__
+    return error is not None
+
+
+class FullDiskError(F3AError):
+    "There is no more space."
+
+
+def full_disk(
+    name,  # of the file that could not be written
+) -> FullDiskError:
+    "The sentence for a full disk."
+    return FullDiskError(f"The disk is full: '{name}' was not written; free some space and run the command again.")
+
+
+def check_unread(
+    path,  # a file to be written
+    *files,  # what is read; None: nothing
+):
+    "Raise `F3AError` where a file that would be written is one that is read."
+    path = Path(path)
+    for file in files:
+        if file is not None and path.exists() and Path(file).exists() and os.path.samefile(file, path):
+            raise F3AError(f"'{path}' is read, so it is not written over: give another --out.")
+
 # %% ../nbs/90_core.ipynb #1f293a41
 @contextlib.contextmanager
 def atomic_path(
@@ -128,6 +165,8 @@ def atomic_path(
 ):
     "Yield a temporary path beside `path`; rename it to `path` on success, delete it on failure."
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise F3AError(f"'{path}' is there and is no regular file, so it is not replaced: choose another name.")
     make_folder(path.parent)
     try:
         fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix or path.suffix)
@@ -144,10 +183,8 @@ def atomic_path(
     except BaseException as e:
         with contextlib.suppress(OSError):
             os.unlink(tmp)
-        if isinstance(e, OSError) and e.errno in (28, 122):
-            raise F3AError(
-                f"The disk is full: '{path.name}' was not written; free some space and run the command again."
-            ) from e
+        if disk_is_full(e):
+            raise full_disk(path.name) from e
         raise
 
 # %% ../nbs/90_core.ipynb #51b60d9a
@@ -176,6 +213,16 @@ def save_json(
 
     with atomic_path(path) as tmp:
         tmp.write_text(json.dumps(obj, indent=1, default=plain) + "\n", encoding="utf-8")
+    return Path(path)
+
+# %% ../nbs/90_core.ipynb #97c985e3
+def save_array(
+    array: np.ndarray,
+    path,  # a .npy file
+) -> Path:
+    "Write an array atomically."
+    with atomic_path(path) as tmp, open(tmp, "wb") as file:
+        np.save(types.SimpleNamespace(write=file.write), array)  # into a file of its own numpy writes past Python
     return Path(path)
 
 # %% ../nbs/90_core.ipynb #527321d9
@@ -371,7 +418,7 @@ def save_weights(
         stored[name] = (value.half() if half and value.is_floating_point() else value).contiguous()
     header = dict(format=str(WEIGHTS_FORMAT), kind=kind, config=json.dumps(config), info=json.dumps(info))
     with atomic_path(path) as tmp:
-        save_file(stored, tmp, metadata=header)
+        tmp.write_bytes(tensor_bytes(stored, header))
     return Path(path)
 
 # %% ../nbs/90_core.ipynb #88bb3838

@@ -28,7 +28,7 @@ from f3a_lite.metrics import (
 )
 from .morphable import MorphableModel
 from .pairs import HELD_OUT, pick_frames, sample_pairs, split_clips
-from .results import Record, figure, run_info, save_records, show_figure
+from .results import Record, check_results, figure, run_info, save_records, show_figure
 from .systems import Copying, Warping
 from .video import PICTURES, iter_frames, read_image
 
@@ -308,6 +308,8 @@ def f3a_evaluate(
         o = parse_options("f3a_evaluate", EvaluateOptions, argv)
         if o.pred is None or o.target is None:
             raise F3AError("Give two folders or videos: f3a_evaluate PRED TARGET.")
+        if o.out is not None:
+            check_results(o.out)
         set_threads(o.threads)
         net = None
         try:
