@@ -178,9 +178,9 @@ def numbered_faces(
         colour = "#00e676" if number == chosen else "#ffd54f"
         left, top, right, bottom = (v * zoom for v in box)
         pen.rectangle((left, top, right, bottom), outline=colour, width=2)
-        label = pen.textbbox((left, top), str(number), font_size=14)
-        pen.rectangle(label, fill=colour)
-        pen.text((left, top), str(number), fill="black", font_size=14)
+        if len(boxes) > 1:
+            pen.rectangle((left, top, left + 8 + 8 * len(str(number)), top + 18), fill=colour)
+            pen.text((left + 4, top + 1), str(number), fill="black", font_size=14)
     return np.asarray(picture)
 
 
@@ -199,18 +199,22 @@ class Page:
         self.button = w.Button(description="make the film", button_style="primary", icon="film")
         self.link = w.HTML()
         self.message, self.photo_said, self.words_said, self.video_said = (w.HTML() for _ in range(4))
-        self.seen = w.Image(format="png")  # the photo, with its faces numbered
+        self.seen = w.Image(
+            format="png", layout=w.Layout(max_width="100%", object_fit="contain")
+        )  # the photo, with its faces numbered
         self.which = w.ToggleButtons(description="face", style=dict(button_width="3em"))
         self.sheet = w.Image(format="png", layout=w.Layout(max_width="720px"))
         self.sliders = w.VBox()
         known = w.HTML("words: " + ", ".join(GESTURES))
-        script, video = w.VBox([self.words, self.words_said, known]), w.VBox([self.video, self.video_said])
+        left = w.Layout(align_items="flex-start")
+        script, video = w.VBox([self.words, self.words_said, known]), w.VBox([self.video, self.video_said], layout=left)
         self.tabs = w.Tab([self.sliders, script, video])
         self.tabs.titles = ("sliders", "script", "video")
+        chosen = w.VBox([self.photo, self.which, self.photo_said], layout=left)
         self.result = w.VBox()  # a film and its sheet, once there are any
         parts = [
             w.HTML(f"<h2>Animate a photo</h2><p>{SAFE}</p>"),
-            w.HBox([self.seen, w.VBox([self.photo, self.which, self.photo_said])]),
+            w.HBox([self.seen, chosen], layout=w.Layout(flex_flow="row wrap")),
             self.tabs,
             self.button,
             self.message,

@@ -143,7 +143,7 @@ def test_animate(monkeypatch, tmp_path, clip):
     [
         ("f3a_prepare", ["nothing.mp4", "out"]),
         ("f3a_train", ["nothing"]),
-        ("f3a_train_regressor", ["nothing"]),
+        ("f3a_train_regressor", ["nothing", "--sub-steps", 2]),
         ("f3a_animate", ["nothing.jpg"]),
         ("f3a_evaluate", ["nothing", "nothing"]),
         ("f3a_tables", ["--data", "nothing"]),
