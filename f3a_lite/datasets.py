@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 import torch
-from .core import F3AError
+from .core import F3AError, counted
 from .fitting import fit_landmarks
 from .landmarks import Crop, FARTHEST, check_points, eye_opening, laplacian_variance, mouth_opening, read_pts
 from .morphable import FaceParams, MorphableModel, numbers, open_model, read_mat
@@ -235,9 +235,10 @@ def read_annotated_frames(
     problems = []
     last, name = max(files), Path(folder).parent.name
     if last < 1 or abs(last - frames) > max(2, 0.05 * frames):
-        raise F3AError(f"'{name}': the video has {frames} frames, its annotation {last}; they do not belong together.")
+        counts = f"the video has {counted(frames, 'frame')}, its annotation {last}"
+        raise F3AError(f"'{name}': {counts}; they do not belong together.")
     if last != frames:
-        problems.append(f"{frames} frames in the video, {last} annotated")
+        problems.append(f"{counted(frames, 'frame')} in the video, {last} annotated")
     T = min(frames, last)
     landmarks, ok = np.zeros((T, 68, 2)), np.zeros(T, bool)
     for k in range(T):

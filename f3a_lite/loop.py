@@ -402,7 +402,7 @@ def run_training(
     if asked:
         raise Interrupted(asked[0])
     if trainer.done < total:
-        reason = f"after {minutes:g} minutes" if minutes else "by another process"
+        reason = f"after {minutes:g} min" if minutes else "by another process"
         team.say(f"stopped {reason} at step {trainer.done} of {total}; the same command goes on.")
     return trainer.done >= total
 

@@ -26,6 +26,8 @@ from .clips import expand_clips, load_clip
 from .conditions import Frames, make_condition
 from f3a_lite.core import (
     F3AError,
+    RESUMES,
+    counted,
     friendly_errors,
     get_device,
     make_folder,
@@ -676,7 +678,7 @@ def f3a_tables(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Train and measure what the tables are made of."
-    with friendly_errors():
+    with friendly_errors(RESUMES):
         o = parse_options("f3a_tables", TableOptions, argv)
         set_threads(o.threads)
         tables = Tables(o)
@@ -684,7 +686,7 @@ def f3a_tables(
         left = len(tables.jobs())
         tables.team.say(f"wrote {tables.path}" if o.measure else f"trained into {o.runs / 'tables'}")
         if left:
-            tables.team.say(f"{left} jobs are with other processes, or were stopped: the same command goes on.")
+            tables.team.say(f"with other processes, or stopped: {counted(left, 'job')}; the same command goes on.")
 
 # %% ../nbs/22_tables.ipynb #7ab1e029
 OURS = dict(fid="fd_effnet")  # the paper's metric → ours beside it, where it is another

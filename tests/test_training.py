@@ -576,6 +576,15 @@ def test_a_run_begins_with_the_weights_it_is_given(clip, tmp_path):
             start_from(other, tmp_path / "w.safetensors")
 
 
+def test_first_weights_of_another_system_are_refused_first(tmp_path, capsys, monkeypatch):
+    "Before a clip is prepared or people are drawn."
+    monkeypatch.setattr(training, "bundled_clip", None)
+    monkeypatch.setattr(training, "drawn_people", None)
+    words = ["--system", "t_warp", "--init", "f3a_gan", "--out", tmp_path / "run"]
+    assert run_command(f3a_train, *words) == 2
+    assert "start from weights of the same system" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 def test_init_from_the_command_line(clip, tmp_path, capsys):
     common = [clip.path, "--size", "64", "--batch", "2", "--test_pairs", "4"]
     old = make_system("f3a_gan", grows=2)
