@@ -15,7 +15,7 @@ import torch
 from tqdm.auto import tqdm
 from tyro.conf import Positional
 from .conditions import read_openface
-from .core import F3AError, friendly_errors, get_device, parse_options, set_threads, to_tensor
+from .core import F3AError, counted, friendly_errors, get_device, parse_options, set_threads, to_tensor
 from f3a_lite.metrics import (
     FaceReading,
     FeatureNet,
@@ -205,7 +205,8 @@ def in_batches(
     for a, b in itertools.zip_longest(ours, theirs):
         if a is None or b is None:
             short, other = (pred, target) if a is None else (target, pred)
-            raise F3AError(f"'{short}' has {count} pictures and '{other}' more: give two sets of the same length.")
+            has = counted(count, "picture")
+            raise F3AError(f"'{short}' has {has} and '{other}' more: give two sets of the same length.")
         if a.shape != b.shape:
             sizes = " and ".join(f"{x.shape[1]} × {x.shape[0]}" for x in (a, b))
             raise F3AError(f"Picture {count + 1} of '{pred}' and '{target}' differ in size ({sizes}): make them equal.")
@@ -266,7 +267,7 @@ def take_openface(
     "Pose and action units from OpenFace in the place of our own."
     if len(table["aus"]) != len(reading.found):
         raise F3AError(
-            f"OpenFace's file has {len(table['aus'])} rows, but there are {len(reading.found)} pictures: "
+            f"OpenFace's file has {counted(len(table['aus']), 'row')} for {counted(len(reading.found), 'picture')}: "
             "give the file that was made from them."
         )
     bad = ~table["success"].numpy()
@@ -289,14 +290,14 @@ def measure_sets(
     "Every figure of two sets of pictures. Raises `F3AError` where they do not belong together."
     measuring = Measuring(net, faces, cross)
     tables = [read_openface(p) for p in openface] if openface else None
-    for fake, real in tqdm(in_batches(Path(pred), Path(target), batch), desc="measuring", disable=not progress):
-        measuring.add(fake, real)
     who = None
     if source is not None and faces:
         first = to_tensor(next(pictures_of(Path(source))))[None]
         who = as_reading(*look_at(first), first.shape[-2:])
         if not who.found[0]:
             raise F3AError(f"No face was found in the source '{source}': give a photo that shows one.")
+    for fake, real in tqdm(in_batches(Path(pred), Path(target), batch), desc="measuring", disable=not progress):
+        measuring.add(fake, real)
     return measuring.figures(who, tables)
 
 # %% ../nbs/22_evaluation.ipynb #c5a21a3e
@@ -304,12 +305,14 @@ def f3a_evaluate(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Measure generated pictures."
-    with friendly_errors():
+    with friendly_errors("no figures are kept, and the same command begins anew"):
         o = parse_options("f3a_evaluate", EvaluateOptions, argv)
         if o.pred is None or o.target is None:
             raise F3AError("Give two folders or videos: f3a_evaluate PRED TARGET.")
         if o.out is not None:
             check_results(o.out)
+        if not o.faces and (o.source or o.openface):
+            raise F3AError("--source and --openface are about faces: leave them away with --no-faces.")
         set_threads(o.threads)
         net = None
         try:

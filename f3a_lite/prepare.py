@@ -40,6 +40,8 @@ from f3a_lite.clips import (
 )
 from f3a_lite.core import (
     F3AError,
+    RESUMES,
+    counted,
     FullDiskError,
     atomic_path,
     data_path,
@@ -290,7 +292,7 @@ def given_landmarks(source, times, picture=None):  # picture: (height, width) of
     if not isinstance(landmarks, np.ndarray) or landmarks.shape != (T, 68, 2):
         shape = getattr(landmarks, "shape", "unknown")
         raise F3AError(
-            f"'{source}' holds landmarks of shape {shape}, but the video has {T} frames: expected ({T}, 68, 2)."
+            f"'{source}' holds landmarks of shape {shape} for a video of {counted(T, 'frame')}: expected ({T}, 68, 2)."
         )
     if landmarks.dtype.kind not in "iuf" or not np.isfinite(landmarks).all():
         raise F3AError(f"'{source}' holds landmarks that are not finite numbers.")
@@ -534,7 +536,7 @@ def _item_facts(item, target, wish):
     landmarks, problems = annotated_face(item, wish["max_frames"])
     gaps = missing_frames(item.video) if item.video.is_dir() else []
     if gaps:
-        problems = [f"{sum(n for _, n in gaps)} frames are missing, first number {gaps[0][0]}"]
+        problems = [f"{counted(sum(n for _, n in gaps), 'frame')} missing, first number {gaps[0][0]}"]
     clip, _ = _prepare(item.video, target, dict(wish, landmarks=landmarks), False, replace_others=False)
     quality = clip_quality(clip)
     return dict(
@@ -649,7 +651,7 @@ def _prepare_videos(root, out, dataset, workers, shard, people, seed, progress, 
             facts[x.name]["split"] = split[x.name]
     m = write_manifest(out, dataset, shard, {x.name: facts[x.name] for x in mine})
     if not m["counts"]["prepared"]:
-        raise F3AError(f"None of the {len(mine)} videos could be prepared; '{out / m['file']}' says why.")
+        raise F3AError(f"None of {counted(len(mine), 'video')} could be prepared; '{out / m['file']}' says why.")
     return m
 
 # %% ../nbs/96_prepare.ipynb #136598de
@@ -872,14 +874,32 @@ def f3a_prepare(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Videos, or a whole data set, to prepared clips."
-    with friendly_errors():
+    with friendly_errors(RESUMES):
         o = parse_options("f3a_prepare", PrepareOptions, argv)
+        check_together(o)
         set_threads(o.threads)
         if o.dataset:
             return _prepare_whole(o)
         videos, out = split_paths(o.paths, o.landmarks)
         wish = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks, tracker=o.tracker)
         prepare_videos(videos, out, **wish, param_source=o.param_source, split=o.split)
+
+# %% ../nbs/96_prepare.ipynb #60081100
+def check_together(o):  # PrepareOptions
+    "Raise `F3AError` where options do not go together."
+    wrong = dict(
+        workers=o.workers != 1 and not o.dataset,
+        shard=o.shard != "0/1" and not o.dataset,
+        people=o.people and o.dataset != "voxceleb2",
+        bfm=o.bfm and o.dataset != "300w3d",
+    )
+    goes_with = dict(people="--dataset voxceleb2", bfm="--dataset 300w3d")
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise F3AError(f"--{name} goes with {goes_with.get(name, '--dataset')}: leave it away here.")
+    if o.landmarks and o.dataset:
+        raise F3AError("--landmarks goes with one video: leave it away with --dataset.")
+    check_tracker(o.tracker, o.param_source)
 
 # %% ../nbs/96_prepare.ipynb #d7b37499
 def prepare_videos(

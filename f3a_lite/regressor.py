@@ -30,6 +30,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from .clips import LabelledSet, expand_clips, load_clip
 from f3a_lite.core import (
     F3AError,
+    RESUMES,
     check_fields,
     check_shapes,
     check_unread,
@@ -1056,6 +1057,9 @@ def _check_options(o):
         raise F3AError("The numbers of pictures and of people must be at least 1.")
     if o.bfm and not o.labelled:
         raise F3AError("Rendered faces are of the open model: --bfm goes with --labelled.")
+    rendered = ("faces", "pictures", "people")
+    if o.labelled and any(getattr(o, name) != getattr(RegressorOptions, name) for name in rendered):
+        raise F3AError("--faces, --pictures and --people are of rendered faces: leave them away with --labelled.")
     if o.clips and not o.config.sub_steps:
         raise F3AError("Prepared clips are for the second phase: say how many steps it has with --sub_steps.")
 
@@ -1064,11 +1068,11 @@ def f3a_train_regressor(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Train the 3DMM regressor: render labelled faces, warm up on them, then fine-tune on clips with landmarks only."
-    with friendly_errors():
+    with friendly_errors(RESUMES):
         o = parse_options("f3a_train_regressor", RegressorOptions, argv, regressor_options)
+        _check_options(o)
         set_threads(o.threads)
         clips = [load_clip(c) for c in expand_clips(o.clips, "train")]
-        _check_options(o)
         cfg, face_model = o.config, None
         if not clips:
             cfg.sub_steps = 0

@@ -22,6 +22,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from .clips import describe_person, expand_clips, load_clip, own_folder
 from f3a_lite.core import (
     F3AError,
+    RESUMES,
     check_unread,
     data_path,
     friendly_errors,
@@ -553,15 +554,21 @@ def write_run(
     return records
 
 # %% ../nbs/17_training.ipynb #3551af9b
+def first_system(path, kind, cfg):
+    "The system of a weight file to start from. Raises `F3AError` where it is of another kind or shape."
+    old = load_system(path)
+    if old.kind != kind or asdict(old.cfg) != asdict(cfg):
+        raise F3AError(f"'{path}' holds a {old.title} of another shape: start from weights of the same system.")
+    return old
+
+
 def start_from(
     trainer: Trainer,  # a new one
     path,  # weights of the same architecture
 ):
     "Start from earlier weights. Raises `F3AError` where they do not fit."
-    old = load_system(path)
     new = trainer.net
-    if old.kind != new.kind or asdict(old.cfg) != asdict(new.cfg):
-        raise F3AError(f"'{path}' holds a {old.title} of another shape: start from weights of the same system.")
+    old = first_system(path, new.kind, new.cfg)
     new.generator.load_state_dict(old.generator.state_dict())
     trainer.average = copy_weights(new.generator)
     trainer.init = sha256(path)
@@ -673,9 +680,11 @@ def f3a_train(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Train a generator on prepared clips."
-    with friendly_errors():
+    with friendly_errors(RESUMES):
         o = parse_options("f3a_train", TrainOptions, argv, default_options)
         set_threads(o.threads)
+        if o.init is not None:
+            first_system(first_weights(o.init), o.config.system, o.config.generator)
         device = get_device(o.device)
         team = find_team(o.config.precision, device)
         own = o.clips or [team.in_turn(bundled_clip).path]
