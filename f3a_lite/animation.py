@@ -38,11 +38,13 @@ from .morphable import FaceParams, MorphableModel, open_model
 from f3a_lite.prepare import (
     PARAMS,
     check_face_size,
+    check_model,
     check_source,
     clip_folders,
     clip_place,
     clip_recipe,
     estimate_params,
+    model_fingerprint,
     prepare_clip,
 )
 from .systems import System, load_system
@@ -106,6 +108,7 @@ def read_face(
         if number is not None:
             raise F3AError(f"'{path}' is a prepared clip of one face: leave --face away.")
         clip = load_clip(path)
+        check_model(clip, face_model)
         return face_of_clip(clip, min(frame or 0, len(clip) - 1))
     image = one_picture(path, frame)
     track = track_frames([(0.0, image)], path.name) if number is None else pick_face(image, path.name, number)
@@ -414,7 +417,9 @@ def driving_clip(
     if not driving.exists():
         raise F3AError(f"The driving video '{driving}' does not exist: check the name.")
     if driving.is_dir():
-        return load_clip(driving)
+        clip = load_clip(driving)
+        check_model(clip, face_model)
+        return clip
     wish = dict(face_model=face_model, split=None, param_source=param_source, tracker=tracker)
     with own_folder("runs/clips") as clips:
         out = clip_place(clip_folders([driving], clips)[0], clip_recipe(driving, **wish))
@@ -494,6 +499,7 @@ class AnimateOptions:
     full: bool = False  # put the moving head back into the whole photo, at the photo's resolution
     param_source: str = PARAMS  # where the parameters come from: fit, regressor or tuned
     tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
+    model: Path | None = None  # face model written by f3a_model; default: the bundled open model
     out: Path = Path("out")  # output folder
     name: str = "animation"  # name of the output files
     device: str | None = None  # cuda, mps or cpu; default: the best there is
@@ -511,7 +517,7 @@ def check_outputs(o):  # AnimateOptions
                 raise F3AError(f"'{target}' is read, so it is not written over: give another --name or --out.")
 
 
-def source_face(o):  # AnimateOptions
+def source_face(o, face_model=None):  # AnimateOptions, MorphableModel
     "The face to animate, and where it came from; of the driving video itself, a frame of its prepared clip."
     source, frame = o.source, o.frame
     if source is None:
@@ -522,7 +528,7 @@ def source_face(o):  # AnimateOptions
     if o.full and source.is_dir():
         raise F3AError(f"'{source}' is a prepared clip and holds the head only: with --full give a photo or a video.")
     if o.driving is not None and source.is_file() and o.driving.is_file() and os.path.samefile(source, o.driving):
-        clip = driving_clip(o.driving, param_source=o.param_source, tracker=o.tracker)  # the same crop for both
+        clip = driving_clip(o.driving, face_model, o.param_source, o.tracker)  # the same crop for both
         number = min(frame or 0, len(clip) - 1)
         face = face_of_clip(clip, number)
         if o.full:
@@ -530,7 +536,7 @@ def source_face(o):  # AnimateOptions
             face.photo = one_picture(source, number)
             face.crop = Crop(left, top, right - left, *face.photo.shape[:2])
         return face, clip.path
-    how = dict(param_source=o.param_source, number=o.face, tracker=o.tracker)
+    how = dict(face_model=face_model, param_source=o.param_source, number=o.face, tracker=o.tracker)
     return read_face(source, frame=frame, **how), source
 
 
@@ -554,12 +560,17 @@ def f3a_animate(
             set_threads(o.threads)
             check_source(o.param_source)
             weights = o.person or default_weights()
-            system = load_system(weights, get_device(o.device))
-            face, source = source_face(o)
+            system, face_model = load_system(weights, get_device(o.device)), open_model(o.model)
+            face, source = source_face(o, face_model)
             how = dict(param_source=o.param_source, absolute=o.absolute, tracker=o.tracker)
-            motion = plan_motion(face, source, o.driving, o.to, o.script, **how)
+            motion = plan_motion(face, source, o.driving, o.to, o.script, face_model, **how)
+            if system.info.get("face_model", open_model().name) != model_fingerprint(face_model):
+                print(
+                    f"'{weights.name}' was trained with another face model: large turns may break; "
+                    "f3a_train --model makes weights for this one."
+                )
             if not knows(system, face):
                 print(f"'{weights.name}' has learnt other people: the result may look like one of them.")
-            made = animate(system, face, motion.targets, motion.pictures, motion.landmarks, progress=True)
+            made = animate(system, face, motion.targets, motion.pictures, motion.landmarks, face_model, progress=True)
             write_film(face, made, motion, out / o.name, o.full)
             print(f"wrote {out / o.name}.mp4, .gif and .png ({len(motion.targets)} frames)")
