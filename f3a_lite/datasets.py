@@ -17,7 +17,8 @@ import torch
 from .core import F3AError, counted
 from .fitting import fit_landmarks
 from .landmarks import Crop, FARTHEST, check_points, eye_opening, laplacian_variance, mouth_opening, read_pts
-from .morphable import FaceParams, MorphableModel, numbers, open_model, read_mat
+from .licensed_models import arrays_of, read_mat, reading
+from .morphable import FaceParams, MorphableModel, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation
 from .video import PICTURES, VIDEOS, frame_files, read_image
 
@@ -43,13 +44,10 @@ def read_annotation(
 ) -> Annotation:
     "Read the annotation of one photo. Raises `F3AError` for wrong keys, sizes or numbers."
     path = Path(path)
-    if not path.exists():
-        raise F3AError(f"The annotation '{path}' is missing.")
-    m = read_mat(path, list(NEEDED))
-    missing = [k for k in NEEDED if k not in m]
-    if missing:
-        raise F3AError(f"'{path.name}' lacks {missing}: expected an annotation of 300W-3D or AFLW2000-3D.")
-    v = {k: numbers(m[k], f"'{path.name}': {k}") for k in NEEDED}
+    what = "an annotation of 300W-3D or AFLW2000-3D"
+    with reading(path, what):
+        v = arrays_of(read_mat(path, list(NEEDED)), {k: k for k in NEEDED}, path, what)
+    v = {k: x.astype(np.float64) for k, x in v.items()}
     for k, n in NEEDED.items():
         if v[k].size != n:
             raise F3AError(f"'{path.name}': {k} holds {v[k].size} numbers, expected {n}.")

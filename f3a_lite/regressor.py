@@ -51,7 +51,8 @@ from f3a_lite.core import (
 )
 from .fitting import landmark_error, landmark_model
 from .loop import Curves, LogFile, Training, copy_weights, cosine_rate, find_checkpoint, find_team, run_training
-from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, mirror_twins, open_model
+from .licensed_models import load_basel_3ddfa
+from .morphable import FaceParams, MorphableModel, mirror_twins, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks, project
 from .rendered import RenderedSet, render_set
 from .results import Record, run_info, save_records

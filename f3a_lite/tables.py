@@ -50,7 +50,7 @@ from f3a_lite.metrics import (
 )
 from .morphable import open_model
 from .pairs import pick_frames, sample_pairs, split_clips, split_people
-from .prepare import bundled_clip, prepare_people
+from .prepare import bundled_clip, check_model, prepare_people
 from .projection import posed_landmarks, project
 from f3a_lite.results import (
     Record,
@@ -254,6 +254,8 @@ def groups_of(
             raise F3AError(f"'{name}' stands alone: give --data {name}, or folders.")
     folders, held = expand_clips(data, "train"), held_out_people(data)
     train, test = ([load_clip(c) for c in paths] for paths in (folders, held))
+    for clip in (*train, *test):
+        check_model(clip)
     who = who_is_who([*folders, *held], data, people)
     if not test:
         every, (train, test) = train, hold_out(train, who, held_out)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     "f3a_demo",
     "f3a_prepare",
+    "f3a_model",
     "f3a_train",
     "f3a_train_regressor",
     "f3a_animate",
@@ -65,6 +66,7 @@ def test_words_may_be_given(monkeypatch, capsys, name):
     [
         ("f3a_demo", "--out"),
         ("f3a_prepare", "--landmarks"),
+        ("f3a_model", "--landmarks"),
         ("f3a_train", "--system"),
         ("f3a_train_regressor", "--out"),
         ("f3a_animate", "--driving"),
@@ -142,6 +144,7 @@ def test_animate(monkeypatch, tmp_path, clip):
     "name,argv",
     [
         ("f3a_prepare", ["nothing.mp4", "out"]),
+        ("f3a_model", ["ict", "nothing", "out.safetensors"]),
         ("f3a_train", ["nothing"]),
         ("f3a_train_regressor", ["nothing", "--sub-steps", 2]),
         ("f3a_animate", ["nothing.jpg"]),
