@@ -40,12 +40,14 @@ from .morphable import FaceParams, MorphableModel, open_model
 from f3a_lite.prepare import (
     PARAMS,
     check_face_size,
+    check_model,
     check_source,
     check_tracker,
     clip_folders,
     clip_place,
     clip_recipe,
     estimate_params,
+    model_fingerprint,
     prepare_clip,
 )
 from .registry import load_system
@@ -111,6 +113,7 @@ def read_face(
         if number is not None:
             raise F3AError(f"'{path}' is a prepared clip of one face: leave --face away.")
         clip = load_clip(path)
+        check_model(clip, face_model)
         return face_of_clip(clip, min(frame or 0, len(clip) - 1))
     image = one_picture(path, frame)
     boxes = detect_faces(image, every=True)
@@ -448,7 +451,9 @@ def driving_clip(
     driving = Path(driving)
     check_driver(driving)
     if driving.is_dir():
-        return load_clip(driving)
+        clip = load_clip(driving)
+        check_model(clip, face_model)
+        return clip
     wish = dict(face_model=face_model, split=None, param_source=param_source, tracker=tracker)
     with own_folder("runs/clips") as clips:
         out = clip_place(clip_folders([driving], clips)[0], clip_recipe(driving, **wish))
@@ -535,6 +540,7 @@ class AnimateOptions:
     full: bool = False  # put the moving head back into the whole photo, at the photo's resolution
     param_source: str = PARAMS  # where the parameters come from: fit, regressor or tuned
     tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
+    model: Path | None = None  # face model written by f3a_model; default: the bundled open model
     out: Path = Path("out")  # output folder
     name: str = "animation"  # name of the output files
     device: str | None = None  # cuda, mps or cpu; default: the best there is
@@ -582,7 +588,7 @@ def drives_itself(o) -> bool:  # AnimateOptions
     return all(p is not None and p.is_file() for p in pair) and os.path.samefile(*pair)
 
 
-def source_face(o):  # AnimateOptions
+def source_face(o, face_model=None):  # AnimateOptions, MorphableModel
     "The face to animate, and where it came from; of the driving video itself, a frame of its prepared clip."
     source, frame = o.source, o.frame
     if source is None:
@@ -591,7 +597,7 @@ def source_face(o):  # AnimateOptions
     if not source.exists():
         raise F3AError(f"The source '{source}' does not exist: check the name.")
     if drives_itself(o):
-        clip = driving_clip(o.driving, param_source=o.param_source, tracker=o.tracker)  # the same crop for both
+        clip = driving_clip(o.driving, face_model, o.param_source, o.tracker)  # the same crop for both
         number = min(frame or 0, len(clip) - 1)
         face = face_of_clip(clip, number)
         if o.full:
@@ -599,7 +605,7 @@ def source_face(o):  # AnimateOptions
             face.photo = one_picture(source, number)
             face.crop = Crop(left, top, right - left, *face.photo.shape[:2])
         return face, clip.path
-    how = dict(param_source=o.param_source, number=o.face, tracker=o.tracker)
+    how = dict(face_model=face_model, param_source=o.param_source, number=o.face, tracker=o.tracker)
     return read_face(source, frame=frame, **how), source
 
 
@@ -623,15 +629,20 @@ def f3a_animate(
         with own_folder(o.out) as out:
             set_threads(o.threads)
             weights = o.person or default_weights()
-            system = load_system(weights, get_device(o.device))
-            face, source = source_face(o)
+            system, face_model = load_system(weights, get_device(o.device)), open_model(o.model)
+            face, source = source_face(o, face_model)
             if len(face.boxes) > 1 and o.face is None:
                 several = f"'{source.name}' shows {len(face.boxes)} faces"
                 print(f"{several}; number 1 is animated, the largest (--face 2 takes the next).", file=sys.stderr)
             how = dict(param_source=o.param_source, absolute=o.absolute, tracker=o.tracker)
-            motion = plan_motion(face, source, o.driving, o.to, o.script, **how)
+            motion = plan_motion(face, source, o.driving, o.to, o.script, face_model, **how)
+            if system.info.get("face_model", open_model().name) != model_fingerprint(face_model):
+                print(
+                    f"'{weights.name}' was trained with another face model: large turns may break; "
+                    "f3a_train --model makes weights for this one."
+                )
             if not knows(system, face):
                 print(f"'{weights.name}' has learnt other people: the result may look like one of them.")
-            made = animate(system, face, motion.targets, motion.pictures, motion.landmarks, progress=True)
+            made = animate(system, face, motion.targets, motion.pictures, motion.landmarks, face_model, progress=True)
             write_film(face, made, motion, out / o.name, o.full)
             print(f"wrote {out / o.name}.mp4, .gif and .png ({counted(len(motion.targets), 'frame')})")

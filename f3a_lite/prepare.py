@@ -52,6 +52,7 @@ from f3a_lite.core import (
     save_json,
     set_threads,
     sha256,
+    shown,
 )
 from f3a_lite.datasets import (
     DATASETS,
@@ -66,7 +67,8 @@ from f3a_lite.datasets import (
 )
 from .fitting import FIT, FitConfig, fit_landmarks
 from .landmarks import Crop, Track, check_points, track_frames
-from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, open_model
+from .licensed_models import load_basel_3ddfa
+from .morphable import FaceParams, MorphableModel, open_model
 from .pairs import split_frames
 from .projection import posed_landmarks
 from .regressor import LazyFrames, finetune, load_regressor, regress_clip
@@ -145,7 +147,8 @@ def estimate_params(
     if param_source == "fit":
         return fit_clip(face_model, landmarks, found, split, progress, towards)
     net = load_regressor()
-    if (net.cfg.K, net.cfg.L) != (face_model.K, face_model.L):
+    own = (net.cfg.K, net.cfg.L, open_model().name)
+    if (face_model.K, face_model.L, face_model.name) != own:
         raise F3AError(
             f"The bundled regressor speaks of the open model; for '{face_model.name}' use --param-source fit."
         )
@@ -337,6 +340,19 @@ def model_fingerprint(
     for part in (face_model.mean_shape, face_model.id_basis[:1], face_model.exp_basis[:1]):
         print_of.update(part.contiguous().numpy().tobytes())
     return f"{face_model.name} {print_of.hexdigest()[:16]}"
+
+
+def check_model(
+    clip,  # a prepared clip
+    face_model: MorphableModel = None,  # None: the open model
+):
+    "Raise `F3AError` where the parameters of a clip are of another face model."
+    own, wanted = clip.meta["face_model"], model_fingerprint(face_model)
+    if own != wanted:
+        raise F3AError(
+            f"The clip '{clip.path}' was fitted with the face model '{shown(own)}', not with '{wanted}': "
+            "give --model with the file of its own model, or prepare it again."
+        )
 
 
 def clip_recipe(
@@ -537,7 +553,8 @@ def _item_facts(item, target, wish):
     gaps = missing_frames(item.video) if item.video.is_dir() else []
     if gaps:
         problems = [f"{counted(sum(n for _, n in gaps), 'frame')} missing, first number {gaps[0][0]}"]
-    clip, _ = _prepare(item.video, target, dict(wish, landmarks=landmarks), False, replace_others=False)
+    own = dict(landmarks=landmarks, face_model=open_model(wish.get("face_model")))  # read once by each process
+    clip, _ = _prepare(item.video, target, {**wish, **own}, False, replace_others=False)
     quality = clip_quality(clip)
     return dict(
         frames=len(clip),
@@ -620,12 +637,14 @@ def prepare_dataset(
     seed: int = 0,  # of the choice of identities, or of the rendered people
     progress: bool = True,  # show a progress bar
     tracker=None,  # path of face_landmarker.task, for videos; None: the landmarks alone
+    model=None,  # file of a face model, for videos; None: the open model
 ) -> dict:  # the manifest
     "Prepare a data set: resumable, in several processes. Raises `F3AError` where nothing could be prepared."
     if dataset not in DATASETS:
         raise F3AError(f"There is no data set '{dataset}': choose from {', '.join(DATASETS)}.")
-    if tracker is not None and dataset in ("300w3d", "rendered"):
-        raise F3AError(f"--tracker looks at videos: leave it away with --dataset {dataset}.")
+    for name, given in (("tracker", tracker), ("model", model)):
+        if given is not None and dataset in ("300w3d", "rendered"):
+            raise F3AError(f"--{name} looks at videos: leave it away with --dataset {dataset}.")
     i, n = read_shard(shard)
     if dataset != "rendered" and Path(root).resolve() == Path(out).resolve():
         raise F3AError(f"The data set '{root}' cannot be its own output folder: choose another one.")
@@ -635,7 +654,9 @@ def prepare_dataset(
             return prepare_labelled(root, out, bfm, size, workers, shard, progress)
         if dataset == "rendered":
             return prepare_people(root, out, max_frames or 100, workers, (i, n), seed, size, progress)
+        open_model(model)  # a bad file is refused before anything starts
         wish = dict(size=size, max_frames=max_frames, param_source=param_source, split=split, tracker=tracker)
+        wish["face_model"] = model
         return _prepare_videos(root, Path(out), dataset, workers, shard, people, seed, progress, wish)
 
 # %% ../nbs/96_prepare.ipynb #263c9a3c
@@ -865,6 +886,7 @@ class PrepareOptions:
     param_source: Literal[PARAM_SOURCES] = PARAMS  # where the parameters come from
     split: int | None = 0  # seed of the frames that are held out and fitted by themselves; None: no frame is held out
     tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
+    model: Path | None = None  # face model written by f3a_model; default: the bundled open model
     people: tuple[int, int] | None = None  # voxceleb2: training and test identities; default the paper's 1000 119
     bfm: str | None = None  # 300w3d: the Basel model (.mat of 3DDFA, comma between two files); default: the open model
     threads: int | None = None  # number of threads; default: all physical cores
@@ -882,6 +904,7 @@ def f3a_prepare(
             return _prepare_whole(o)
         videos, out = split_paths(o.paths, o.landmarks)
         wish = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks, tracker=o.tracker)
+        wish["face_model"] = open_model(o.model)
         prepare_videos(videos, out, **wish, param_source=o.param_source, split=o.split)
 
 # %% ../nbs/96_prepare.ipynb #60081100
@@ -940,6 +963,7 @@ def _prepare_whole(o):
         bfm=bfm,
         people=o.people,
         tracker=o.tracker,
+        model=o.model,
     )
     c = m["counts"]
     counts = f"{c['prepared']} of {c['items']} prepared, {c['failed']} left out, {c['dropped']} dropped by the rule"
@@ -950,11 +974,11 @@ def bundled_clip(
     out="runs/clips/woman_laughing",  # folder of the prepared clip
     max_frames: int = None,  # None: all
     progress: bool = True,  # show progress bars
+    face_model: MorphableModel = None,  # None: the open model
 ) -> PreparedClip:
     "The bundled clip, prepared unless it is there already."
-    video = data_path("woman_laughing.mp4")
-    place = clip_place(out, clip_recipe(video, max_frames=max_frames))
-    return prepare_clip(video, place, max_frames=max_frames, progress=progress)
+    video, wish = data_path("woman_laughing.mp4"), dict(max_frames=max_frames, face_model=face_model)
+    return prepare_clip(video, clip_place(out, clip_recipe(video, **wish)), **wish, progress=progress)
 
 
 def clip_for_lessons(

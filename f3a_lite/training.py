@@ -52,7 +52,7 @@ from f3a_lite.loop import (
 )
 from .morphable import MorphableModel, open_model
 from .pairs import make_batch, sample_pairs, split_clips, split_people
-from .prepare import bundled_clip, prepare_people
+from .prepare import bundled_clip, check_model, model_fingerprint, prepare_people
 from .results import run_info, save_records
 from .video import write_image
 from .registry import SYSTEMS, load_system
@@ -505,10 +505,13 @@ def train(
     workers: int = 0,  # processes that make batches
     sheet_every: int = 0,  # steps between sheets of samples; 0: none
     tensorboard: bool = False,  # also write curves for TensorBoard
+    face_model: MorphableModel = None,  # that the clips were prepared with; None: the open model
 ) -> list:  # Records of evaluate; nothing in the other processes of a team
     "Train with progress bar, checkpoints and resume; write weights and figures that belong together."
     check_unread(Path(out) / "weights.safetensors", init)
-    t = Trainer(cfg, clips, device=device, workers=workers)
+    for clip in (*clips, *people):
+        check_model(clip, face_model)
+    t = Trainer(cfg, clips, device=device, face_model=face_model, workers=workers)
     if init:
         start_from(t, init)
     out = make_folder(out)
@@ -535,13 +538,15 @@ def write_run(
     system = t.averaged()
     clips = [t.clips[k] for k in shown] + list(people)
     splits = [t.splits[k] for k in shown] + split_people(people)
-    records = evaluate(system, clips, splits, t.cfg.test_pairs, size=t.cfg.size, shuffle=True, progress=True)
+    how = dict(size=t.cfg.size, face_model=t.face_model, shuffle=True, progress=True)
+    records = evaluate(system, clips, splits, t.cfg.test_pairs, **how)
     facts = dict(
         steps=t.done,
         clips=[c.meta["source"] for c in clips],
         sha256=[c.meta["sha256"] for c in clips],
         rendered_clips=len(t.clips) - len(real),
         init=t.init,
+        face_model=model_fingerprint(t.face_model),
     )
     waiting = round(t.waited / max(t.seconds, 1e-9), 4)
     info = dict(run_info(command, t.cfg.seed, **facts), seconds=round(t.seconds), waiting=waiting)
@@ -584,6 +589,7 @@ class TrainOptions:
     config: OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
     out: Path = Path("runs/train")  # output folder
     init: Path | None = None  # weights to start from: a file, f3a_gan or t_warp; alone, a short fine-tuning of them
+    model: Path | None = None  # face model that f3a_prepare was given; default: the bundled open model
     minutes: float | None = None  # stop after so many; the same command goes on
     workers: int = 0  # processes that make batches; 4 or more where there is a GPU
     sheet_every: int = 0  # steps between sheets of samples, as pictures in OUT/samples; 0: none
@@ -687,10 +693,13 @@ def f3a_train(
             first_system(first_weights(o.init), o.config.system, o.config.generator)
         device = get_device(o.device)
         team = find_team(o.config.precision, device)
-        own = o.clips or [team.in_turn(bundled_clip).path]
+        face_model = open_model(o.model)
+        if o.model and o.config.people:
+            raise F3AError("Rendered people are of the open model: with --model set --people 0.")
+        own = o.clips or [team.in_turn(partial(bundled_clip, face_model=face_model)).path]
         clips = [load_clip(c) for c in [*expand_clips(own, "train"), *drawn_people(o.config, team)]]
         people = [load_clip(c) for c in held_out_people(o.clips)]
-        more = dict(workers=o.workers, sheet_every=o.sheet_every, tensorboard=o.tensorboard)
+        more = dict(workers=o.workers, sheet_every=o.sheet_every, tensorboard=o.tensorboard, face_model=face_model)
         made = train(o.config, clips, o.out, o.minutes, device, init=first_weights(o.init), people=people, **more)
         if made:
             print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")
