@@ -65,11 +65,11 @@ class System(nn.Module):
 
     def __init__(
         self,
-        cfg: GeneratorConfig = None,  # None: the lite generator
+        cfg: GeneratorConfig = None,  # None: the lite generator, told what this system is told
         losses: LossConfig = None,  # None: the supplement's weights
     ):
         super().__init__()
-        self.cfg = cfg or GeneratorConfig()
+        self.cfg = cfg or GeneratorConfig.lite(**{"condition": self.told, **self.sizes.get("lite", {})})
         self.losses = losses or LossConfig()
         self.generator = self.make_generator()
         self.critic = self.make_critic()
