@@ -8,7 +8,8 @@ from f3a_lite.conditions import CONDITIONS, make_condition
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import pick_frames
 from f3a_lite.systems import SYSTEMS
-from f3a_lite.tables import ROWS, table_config
+from f3a_lite.paper_tables import ROWS
+from f3a_lite.tables import table_config
 import f3a_lite.baselines  # noqa: F401  (its systems enter SYSTEMS)
 
 OWN = [(row, None) for row in ROWS]  # with the condition of its row
