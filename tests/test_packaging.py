@@ -20,7 +20,7 @@ SYSTEMS = {
     "windows": dict(sys_platform="win32", platform_system="Windows", os_name="nt", platform_machine="AMD64"),
 }
 FLOORS = {  # below these there are known holes: the newest version that must not be installed
-    "requirements": {"torch": "2.9.1", "av": "17.0.1", "pillow": "12.2.0", "filelock": "3.20.2"},
+    "requirements": {"torch": "2.9.1", "av": "17.0.1", "pillow": "12.2.0"},
     "app_requirements": {"voila": "0.5.5", "jupyter_server": "2.19.0", "tornado": "6.5.7"},
 }
 

@@ -24,7 +24,7 @@ from f3a_lite.results import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = sorted((ROOT / "results").glob("*.json"))
+FILES = sorted((ROOT / "results").rglob("*.json"))
 
 # Folders that commands in the records read or write: only such as a command of the project makes.
 MADE = {
