@@ -1,5 +1,6 @@
 "Numbers that are shown are stored, and what is stored says what made it."
 
+import ast
 import csv
 import json
 import re
@@ -22,6 +23,7 @@ from f3a_lite.results import (
     save_records,
     show_figure,
 )
+from f3a_lite.tables import BUDGET, PAPER
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "results").rglob("*.json"))
@@ -81,6 +83,75 @@ def test_no_measured_number_is_typed_in_the_index():
 )
 def test_what_counts_as_a_measured_number(text, found):
     assert len(measured_numbers(text)) == found
+
+
+def typed_counts(text):
+    "Counts of orders: 'N of M' and 'N/M' anywhere, and any number in a sentence on orders or comparisons."
+    text = re.sub(r"\]\([^)]*\)|`[^`]*`|\[\d+\]", "", text)  # links and commands
+    found = re.findall(r"\b\d+ of (?:the )?\d+\b|\b\d+/\d+\b", text)
+    for sentence in re.split(r"(?<=[.!?:;])\s", text):
+        if re.search(r"\border\b|\borders\b|comparison", sentence):
+            found += re.findall(r"(?<![\w.-])\d+\b", sentence)
+    return found
+
+
+def typed_in_code():
+    "What the strings of each code cell of index.ipynb say, without what is computed."
+    cells = json.loads((ROOT / "nbs" / "index.ipynb").read_text(encoding="utf-8"))["cells"]
+    for source in ("".join(c["source"]) for c in cells if c["cell_type"] == "code"):
+        nodes = ast.walk(ast.parse(source))
+        yield "".join(n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
+
+
+def test_no_count_of_orders_is_typed_in_the_index():
+    for text in [*markdown_cells(), *typed_in_code()]:
+        assert not typed_counts(text), f"{typed_counts(text)}: orders are counted in a code cell:\n{text}"
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("Of Table II's 28 comparisons of ours with another row, 24 have the paper's order on rendered people", 2),
+        ("On real ones it is 19 of 28.", 1),
+        ("`f3a_tables --seeds 3` has the paper's order ([23](23_conditions_compared.ipynb))", 0),
+        ("Python 3.11 to 3.14, 128 × 128, two commands", 0),
+    ],
+)
+def test_what_counts_as_a_count_of_orders(text, found):
+    assert len(typed_counts(text)) == found
+
+
+def mean_over_seeds(records, row, metric, **setting):
+    "Mean of a stored figure over a row's records, read without the project's functions."
+    values = []
+    for r in records:
+        if r["name"] == row and all(r["setting"].get(k) == v for k, v in setting.items()):
+            value = r["figures"].get(metric)
+            values.append(value["mean"] if isinstance(value, dict) else value)
+    return sum(values) / len(values) if values else None
+
+
+@pytest.mark.parametrize(
+    "data, group, words",
+    [
+        ("bundled", "one person", "the bundled clip"),
+        ("rendered", "rendered people", "rendered people"),
+        ("folder", "all people", "real people"),
+    ],
+)
+def test_the_readme_counts_orders_as_the_results_have_them(data, group, words):
+    "Table II, random frames: every row against ours with the flow, metric by metric."
+    records = json.loads((ROOT / "results" / f"tables_{data}.json").read_text(encoding="utf-8"))["records"]
+    setting = dict(group=group, split="random", noise=0.0, preset="lite", pictures=BUDGET[data])
+    paper, answers = PAPER["frames"], []
+    for row in (r for r in paper if r != "flow"):
+        for metric, theirs in paper[row].items():
+            ours, other = (mean_over_seeds(records, name, metric, **setting) for name in ("flow", row))
+            if None not in (ours, other):
+                answers.append((ours < other) == (paper["flow"][metric] < theirs))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    sentence = next(line for line in text.splitlines() if "have the paper's order" in line)
+    assert f"on {words} {sum(answers)} of {len(answers)}" in sentence.replace("On the", "on the"), sentence
 
 
 def test_every_link_of_the_readme_leads_somewhere_and_every_notebook_is_linked():
