@@ -23,7 +23,7 @@ from f3a_lite.results import (
     save_records,
     show_figure,
 )
-from f3a_lite.tables import BUDGET, PAPER
+from f3a_lite.paper_tables import BUDGET, PAPER
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "results").rglob("*.json"))
