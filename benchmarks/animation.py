@@ -14,13 +14,13 @@ import tempfile
 import time
 import numpy as np
 import torch
-from f3a_lite.animation import BUNDLED, Face, paint, scripted, warp_only
+from f3a_lite.animation import BUNDLED, Face, scripted
 from f3a_lite.conditions import Frames, make_condition
 from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, to_tensor
 from f3a_lite.flow import extend_flow
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
 from f3a_lite.results import Record, run_info, save_records
-from f3a_lite.systems import load_system
+from f3a_lite.systems import Warping, load_system
 from f3a_lite.warp_generator import resized
 from safetensors.torch import load_file
 
@@ -44,9 +44,7 @@ def bundled_face():
 
 def make(system, face, targets, face_model):
     "Frames, flow included."
-    if system is None:
-        return warp_only(face, targets, face_model, {})
-    return paint(system, face, Frames(targets), face_model)
+    return system.generate(Frames(face.params, face.image), Frames(targets), face_model)
 
 
 def seconds_of(work):
@@ -126,17 +124,17 @@ def main(argv=None):
         set_threads(None)
         start, face, model = time.time(), bundled_face(), open_model()
         targets = scripted(face.params, "smile,turn")[:16]
-        systems = {"warping only": None, **{s.title: s for s in (load_system(data_path(n)) for n in BUNDLED)}}
+        systems = {s.title: s for s in (Warping(), *(load_system(data_path(n)) for n in BUNDLED))}
         for system in systems.values():
             make(system, face, targets, model)
         times = {(name, way): [] for name in systems for way in ("single", "batch")}
-        parts = {name: [] for name, s in systems.items() if s is not None}
+        parts = {name: [] for name in systems if name != Warping.title}
         for _ in range(o.rounds):
             for name, system in systems.items():
                 for k in range(8):
                     times[name, "single"].append(seconds_of(lambda: make(system, face, targets[k : k + 1], model)))
                 times[name, "batch"].append(seconds_of(lambda: make(system, face, targets, model)) / len(targets))
-                if system is not None:
+                if name in parts:
                     parts[name].append(parts_of(system, face, targets[:1], model))
         command = dict(first_frame=[first_frame() for _ in range(2)], blink=[blink() for _ in range(2)])
         info = run_info(seed=0, t0=start)

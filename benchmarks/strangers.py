@@ -108,7 +108,7 @@ def animate_clip(clip, systems, frames):
     driving = driving[np.linspace(0, len(driving) - 1, min(frames, len(driving))).astype(int)]
     face = Face(clip.images(source), clip.params[source], np.zeros(128))
     targets, real = clip.params[torch.as_tensor(driving)], clip.images(driving)
-    made = {"warping only": animate(None, face, targets)["output"]}
+    made = {"warping only": animate(Warping(), face, targets)["output"]}
     for name, system in systems.items():
         made[name] = animate(system, face, targets, real)["output"]
     points, _ = look_at(real)

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from tyro.conf import Positional
 from .blendshapes import read_blendshapes
 from .clips import load_clip, own_folder
-from .conditions import Frames, frames_before, make_condition
+from .conditions import Frames, frames_before
 from f3a_lite.core import (
     F3AError,
     counted,
@@ -34,7 +34,7 @@ from f3a_lite.core import (
     tile_images,
     to_tensor,
 )
-from .flow import interpolate_params, reenact, render_mesh, warp_along, warp_by_flow
+from .flow import interpolate_params, reenact, render_posed, warp_by_flow
 from .landmarks import Crop, KNOWN_DISTANCE, Track, detect_faces, face_embedding, no_face, place_landmarks
 from .morphable import FaceParams, MorphableModel, open_model
 from f3a_lite.prepare import (
@@ -51,7 +51,7 @@ from f3a_lite.prepare import (
     prepare_clip,
 )
 from .registry import load_system
-from .systems import System
+from .systems import System, Warping
 from .video import VIDEOS, iter_frames, read_image, write_gif, write_image, write_video
 
 # %% ../nbs/30_animation.ipynb #7c0b88d6
@@ -182,30 +182,9 @@ def knows(
     nearest = np.linalg.norm(people - face.embedding, axis=1).min()
     return bool(nearest < KNOWN_DISTANCE)
 
-# %% ../nbs/30_animation.ipynb #6018fccd
-def paint(system, face, targets, face_model):  # targets: Frames of n faces
-    "What a system makes of n targets: `image`, and from one that moves the photo all that it was made of."
-    n, size = len(targets.params), face.image.shape[-1]
-    source = Frames(face.params, face.image)
-    told = make_condition(system.condition, face_model, source, targets, size, system.cfg.anchor)  # (n,C,H,W)
-    device = next(system.parameters()).device
-    with torch.inference_mode():
-        made = system(face.image.expand(n, -1, -1, -1).to(device), told.to(device))
-    answer = dict(image=made["image"].float().cpu())  # (n,3,H,W)
-    if "moved" in made:
-        answer.update(flow=told[:, :3], way=made["flow"].float().cpu())
-        answer.update({name: made[name].float().cpu() for name in ("warped", "moved")})
-    return answer
-
-
-def warp_only(face, targets, face_model, answer):  # targets: FaceParams of n faces
-    "What the mesh's flow alone makes of n targets; an `image` that is there stays."
-    flow, _, warped, way = warp_along(face_model, face.params, targets, face.image)
-    return {**dict(image=warped, flow=flow, way=way[:, :2], warped=warped, moved=warped), **answer}
-
 # %% ../nbs/30_animation.ipynb #64a809bf
 def animate(
-    system: System,  # None: warping only
+    system: System,  # `Warping()` to learn nothing
     face: Face,  # the source
     targets: FaceParams,  # T faces with the source's identity
     pictures: torch.Tensor = None,  # (T,3,H,W) driving frames, for systems that look at them
@@ -215,25 +194,22 @@ def animate(
     progress: bool = False,  # show a progress bar
 ) -> dict:  # output, mesh, flow, warped, moved: (T,3,H,W) each; way (T,2,H,W): where each pixel was taken from
     "Generate every frame from the source and its own condition."
-    face_model = face_model or open_model()
+    face_model, source, size = face_model or open_model(), Frames(face.params, face.image), face.image.shape[-1]
     parts = {name: [] for name in ("output", "mesh", "flow", "warped", "moved", "way")}
     before = None
-    if system is not None and system.condition == "landmark_film":
+    if system.condition == "landmark_film":
         before = frames_before(Frames(targets, landmarks=landmarks).points(face_model))  # (T,FILM-1,68,2)
     for i in tqdm(range(0, len(targets), batch), desc="animating", disable=not progress, leave=False):
         now = slice(i, i + batch)
-        t = targets[now]
-        made = {}
-        if system is not None:
-            seen = None if pictures is None else pictures[now]
-            points = None if landmarks is None else landmarks[now]
-            film = None if before is None else before[now]
-            made = paint(system, face, Frames(t, seen, points, film), face_model)
-        if "moved" not in made:
-            made = warp_only(face, t, face_model, made)
-        made["output"], made["mesh"] = made["image"], render_mesh(face_model, t, face.image.shape[-1])[0]
+        rest = (None if x is None else x[now] for x in (pictures, landmarks, before))
+        target = Frames(targets[now], *rest)
+        output = system.generate(source, target, face_model)
+        photo = output if system.moves_photo else Warping().generate(source, target, face_model)
+        frame = dict(output=output["image"], flow=target.flow_from(source, face_model, size)[0], way=photo["flow"])
+        frame.update(warped=photo["warped"], moved=photo["moved"])
+        frame["mesh"] = render_posed(target.posed(face_model), face_model.triangles, size)[0]
         for name, values in parts.items():
-            values.append(made[name])
+            values.append(frame[name])
     return {name: torch.cat(values) for name, values in parts.items()}
 
 # %% ../nbs/30_animation.ipynb #52e633df

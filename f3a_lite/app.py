@@ -41,7 +41,7 @@ from f3a_lite.animation import (
 from .core import F3AError, data_path, friendly_errors, parse_options, set_threads
 from .flow import interpolate_params
 from .morphable import open_model
-from .systems import load_system
+from .systems import System, Warping, load_system
 from .video import iter_frames, video_info, write_video
 from .widgets import moved, png_of, reenactment_explorer
 
@@ -120,9 +120,9 @@ class Studio:
         "Take another face of the same photo, counted from 1."
         self.face = face_in_photo(self.face.photo, self.face.boxes, self.source.name, number)
 
-    def painter(self):
-        "The system, where it knows this face, else None."
-        return self.system if knows(self.system, self.face) else None
+    def painter(self) -> System:
+        "The system, where it knows this face, else warping."
+        return self.system if knows(self.system, self.face) else Warping()
 
     def there_and_back(self, sliders: dict, fps: float = 25.0) -> Motion:
         "To what the sliders ask for in a second, half a second there, and back."
@@ -228,8 +228,8 @@ class Page:
 
     def face_changed(self, number: int = 1):
         "New sliders for a new face, which is this one of its photo; the film of the last one goes."
-        painter, face = self.studio.painter(), self.studio.face
-        self.explorer = reenactment_explorer([painter] if painter else [], face, self.studio.face_model)
+        face, known = self.studio.face, self.studio.painter() is self.studio.system
+        self.explorer = reenactment_explorer([self.studio.system] if known else [], face, self.studio.face_model)
         self.sliders.children = [self.explorer.box]
         self.seen.value = png_of(numbered_faces(face.photo, face.boxes, number))
         self.number = None  # while the buttons change
@@ -239,7 +239,7 @@ class Page:
         self.result.children, self.link.value, self.sheet.value = (), "", b""
         self.say(self.message, "")
         unknown = "The weights do not know this face: the photo is warped, nothing is painted."
-        self.say(self.photo_said, "" if painter else unknown)
+        self.say(self.photo_said, "" if known else unknown)
 
     def say(self, where: w.HTML, text: str, bold: bool = False):
         "One line beside what it concerns."

@@ -61,7 +61,7 @@ def caption_strip(texts, width, pad=2, height=14):  # width: pixels of a column
 def film_frames(
     clip,  # the whole bundled clip, prepared
     face,  # the source
-    systems: list,  # of System, or None for warping only
+    systems: list,  # of System
     targets,  # T faces
     driving,  # (T,) numbers of the driving frames; None where nobody drives
 ) -> tuple:  # T frames of the film (H,W,3) uint8, and what `animate` gave for each system
@@ -73,7 +73,7 @@ def film_frames(
     made = [animate(s, face, targets, pictures, landmarks) for s in systems]
     flow = made[0]["flow"]
     scale = float(flow.abs().amax().clamp(min=0.05)) * 0.6
-    titles = [*HEADER, *("warp only" if s is None else s.title for s in systems)]
+    titles = [*HEADER, *(s.title for s in systems)]
     frames = []
     for i in range(len(targets)):
         row = [face.image[0], pictures[i], made[0]["mesh"][i], flow_to_rgb(flow[i], scale), made[0]["warped"][i]]

@@ -68,6 +68,7 @@ class System(nn.Module):
     kind = ""  # in weight files and on the command line
     title = ""  # in tables
     Config = NetworkConfig  # its settings
+    moves_photo = False  # its output has the `flow` along which it moved the photo, and the photo `moved` by it
     training = {}  # fields of TrainConfig in which a training of it differs
 
     def __init_subclass__(cls, kind=None, **more):
@@ -205,6 +206,7 @@ class TWarp(F3AGan, kind="t_warp"):
 
     title = "T_warp"
     Config = WarpConfig
+    moves_photo = True
     training = {}
 
     def make_generator(self):
@@ -248,12 +250,14 @@ class Warping(Copying):
 
     title = "warping only"
     Config = WarpingConfig
+    moves_photo = True
     generate = System.generate
 
     def forward(self, source, condition, stage=None):  # (B,3,H,W), (B,4,H,W)
         "The photo's own pixels, moved along the flow, which is continued beyond the mesh."
         flow = extend_flow(condition[:, :3], condition[:, 3:])  # (B,3,H,W)
-        return dict(image=warp_by_flow(source, flow), flow=flow)
+        image = warp_by_flow(source, flow)  # (B,3,H,W)
+        return dict(image=image, warped=image, moved=image, flow=flow[:, :2])
 
 # %% ../nbs/16_systems.ipynb #35ab1d03
 def make_system(

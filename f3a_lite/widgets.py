@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from IPython import get_ipython
 from PIL import Image
-from .animation import GESTURES, Face, paint
+from .animation import GESTURES, Face
 from .conditions import Frames, make_condition
 from .core import F3AError, flow_to_rgb, show_images, to_image
 from .flow import blur, extend_flow, facial_flow, interpolate_params, render_mesh, warp_along, warp_by_flow
@@ -508,7 +508,8 @@ def reenactment_explorer(
             "warping only": warped[0],
         }
         for system in systems:
-            shown[system.title] = paint(system, face, Frames(target), face_model)["image"][0]
+            output = system.generate(Frames(face.params, face.image), Frames(target), face_model)
+            shown[system.title] = output["image"][0]
         return shown
 
     presets = {"at rest": AT_REST, "smile": {**AT_REST, "smile": 1.0}, "too far": {**AT_REST, "yaw": 40.0}}

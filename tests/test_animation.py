@@ -37,7 +37,8 @@ from f3a_lite.landmarks import KNOWN_DISTANCE, head_crop, track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
 from f3a_lite.prepare import prepare_rendered
-from f3a_lite.systems import load_system
+from f3a_lite.generator import NetworkConfig
+from f3a_lite.systems import Copying, System, Warping, load_system
 from f3a_lite.video import SYNTHETIC, iter_frames, video_info, write_gif, write_image, write_video
 
 
@@ -82,7 +83,7 @@ def quick(tmp_path, monkeypatch):
 
     def look(system, face, targets, pictures=None, landmarks=None, face_model=None, progress=False):
         seen.update(system=system, face=face, targets=targets, pictures=pictures, landmarks=landmarks)
-        return animate(None, face, targets[:3])
+        return animate(Warping(), face, targets[:3])
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(animation, "animate", look)
@@ -151,7 +152,7 @@ def test_anybody_is_painted_and_weights_of_one_person_say_whom_they_know(clip, d
 
 def test_painting_differs_from_warping(clip, system):
     me, targets = face_of_clip(clip, 0), clip.params[[0, 30]]
-    painted, warped = animate(system, me, targets), animate(None, me, targets)
+    painted, warped = animate(system, me, targets), animate(Warping(), me, targets)
     assert torch.equal(warped["output"], warped["warped"]) and torch.equal(painted["warped"], warped["warped"])
     assert (painted["output"] - warped["output"]).abs().mean() > 0.005
     truth = clip.images([0, 30])
@@ -172,13 +173,14 @@ def test_the_default_leaves_alone_what_does_not_move(clip):
     assert (made - me.image).abs().mean() < 0.02
 
 
-class Told(torch.nn.Module):
+class Told(Copying):
     "A system that shows what it is told."
 
+    generate = System.generate
+
     def __init__(self, condition, anchor="target"):
-        super().__init__()
-        self.condition, self.cfg, self.told = condition, SimpleNamespace(anchor=anchor), []
-        self.weight = torch.nn.Parameter(torch.zeros(1))
+        super().__init__(NetworkConfig(condition, anchor))
+        self.told = []
 
     def forward(self, source, condition, stage=None):
         self.told.append(condition)
@@ -224,7 +226,7 @@ def test_the_photo_is_warped_once_a_batch(clip, monkeypatch):
 
     monkeypatch.setattr(animation, "warp_along", count)
     me, targets = face_of_clip(clip, 0), clip.params[[1, 2, 3, 4, 5]]
-    made = animate(None, me, targets, batch=2)
+    made = animate(Warping(), me, targets, batch=2)
     assert calls == [2, 2, 1] and len(made["output"]) == 5
     assert torch.allclose(made["warped"], warp_along(open_model(), me.params, targets, me.image)[2], atol=1e-4)
 
@@ -408,7 +410,7 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
     face.valid[:] = 1
     face.valid[:, :, :8] = 0
     face.valid[:, :, :, 120:] = 0
-    made = animate(None, face, clip.params[[0, 5, 9]])
+    made = animate(Warping(), face, clip.params[[0, 5, 9]])
     assert torch.equal(cut_to_real(face, made["output"]), made["output"][:, :, 8:, :120])
     assert contact_sheet(face, made).shape == (5 * 122 - 2 + 16, 3 * 122 - 2 + 58, 3)
     m = animation.Motion(clip.params[[0, 5, 9]], 25.0)
@@ -730,7 +732,7 @@ def test_tiles_lie_side_by_side(n, ncols, pad):
 
 
 def test_contact_sheet_rows_and_columns(clip):
-    me, made = face_of_clip(clip, 0), animate(None, face_of_clip(clip, 0), clip.params[[0, 10, 20, 30, 39]])
+    me, made = face_of_clip(clip, 0), animate(Warping(), face_of_clip(clip, 0), clip.params[[0, 10, 20, 30, 39]])
     driving = clip.images([0, 10, 20, 30, 39])
     me.valid[:] = 1
     sheet = contact_sheet(me, made, driving, columns=3)

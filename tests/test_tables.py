@@ -18,13 +18,11 @@ from f3a_lite.loop import DivergedError
 from f3a_lite.measuring import (
     BASE,
     Measure,
-    copied,
     cross_parts,
     made_by_system,
     over_clips,
     person_of,
     self_parts,
-    warped,
 )
 from f3a_lite.metrics import csim, identity_mean, look_at, read_faces
 from f3a_lite.morphable import open_model
@@ -43,6 +41,8 @@ from f3a_lite.paper_tables import (
 )
 from f3a_lite.projection import posed_landmarks, project
 from f3a_lite.results import Record, choose_records, load_records, run_info, save_records
+from f3a_lite.generator import NetworkConfig
+from f3a_lite.systems import Copying, System
 from f3a_lite.tables import (
     Group,
     TableOptions,
@@ -213,28 +213,27 @@ def test_copying_on_itself_is_perfect(clip):
     part = self_parts([clip], split_clips([clip]), ("random",), 4, 128)[0]
     same = replace(part, source=part.target)
     measure = Measure([same])
-    found = measure.figures(copied)
+    found = measure.figures(BASE["copying"])
     assert found["mae"]["mean"] == 0 and found["lmae"]["mean"] == 0 and found["prmse"]["mean"] == 0
     assert found["csim"]["mean"] == pytest.approx(1) and found["aucon"]["mean"] == 1
     noise = torch.rand(part.truth.shape, generator=torch.Generator().manual_seed(0))
     lost = measure.figures(lambda p: noise)
     assert lost["csim"]["n"] == 0 and lost["csim"]["undefined"] == 4 and lost["mae"]["n"] == 4
-    got = Measure([part]).figures(warped)["csim"]["mean"]
-    a, b = (look_at(x)[1] for x in (warped(part), part.source.picture))
+    got = Measure([part]).figures(BASE["warping"])["csim"]["mean"]
+    a, b = (look_at(x)[1] for x in (BASE["warping"](part), part.source.picture))
     assert got == pytest.approx(float(csim(a, b, identity_mean()).mean()), abs=1e-6)
 
 
-class Echo(torch.nn.Module):
+class Echo(Copying):
     "A system that keeps what it is told."
 
-    cfg = SimpleNamespace(anchor="target")
+    generate = System.generate
 
     def __init__(self, condition):
-        super().__init__()
-        self.condition, self.told = condition, []
-        self.p = torch.nn.Parameter(torch.zeros(1))
+        super().__init__(NetworkConfig(condition))
+        self.told = []
 
-    def forward(self, source, condition):
+    def forward(self, source, condition, stage=None):
         self.told.append(condition)
         return dict(image=source)
 
@@ -493,7 +492,7 @@ def test_measures_of_held_out_people(clip):
     assert [len(m.parts) for m in measures.values()] == [1, 1, 2, 2]
     many = measures_of(replace(group, clips=[clip] * 5, every=2), 64)
     assert [len(m.parts) for m in many.values()] == [3, 3, 2, 2]
-    assert "mae" not in measures["cross"].figures(copied)
+    assert "mae" not in measures["cross"].figures(BASE["copying"])
 
 
 # ---- the paper's numbers beside ours

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from conftest import write_movie
 from f3a_lite import app, widgets
-from f3a_lite.animation import Face, paint
+from f3a_lite.animation import Face
 from f3a_lite.conditions import Frames
 from f3a_lite.core import F3AError, data_path, to_image, to_tensor
 from f3a_lite.losses import PatchDiscriminator, feature_weights
@@ -252,7 +252,7 @@ def test_the_growing_explorer_fades(f3a, me):
         assert torch.equal(ends[0][1], ends[0][0]) and torch.equal(ends[2][1], ends[2][2])
         assert not torch.equal(ends[1][1], ends[1][0]) and not torch.equal(ends[1][1], ends[1][2])
     target = FaceParams.stack([widgets.moved(MODEL, me.params, yaw=-12.0, smile=0.8)])
-    whole = paint(f3a, me, Frames(target), MODEL)["image"][0]
+    whole = f3a.generate(Frames(me.params, me.image), Frames(target), MODEL)["image"][0]
     close(e.compute(**{**e.values(), "level": "128 × 128"})["the new path (α = 1)"], whole, 1e-5)
     with pytest.raises(F3AError, match="did not grow"):
         widgets.growing_explorer(make_system("f3a_gan", grows=0), me)
