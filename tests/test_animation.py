@@ -9,7 +9,7 @@ import skimage.data
 import torch
 from conftest import run_command, write_movie
 from PIL import Image
-from f3a_lite import animation
+from f3a_lite import animation, conditions, flow
 from f3a_lite.animation import (
     BUNDLED_FRAME,
     Face,
@@ -32,7 +32,7 @@ from f3a_lite.animation import (
 from f3a_lite.clips import load_clip
 from f3a_lite.conditions import FILM, Frames, landmark_heatmap, make_condition
 from f3a_lite.core import F3AError, data_path, tile_images
-from f3a_lite.flow import facial_flow, warp_along
+from f3a_lite.flow import facial_flow
 from f3a_lite.landmarks import KNOWN_DISTANCE, head_crop, track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
@@ -212,23 +212,28 @@ def test_a_system_that_watches_a_film_sees_the_frames_before(clip):
             assert torch.allclose(told[k, FILM - 1 - back], want, atol=1e-6), (k, back)
 
 
+@pytest.mark.parametrize("weights, drawn", [("f3a_gan", 2), ("t_warp", 3)])
+def test_a_film_poses_each_face_once(clip, monkeypatch, weights, drawn):
+    "Ten frames: eleven meshes are posed; flow and shaded mesh are drawn once each, and T_warp's opening of the mouth."
+    posed, maps = [], []
+    usual = conditions.pose
+    monkeypatch.setattr(conditions, "pose", lambda model, params: posed.append(len(params)) or usual(model, params))
+    for module in (conditions, flow):
+        draw = module.rasterize_map
+
+        def count(place, *args, draw=draw, **kw):
+            maps.append(len(place))
+            return draw(place, *args, **kw)
+
+        monkeypatch.setattr(module, "rasterize_map", count)
+    system = load_system(data_path(f"{weights}.safetensors"))
+    animate(system, face_of_clip(clip, 0), clip.params[list(range(10))], batch=4)
+    assert sum(posed) == 11 and sum(maps) == drawn * 10 + (weights == "t_warp"), "and the source's depth, once"
+
+
 def test_a_picture_is_needed_by_a_system_that_looks_at_one(clip):
     with pytest.raises(F3AError, match="picture"):
         animate(Told("picture"), face_of_clip(clip, 0), clip.params[[1]])
-
-
-def test_the_photo_is_warped_once_a_batch(clip, monkeypatch):
-    calls = []
-
-    def count(*args):
-        calls.append(len(args[2]))
-        return warp_along(*args)
-
-    monkeypatch.setattr(animation, "warp_along", count)
-    me, targets = face_of_clip(clip, 0), clip.params[[1, 2, 3, 4, 5]]
-    made = animate(Warping(), me, targets, batch=2)
-    assert calls == [2, 2, 1] and len(made["output"]) == 5
-    assert torch.allclose(made["warped"], warp_along(open_model(), me.params, targets, me.image)[2], atol=1e-4)
 
 
 # Back into the photo

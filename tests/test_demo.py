@@ -12,6 +12,7 @@ import torch
 from conftest import run_command
 from f3a_lite import demo
 from f3a_lite.animation import BUNDLED_FRAME, face_of_clip
+from f3a_lite.systems import Warping
 from f3a_lite.demo import HEADER, film_frames, film_parts, measure
 from f3a_lite.pairs import HELD_OUT, split_frames
 from f3a_lite.results import Record
@@ -105,7 +106,7 @@ def test_the_source_of_the_film_is_a_training_frame():
 def test_columns_of_the_film(clip):
     face, driving = face_of_clip(clip, 0), np.array([20, 39])
     face.valid[:] = 1
-    frames, made = film_frames(clip, face, [None, None], clip.params[torch.as_tensor(driving)], driving)
+    frames, made = film_frames(clip, face, [Warping(), Warping()], clip.params[torch.as_tensor(driving)], driving)
     assert len(HEADER) == 5 and len(frames) == 2 and frames[0].shape == (14 + 128, 7 * 130 - 2, 3)
 
     def columns(frame, w=128):
@@ -125,10 +126,10 @@ def test_columns_of_the_film(clip):
         ]
         for k, (a, b) in enumerate(zip(columns(f), want)):
             assert b is None or np.abs(a - b).max() < 0.01, k
-    blank = film_frames(clip, face, [None], clip.params[:1], None)[0][0]
+    blank = film_frames(clip, face, [Warping()], clip.params[:1], None)[0][0]
     assert (columns(blank)[1] == 1).all() and blank.shape[1] == 6 * 130 - 2
     face.valid[..., 100:] = 0
-    cut = film_frames(clip, face, [None, None], clip.params[:1], None)[0][0]
+    cut = film_frames(clip, face, [Warping(), Warping()], clip.params[:1], None)[0][0]
     assert cut.shape == (14 + 128, 7 * 102 - 2, 3)
     assert np.abs(columns(cut, 100)[0] - as_image(face.image[0, :, :, :100])).max() < 0.01
 
