@@ -227,8 +227,10 @@ def test_a_film_poses_each_face_once(clip, monkeypatch, weights, drawn):
 
         monkeypatch.setattr(module, "rasterize_map", count)
     system = load_system(data_path(f"{weights}.safetensors"))
-    animate(system, face_of_clip(clip, 0), clip.params[list(range(10))], batch=4)
+    me, targets = face_of_clip(clip, 0), clip.params[list(range(10))]
+    made = animate(system, me, targets, batch=4)
     assert sum(posed) == 11 and sum(maps) == drawn * 10 + (weights == "t_warp"), "and the source's depth, once"
+    assert torch.allclose(made["warped"], warp_along(open_model(), me.params, targets, me.image)[2], atol=1e-4)
 
 
 def test_a_picture_is_needed_by_a_system_that_looks_at_one(clip):
