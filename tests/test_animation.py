@@ -32,7 +32,7 @@ from f3a_lite.animation import (
 from f3a_lite.clips import load_clip
 from f3a_lite.conditions import FILM, Frames, landmark_heatmap, make_condition
 from f3a_lite.core import F3AError, data_path, tile_images
-from f3a_lite.flow import facial_flow
+from f3a_lite.flow import facial_flow, warp_along
 from f3a_lite.landmarks import KNOWN_DISTANCE, head_crop, track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
