@@ -15,12 +15,13 @@ def lines(name):
     return [line.strip() for line in cfg.get(name, "").splitlines() if line.strip()]
 
 
-EXTRAS = ("eval", "view", "app", "parallel", "curves", "dev", "build", "heif", "tracker")
+EXTRAS = ("eval", "view", "app", "parallel", "curves", "dev", "build", "heif", "tracker", "models")
 extras = {name: lines(f"{name}_requirements") for name in EXTRAS}
-extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves", "dev") for r in extras[name]]
+extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves") for r in extras[name]]
 PROGRAMS = (
     "f3a_demo",
     "f3a_prepare",
+    "f3a_model",
     "f3a_train",
     "f3a_train_regressor",
     "f3a_animate",

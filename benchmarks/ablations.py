@@ -1,4 +1,4 @@
-"""Do growing, two streams and hierarchy help? And the perceptual loss, PReLU and strides? results/ablations.json.
+"""Do growing, two streams and hierarchy help? And the perceptual loss? results/ablations.json.
 
 python benchmarks/ablations.py [--minutes 6]
 The generator and its variants, 64 × 64, on the bundled clip and 40 rendered people, with all losses and the same
@@ -27,8 +27,6 @@ VARIANTS = {  # name → (fields of the generator, fields of the losses, how man
     "T_os (one stream)": (dict(streams="one"), {}, 3),
     "T_sl (fusion at one scale)": (dict(fusion="latent"), {}, 3),
     "without the perceptual loss": ({}, dict(perceptual=0.0), 1),
-    "ReLU": (dict(activation="relu"), {}, 1),
-    "pooling": (dict(halve="pool"), {}, 1),
 }
 
 

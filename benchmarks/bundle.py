@@ -6,12 +6,11 @@ python benchmarks/bundle.py runs/f3a_gan f3a_gan
 from dataclasses import dataclass
 from pathlib import Path
 import json
-import shutil
 import numpy as np
-import torch
-from f3a_lite.core import F3AError, atomic_path, friendly_errors, parse_options, tile_images
+from f3a_lite.core import F3AError, friendly_errors, parse_options, tile_images
+from f3a_lite.loop import read_checkpoint
 from f3a_lite.results import Record, load_records, save_records
-from f3a_lite.systems import SYSTEMS, load_system, save_critic
+from f3a_lite.systems import SYSTEMS, load_system, save_system
 from f3a_lite.training import load_recipe, stage_of
 from f3a_lite.video import read_image, write_image
 from tyro.conf import Positional
@@ -71,7 +70,7 @@ def growing_picture(folder: Path, config, pairs: int = 3):
 
 def trained_system(run: Path, config):
     "The system of a run as it was saved, critic included."
-    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)["net"]
+    state = read_checkpoint(run / "checkpoint.pt")["net"]
     system = SYSTEMS[config.system](config.generator, config.losses)
     system.load_state_dict(state)
     return system
@@ -99,11 +98,8 @@ def main(argv=None):
             print("columns:", ", ".join(titles), ", target")
             write_image(picture, ROOT / "nbs" / "images" / "growing.png")
         target = ROOT / "data_samples" / f"{options.name}.safetensors"
-        with atomic_path(target) as tmp:
-            shutil.copy(weights, tmp)
-        judge = trained_system(options.run, config)
-        if judge.critic is not None and config.adv_share:
-            save_critic(judge, target.with_name(f"{options.name}_critic.safetensors"), **info)
+        system.critic = trained_system(options.run, config).critic
+        save_system(system, target, critic=config.adv_share > 0, **system.info)
         print(f"wrote {target}")
 
 

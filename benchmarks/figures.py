@@ -14,13 +14,12 @@ import torch
 from f3a_lite.animation import BUNDLED, BUNDLED_FRAME
 from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, sha256, tile_images
 from f3a_lite.demo import run_demo
-from f3a_lite.evaluation import evaluate, print_results, warp_pairs
+from f3a_lite.evaluation import evaluate, print_results
 from f3a_lite.metrics import liveliness, psnr
-from f3a_lite.morphable import open_model
-from f3a_lite.pairs import HELD_OUT, make_batch, split_clips
+from f3a_lite.pairs import HELD_OUT, pick_frames, split_clips
 from f3a_lite.prepare import bundled_clip
 from f3a_lite.results import figure, find_record, run_info, save_records
-from f3a_lite.systems import load_system
+from f3a_lite.systems import Warping, load_system
 from f3a_lite.video import write_image
 from readme import write_readme
 
@@ -50,16 +49,14 @@ def training_of(system) -> dict:
 
 def images_of(systems, clip, source, frames) -> dict:  # name → (n,3,H,W), with the targets and the warped source
     "What warping and each system make of one source frame and the motion of other frames."
-    face_model, made = open_model(), {}
+    made = {}
     pairs = np.array([(0, source, j) for j in frames])
     size = clip.frames.shape[1]
     for part in np.array_split(pairs, max(1, len(pairs) // 8)):
-        rows = {"warping only": warp_pairs([clip], part, size, face_model)}
+        source, target = (pick_frames([clip], part[:, [0, c]], size) for c in (1, 2))
+        rows = {"warping only": Warping().generate(source, target)["image"], "target": target.picture}
         for name, system in systems.items():
-            batch = make_batch([clip], part, size, system.condition, face_model, system.cfg.anchor)
-            rows.setdefault("target", batch["target"])
-            with torch.no_grad():
-                rows[name] = system(batch["source"], batch["condition"])["image"]
+            rows[name] = system.generate(source, target)["image"]
         for name, pictures in rows.items():
             made.setdefault(name, []).append(pictures)
     return {name: torch.cat(parts) for name, parts in made.items()}

@@ -22,7 +22,6 @@ LOSSES = {  # name → the fields of the losses that differ from ours
     "Eq. 11 as printed, gradient penalty": dict(form="difference", spectral=False, penalty=10.0),
     "hinge without a bound": dict(spectral=False),
     "Eq. 11 as printed, without a bound": dict(form="difference", spectral=False),
-    "T_enc learns from the perceptual loss": dict(encoder_learns=True),
     "no perceptual loss": dict(perceptual=0.0),
     "no critic": dict(adversarial=0.0),
 }

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Options:
     "Write one frame of the bundled clip."
 
-    frame: int = 240  # facing the camera, mouth closed, eyes open
+    frame: int = 240  # the whole face, no hand before it, eyes open, lips a little apart
     out: Path = data_path() / "still_example.safetensors"  # where it goes
 
 

@@ -19,14 +19,12 @@ from tqdm.auto import tqdm
 from tyro.conf import Positional
 from f3a_lite.animation import BUNDLED, Face, animate
 from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads
-from f3a_lite.evaluation import warp_pairs
 from f3a_lite.landmarks import eye_opening, mouth_opening
 from f3a_lite.metrics import csim, look_at, mae, psnr
-from f3a_lite.morphable import open_model
 from f3a_lite.pairs import make_batch, sample_pairs
 from f3a_lite.prepare import prepare_clip
 from f3a_lite.results import Record, figure, run_info, save_records
-from f3a_lite.systems import load_system
+from f3a_lite.systems import Warping, load_system
 
 ROOT = Path(__file__).resolve().parent.parent
 YAWS = (("yaw_0_10", 0, 10), ("yaw_10_25", 10, 25), ("yaw_over_25", 25, 180))  # degrees between source and target
@@ -81,7 +79,8 @@ def measure_clip(clip, systems, n, size, seed):
     rows = {}
     for part in np.array_split(pairs, max(1, n // 16)):
         batch = make_batch([clip], part, size, "warp_maps")
-        made = {"copying": batch["source"], "warping only": warp_pairs([clip], part, size, open_model())}
+        warped = Warping().run(batch["source"], batch["condition"][:, :4])["image"]
+        made = {"copying": batch["source"], "warping only": warped}
         for name, system in systems.items():
             told = batch["condition"] if system.condition == "warp_maps" else batch["condition"][:, :3]
             out = system(batch["source"], told)

@@ -13,7 +13,7 @@ from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads
 from f3a_lite.morphable import FaceParams, PARAM_NAMES
 from f3a_lite.prepare import bundled_clip
 from f3a_lite.results import Record, figure, run_info, save_records
-from f3a_lite.systems import load_critic, load_system
+from f3a_lite.systems import load_system
 from f3a_lite import widgets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +41,7 @@ def explorers() -> dict:  # name → explorer
         flow=widgets.flow_explorer(me),
         fusion=widgets.fusion_explorer(f3a, me),
         growing=widgets.growing_explorer(f3a, me),
-        losses=widgets.loss_explorer(f3a, me, load_critic(data_path("f3a_gan_critic.safetensors"))),
+        losses=widgets.loss_explorer(f3a, me),
         reenactment=widgets.reenactment_explorer([f3a, t_warp], me),
         errors=widgets.error_explorer([f3a, t_warp], clip),
     )

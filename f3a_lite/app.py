@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['LARGEST', 'LONGEST', 'SAFE', 'LOCAL', 'POLICY', 'keep_upload', 'length_of', 'check_length', 'Studio', 'download_link',
-           'Page', 'page', 'one_line_notebook', 'local_server', 'free_port', 'AppOptions', 'serve', 'main']
+           'numbered_faces', 'Page', 'page', 'one_line_notebook', 'local_server', 'free_port', 'AppOptions', 'serve',
+           'main']
 
 # %% ../nbs/99_app.ipynb #d21b5147
 import base64
@@ -20,7 +21,9 @@ import threading
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
+from PIL import Image, ImageDraw
 import ipywidgets as w
+import numpy as np
 import torch
 from f3a_lite.animation import (
     BUNDLED_FRAME,
@@ -30,6 +33,7 @@ from f3a_lite.animation import (
     contact_sheet,
     cut_to_real,
     default_weights,
+    face_in_photo,
     knows,
     plan_motion,
     read_face,
@@ -112,6 +116,10 @@ class Studio:
             path.unlink()  # what is no photo is not kept
             raise
 
+    def turn_to(self, number: int):
+        "Take another face of the same photo, counted from 1."
+        self.face = face_in_photo(self.face.photo, self.face.boxes, self.source.name, number)
+
     def painter(self):
         "The system, where it knows this face, else None."
         return self.system if knows(self.system, self.face) else None
@@ -156,6 +164,26 @@ def download_link(path: Path) -> str:
     return f'<a download="{html.escape(path.name)}" href="data:video/mp4;base64,{data}">download {path.name}</a>'
 
 
+def numbered_faces(
+    photo: np.ndarray,  # (h,w,3) uint8
+    boxes: tuple,  # of its faces (left, top, right, bottom)
+    chosen: int,  # counted from 1; its box is drawn in another colour
+    height: int = 220,  # pixels
+) -> np.ndarray:  # (height,w,3) uint8
+    "A photo with a numbered box around each face."
+    zoom = height / len(photo)
+    picture = Image.fromarray(photo).resize((max(1, round(photo.shape[1] * zoom)), height), Image.LANCZOS)
+    pen = ImageDraw.Draw(picture)
+    for number, box in enumerate(boxes, 1):
+        colour = "#00e676" if number == chosen else "#ffd54f"
+        left, top, right, bottom = (v * zoom for v in box)
+        pen.rectangle((left, top, right, bottom), outline=colour, width=2)
+        if len(boxes) > 1:
+            pen.rectangle((left, top, left + 8 + 8 * len(str(number)), top + 18), fill=colour)
+            pen.text((left + 4, top + 1), str(number), fill="black", font_size=14)
+    return np.asarray(picture)
+
+
 class Page:
     "The controls of the app, around a Studio."
 
@@ -169,16 +197,24 @@ class Page:
         )
         self.words = w.Text(value="smile,blink,turn", description="script", layout=w.Layout(width="30em"))
         self.button = w.Button(description="make the film", button_style="primary", icon="film")
-        self.message, self.link = w.HTML(), w.HTML()
+        self.link = w.HTML()
+        self.message, self.photo_said, self.words_said, self.video_said = (w.HTML() for _ in range(4))
+        self.seen = w.Image(
+            format="png", layout=w.Layout(max_width="100%", object_fit="contain")
+        )  # the photo, with its faces numbered
+        self.which = w.ToggleButtons(description="face", style=dict(button_width="3em"))
         self.sheet = w.Image(format="png", layout=w.Layout(max_width="720px"))
         self.sliders = w.VBox()
         known = w.HTML("words: " + ", ".join(GESTURES))
-        self.tabs = w.Tab([self.sliders, w.VBox([self.words, known]), w.HBox([self.video])])
+        left = w.Layout(align_items="flex-start")
+        script, video = w.VBox([self.words, self.words_said, known]), w.VBox([self.video, self.video_said], layout=left)
+        self.tabs = w.Tab([self.sliders, script, video])
         self.tabs.titles = ("sliders", "script", "video")
+        chosen = w.VBox([self.photo, self.which, self.photo_said], layout=left)
         self.result = w.VBox()  # a film and its sheet, once there are any
         parts = [
             w.HTML(f"<h2>Animate a photo</h2><p>{SAFE}</p>"),
-            w.HBox([self.photo]),
+            w.HBox([self.seen, chosen], layout=w.Layout(flex_flow="row wrap")),
             self.tabs,
             self.button,
             self.message,
@@ -186,40 +222,61 @@ class Page:
         ]
         self.box = w.VBox(parts)
         self.photo.observe(self.choose, "value")
+        self.which.observe(self.turn_to, "value")
         self.button.on_click(self.make)
         self.face_changed()
 
-    def face_changed(self):
-        "New sliders for a new face."
-        painter = self.studio.painter()
-        self.explorer = reenactment_explorer([painter] if painter else [], self.studio.face, self.studio.face_model)
+    def face_changed(self, number: int = 1):
+        "New sliders for a new face, which is this one of its photo; the film of the last one goes."
+        painter, face = self.studio.painter(), self.studio.face
+        self.explorer = reenactment_explorer([painter] if painter else [], face, self.studio.face_model)
         self.sliders.children = [self.explorer.box]
-        self.say("" if painter else "The weights do not know this face: the photo is warped, nothing is painted.")
+        self.seen.value = png_of(numbered_faces(face.photo, face.boxes, number))
+        self.number = None  # while the buttons change
+        self.which.options = range(1, len(face.boxes) + 1)
+        self.which.value = self.number = number
+        self.which.layout.display = None if len(face.boxes) > 1 else "none"
+        self.result.children, self.link.value, self.sheet.value = (), "", b""
+        self.say(self.message, "")
+        unknown = "The weights do not know this face: the photo is warped, nothing is painted."
+        self.say(self.photo_said, "" if painter else unknown)
 
-    def say(self, text: str, bold: bool = False):
-        "One line under the button."
+    def say(self, where: w.HTML, text: str, bold: bool = False):
+        "One line beside what it concerns."
         text = html.escape(text)
-        self.message.value = f"<b>{text}</b>" if bold else text
+        where.value = f"<b>{text}</b>" if bold else text
 
-    def complain(self, error: Exception):
+    def complain(self, where: w.HTML, error: Exception):
         "Say what is wrong; of an error that nobody foresaw, its kind, and the rest to the terminal."
         if isinstance(error, F3AError):
-            return self.say(str(error), bold=True)
+            return self.say(where, str(error), bold=True)
         logging.getLogger("f3a_app").error("unforeseen", exc_info=error)
-        self.say(f"Something went wrong ({type(error).__name__}); the terminal says more.", bold=True)
+        self.say(where, f"Something went wrong ({type(error).__name__}); the terminal says more.", bold=True)
 
     def choose(self, change):
         "A photo was uploaded."
         if not change["new"]:
             return
-        self.say("looking for the face …")
+        self.say(self.photo_said, "looking for the face …")
         try:
             self.studio.choose(change["new"][0])
         except Exception as e:
-            self.complain(e)
+            self.complain(self.photo_said, e)
         else:
             self.face_changed()
         self.photo.value = ()  # so that the same file can be chosen again
+
+    def turn_to(self, change):
+        "Another face of the photo was chosen; one that cannot be animated leaves the last one."
+        if self.number is None or change["new"] == self.number:
+            return
+        try:
+            self.studio.turn_to(change["new"])
+        except Exception as e:
+            self.which.value = self.number
+            self.complain(self.photo_said, e)
+        else:
+            self.face_changed(change["new"])
 
     def motion(self) -> Motion:
         "What the open tab asks for."
@@ -228,23 +285,28 @@ class Page:
         if self.tabs.selected_index == 2:
             if not self.video.value:
                 raise F3AError("Choose a driving video first, or another tab.")
-            self.say("tracking and fitting the driving video …")
+            self.say(self.message, "tracking and fitting the driving video …")
             return self.studio.driven(self.video.value[0])
         return self.studio.there_and_back(self.explorer.values())
 
     def make(self, _=None):
         "The button was pressed."
         self.button.disabled = True
-        self.say("working …")
+        for said in (self.words_said, self.video_said):
+            self.say(said, "")
+        self.say(self.message, "working …")
+        where = (self.message, self.words_said, self.video_said)[self.tabs.selected_index]
         try:
-            path, sheet = self.studio.film(self.motion())
+            motion, where = self.motion(), self.message
+            path, sheet = self.studio.film(motion)
         except Exception as e:
-            self.complain(e)
+            self.say(self.message, "")
+            self.complain(where, e)
         else:
             film = w.Video.from_file(path, autoplay=True, loop=True, layout=w.Layout(width="300px"))
             self.link.value, self.sheet.value = download_link(path), png_of(sheet)
             self.result.children = [w.HBox([film, self.link]), self.sheet]
-            self.say("done")
+            self.say(self.message, "done")
         finally:
             self.button.disabled = False
 
@@ -380,5 +442,5 @@ def main(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Open the app."
-    with friendly_errors():
+    with friendly_errors("the app has ended, and what was uploaded is deleted"):
         serve(parse_options("f3a_app", AppOptions, argv))

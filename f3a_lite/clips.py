@@ -18,7 +18,17 @@ import numpy as np
 import psutil
 import torch
 import torch.nn.functional as F
-from .core import F3AError, make_folder, save_json, shown, to_tensor
+from f3a_lite.core import (
+    F3AError,
+    disk_is_full,
+    full_disk,
+    make_folder,
+    save_array,
+    save_json,
+    sha256,
+    shown,
+    to_tensor,
+)
 from .fitting import landmark_error
 from .landmarks import Crop, face_embedding
 from .morphable import FaceParams, open_model
@@ -97,7 +107,7 @@ _META = dict(
     tracking=str,
     fit_error=float,
 )
-_PHOTOS = dict(photos=list, failed=dict)  # entries of a folder of photos only
+_MAYBE = dict(photos=list, failed=dict, files=dict)  # entries that not every clip has
 
 
 def _check_meta(path, meta):
@@ -122,7 +132,7 @@ def _check_meta(path, meta):
 def _wrong_entries(meta):
     "Keys whose values no clip has."
     wrong = [k for k, kind in _META.items() if not _is(meta.get(k), kind)]
-    wrong += [k for k, kind in _PHOTOS.items() if k in meta and not _is(meta[k], kind)]
+    wrong += [k for k, kind in _MAYBE.items() if k in meta and not _is(meta[k], kind)]
     if wrong:
         return wrong
     crop, picture = meta["crop"], meta["picture"]
@@ -173,6 +183,24 @@ def _check_fit(path, frames, landmarks, found, params, masks, size):
             "prepare it again."
         )
 
+# %% ../nbs/94_clips.ipynb #a29affe4
+CLIP_FILES = ("frames.npy", "landmarks.npy", "found.npy", "params.safetensors", "meta.json", "valid.npy")
+
+
+def file_hashes(
+    folder,  # of a prepared clip
+) -> dict:  # name → 64 hexadecimal digits
+    "Fingerprints of the files of a prepared clip."
+    return {f.name: sha256(f) for f in sorted(Path(folder).iterdir()) if f.name in CLIP_FILES}
+
+
+def _check_hashes(path, files):
+    "Raise `F3AError` where a file of a clip is not what `write_clip` wrote."
+    now = file_hashes(path)
+    wrong = [name for name in CLIP_FILES if name != "meta.json" and files.get(name) != now.get(name)]
+    if wrong:
+        raise F3AError(f"The prepared clip '{path}' is damaged ({wrong[0]} is not what was written): prepare it again.")
+
 # %% ../nbs/94_clips.ipynb #daab3c25
 def load_clip(
     path,  # folder written by f3a_prepare
@@ -203,6 +231,8 @@ def load_clip(
             f"The prepared clip '{path}' does not fit together: meta.json says {meta['frames']} frames, "
             f"there are {len(frames)}; prepare it again."
         )
+    if "files" in meta:
+        _check_hashes(path, meta["files"])
     return PreparedClip(path, frames, torch.from_numpy(landmarks).float(), found, params, meta, masks)
 
 # %% ../nbs/94_clips.ipynb #4a4370c8
@@ -215,18 +245,17 @@ def write_clip(
     face_model=None,  # of the parameters; None: the open model
     masks=None,  # (T,H,W) bool: real pixels of each photo; None: `crop` and `picture` of the meta say it
 ):
-    "Write landmarks, parameters and meta beside the frames; the errors of the parameters go into meta."
+    "Write landmarks, parameters and meta beside the frames; errors of the parameters and fingerprints go into meta."
     error = landmark_error(face_model or open_model(), params, landmarks)[torch.as_tensor(found)]
-    np.save(folder / "landmarks.npy", np.asarray(landmarks, np.float32))
-    np.save(folder / "found.npy", np.asarray(found, bool))
+    save_array(np.asarray(landmarks, np.float32), folder / "landmarks.npy")
+    save_array(np.asarray(found, bool), folder / "found.npy")
     if masks is not None:
-        np.save(folder / "valid.npy", np.asarray(masks, bool))
+        save_array(np.asarray(masks, bool), folder / "valid.npy")
     params.save(folder / "params.safetensors")
     errors = dict(fit_error=round(float(error.mean()), 5), fit_error_p95=round(float(error.quantile(0.95)), 5))
-    save_json(dict(meta, **errors), folder / "meta.json")
+    save_json(dict(meta, **errors, files=file_hashes(folder)), folder / "meta.json")
 
 # %% ../nbs/94_clips.ipynb #e67bdaeb
-CLIP_FILES = ("frames.npy", "landmarks.npy", "found.npy", "params.safetensors", "meta.json", "valid.npy")
 LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")  # left in any folder by the system's file manager
 
 
@@ -332,8 +361,12 @@ class _atomic_folder:
                 f"Cannot write into '{self.path.parent}' ({e.strerror}): choose another output folder."
             ) from e
         note = dict(clip=self.path.name, process=os.getpid(), machine=platform.node())
-        (self.part / NOTE).write_text(json.dumps(note), encoding="utf-8")
-        (self.part / "new").mkdir()
+        try:
+            save_json(note, self.part / NOTE)
+            (self.part / "new").mkdir()
+        except BaseException as e:
+            shutil.rmtree(self.part, ignore_errors=True)  # without its note nobody would know whose it is
+            raise full_disk(self.path.name) if disk_is_full(e) else e
         return self.part / "new"
 
     def __exit__(self, kind, err, tb):
@@ -348,10 +381,8 @@ class _atomic_folder:
             ) from e
         finally:
             _remove_part(self.part, self.path)
-        if isinstance(err, OSError) and err.errno in (28, 122):
-            raise F3AError(
-                f"The disk is full: '{self.path.name}' was not written; free some space and run the command again."
-            ) from err
+        if disk_is_full(err):
+            raise full_disk(self.path.name) from err
         return False
 
     def put_in_place(self):

@@ -8,14 +8,13 @@ __all__ = ['AU_NAMES', 'AU_MAP', 'FILM', 'CONDITIONS', 'landmark_heatmap', 'acti
 
 # %% ../nbs/10_conditions.ipynb #c805e019
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import F3AError
-from .fitting import FitConfig, fit_landmarks
-from .flow import facial_flow, warp_by_flow
+from .flow import flow_between, warp_by_flow
 from .morphable import FaceParams, MorphableModel, REGIONS, open_model
 from .projection import pose, posed_landmarks, project, to_pixels
 from .rasterizer import rasterize_map
@@ -160,6 +159,30 @@ class Frames:
     picture: torch.Tensor = None  # (B,3,H,W) in [0,1]
     landmarks: torch.Tensor = None  # (B,68,2) image plane, tracked; None: those of the parameters
     before: torch.Tensor = None  # (B,FILM-1,68,2) landmarks of the frames before, the earliest first; None: no motion
+    cache: dict = field(default_factory=dict, init=False, repr=False, compare=False)  # what was computed once
+
+    def posed(self, face_model) -> torch.Tensor:  # (B,N,3)
+        "The posed meshes, computed once."
+        if self.cache.get("model") is not face_model:
+            self.cache = dict(model=face_model, posed=pose(face_model, self.params))
+        return self.cache["posed"]
+
+    def flow_from(self, source, face_model, size: int, anchor: str = "target") -> tuple:  # (B,3,H,W), (B,1,H,W) bool
+        "The facial flow from some source frames to these, and where the mesh is, computed once."
+        Xt, key = self.posed(face_model), ("flow", size, anchor)
+        if key not in self.cache or self.cache[key][0] is not source:
+            flow = flow_between(source.posed(face_model), Xt, face_model.triangles, size, anchor)
+            self.cache[key] = (source, *flow)
+        return self.cache[key][1:]
+
+    def depth(self, face_model, size: int) -> tuple:  # (B,1,H,W) each
+        "The depth map of the meshes, low where there is none, and where the mesh is, computed once."
+        X, key = self.posed(face_model), ("depth", size)
+        if key not in self.cache:
+            tri = face_model.triangles
+            depth, mask = rasterize_map(to_pixels(X, size, size), tri, X[..., 2:], size, size, cull=True)
+            self.cache[key] = torch.where(mask, depth, -9.0), mask.float()  # nothing is hidden by what is not there
+        return self.cache[key]
 
     def points(self, face_model) -> torch.Tensor:  # (B,68,2)
         "The landmarks: as tracked, or else as the parameters place them."
@@ -199,7 +222,13 @@ def replicated(
 
 def flow_condition(face_model, source, target, size, anchor):
     "The facial flow (B,3,H,W)."
-    return facial_flow(face_model, source.params, target.params, size, anchor)[0]
+    return target.flow_from(source, face_model, size, anchor)[0]
+
+
+def mesh_flow_condition(face_model, source, target, size, anchor):
+    "The facial flow, and where the mesh is (B,4,H,W)."
+    flow, mask = target.flow_from(source, face_model, size, anchor)
+    return torch.cat([flow, mask.float()], 1)
 
 
 def landmark_condition(face_model, source, target, size, anchor):
@@ -267,17 +296,17 @@ def hidden_at(
 
 def warp_maps(face_model, source, target, size, anchor):
     "What the mesh knows about the way from source to target (B,13,H,W)."
-    Xs, Xt = pose(face_model, source.params), pose(face_model, target.params)  # (B,N,3)
-    Xs = Xs.expand_as(Xt)
+    Xt = target.posed(face_model)  # (B,N,3)
+    Xs = source.posed(face_model).expand_as(Xt)  # (B,N,3)
     twin = Xs[:, face_model.twins]  # (B,N,3) the same place on the other half of the face
     regions = region_masks(face_model).expand(len(Xt), -1, -1)  # (B,N,3)
     known = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], regions], 2)  # (B,N,10)
     tri = face_model.triangles
     maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, known, size, size, cull=True)  # (B,10,H,W)
-    depth, own = rasterize_map(to_pixels(Xs, size, size), tri, Xs[..., 2:], size, size, cull=True)
-    mask, own = mask.float(), own.float()  # (B,1,H,W)
-    depth = torch.where(own > 0, depth, -9.0)  # nothing is hidden by what is not there
+    depth, own = (x.expand(len(Xt), -1, -1, -1) for x in source.depth(face_model, size))  # (B,1,H,W)
     flow, z, mirror, mirror_z, regions = maps.split([3, 1, 2, 1, 3], 1)
+    target.cache["flow", size, "target"] = (source, flow, mask)
+    mask = mask.float()  # (B,1,H,W)
     hidden = hidden_at(depth, flow[:, :2], z) * mask
     mirror_hidden = hidden_at(depth, mirror, mirror_z) * mask
     mouth = mouth_map(face_model, Xt, size)
@@ -289,6 +318,7 @@ CONDITIONS = {
     for c in (
         Condition("flow", 3, flow_condition),
         Condition("warp_maps", 13, warp_maps),
+        Condition("mesh_flow", 4, mesh_flow_condition),
         Condition("landmarks", 1, landmark_condition),
         Condition("aus", 20, au_condition),
         Condition("picture", 3, picture_condition),
@@ -299,7 +329,7 @@ CONDITIONS = {
 
 # %% ../nbs/10_conditions.ipynb #e1bfabd6
 def make_condition(
-    name: str,  # a key of CONDITIONS: flow, warp_maps, landmarks, aus, picture, au_pair, landmark_film
+    name: str,  # a key of CONDITIONS: flow, mesh_flow, warp_maps, landmarks, aus, picture, au_pair, landmark_film
     face_model: MorphableModel,  # the model of the parameters
     source: Frames,  # B frames
     target: Frames,  # B frames
@@ -310,32 +340,3 @@ def make_condition(
     if name not in CONDITIONS:
         raise F3AError(f"There is no condition '{name}': choose from {', '.join(CONDITIONS)}.")
     return CONDITIONS[name].make(face_model, source, target, size, anchor)
-
-# %% ../nbs/10_conditions.ipynb #31fc822e
-def landmark_spread(landmarks, size=128):
-    "Mean distance, in pixels, of the inner 51 of landmarks (B,68,2) to their nearest neighbour."
-    p = landmarks[:, 17:] * size / 2  # (B,51,2)
-    d = torch.cdist(p, p) + torch.eye(51, device=p.device) * 1e9
-    return d.amin(2).mean(1)
-
-
-def measured_faces(face_model, params, rng, noise=0.5, size=128):
-    "Known faces, fitted anew to their landmarks, which are seen with `noise` pixels of error."
-    m = project(posed_landmarks(face_model, params))  # (B,68,2)
-    m = m + torch.randn(m.shape, generator=rng) * noise * 2 / size
-    cfg, who = FitConfig(steps=200), params.id_coeff[:1]
-    return FaceParams.stack(
-        [fit_landmarks(face_model, m[k : k + 1], cfg=cfg, identity=who, start=params[k]) for k in range(len(m))]
-    )
-
-
-def measured_action_units(face_model, params, rng, noise=0.5, size=128):
-    "Action units (B,17) fitted to landmarks of known faces, seen with `noise` pixels of error."
-    return action_units(measured_faces(face_model, params, rng, noise, size).exp_coeff, face_model)
-
-# %% ../nbs/10_conditions.ipynb #e5ccd5d7
-def flow_length(face_model, rest, moved, size=128, least=0.004):
-    "Mean length of the flow from `rest` to `moved`, image-plane units, over the pixels that move by at least `least`."
-    length = facial_flow(face_model, rest, moved, size, "target")[0].norm(dim=1)
-    moves = length > least  # (B,H,W)
-    return (length * moves).sum((1, 2)) / moves.sum((1, 2)).clamp(min=1)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 import torch
-from .core import F3AError
+from .core import F3AError, counted
 from .fitting import fit_landmarks
 from .landmarks import Crop, FARTHEST, check_points, eye_opening, laplacian_variance, mouth_opening, read_pts
-from .morphable import FaceParams, MorphableModel, numbers, open_model, read_mat
+from .licensed_models import arrays_of, read_mat, reading
+from .morphable import FaceParams, MorphableModel, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation
 from .video import PICTURES, VIDEOS, frame_files, read_image
 
@@ -43,13 +44,10 @@ def read_annotation(
 ) -> Annotation:
     "Read the annotation of one photo. Raises `F3AError` for wrong keys, sizes or numbers."
     path = Path(path)
-    if not path.exists():
-        raise F3AError(f"The annotation '{path}' is missing.")
-    m = read_mat(path, list(NEEDED))
-    missing = [k for k in NEEDED if k not in m]
-    if missing:
-        raise F3AError(f"'{path.name}' lacks {missing}: expected an annotation of 300W-3D or AFLW2000-3D.")
-    v = {k: numbers(m[k], f"'{path.name}': {k}") for k in NEEDED}
+    what = "an annotation of 300W-3D or AFLW2000-3D"
+    with reading(path, what):
+        v = arrays_of(read_mat(path, list(NEEDED)), {k: k for k in NEEDED}, path, what)
+    v = {k: x.astype(np.float64) for k, x in v.items()}
     for k, n in NEEDED.items():
         if v[k].size != n:
             raise F3AError(f"'{path.name}': {k} holds {v[k].size} numbers, expected {n}.")
@@ -235,9 +233,10 @@ def read_annotated_frames(
     problems = []
     last, name = max(files), Path(folder).parent.name
     if last < 1 or abs(last - frames) > max(2, 0.05 * frames):
-        raise F3AError(f"'{name}': the video has {frames} frames, its annotation {last}; they do not belong together.")
+        counts = f"the video has {counted(frames, 'frame')}, its annotation {last}"
+        raise F3AError(f"'{name}': {counts}; they do not belong together.")
     if last != frames:
-        problems.append(f"{frames} frames in the video, {last} annotated")
+        problems.append(f"{counted(frames, 'frame')} in the video, {last} annotated")
     T = min(frames, last)
     landmarks, ok = np.zeros((T, 68, 2)), np.zeros(T, bool)
     for k in range(T):
@@ -261,14 +260,14 @@ def read_annotated_frames(
 # %% ../nbs/95_datasets.ipynb #58403fd2
 def missing_frames(
     folder,  # with one numbered picture a frame
-) -> list:  # the numbers that are missing between the first and the last
-    "Gaps in the numbering of a folder of frames."
+) -> list:  # of (first missing number, how many)
+    "Gaps in the numbering of a folder of frames; none where the numbers are times, so that nearly all are missing."
     numbers = set()
     for p in frame_files(folder):
         numbers.update(int(v) for v in re.findall(r"\d+", p.stem)[-1:])
-    if not numbers:
-        return []
-    return sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
+    order = sorted(numbers)
+    gaps = [(a + 1, b - a - 1) for a, b in zip(order, order[1:]) if b > a + 1]
+    return gaps if sum(n for _, n in gaps) < 100 * len(order) else []
 
 # %% ../nbs/95_datasets.ipynb #c31f9bf8
 RULE = dict(eye_px=30.0, sharpness=2e-4, expression=0.012)

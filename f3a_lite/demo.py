@@ -149,7 +149,7 @@ def main(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "From the bundled video to a film and a table."
-    with friendly_errors():
+    with friendly_errors("a clip that was prepared is kept, and the same command begins the rest anew"):
         o = parse_options("f3a_demo", DemoOptions, argv)
         set_threads(o.threads)
         run_demo(o.out)

@@ -24,28 +24,35 @@ import torch
 from tyro.conf import Positional
 from .blendshapes import find_bundle, read_blendshapes
 from f3a_lite.clips import (
-    CLIP_FILES,
     FORMAT,
     PART,
     PreparedClip,
     _atomic_folder,
+    _inside,
     _part_of,
     _remove_part,
     check_target,
     clip_meta,
+    file_hashes,
     load_clip,
     own_folder,
     write_clip,
 )
 from f3a_lite.core import (
     F3AError,
+    RESUMES,
+    counted,
+    FullDiskError,
+    atomic_path,
     data_path,
     friendly_errors,
     parse_options,
     run_jobs,
+    save_array,
     save_json,
     set_threads,
     sha256,
+    shown,
 )
 from f3a_lite.datasets import (
     DATASETS,
@@ -60,7 +67,8 @@ from f3a_lite.datasets import (
 )
 from .fitting import FIT, FitConfig, fit_landmarks
 from .landmarks import Crop, Track, check_points, track_frames
-from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, open_model
+from .licensed_models import load_basel_3ddfa
+from .morphable import FaceParams, MorphableModel, open_model
 from .pairs import split_frames
 from .projection import posed_landmarks
 from .regressor import LazyFrames, finetune, load_regressor, regress_clip
@@ -139,7 +147,8 @@ def estimate_params(
     if param_source == "fit":
         return fit_clip(face_model, landmarks, found, split, progress, towards)
     net = load_regressor()
-    if (net.cfg.K, net.cfg.L) != (face_model.K, face_model.L):
+    own = (net.cfg.K, net.cfg.L, open_model().name)
+    if (face_model.K, face_model.L, face_model.name) != own:
         raise F3AError(
             f"The bundled regressor speaks of the open model; for '{face_model.name}' use --param-source fit."
         )
@@ -196,6 +205,9 @@ def _prepare(video, out, wish, progress=True, replace_others=True):  # wish: as 
     if clip is not None:
         return clip, False
     check_target(out, video)
+    own = wish.get("landmarks")
+    if isinstance(own, (str, Path)) and _inside(own, out):
+        raise F3AError(f"The landmarks '{own}' lie in '{out}', which would be replaced: choose another output folder.")
     there = clip_meta(out)
     if there is not None and there["sha256"] != recipe["sha256"] and not replace_others:
         raise F3AError(
@@ -256,10 +268,11 @@ def check_face_size(track, name):
 
 def cut_frames(video, fps, crop, T, path):
     "Write the head crops of T frames as (T,size,size,3) uint8."
-    frames = np.lib.format.open_memmap(path, "w+", np.uint8, (T, crop.size, crop.size, 3))
-    for k, (_, f) in enumerate(iter_frames(video, fps, T)):
-        frames[k] = crop.cut(f)
-    frames.flush()
+    header = dict(descr="|u1", fortran_order=False, shape=(T, crop.size, crop.size, 3))
+    with atomic_path(path) as tmp, open(tmp, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for _, frame in iter_frames(video, fps, T):
+            file.write(crop.cut(frame).tobytes())
 
 # %% ../nbs/96_prepare.ipynb #3395360d
 def annotated_track(folder, times, picture=None):  # picture: (height, width) of the video
@@ -282,7 +295,7 @@ def given_landmarks(source, times, picture=None):  # picture: (height, width) of
     if not isinstance(landmarks, np.ndarray) or landmarks.shape != (T, 68, 2):
         shape = getattr(landmarks, "shape", "unknown")
         raise F3AError(
-            f"'{source}' holds landmarks of shape {shape}, but the video has {T} frames: expected ({T}, 68, 2)."
+            f"'{source}' holds landmarks of shape {shape} for a video of {counted(T, 'frame')}: expected ({T}, 68, 2)."
         )
     if landmarks.dtype.kind not in "iuf" or not np.isfinite(landmarks).all():
         raise F3AError(f"'{source}' holds landmarks that are not finite numbers.")
@@ -327,6 +340,19 @@ def model_fingerprint(
     for part in (face_model.mean_shape, face_model.id_basis[:1], face_model.exp_basis[:1]):
         print_of.update(part.contiguous().numpy().tobytes())
     return f"{face_model.name} {print_of.hexdigest()[:16]}"
+
+
+def check_model(
+    clip,  # a prepared clip
+    face_model: MorphableModel = None,  # None: the open model
+):
+    "Raise `F3AError` where the parameters of a clip are of another face model."
+    own, wanted = clip.meta["face_model"], model_fingerprint(face_model)
+    if own != wanted:
+        raise F3AError(
+            f"The clip '{clip.path}' was fitted with the face model '{shown(own)}', not with '{wanted}': "
+            "give --model with the file of its own model, or prepare it again."
+        )
 
 
 def clip_recipe(
@@ -440,7 +466,7 @@ def prepare_one(video, target, alone, wish):
     try:
         clip, new = _prepare(video, target, wish)
     except F3AError as e:
-        if alone:
+        if alone or isinstance(e, FullDiskError):
             raise
         print(f"{video.name}: left out. {e}", file=sys.stderr)
         return False
@@ -494,7 +520,7 @@ def prepare_rendered(
         tracking="exact landmarks",
     )
     with own_folder(out.parent), _atomic_folder(out) as tmp:
-        np.save(tmp / "frames.npy", pictures)
+        save_array(pictures, tmp / "frames.npy")
         write_clip(tmp, params, landmarks, np.ones(frames, bool), signed(recipe, facts))
     return load_clip(out)
 
@@ -508,16 +534,13 @@ def annotated_face(item, max_frames=None):  # a data set's item
     return annotated_track(item.annotation, times, (info.height, info.width))
 
 # %% ../nbs/96_prepare.ipynb #2464e6d1
-def file_hashes(folder):
-    "Fingerprints of the files of a prepared clip, by name."
-    return {f.name: sha256(f) for f in sorted(Path(folder).iterdir()) if f.name in CLIP_FILES}
-
-
 def prepare_item(job):
     "Prepare one item of a data set; gives (name, facts). Top level, so that spawned processes find it."
     item, out, wish = job
     try:
         return item.name, _item_facts(item, Path(out) / item.name, wish)
+    except FullDiskError:
+        raise  # no other item would fare better
     except F3AError as e:
         return item.name, dict(failed=str(e))
     except Exception as e:
@@ -529,8 +552,9 @@ def _item_facts(item, target, wish):
     landmarks, problems = annotated_face(item, wish["max_frames"])
     gaps = missing_frames(item.video) if item.video.is_dir() else []
     if gaps:
-        problems = [f"{len(gaps)} frames are missing, first number {gaps[0]}"]
-    clip, _ = _prepare(item.video, target, dict(wish, landmarks=landmarks), False, replace_others=False)
+        problems = [f"{counted(sum(n for _, n in gaps), 'frame')} missing, first number {gaps[0][0]}"]
+    own = dict(landmarks=landmarks, face_model=open_model(wish.get("face_model")))  # read once by each process
+    clip, _ = _prepare(item.video, target, {**wish, **own}, False, replace_others=False)
     quality = clip_quality(clip)
     return dict(
         frames=len(clip),
@@ -613,12 +637,14 @@ def prepare_dataset(
     seed: int = 0,  # of the choice of identities, or of the rendered people
     progress: bool = True,  # show a progress bar
     tracker=None,  # path of face_landmarker.task, for videos; None: the landmarks alone
+    model=None,  # file of a face model, for videos; None: the open model
 ) -> dict:  # the manifest
     "Prepare a data set: resumable, in several processes. Raises `F3AError` where nothing could be prepared."
     if dataset not in DATASETS:
         raise F3AError(f"There is no data set '{dataset}': choose from {', '.join(DATASETS)}.")
-    if tracker is not None and dataset in ("300w3d", "rendered"):
-        raise F3AError(f"--tracker looks at videos: leave it away with --dataset {dataset}.")
+    for name, given in (("tracker", tracker), ("model", model)):
+        if given is not None and dataset in ("300w3d", "rendered"):
+            raise F3AError(f"--{name} looks at videos: leave it away with --dataset {dataset}.")
     i, n = read_shard(shard)
     if dataset != "rendered" and Path(root).resolve() == Path(out).resolve():
         raise F3AError(f"The data set '{root}' cannot be its own output folder: choose another one.")
@@ -628,7 +654,9 @@ def prepare_dataset(
             return prepare_labelled(root, out, bfm, size, workers, shard, progress)
         if dataset == "rendered":
             return prepare_people(root, out, max_frames or 100, workers, (i, n), seed, size, progress)
+        open_model(model)  # a bad file is refused before anything starts
         wish = dict(size=size, max_frames=max_frames, param_source=param_source, split=split, tracker=tracker)
+        wish["face_model"] = model
         return _prepare_videos(root, Path(out), dataset, workers, shard, people, seed, progress, wish)
 
 # %% ../nbs/96_prepare.ipynb #263c9a3c
@@ -644,7 +672,7 @@ def _prepare_videos(root, out, dataset, workers, shard, people, seed, progress, 
             facts[x.name]["split"] = split[x.name]
     m = write_manifest(out, dataset, shard, {x.name: facts[x.name] for x in mine})
     if not m["counts"]["prepared"]:
-        raise F3AError(f"None of the {len(mine)} videos could be prepared; '{out / m['file']}' says why.")
+        raise F3AError(f"None of {counted(len(mine), 'video')} could be prepared; '{out / m['file']}' says why.")
     return m
 
 # %% ../nbs/96_prepare.ipynb #136598de
@@ -754,7 +782,7 @@ def _write_photos(root, mats, target, face_model, recipe):
         failed=failed,
     )
     with _atomic_folder(target) as tmp:
-        np.save(tmp / "frames.npy", np.stack(pictures))
+        save_array(np.stack(pictures), tmp / "frames.npy")
         found, meta = np.ones(len(pictures), bool), signed(recipe, facts)
         write_clip(tmp, FaceParams.stack(params), torch.stack(landmarks), found, meta, face_model, np.stack(masks))
     return failed
@@ -858,6 +886,7 @@ class PrepareOptions:
     param_source: Literal[PARAM_SOURCES] = PARAMS  # where the parameters come from
     split: int | None = 0  # seed of the frames that are held out and fitted by themselves; None: no frame is held out
     tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
+    model: Path | None = None  # face model written by f3a_model; default: the bundled open model
     people: tuple[int, int] | None = None  # voxceleb2: training and test identities; default the paper's 1000 119
     bfm: str | None = None  # 300w3d: the Basel model (.mat of 3DDFA, comma between two files); default: the open model
     threads: int | None = None  # number of threads; default: all physical cores
@@ -867,14 +896,33 @@ def f3a_prepare(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Videos, or a whole data set, to prepared clips."
-    with friendly_errors():
+    with friendly_errors(RESUMES):
         o = parse_options("f3a_prepare", PrepareOptions, argv)
+        check_together(o)
         set_threads(o.threads)
         if o.dataset:
             return _prepare_whole(o)
         videos, out = split_paths(o.paths, o.landmarks)
         wish = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks, tracker=o.tracker)
+        wish["face_model"] = open_model(o.model)
         prepare_videos(videos, out, **wish, param_source=o.param_source, split=o.split)
+
+# %% ../nbs/96_prepare.ipynb #60081100
+def check_together(o):  # PrepareOptions
+    "Raise `F3AError` where options do not go together."
+    wrong = dict(
+        workers=o.workers != 1 and not o.dataset,
+        shard=o.shard != "0/1" and not o.dataset,
+        people=o.people and o.dataset != "voxceleb2",
+        bfm=o.bfm and o.dataset != "300w3d",
+    )
+    goes_with = dict(people="--dataset voxceleb2", bfm="--dataset 300w3d")
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise F3AError(f"--{name} goes with {goes_with.get(name, '--dataset')}: leave it away here.")
+    if o.landmarks and o.dataset:
+        raise F3AError("--landmarks goes with one video: leave it away with --dataset.")
+    check_tracker(o.tracker, o.param_source)
 
 # %% ../nbs/96_prepare.ipynb #d7b37499
 def prepare_videos(
@@ -915,6 +963,7 @@ def _prepare_whole(o):
         bfm=bfm,
         people=o.people,
         tracker=o.tracker,
+        model=o.model,
     )
     c = m["counts"]
     counts = f"{c['prepared']} of {c['items']} prepared, {c['failed']} left out, {c['dropped']} dropped by the rule"
@@ -925,11 +974,11 @@ def bundled_clip(
     out="runs/clips/woman_laughing",  # folder of the prepared clip
     max_frames: int = None,  # None: all
     progress: bool = True,  # show progress bars
+    face_model: MorphableModel = None,  # None: the open model
 ) -> PreparedClip:
     "The bundled clip, prepared unless it is there already."
-    video = data_path("woman_laughing.mp4")
-    place = clip_place(out, clip_recipe(video, max_frames=max_frames))
-    return prepare_clip(video, place, max_frames=max_frames, progress=progress)
+    video, wish = data_path("woman_laughing.mp4"), dict(max_frames=max_frames, face_model=face_model)
+    return prepare_clip(video, clip_place(out, clip_recipe(video, **wish)), **wish, progress=progress)
 
 
 def clip_for_lessons(

@@ -30,7 +30,10 @@ from tyro.conf import OmitArgPrefixes, Positional
 from .clips import LabelledSet, expand_clips, load_clip
 from f3a_lite.core import (
     F3AError,
+    RESUMES,
+    check_fields,
     check_shapes,
+    check_unread,
     config_from,
     data_path,
     friendly_errors,
@@ -48,7 +51,8 @@ from f3a_lite.core import (
 )
 from .fitting import landmark_error, landmark_model
 from .loop import Curves, LogFile, Training, copy_weights, cosine_rate, find_checkpoint, find_team, run_training
-from .morphable import FaceParams, MorphableModel, load_basel_3ddfa, mirror_twins, open_model
+from .licensed_models import load_basel_3ddfa
+from .morphable import FaceParams, MorphableModel, mirror_twins, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks, project
 from .rendered import RenderedSet, render_set
 from .results import Record, run_info, save_records
@@ -86,7 +90,7 @@ class ResBlock(nn.Module):
 class RegressorConfig:
     "What a regressor is."
 
-    limits: ClassVar[dict] = dict(  # what a field may be in a file from outside
+    limits: ClassVar[dict] = dict(  # what a number may be
         base=(1, 512), stem_stride=(1, 2), hidden=(1, 8192), size=(64, 512), K=(1, 1000), L=(1, 1000), slope=(0, 1)
     )
     base: int = 12  # channels of the first convolution; PRNet has 16
@@ -98,8 +102,7 @@ class RegressorConfig:
     slope: float = 0.1  # of the leaky ReLU between the fully connected layers; 0: a unit can fall silent for good
 
     def __post_init__(self):
-        if min(self.base, self.stem_stride, self.hidden, self.K, self.L) < 1:
-            raise F3AError("A regressor's base, stem_stride, hidden, K and L must be at least 1.")
+        check_fields(self)
         if self.size % 32 or self.size < 32 * self.stem_stride:
             raise F3AError(f"A regressor's size must be a multiple of 32, at least 64, not {self.size}.")
 
@@ -983,6 +986,7 @@ def train_regressor(
     tensorboard: bool = False,  # also write curves for TensorBoard
 ) -> dict:  # errors on the test set
     "Train with progress bar, checkpoints and resume. Raises `F3AError` where weights or a checkpoint do not fit."
+    check_unread(Path(out) / "weights.safetensors", init)
     out, trainer = make_folder(out), RegressorTrainer(cfg, faces, clips, device, face_model)
     old = load_regressor(init) if init else None
     if old and not _may_begin(old.cfg, cfg.net):
@@ -1054,6 +1058,9 @@ def _check_options(o):
         raise F3AError("The numbers of pictures and of people must be at least 1.")
     if o.bfm and not o.labelled:
         raise F3AError("Rendered faces are of the open model: --bfm goes with --labelled.")
+    rendered = ("faces", "pictures", "people")
+    if o.labelled and any(getattr(o, name) != getattr(RegressorOptions, name) for name in rendered):
+        raise F3AError("--faces, --pictures and --people are of rendered faces: leave them away with --labelled.")
     if o.clips and not o.config.sub_steps:
         raise F3AError("Prepared clips are for the second phase: say how many steps it has with --sub_steps.")
 
@@ -1062,11 +1069,11 @@ def f3a_train_regressor(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Train the 3DMM regressor: render labelled faces, warm up on them, then fine-tune on clips with landmarks only."
-    with friendly_errors():
+    with friendly_errors(RESUMES):
         o = parse_options("f3a_train_regressor", RegressorOptions, argv, regressor_options)
+        _check_options(o)
         set_threads(o.threads)
         clips = [load_clip(c) for c in expand_clips(o.clips, "train")]
-        _check_options(o)
         cfg, face_model = o.config, None
         if not clips:
             cfg.sub_steps = 0

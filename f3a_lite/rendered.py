@@ -14,7 +14,7 @@ from PIL import Image
 import numpy as np
 from scipy.ndimage import gaussian_filter
 import torch
-from .core import F3AError, atomic_path, make_folder, run_jobs, save_json, to_tensor
+from .core import F3AError, make_folder, run_jobs, save_array, save_json, sha256, to_tensor
 from .morphable import FaceParams, open_model
 from f3a_lite.people import (
     BODY,
@@ -122,7 +122,7 @@ def _compressed(picture, quality):
     "A PIL picture after JPEG."
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=quality)
-    return Image.open(file)
+    return Image.open(file, formats=["JPEG"])
 
 # %% ../nbs/93_rendered_faces.ipynb #de3fbfd7
 def camera(
@@ -298,8 +298,7 @@ def _render_piece(job):
     folder, k, n, people, seed, size, disguise = job
     made = [rendered_face(i, people, seed, size, disguise) for i in range(k * PIECE, min(n, (k + 1) * PIECE))]
     FaceParams.stack([p for _, p, _ in made]).save(Path(folder) / f"{k:04d}.safetensors")
-    with atomic_path(Path(folder) / f"{k:04d}.npy") as tmp:
-        np.save(tmp, np.stack([im for im, _, _ in made]))
+    save_array(np.stack([im for im, _, _ in made]), Path(folder) / f"{k:04d}.npy")
     return k
 
 # %% ../nbs/93_rendered_faces.ipynb #a81a0d9e
@@ -316,22 +315,33 @@ def render_set(
     "Render a set of pictures, resumably. Raises `F3AError` where the folder holds another set."
     folder = make_folder(folder)
     what = dict(people=list(people), seed=seed, size=size, piece=PIECE, disguise=disguise)
-    meta = folder / "meta.json"
+    meta, files = folder / "meta.json", {}
     if meta.exists():
         stored = _read_json(meta)
         stored.pop("n", None)  # a set may become larger
+        files = dict(stored.pop("files", {}))
         if stored != what:
             raise F3AError(f"'{folder}' holds rendered faces with other settings: give another folder.")
     jobs = []
     for k in range(-(-n // PIECE)):
         if not _complete(folder, k, min(PIECE, n - k * PIECE)):
             jobs.append((str(folder), k, n, tuple(people), seed, size, disguise))
-    save_json(dict(what, n=n), meta)
+            for name in _files_of(k):
+                files.pop(name, None)
+    save_json(dict(what, n=n, files=files), meta)
     for _ in run_jobs(_render_piece, jobs, workers, f"rendering, {PIECE} at a time", progress and bool(jobs)):
         pass
+    for name in (name for k in range(-(-n // PIECE)) for name in _files_of(k)):
+        files[name] = files.get(name) or sha256(folder / name)
+    save_json(dict(what, n=n, files=files), meta)
     return RenderedSet(folder)
 
 # %% ../nbs/93_rendered_faces.ipynb #a0e723ab
+def _files_of(k):
+    "Names of the files of piece k."
+    return f"{k:04d}.npy", f"{k:04d}.safetensors"
+
+
 def _complete(folder, k, n):
     "Whether piece k is there with n pictures."
     try:
@@ -360,6 +370,11 @@ class RenderedSet:
     ):
         self.folder = Path(folder)
         self.meta = _read_json(self.folder / "meta.json")
+        for name, written in self.meta.pop("files", {}).items():
+            if sha256(self.folder / name) != written:
+                raise F3AError(
+                    f"'{self.folder / name}' is damaged: delete it, and run the command that renders it again."
+                )
         numbers = [f"{k:04d}" for k in range(-(-self.meta["n"] // PIECE))]
         self.pieces = [np.load(self.folder / f"{k}.npy", mmap_mode="r", allow_pickle=False) for k in numbers]
         self.params = FaceParams.stack([FaceParams.load(self.folder / f"{k}.safetensors") for k in numbers])

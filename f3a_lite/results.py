@@ -122,14 +122,28 @@ def load_records(
     path = Path(path)
     if not path.exists():
         raise F3AError(f"The results '{path}' do not exist: run the command that makes them.")
+    if not path.is_file():
+        raise F3AError(f"'{path}' is no regular file: give a results file.")
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         items = stored["records"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
         raise F3AError(f"'{path}' is no results file that can be read: measure it again.") from e
     if stored.get("format") != RESULTS_FORMAT or not isinstance(items, list):
         raise F3AError(f"'{path}' has the format {stored.get('format')}, this version reads {RESULTS_FORMAT}.")
     return [_as_record(item, path) for item in items]
+
+# %% ../nbs/91_results.ipynb #8a2f05f5
+def check_results(
+    path,  # where a results file shall be written
+):
+    "Raise `F3AError` where something else than a results file is there."
+    if not Path(path).exists():
+        return
+    try:
+        load_records(path)
+    except F3AError as e:
+        raise F3AError(f"'{path}' is there and is no results file, so it is not replaced: give another --out.") from e
 
 # %% ../nbs/91_results.ipynb #faa170fd
 def choose_records(

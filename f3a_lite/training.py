@@ -19,10 +19,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from tyro.conf import OmitArgPrefixes, Positional
-from . import baselines  # noqa: F401  the compared systems enter SYSTEMS
 from .clips import describe_person, expand_clips, load_clip, own_folder
 from f3a_lite.core import (
     F3AError,
+    RESUMES,
+    check_unread,
     data_path,
     friendly_errors,
     get_device,
@@ -37,7 +38,7 @@ from f3a_lite.core import (
 )
 from .datasets import PRESETS
 from .evaluation import evaluate, print_results
-from .generator import GeneratorConfig
+from .generator import NetworkConfig
 from f3a_lite.loop import (
     BatchesEnded,
     Curves,
@@ -51,10 +52,11 @@ from f3a_lite.loop import (
 )
 from .morphable import MorphableModel, open_model
 from .pairs import make_batch, sample_pairs, split_clips, split_people
-from .prepare import bundled_clip, prepare_people
+from .prepare import bundled_clip, check_model, model_fingerprint, prepare_people
 from .results import run_info, save_records
 from .video import write_image
-from .systems import LossConfig, SYSTEMS, Stage, System, at_size, load_system, save_system, size_of
+from .registry import SYSTEMS, load_system
+from .systems import LossConfig, Stage, System, save_system
 
 # %% ../nbs/17_training.ipynb #4d43412a
 @dataclass
@@ -62,7 +64,7 @@ class TrainConfig:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
 
     system: str = "f3a_gan"  # what is trained: f3a_gan, t_warp, x2face, pix2pixhd, ganimation or motiongan
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    generator: NetworkConfig = None  # the generator's settings; None: the system's lite ones
     losses: LossConfig = field(default_factory=LossConfig)
     size: int = 128  # pixels at the end
     steps: int = 3000  # generator steps
@@ -92,9 +94,10 @@ class TrainConfig:
     def __post_init__(self):
         if self.system not in SYSTEMS:
             raise F3AError(f"There is no system '{self.system}': choose from {', '.join(SYSTEMS)}.")
-        wanted = SYSTEMS[self.system].told
-        if self.generator.condition == "flow" != wanted:
-            self.generator = replace(self.generator, condition=wanted)
+        own = SYSTEMS[self.system].Config
+        self.generator = self.generator or own.lite()
+        if not isinstance(self.generator, own):
+            raise F3AError(f"The system '{self.system}' has settings of its own: give it a {own.__name__}.")
         if self.size % 32 or self.size < 32:
             raise F3AError(f"The size must be a multiple of 32, not {self.size}.")
         for name, low, high in (
@@ -131,16 +134,16 @@ class TrainConfig:
     def lite(cls, system="f3a_gan", **changes):
         "A training for two CPU cores."
         growing = dict(grows=2) if system == "f3a_gan" else {}
-        own = dict(system=system, generator=size_of(system, **growing), **SYSTEMS[system].training)
+        own = dict(system=system, generator=SYSTEMS[system].Config.lite(**growing), **SYSTEMS[system].training)
         return cls(**{**own, **changes})
 
     @classmethod
     def paper(cls, system="f3a_gan", dataset="300vw", **changes):
         "40 epochs of the paper's pairs of a data set, batch 64, all losses from the start."
-        n = PRESETS[dataset]
+        n, growing = PRESETS[dataset], dict(grows=4) if system == "f3a_gan" else {}
         own = dict(
             system=system,
-            generator=size_of(system, "paper", **(dict(grows=4) if system == "f3a_gan" else {})),
+            generator=SYSTEMS[system].Config.paper(**growing),
             steps=40 * n["train_pairs"] // 64,
             pairs=n["train_pairs"],
             test_pairs=n["test_pairs"],
@@ -187,8 +190,7 @@ def stage_of(
     critic = step >= (1 - cfg.adv_share) * cfg.steps
     if cfg.generator.grows:
         level, alpha = growth_of(cfg, step)
-        size = cfg.size if cfg.generator.seen == "whole" else cfg.size // 2**level
-        return Stage(size, cfg.low_batch if level else cfg.batch, critic, level, alpha)
+        return Stage(cfg.size // 2**level, cfg.low_batch if level else cfg.batch, critic, level, alpha)
     low = step < cfg.low_share * cfg.steps
     return Stage(cfg.size // 2, cfg.low_batch, critic) if low else Stage(cfg.size, cfg.batch, critic)
 
@@ -371,6 +373,8 @@ class Trainer(Training):
         self.pairs = self.batches.pairs
         self.coming, self.next = None, None  # the loader's batches, and the step of the next one
         system = SYSTEMS[cfg.system](cfg.generator, cfg.losses).to(self.device)
+        if not list(system.generator.parameters()):
+            raise F3AError(f"The system '{cfg.system}' has no weights to learn: train another one.")
         optimisers = dict(generator=torch.optim.Adam(system.generator.parameters(), lr=cfg.lr, betas=cfg.betas))
         if system.critic is not None:
             optimisers["critic"] = torch.optim.Adam(system.critic.parameters(), lr=cfg.critic_lr, betas=cfg.betas)
@@ -427,7 +431,7 @@ class Trainer(Training):
             figures = self.descend("critic", [partial(critic_part, k) for k in range(len(parts))])
         lr = lr_of(self.cfg, step)
         figures = {**self.descend("generator", [partial(generator_part, k) for k in range(len(parts))], lr), **figures}
-        seen = [picture_figures(outs[k], at_size(part, outs[k].shape[-1])) for k, part in enumerate(parts)]
+        seen = [picture_figures(outs[k], part) for k, part in enumerate(parts)]
         means = torch.tensor([[s[name] for name in ("l1", "spread")] for s in seen], device=self.device).mean(0)
         self.team.average([means])  # so that all processes judge alike
         means = dict(l1=float(means[0]), spread=float(means[1]))
@@ -501,9 +505,13 @@ def train(
     workers: int = 0,  # processes that make batches
     sheet_every: int = 0,  # steps between sheets of samples; 0: none
     tensorboard: bool = False,  # also write curves for TensorBoard
+    face_model: MorphableModel = None,  # that the clips were prepared with; None: the open model
 ) -> list:  # Records of evaluate; nothing in the other processes of a team
     "Train with progress bar, checkpoints and resume; write weights and figures that belong together."
-    t = Trainer(cfg, clips, device=device, workers=workers)
+    check_unread(Path(out) / "weights.safetensors", init)
+    for clip in (*clips, *people):
+        check_model(clip, face_model)
+    t = Trainer(cfg, clips, device=device, face_model=face_model, workers=workers)
     if init:
         start_from(t, init)
     out = make_folder(out)
@@ -530,13 +538,15 @@ def write_run(
     system = t.averaged()
     clips = [t.clips[k] for k in shown] + list(people)
     splits = [t.splits[k] for k in shown] + split_people(people)
-    records = evaluate(system, clips, splits, t.cfg.test_pairs, size=t.cfg.size, shuffle=True, progress=True)
+    how = dict(size=t.cfg.size, face_model=t.face_model, shuffle=True, progress=True)
+    records = evaluate(system, clips, splits, t.cfg.test_pairs, **how)
     facts = dict(
         steps=t.done,
         clips=[c.meta["source"] for c in clips],
         sha256=[c.meta["sha256"] for c in clips],
         rendered_clips=len(t.clips) - len(real),
         init=t.init,
+        face_model=model_fingerprint(t.face_model),
     )
     waiting = round(t.waited / max(t.seconds, 1e-9), 4)
     info = dict(run_info(command, t.cfg.seed, **facts), seconds=round(t.seconds), waiting=waiting)
@@ -549,15 +559,21 @@ def write_run(
     return records
 
 # %% ../nbs/17_training.ipynb #3551af9b
+def first_system(path, kind, cfg):
+    "The system of a weight file to start from. Raises `F3AError` where it is of another kind or shape."
+    old = load_system(path)
+    if old.kind != kind or asdict(old.cfg) != asdict(cfg):
+        raise F3AError(f"'{path}' holds a {old.title} of another shape: start from weights of the same system.")
+    return old
+
+
 def start_from(
     trainer: Trainer,  # a new one
     path,  # weights of the same architecture
 ):
     "Start from earlier weights. Raises `F3AError` where they do not fit."
-    old = load_system(path)
     new = trainer.net
-    if old.kind != new.kind or asdict(old.cfg) != asdict(new.cfg):
-        raise F3AError(f"'{path}' holds a {old.title} of another shape: start from weights of the same system.")
+    old = first_system(path, new.kind, new.cfg)
     new.generator.load_state_dict(old.generator.state_dict())
     trainer.average = copy_weights(new.generator)
     trainer.init = sha256(path)
@@ -573,6 +589,7 @@ class TrainOptions:
     config: OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
     out: Path = Path("runs/train")  # output folder
     init: Path | None = None  # weights to start from: a file, f3a_gan or t_warp; alone, a short fine-tuning of them
+    model: Path | None = None  # face model that f3a_prepare was given; default: the bundled open model
     minutes: float | None = None  # stop after so many; the same command goes on
     workers: int = 0  # processes that make batches; 4 or more where there is a GPU
     sheet_every: int = 0  # steps between sheets of samples, as pictures in OUT/samples; 0: none
@@ -594,7 +611,8 @@ def load_recipe(
     generator = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.pop("generator").items()}
     losses = stored.pop("losses")
     betas = tuple(stored.pop("betas"))
-    return TrainConfig(generator=GeneratorConfig(**generator), losses=LossConfig(**losses), betas=betas, **stored)
+    settings = SYSTEMS[stored["system"]].Config(**generator)
+    return TrainConfig(generator=settings, losses=LossConfig(**losses), betas=betas, **stored)
 
 # %% ../nbs/17_training.ipynb #d83d0643
 def first_weights(
@@ -668,15 +686,20 @@ def f3a_train(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Train a generator on prepared clips."
-    with friendly_errors():
+    with friendly_errors(RESUMES):
         o = parse_options("f3a_train", TrainOptions, argv, default_options)
         set_threads(o.threads)
+        if o.init is not None:
+            first_system(first_weights(o.init), o.config.system, o.config.generator)
         device = get_device(o.device)
         team = find_team(o.config.precision, device)
-        own = o.clips or [team.in_turn(bundled_clip).path]
+        face_model = open_model(o.model)
+        if o.model and o.config.people:
+            raise F3AError("Rendered people are of the open model: with --model set --people 0.")
+        own = o.clips or [team.in_turn(partial(bundled_clip, face_model=face_model)).path]
         clips = [load_clip(c) for c in [*expand_clips(own, "train"), *drawn_people(o.config, team)]]
         people = [load_clip(c) for c in held_out_people(o.clips)]
-        more = dict(workers=o.workers, sheet_every=o.sheet_every, tensorboard=o.tensorboard)
+        more = dict(workers=o.workers, sheet_every=o.sheet_every, tensorboard=o.tensorboard, face_model=face_model)
         made = train(o.config, clips, o.out, o.minutes, device, init=first_weights(o.init), people=people, **more)
         if made:
             print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")

@@ -21,14 +21,14 @@ from PIL import Image
 from .animation import GESTURES, Face, paint
 from .conditions import Frames, make_condition
 from .core import F3AError, flow_to_rgb, show_images, to_image
-from .evaluation import warp_pairs
 from .flow import blur, extend_flow, facial_flow, interpolate_params, render_mesh, warp_along, warp_by_flow
 from .losses import adversarial_loss, feature_weights, perceptual_loss, weighted_pixel_loss
 from .metrics import picture_metrics
 from .morphable import FaceParams, MorphableModel, open_model
-from .pairs import HELD_OUT, make_batch, sample_pairs, split_clips
+from .pairs import HELD_OUT, pick_frames, sample_pairs, split_clips
 from .projection import euler_to_matrix, pose, posed_landmarks, to_pixels
 from .rasterizer import lambert, rasterize_map, vertex_normals
+from .systems import Warping
 
 # %% ../nbs/31_widgets.ipynb #15621108
 STEPS = ((20, 1.0), (4, 0.1), (1, 0.05), (0, 0.01))  # least range of a slider, and its step
@@ -456,7 +456,6 @@ def spoiled(picture, column, row, right, down, smooth, brighter, side):  # pictu
 def loss_explorer(
     system,  # an F3AGan: its T_enc is the judge of Eq. 12, its `losses` are the weights of Eq. 13
     face: Face,  # the true picture
-    critic=None,  # from `load_critic`; None: Eq. 11 is left out
     face_model: MorphableModel = None,  # None: the open model
 ) -> Explorer:
     "Eq. 10 to 13: what each loss says of a patch that is moved, blurred or brightened."
@@ -464,7 +463,8 @@ def loss_explorer(
     points = posed_landmarks(face_model, face.params)[..., :2]
     weight, share = feature_weights(points, size), system.losses
     with torch.no_grad():
-        truth = None if critic is None else critic(real)  # (1,1,h,w)
+        critic = system.critic  # None: Eq. 11 is left out
+    truth = None if critic is None else critic(real)  # (1,1,h,w)
 
     def compute(column, row, side, right, down, smooth, brighter):
         fake = spoiled(real, column, row, right, down, smooth, brighter, side)
@@ -532,18 +532,14 @@ def error_explorer(
 
     def compute(split, pair):
         one = drawn[split][pair : pair + 1]
-        batches = {s.title: make_batch([clip], one, size, s.condition, face_model, s.cfg.anchor) for s in systems}
-        batch = next(iter(batches.values()))
-        made = {"warping only": warp_pairs([clip], one, size, face_model)}
-        with torch.no_grad():
-            for s in systems:
-                made[s.title] = s(batches[s.title]["source"], batches[s.title]["condition"])["image"]
-        shown = {f"source, frame {one[0, 1]}": batch["source"][0], f"target, frame {one[0, 2]}": batch["target"][0]}
-        for name, x in made.items():
-            psnr = float(picture_metrics(x, batch["target"], batch["valid"])["psnr"][0])
-            shown[f"{name}: {psnr:.1f} dB"] = x[0]
-            wrong = 3 * (x - batch["target"]).abs() * batch["valid"]
-            shown[f"error, {name}"] = wrong.clamp(max=1)[0]
+        source, target = (pick_frames([clip], one[:, [0, c]], size) for c in (1, 2))
+        truth, valid = target.picture, clip.valid(size)[None]  # (1,3,H,W), (1,1,H,W)
+        shown = {f"source, frame {one[0, 1]}": source.picture[0], f"target, frame {one[0, 2]}": truth[0]}
+        for s in (Warping(), *systems):
+            image = s.generate(source, target, face_model)["image"]  # (1,3,H,W)
+            psnr = float(picture_metrics(image, truth, valid)["psnr"][0])
+            shown[f"{s.title}: {psnr:.1f} dB"] = image[0]
+            shown[f"error, {s.title}"] = (3 * (image - truth).abs() * valid).clamp(max=1)[0]
         return shown
 
     return explore(compute, split=there, pair=(0, pairs - 1))

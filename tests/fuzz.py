@@ -1,6 +1,6 @@
 """Valid inputs of every reader and command, corrupted in many ways: each must be read, or refused in a sentence.
 
-python tests/fuzz.py pickle --n 10000     one target
+python tests/fuzz.py generator --n 10000  one target
 python tests/fuzz.py all --n 1000         all of them, shared out
 python tests/fuzz.py readers --n 300      all but the commands
 
@@ -8,7 +8,7 @@ A target runs in a process of its own, so that a crash is seen. The table counts
 a sentence, and what must not be: other exceptions, half-written outputs, crashes, and runs of more than two minutes."""
 
 import traceback
-import argparse, ast, contextlib, io, json, os, pickle, re, shutil, struct, subprocess, sys, tempfile, zlib
+import argparse, ast, contextlib, io, json, os, re, shutil, struct, subprocess, sys, tempfile, zlib
 from pathlib import Path
 import numpy as np
 
@@ -241,43 +241,18 @@ def edit_mat(data, rng):
     return out.getvalue()
 
 
-def edit_pickle(data, rng):
-    "Another instruction, name or argument."
-    import pickletools
-
-    ops = list(pickletools.genops(data))
-    k = int(rng.integers(len(ops)))
-    pos = ops[k][2]
-    code = [o.code.encode("latin1") for o in pickletools.opcodes][int(rng.integers(len(pickletools.opcodes)))]
-    names = [
-        b"cnumpy\nndarray\n",
-        b"cnumpy\ndtype\n",
-        b"cnumpy.core.multiarray\n_reconstruct\n",
-        b"cnumpy.core.multiarray\nscalar\n",
-        b"c_codecs\nencode\n",
-        b"cos\nsystem\n",
-        b"(I3\ntS'O'\n",
-        b"U\x01O",
-        b"U\x02f8",
-        b"K\xff",
-        b"J\xff\xff\xff\x7f",
-        b"R",
-        b"b",
-        b"N",
-        b"}",
-        b"0",
-        b"\x81",
-    ]
-    way = rng.random()
-    if way < 0.3:
-        return data[:pos] + code + data[pos + 1 :]
-    if way < 0.6:
-        return data[:pos] + names[int(rng.integers(len(names)))] + data[pos:]
-    end = ops[k + 1][2] if k + 1 < len(ops) else len(data)
-    if way < 0.8:
-        return data[:pos] + data[end:]
-    other = int(rng.integers(len(ops) - 1))
-    return data[:pos] + data[ops[other][2] : ops[other + 1][2]] + data[end if way < 0.9 else pos :]
+def edit_npz(data, rng):
+    "Another array in the place of one."
+    with np.load(io.BytesIO(data)) as f:
+        parts = dict(f)
+    name = list(parts)[int(rng.integers(len(parts)))]
+    out = io.BytesIO()
+    np.save(out, parts[name])
+    with contextlib.suppress(Exception):
+        parts[name] = np.load(io.BytesIO(edit_npy(out.getvalue(), rng)))
+    out = io.BytesIO()
+    np.savez(out, **parts)
+    return out.getvalue()
 
 
 EDITS = {
@@ -287,7 +262,8 @@ EDITS = {
     ".csv": edit_text,
     ".pts": edit_text,
     ".mat": edit_mat,
-    ".pkl": edit_pickle,
+    ".npz": edit_npz,
+    ".obj": edit_text,
 }
 
 
@@ -314,7 +290,7 @@ def make_inputs(root):
     from scipy.io import savemat
     from f3a_lite.conditions import AU_NAMES
     from f3a_lite.core import data_path
-    from f3a_lite.generator import GeneratorConfig
+    from f3a_lite.warp_generator import WarpConfig
     from f3a_lite.morphable import FaceParams, open_model
     from f3a_lite.prepare import prepare_clip, prepare_dataset
     from f3a_lite.projection import pose, to_pixels
@@ -325,22 +301,22 @@ def make_inputs(root):
 
     rng, at = np.random.default_rng(0), lambda name: (root / name).mkdir(exist_ok=True) or root / name
     arrays = dict(
-        u=rng.normal(size=(9, 1)).astype("f4"),
-        w_shp=np.asfortranarray(rng.normal(size=(9, 4)).astype("f4")),
-        w_exp=rng.normal(size=(9, 2)),
+        u=rng.normal(size=(210, 1)).astype("f4"),
+        w_shp=rng.normal(size=(210, 4)).astype("f4"),
+        w_exp=rng.normal(size=(210, 2)),
         keypoints=np.arange(68),
         tri=np.arange(6).reshape(2, 3),
-        mask=np.ones(3, bool),
-        scale=np.float64(2),
-        name="x",
-        sizes=[1, 2.5, (None, True)],
     )
-    for protocol in range(6):
-        (at("pickle") / f"{protocol}.pkl").write_bytes(pickle.dumps(arrays, protocol))
+    np.savez(at("npz_model") / "bfm.npz", **arrays)
+    corners = "".join(f"v {k} {k % 7} {k % 5}\n" for k in range(70))
+    for name in ("generic_neutral_mesh", "identity000", "jawOpen"):
+        (at("ict") / f"{name}.obj").write_text(f"{corners}f 1/1 2/2 3/3 4/4\n")
+    facts = dict(expressions=["jawOpen"], idx_to_landmark_verts=list(range(68)))
+    (at("ict") / "vertex_indices.json").write_text(json.dumps(facts))
     torch.manual_seed(0)
     for name in ("generator", "animate_weights", "train_init"):
         save_system(
-            TWarp(GeneratorConfig(channels=(8, 8), flow_channels=(4, 4), condition="warp_maps")),
+            TWarp(WarpConfig(channels=(8, 8))),
             at(name) / "w.safetensors",
             people=[[0.1] * 128],
             steps=1,
@@ -451,7 +427,7 @@ def first_error(folder):
 def each_loader(path):
     "All readers of licensed models; each refuses this one, which is too small, in a sentence."
     from f3a_lite.core import F3AError
-    from f3a_lite.morphable import load_basel_3ddfa, load_deep3d
+    from f3a_lite.licensed_models import load_basel_3ddfa, load_deep3d
 
     for load in (load_deep3d, lambda p: load_basel_3ddfa(p, p)):
         try:
@@ -459,16 +435,6 @@ def each_loader(path):
         except F3AError as e:
             last = e
     raise last
-
-
-def pickled(path):
-    "The array reader, and the loader on top of it."
-    from f3a_lite.core import F3AError
-    from f3a_lite.morphable import load_3ddfa_v2, read_numpy_pickle
-
-    with contextlib.suppress(F3AError):
-        load_3ddfa_v2(path)
-    return repr(read_numpy_pickle(path))
 
 
 def lazily(module, name):
@@ -483,7 +449,8 @@ def lazily(module, name):
 
 
 READERS = dict(  # what is corrupted, and what reads it
-    pickle=("*.pkl", pickled),
+    npz_model=("*.npz", lazily("licensed_models", "load_3ddfa_v2")),
+    ict=("*.*", lambda p: lazily("licensed_models", "load_ict")(p.parent)),
     generator=("*.safetensors", lazily("systems", "load_system")),
     regressor=("*.safetensors", lazily("regressor", "load_regressor")),
     model=("*.safetensors", lazily("morphable", "load_model")),

@@ -42,7 +42,7 @@ def state_of(t):
 def small_tables(path, out):
     "One row of a table on one clip, two pairs a split and two steps."
     tables.groups_of = lambda *a: [tables.Group("bundled", "one person", [load_clip(path)], [], ("flow",), 2)]
-    tables.FeatureNet = lambda *a: None
+    tables.find_features = lambda *a: None
     return tables.Tables(tables.TableOptions(pictures=16, runs=out / "runs", out=out / "results", device="cpu"))
 
 
@@ -52,7 +52,8 @@ if __name__ == "__main__":
     if kind == "tables":
         t = small_tables(path, out)
         t.run()
-        print(f"process {t.team.rank} of {t.team.count} has {len(t.jobs())} jobs left")
+        left = [job for job in t.jobs() if not t.is_done(*job)]
+        print(f"process {t.team.rank} of {t.team.count} has {len(left)} jobs left")
         leave_team()
         sys.exit()
     t = generator_trainer(path) if kind == "generator" else regressor_trainer(path)

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from conftest import run_command, write_movie
 from PIL import Image
@@ -244,11 +245,13 @@ def two_faces(tmp_path_factory, video):
 
 
 def test_which_of_several_faces(two_faces, clip, quick, capsys):
-    "The largest by default; the second where it is asked for; one sentence for a third."
+    "The largest by default, and a line says that there are more; the second if asked for; one sentence for a third."
     assert run_command(f3a_animate, two_faces, "--script", "blink") == 0
+    assert "'two.png' shows 2 faces; number 1 is animated" in capsys.readouterr().err
     first = quick["face"]
     assert first.image.std(1).mean() > 0.01, "the one in colour"
     assert run_command(f3a_animate, two_faces, "--face", 2, "--script", "blink") == 0
+    assert "faces" not in capsys.readouterr().err
     second = quick["face"]
     assert second.image.std(1).max() < 0.02, "the grey one"
     assert 1.6 < first.crop.side / second.crop.side < 2.4
@@ -257,6 +260,29 @@ def test_which_of_several_faces(two_faces, clip, quick, capsys):
     for number, word in ((3, "no face 3"), (0, "counts from 1")):
         assert run_command(f3a_animate, two_faces, "--face", number, "--script", "blink") == 2
         assert word in capsys.readouterr().err
+
+
+def test_a_badge_is_not_animated(tmp_path, quick, capsys):
+    "The astronaut's face, and not the badge on her suit, which is as large; one face, so nothing is said of others."
+    photo = write_image(skimage.data.astronaut(), tmp_path / "her.png")
+    assert run_command(f3a_animate, photo, "--script", "blink") == 0
+    crop = quick["face"].crop
+    assert crop.left < 224 < crop.left + crop.side and crop.top < 130 < crop.top + crop.side < 320
+    assert "faces" not in capsys.readouterr().err
+    assert run_command(f3a_animate, photo, "--script", "blink", "--face", 2) == 2
+    assert "shows 1 face that can be found" in capsys.readouterr().err
+
+
+def test_where_no_face_is(tmp_path, capsys):
+    "The sentence counts no frames of a photo, and says how large a face must be in one of this size."
+    small = write_image(skimage.data.coffee(), tmp_path / "coffee.png")
+    large = write_image(np.zeros((300, 4000, 3), np.uint8), tmp_path / "large.png")
+    for photo, least in ((small, 60), (large, 200)):
+        assert run_command(f3a_animate, photo, "--script", "blink") == 2
+        want = f"No face was found in {photo.name}: give a picture in which a face of at least {least} pixels looks"
+        assert want in capsys.readouterr().err
+    with pytest.raises(F3AError, match=r"in x.mp4 \(3 frames\): give a video"):
+        track_frames([(k / 25, np.zeros((90, 90, 3), np.uint8)) for k in range(3)], "x.mp4")
 
 
 def still_made(face, paint=0.0):
@@ -496,6 +522,59 @@ def test_two_driving_videos_of_one_name(tmp_path, drawn, short, quick, video):
     assert sorted(len(load_clip(p)) for p in Path("runs/clips").iterdir()) == [2, 6], "neither has replaced the other"
 
 
+def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, monkeypatch):
+    "A photo, a video of one frame, a prepared clip of one: before the source is read."
+    frame = np.asarray(Image.open(photo))
+    write_movie(tmp_path / "one.mp4", [frame])
+    shutil.copy(photo, tmp_path / "her.png")
+    alone = shutil.copytree(clip.path, tmp_path / "alone")
+    monkeypatch.setattr(animation, "load_clip", lambda path: [0])
+    monkeypatch.setattr(animation, "read_face", None)
+    for driver in ("one.mp4", "her.png", "alone"):
+        assert run_command(f3a_animate, photo, "--driving", tmp_path / driver) == 2
+        assert f"'{driver}' has one frame" in capsys.readouterr().err
+    shutil.rmtree(alone)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["her.png", "one.mp4"], "nothing is prepared, nothing written"
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--driving", "d.mp4", "--to", "t.png"], "Choose one of"),
+        (["--to", "t.png", "--script", "nod"], "Choose one of"),
+        (["--script", "yodel"], "knows no 'yodel'"),
+        (["--script", " ; "], "is empty"),
+        (["--absolute", "--script", "nod"], "--absolute"),
+        (["--face", "0"], "counts from 1"),
+        (["--param-source", "guess"], "guess"),
+        (["--tracker", "x.task", "--param-source", "regressor"], "--tracker"),
+    ],
+)
+def test_options_are_looked_at_first(tmp_path, quick, capsys, monkeypatch, words, told):
+    "Before the weights and the photo are read; the photo and the motion need not even be there."
+    monkeypatch.setattr(animation, "load_system", None)
+    assert run_command(f3a_animate, "missing.png", *words) == 2
+    assert told in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_clip_has_one_face_and_no_photo(clip, short, quick, capsys, monkeypatch):
+    monkeypatch.setattr(animation, "load_system", None)
+    itself = [short, "--driving", short]
+    for words, option in (([clip.path], "--face=1"), ([clip.path], "--full"), (itself, "--face=1")):
+        assert run_command(f3a_animate, *words, option) == 2
+        assert option.split("=")[0] in capsys.readouterr().err
+
+
+def test_an_interrupted_film_is_begun_anew(tmp_path, clip, quick, capsys, monkeypatch):
+    def press(*a, **k):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(animation, "animate", press)
+    assert run_command(f3a_animate, clip.path, "--script", "blink") == 130
+    said = capsys.readouterr().err
+    assert "begins it anew" in said and "kept" not in said and not list(tmp_path.iterdir())
+
+
 def test_a_driving_video_that_is_none_leaves_nothing(tmp_path, drawn, quick, capsys):
     (tmp_path / "bad.mp4").write_text("no video")
     for driving in ("bad.mp4", "missing.mp4"):
@@ -534,6 +613,8 @@ def test_plan_motion(clip, drawn, photo, face_model):
     m = plan_motion(face, drawn.path, script="nod", fps=10)
     assert m.pictures is None and m.sound is None and m.fps == 10 and len(m.targets) == 1 + 10 + 1
     assert plan_motion(face, drawn.path, to=photo, fps=5).pictures is None
+    with pytest.raises(F3AError, match="script is empty"):
+        plan_motion(face, drawn.path, script="")
     assert len(plan_motion(face, drawn.path, driving=clip.path).targets) == 40
     for two in (dict(driving=clip.path, to=photo), dict(to=photo, script="nod"), dict(driving=clip.path, script="nod")):
         with pytest.raises(F3AError, match="one of"):
@@ -566,7 +647,9 @@ def test_scripts(clip):
     s = scripted(start, " smile , blink,,turn", fps=25)
     assert len(s) == 1 + (25 + 3) + (10 + 3) + (25 + 3)
     assert all(torch.allclose(motion(s)[k], motion(start)[0], atol=2e-3) for k in (0, 28, 41, 69))
-    for bad, word in (("smile,yodel", "yodel"), (" , ", "empty")):
+    for way in ("smile blink turn", "Smile; Blink,TURN ", "smile\nblink;;turn"):
+        assert torch.equal(motion(scripted(start, way)), motion(s)), way
+    for bad, word in (("smile,yodel", "yodel"), (" , ", "empty"), ("", "empty")):
         with pytest.raises(F3AError, match=word):
             scripted(start, bad)
 

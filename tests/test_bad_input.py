@@ -184,7 +184,7 @@ CONFIGS = dict(
     negative_scale=dict(flow_scale=-4.0),
     anchor=dict(anchor="middle"),
     anchor_list=dict(anchor=["target"]),
-    activation=dict(activation="gelu"),
+    streams=dict(streams="three"),
     negative=dict(channels=[-8, 8]),
     none=dict(channels=[]),
     zero=dict(channels=[0, 8]),

@@ -20,6 +20,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from f3a_lite.core import data_path
@@ -278,6 +279,36 @@ def test_the_app_checks_what_is_uploaded(browser, app, tmp_path):
     else:
         raise AssertionError("a photo was uploaded, and the page still shows the other")
     w.shot("app_photo")
+    assert not w.elsewhere and not w.errors
+
+
+def test_the_app_lets_choose_among_faces(browser, app, tmp_path):
+    "Two people: boxes with numbers, and a button for each. A film goes when another face is chosen."
+    w = Watched(browser)
+    page = w.page
+    page.goto(app)
+    page.locator(".widget-slider .noUi-handle").first.wait_for()
+    buttons = page.locator(".widget-toggle-buttons button")
+    assert not buttons.first.is_visible(), "one face needs no choice"
+    astronaut = skimage.data.astronaut()
+    both = np.full((512, 900, 3), 90, np.uint8)
+    both[:, :512] = astronaut
+    both[100:433, 540:873] = np.asarray(Image.fromarray(astronaut).resize((333, 333)))
+    Image.fromarray(both).save(tmp_path / "two.png")
+    upload(page, tmp_path / "two.png")
+    buttons.first.wait_for(state="visible")
+    assert buttons.count() == 2
+    page.get_by_role("tab", name="script").click()
+    page.locator("input[type=text]").first.fill("Blink; NOD")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="make the film").click()
+    link = page.locator("a[download]")
+    link.wait_for()
+    w.shot("app_two_faces")
+    buttons.nth(1).click()
+    link.wait_for(state="detached")
+    page.wait_for_timeout(1000)
+    w.shot("app_second_face")
     assert not w.elsewhere and not w.errors
 
 

@@ -1,14 +1,16 @@
 "The commands as installation puts them on the path: each runs once, on tiny inputs, and explains itself."
 
+import importlib
 import importlib.metadata
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 import pytest
 from conftest import one_sentence
-from f3a_lite import commands
+from f3a_lite import commands, core, prepare
 from f3a_lite.clips import load_clip
 from f3a_lite.video import video_info
 
@@ -16,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     "f3a_demo",
     "f3a_prepare",
+    "f3a_model",
     "f3a_train",
     "f3a_train_regressor",
     "f3a_animate",
@@ -63,6 +66,7 @@ def test_words_may_be_given(monkeypatch, capsys, name):
     [
         ("f3a_demo", "--out"),
         ("f3a_prepare", "--landmarks"),
+        ("f3a_model", "--landmarks"),
         ("f3a_train", "--system"),
         ("f3a_train_regressor", "--out"),
         ("f3a_animate", "--driving"),
@@ -140,8 +144,9 @@ def test_animate(monkeypatch, tmp_path, clip):
     "name,argv",
     [
         ("f3a_prepare", ["nothing.mp4", "out"]),
+        ("f3a_model", ["ict", "nothing", "out.safetensors"]),
         ("f3a_train", ["nothing"]),
-        ("f3a_train_regressor", ["nothing"]),
+        ("f3a_train_regressor", ["nothing", "--sub-steps", 2]),
         ("f3a_animate", ["nothing.jpg"]),
         ("f3a_evaluate", ["nothing", "nothing"]),
         ("f3a_tables", ["--data", "nothing"]),
@@ -151,6 +156,47 @@ def test_wrong_words_are_one_sentence_and_leave_nothing(monkeypatch, tmp_path, c
     monkeypatch.chdir(tmp_path)
     assert call(monkeypatch, name, *argv) == 2
     assert "nothing" in one_sentence(capsys) and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name, module, within, true",
+    [
+        ("f3a_demo", "demo", "run_demo", "a clip that was prepared is kept, and the same command begins the rest anew"),
+        ("f3a_prepare", "prepare", "prepare_videos", core.RESUMES),
+        ("f3a_train", "training", "find_team", core.RESUMES),
+        ("f3a_train_regressor", "regressor", "find_team", core.RESUMES),
+        ("f3a_animate", "animation", "load_system", "the film is not finished, and the same command begins it anew"),
+        ("f3a_evaluate", "evaluation", "measure_sets", "no figures are kept, and the same command begins anew"),
+        ("f3a_tables", "tables", "Tables", core.RESUMES),
+        ("f3a_app", "app", "serve", "the app has ended, and what was uploaded is deleted"),
+    ],
+)
+def test_an_interrupt_says_what_is_kept(monkeypatch, tmp_path, capsys, video, name, module, within, true):
+    "Ctrl-C within the work of a command: its own sentence, which is true of it, and the code of an interrupt."
+
+    def press(*args, **kw):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.import_module(f"f3a_lite.{module}"), within, press)
+    assert call(monkeypatch, name, *([video, video] if name == "f3a_evaluate" else [])) == 130
+    assert one_sentence(capsys) == f"Interrupted; {true}."
+
+
+def test_an_interrupted_preparation_goes_on(monkeypatch, tmp_path, capsys, video):
+    "The video that was finished is kept."
+    second = tmp_path / "second.mp4"
+    shutil.copy(video, second)
+    words = [video, second, tmp_path / "out", "--max-frames", 2]
+    one = prepare.prepare_one
+    monkeypatch.setattr(
+        prepare, "prepare_one", lambda path, *a: os.kill(os.getpid(), 2) if path == second else one(path, *a)
+    )
+    assert call(monkeypatch, "f3a_prepare", *words) == 130
+    monkeypatch.setattr(prepare, "prepare_one", one)
+    capsys.readouterr()
+    assert call(monkeypatch, "f3a_prepare", *words) == 0
+    assert "woman_laughing.mp4: already prepared" in capsys.readouterr().out
 
 
 def test_a_script_of_its_own_process(tmp_path):

@@ -11,15 +11,12 @@ def inputs(tmp_path_factory):
     return fuzz.make_inputs(folder)
 
 
-def test_pickles_in_a_process_of_their_own(inputs):
-    "Three hundred; none crashes, and those that are left whole are read."
-    rows = fuzz.run_target(inputs, "pickle", 300, seed=1)
-    bad = [r for r in rows if r[0] in fuzz.BAD]
-    assert len(rows) == 300 and not bad, bad[:5]
-    assert 5 < sum(r[0] == "accepted" for r in rows) < 100
+def test_a_process_of_its_own(inputs):
+    rows = fuzz.run_target(inputs, "npz_model", 20, seed=1)
+    assert len(rows) == 20 and not [r for r in rows if r[0] in fuzz.BAD], rows
 
 
-@pytest.mark.parametrize("target", [t for t in fuzz.READERS if t != "pickle"])
+@pytest.mark.parametrize("target", list(fuzz.READERS))
 def test_readers(inputs, target):
     rows = [fuzz.trial(inputs, target, 1, k) for k in range(12)]
     bad = [r for r in rows if r[0] in fuzz.BAD]

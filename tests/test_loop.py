@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from f3a_lite import core, regressor, systems, training
-from f3a_lite.core import F3AError, friendly_errors
+from f3a_lite.core import RESUMES, F3AError, friendly_errors
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.loop import (
     Alone,
@@ -163,7 +163,7 @@ def test_killed_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_path, u
 def test_a_signal_ends_the_loop_after_the_step_with_a_sentence(tmp_path, capsys, number):
     t = Counter({2: lambda: press(number)})
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as stop, friendly_errors():
+    with pytest.raises(SystemExit) as stop, friendly_errors(RESUMES):
         run_training(t, 9, tmp_path)
     assert stop.value.code == 128 + number and "the same command goes on" in capsys.readouterr().err
     assert read(tmp_path / "checkpoint.pt")["done"] == t.done == 3

@@ -291,7 +291,7 @@ def test_openface_in_the_place_of_our_tracker(sets):
     evaluation.take_openface(reading, table)
     assert np.allclose(reading.pose[0], 30) and np.isnan(reading.pose[1]).all() and np.isnan(reading.units[1]).all()
     assert np.allclose(reading.units[0], table["aus"][0])
-    with pytest.raises(F3AError, match="2 rows, but there are 3 pictures"):
+    with pytest.raises(F3AError, match="2 rows for 3 pictures"):
         evaluation.take_openface(SimpleNamespace(found=np.ones(3, bool)), table)
 
 
@@ -307,7 +307,17 @@ def test_sets_that_do_not_belong_together(sets, capsys):
         assert word in one_sentence(capsys)
 
 
-def test_a_source_without_a_face(sets, capsys):
+def test_words_about_faces_go_with_faces(sets, capsys, monkeypatch):
+    "Found before any network is loaded."
+    monkeypatch.setattr(evaluation, "FeatureNet", None)
+    for words in (["--source", "me.png"], ["--openface", "a.csv", "b.csv"]):
+        assert run_command(f3a_evaluate, sets / "fake", sets / "real", "--no-faces", *words) == 2
+        assert "leave them away with --no-faces" in one_sentence(capsys)
+
+
+def test_a_source_without_a_face(sets, capsys, monkeypatch):
+    "Found before the pictures are measured."
+    monkeypatch.setattr(evaluation, "in_batches", None)
     write_image(np.zeros((128, 128, 3), np.uint8), sets / "black.png")
     assert run_command(f3a_evaluate, sets / "fake", sets / "real", "--source", sets / "black.png") == 2
     assert "No face was found in the source" in capsys.readouterr().err

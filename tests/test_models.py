@@ -1,19 +1,33 @@
-"Loaders of the licensed face models, on files of the same keys, shapes and dtypes."
+"Readers of other people's face models, on files of the same keys, shapes and dtypes; their command; --model."
 
-import io, pickle, pickletools, struct, subprocess, sys
+import dataclasses, json, pickle, shutil, sys
 import numpy as np
 import pytest
 from scipy.io import savemat
+import torch
+from conftest import first_coefficients, one_sentence, run_command
+from f3a_lite.animation import f3a_animate
+from f3a_lite.clips import load_clip
 from f3a_lite.core import F3AError
-from f3a_lite.morphable import (
-    FaceParams,
+from f3a_lite.licensed_models import (
+    f3a_model,
+    from_arrays,
     load_3ddfa_v2,
     load_basel_3ddfa,
+    load_bfm,
     load_deep3d,
-    read_numpy_pickle,
+    load_flame,
+    load_gnm,
+    load_ict,
+    outward,
+    read_landmarks,
     save_mesh,
 )
+from f3a_lite.morphable import FaceParams, REGIONS, load_model, open_model
+from f3a_lite.prepare import f3a_prepare
 from f3a_lite.projection import pose
+from f3a_lite.systems import load_system
+from f3a_lite.training import f3a_train
 
 RNG = np.random.default_rng(0)
 
@@ -34,8 +48,6 @@ def same(model, mean, idb, exb, unit):
     "The model's Eq. 1 equals the flat formula of the original code."
     a, e = RNG.standard_normal(idb.shape[1]).astype(np.float32), RNG.standard_normal(exb.shape[1]).astype(np.float32)
     want = ((mean.reshape(-1) + idb @ a + exb @ e) * unit).reshape(-1, 3)
-    import torch
-
     p = FaceParams.neutral(1, len(a), len(e), scale=1.0).replace(
         id_coeff=torch.as_tensor(a)[None], exp_coeff=torch.as_tensor(e)[None]
     )
@@ -60,8 +72,10 @@ def test_basel_of_3ddfa(tmp_path):
     m = load_basel_3ddfa(tmp_path / "Model_Shape.mat", tmp_path / "Model_Exp.mat")
     assert (len(m.mean_shape), m.K, m.L, len(m.triangles)) == (N, 199, 29, T) and m.landmark_vertices[3] == kp[0, 3] - 1
     same(m, mu + mue, w, we, 1e-5)
-    with pytest.raises(F3AError, match="mu_exp"):
+    with pytest.raises(F3AError, match="Model_Exp"):
         load_basel_3ddfa(tmp_path / "Model_Shape.mat")
+    with pytest.raises(F3AError, match="mu_exp"):
+        load_basel_3ddfa(tmp_path / "Model_Shape.mat", tmp_path / "Model_Shape.mat")
     with pytest.raises(F3AError, match="missing"):
         load_basel_3ddfa(tmp_path / "nothing.mat")
 
@@ -109,7 +123,7 @@ def test_deep3dface(tmp_path):
         tmp_path / "bad.mat",
         dict(meanshape=mu.reshape(1, -1)[:, :300], idBase=w, exBase=we, tri=tri, keypoints=np.ones((1, 68))),
     )
-    with pytest.raises(F3AError, match="100 vertices"):
+    with pytest.raises(F3AError, match="100"):
         load_deep3d(tmp_path / "bad.mat")
 
 
@@ -119,11 +133,11 @@ def test_3ddfa_v2(tmp_path):
     kp = RNG.integers(0, N, 68)
     flat = np.stack([3 * kp, 3 * kp + 1, 3 * kp + 2], 1).reshape(-1)
     tri = triangles(N, T, 0)
-    with open(tmp_path / "bfm_noneck_v3.pkl", "wb") as f:
-        pickle.dump(dict(u=u.reshape(-1, 1), w_shp=w, w_exp=we, keypoints=flat), f)
-    with open(tmp_path / "tri.pkl", "wb") as f:
-        pickle.dump(tri.T, f)
-    m = load_3ddfa_v2(tmp_path / "bfm_noneck_v3.pkl")
+    (tmp_path / "bfm.pkl").write_bytes(pickle.dumps(dict(u=u.reshape(-1, 1), w_shp=w, w_exp=we, keypoints=flat)))
+    (tmp_path / "tri.pkl").write_bytes(pickle.dumps(tri.T))
+    unpickled = (pickle.loads((tmp_path / name).read_bytes()) for name in ("bfm.pkl", "tri.pkl"))  # as its owner does
+    np.savez(tmp_path / "bfm.npz", **next(unpickled), tri=next(unpickled))
+    m = load_3ddfa_v2(tmp_path / "bfm.npz")
     assert (len(m.mean_shape), m.K, m.L, len(m.triangles)) == (N, 40, 10, T)
     assert np.array_equal(m.landmark_vertices.numpy(), kp)
     same(m, u, w, we, 1e-5)
@@ -136,223 +150,313 @@ class Evil:
         return os.system, ("touch was_run",)
 
 
-@pytest.mark.parametrize(
-    "thing", [Evil(), dict(u=Evil()), [np.ones(3), Evil()]], ids=["bare", "in a dict", "behind an array"]
-)
-def test_pickles_are_not_run(tmp_path, monkeypatch, thing):
+def test_pickles_are_not_run(tmp_path, monkeypatch):
+    "Neither a pickle in the place of an .npz, nor an array of objects in one."
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "x.pkl").write_bytes(pickle.dumps(thing))
-    with pytest.raises(F3AError, match="refused"):
-        load_3ddfa_v2(tmp_path / "x.pkl")
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps(Evil()))
+    np.savez(tmp_path / "x.npz", **{name: np.array(Evil(), object) for name in ("v_template", "shapedirs", "f", "u")})
+    for name in ("x.pkl", "x.npz"):
+        for load in (load_3ddfa_v2, load_flame, load_gnm):
+            with pytest.raises(F3AError, match=name):
+                load(tmp_path / name)
     assert not (tmp_path / "was_run").exists()
 
 
-def test_a_file_from_elsewhere_with_code_is_named(tmp_path):
-    (tmp_path / "x.pkl").write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(F3AError, match="system"):
-        load_3ddfa_v2(tmp_path / "x.pkl")
+SMALL = first_coefficients(3)  # of the open model
+POINTS = SMALL.landmark_vertices.numpy()
 
 
-ARRAYS = dict(
-    floats=np.arange(24, dtype=np.float32).reshape(2, 3, 4),
-    columns=np.asfortranarray(np.arange(12.0).reshape(3, 4)),
-    strided=np.arange(20, dtype=np.int16)[::3],
-    big_endian=np.arange(5, dtype=">i4"),
-    flags=np.array([[True, False], [False, True]]),
-    half=np.linspace(0, 1, 7, dtype=np.float16),
-    wide=np.array([0, 2**64 - 1], np.uint64),
-    empty=np.zeros((0, 3)),
-    point=np.array(2.5),
-    one=np.float64(1.5),
-    count=np.int64(-3),
-)
+def like_small(model, exp_names=()):
+    "Whether a model is the open one with three coefficients each."
+    for name in ("mean_shape", "id_basis", "exp_basis"):
+        assert torch.allclose(getattr(model, name), getattr(SMALL, name), atol=1e-5), name
+    assert torch.equal(model.triangles, SMALL.triangles) and np.array_equal(model.landmark_vertices, POINTS)
+    assert model.exp_names == tuple(exp_names)
 
 
-@pytest.mark.parametrize("protocol", range(6))
-def test_genuine_pickles_of_every_protocol(tmp_path, protocol):
-    "Read as Python reads them, bit by bit."
-    thing = dict(
-        ARRAYS,
-        words=["mean", "größe"],
-        nested=[(1, 2.5, None, True), {"k": ARRAYS["columns"]}],
-        huge=2**70,
-        data=b"\x00\xff",
-        shared=[ARRAYS["floats"]],
+def write_obj(path, vertices, polygons=()):
+    "A mesh as ICT-FaceKit writes it: corners with a number of their texture, counted from 1."
+    lines = [f"v {x:.9f} {y:.9f} {z:.9f}" for x, y, z in vertices.tolist()] + ["vt 0 0", "vn 0 0 1"]
+    lines += ["f " + " ".join(f"{k + 1}/1" for k in p) for p in polygons]
+    path.write_text("\n".join(["mtllib x.mtl", *lines]))
+
+
+def write_ict(folder, model, polygons, names):
+    "A folder like FaceXModel, in centimetres."
+    folder.mkdir(exist_ok=True)
+    mean = model.mean_shape.numpy() * 10
+    write_obj(folder / "generic_neutral_mesh.obj", mean, polygons)
+    for k, basis in enumerate(model.id_basis.numpy()):
+        write_obj(folder / f"identity{k:03d}.obj", mean + basis * 10)
+    for name, basis in zip(names, model.exp_basis.numpy()):
+        write_obj(folder / f"{name}.obj", mean + basis * 10)
+    facts = dict(expressions=names, idx_to_landmark_verts=model.landmark_vertices.tolist())
+    (folder / "vertex_indices.json").write_text(json.dumps(facts))
+    return folder
+
+
+def test_ict(tmp_path):
+    "Names, units and landmarks come from the folder; the triangles are turned outward where they are not."
+    names = ["browDown_L", "browDown_R", "jawOpen"]
+    folder = write_ict(tmp_path / "FaceXModel", SMALL, SMALL.triangles.tolist(), names)
+    like_small(load_ict(folder), ("browDownLeft", "browDownRight", "jawOpen"))
+    m = load_ict(folder, landmarks=POINTS[::-1])
+    assert np.array_equal(m.landmark_vertices, POINTS[::-1])
+    (folder / "identity002.obj").unlink()
+    assert load_ict(folder).K == 2
+    write_obj(folder / "jawOpen.obj", SMALL.mean_shape[:9])
+    with pytest.raises(F3AError, match="FaceXModel"):
+        load_ict(folder)
+
+
+def test_ict_keeps_skin_and_eyeballs(tmp_path):
+    "Of 25,000 vertices in a row those of the mouth and of the lashes go, and what hangs on them."
+    n = 25000
+    line = torch.arange(n).float()
+    mean = torch.stack([line / n, (line % 7) / 7, (line % 11) / 11], 1)
+    moved = torch.stack([mean + 0.1, mean - 0.1])
+    big = dataclasses.replace(SMALL, mean_shape=mean, id_basis=moved, exp_basis=moved[:1])
+    quads = [[0, 1, 2, 3], [11246, 11247, 11248, 11249], [21451, 21452, 24590], [24590, 24591, 24592]]
+    m = load_ict(write_ict(tmp_path / "FaceXModel", big, quads, ["jawOpen"]))
+    kept = [*range(11248), *range(21451, 24591)]
+    assert torch.allclose(m.mean_shape, mean[kept], atol=1e-5) and torch.allclose(m.id_basis, moved[:, kept], atol=1e-5)
+    assert [sorted(t) for t in m.triangles.tolist()] == [[0, 1, 2], [0, 2, 3], [11248, 11249, 14387]]
+    eyes = torch.arange(len(kept)) >= 11248
+    assert torch.equal(m.regions, torch.where(eyes, REGIONS.index("eyeballs"), -1))
+
+
+def test_flame(tmp_path):
+    directions = np.zeros((400, *SMALL.mean_shape.shape), np.float32)
+    directions[:3], directions[300:303] = SMALL.id_basis / 10, SMALL.exp_basis / 10
+    parts = dict(v_template=SMALL.mean_shape / 10, f=SMALL.triangles.numpy().astype(np.uint32))
+    np.savez(tmp_path / "m.npz", shapedirs=directions.transpose(1, 2, 0), **parts)
+    m = load_flame(tmp_path / "m.npz", POINTS)
+    assert (m.K, m.L) == (300, 100)
+    keep = dict(id_basis=m.id_basis[:3], exp_basis=m.exp_basis[:3])
+    like_small(dataclasses.replace(m, **keep))
+    with pytest.raises(F3AError, match="--landmarks"):
+        load_flame(tmp_path / "m.npz")
+    np.savez(tmp_path / "m.npz", shapedirs=directions[:50].transpose(1, 2, 0), **parts)
+    with pytest.raises(F3AError, match="50 directions"):
+        load_flame(tmp_path / "m.npz", POINTS)
+
+
+def write_gnm(path, model=SMALL, **change):
+    "The small model with GNM's names, in metres."
+    parts = dict(
+        template_vertex_positions=model.mean_shape / 10,
+        vertex_identity_basis=model.id_basis / 10,
+        expression_basis=model.exp_basis / 10,
+        triangles=model.triangles,
+        identity_names=np.array(["head_000", "head_001", "teeth_000"]),
     )
-    data = pickle.dumps(thing, protocol)
-    (tmp_path / "x.pkl").write_bytes(data)
-    got, want = read_numpy_pickle(tmp_path / "x.pkl"), pickle.loads(data)
-    assert list(got) == list(want)
-    for k in ARRAYS:
-        assert np.array_equal(got[k], want[k]) and got[k].shape == want[k].shape, k
-        assert got[k].dtype == want[k].dtype.newbyteorder("="), k
-    assert got["nested"][0] == want["nested"][0] and np.array_equal(got["nested"][1]["k"], ARRAYS["columns"])
-    assert [got[k] for k in ("words", "huge", "data")] == [want[k] for k in ("words", "huge", "data")]
-    assert got["shared"][0] is got["floats"]
+    np.savez(path, **{**parts, **change})
+    return path
 
 
-@pytest.mark.parametrize("protocol", [2, 4, 5])
-def test_pickles_of_numpy_1_and_2(tmp_path, protocol):
-    "The two differ in the name of a module, and only in it."
-
-    def renamed(old, new):
-        out = io.BytesIO()
-        for op, arg, pos in pickletools.genops(data):
-            end = ends[pos]
-            if isinstance(arg, str) and old in arg and op.name == "GLOBAL":
-                out.write(b"c" + arg.replace(old, new).replace(" ", "\n").encode() + b"\n")
-            elif isinstance(arg, str) and old in arg:
-                text = arg.replace(old, new).encode()
-                out.write(b"\x8c" + bytes([len(text)]) + text)
-            elif op.name != "FRAME":
-                out.write(data[pos:end])
-        return out.getvalue()
-
-    data = pickle.dumps(ARRAYS, protocol)
-    starts = [pos for _, _, pos in pickletools.genops(data)]
-    ends = dict(zip(starts, [*starts[1:], len(data)]))
-    module = "numpy._core" if b"numpy._core" in data else "numpy.core"
-    for name in ("numpy.core", "numpy._core"):
-        (tmp_path / "x.pkl").write_bytes(renamed(module, name))
-        got = read_numpy_pickle(tmp_path / "x.pkl")
-        assert all(np.array_equal(got[k], ARRAYS[k]) for k in ARRAYS)
+def test_gnm(tmp_path):
+    like_small(load_gnm(write_gnm(tmp_path / "m.npz"), POINTS))
+    for change, word in (
+        (dict(triangles=np.array([["a"]])), "text"),
+        (dict(triangles=np.array([[0, 1, 5000]])), "triangles"),
+        (dict(triangles=np.array([[0, 1, 0.5]])), "fractions"),
+        (dict(expression_basis=np.zeros((2, 7, 3))), "exp_basis"),
+        (dict(vertex_identity_basis=np.full((1, 2, 3), np.nan)), "finite"),
+        (dict(template_vertex_positions=np.zeros(4)), "m.npz"),
+    ):
+        with pytest.raises(F3AError, match=word):
+            load_gnm(write_gnm(tmp_path / "m.npz", **change), POINTS)
+    with pytest.raises(F3AError, match="landmark_vertices"):
+        load_gnm(write_gnm(tmp_path / "m.npz"), POINTS[:67])
 
 
-def test_pickle_of_python_2(tmp_path):
-    "The bytes that Python 2 writes for {'u': array([1, 2], float32)} with protocol 2."
-    data = (
-        b"\x80\x02}q\x01U\x01uq\x02cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04K\x00\x85U\x01b\x87Rq\x05(K\x01K\x02\x85"
-        b"cnumpy\ndtype\nq\x06U\x02f4K\x00K\x01\x87Rq\x07(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89U\x08"
-        + struct.pack("<2f", 1, 200.5)
-        + b"tbs."
-    )
-    assert np.array_equal(pickle.loads(data, encoding="latin1")["u"], np.float32([1, 200.5]))
-    (tmp_path / "x.pkl").write_bytes(data)
-    got = read_numpy_pickle(tmp_path / "x.pkl")
-    assert got["u"].dtype == np.float32 and np.array_equal(got["u"], [1, 200.5])
+def bfm_parts():
+    "The small model as Basel 2017 holds it: millimetres, directions of length 1 and their variances."
+    parts = {"shape/representer/cells": SMALL.triangles.numpy().T}
+    half = SMALL.mean_shape.numpy().ravel() * 50
+    for part, basis in (("shape", SMALL.id_basis), ("expression", SMALL.exp_basis)):
+        columns = basis.numpy().reshape(3, -1).T * 100  # (3N,3)
+        length = np.linalg.norm(columns, axis=0)
+        found = dict(mean=half, pcaBasis=columns / length, pcaVariance=length**2)
+        parts.update({f"{part}/model/{name}": value for name, value in found.items()})
+    return parts
 
 
-def calls(*parts):
-    "Objects that pickle as calls: each part is (function, arguments[, state])."
+def test_bfm_by_a_stand_in_for_h5py(tmp_path, monkeypatch):
+    "What is asked of the file, and what comes of it, without the library."
 
-    class Call:
-        def __init__(self, part):
-            self.part = part
+    class File(dict):
+        def __init__(self, path, mode):
+            super().__init__(bfm_parts())
 
-        def __reduce__(self):
-            return self.part
+        def __enter__(self):
+            return self
 
-    return [Call(p) for p in parts]
+        def __exit__(self, *error):
+            return False
 
-
-RECONSTRUCT = np.array([1.0]).__reduce__()[0]
-SCALAR = np.float32(1).__reduce__()[0]
-FORGED = dict(
-    pointers=calls((np.ndarray, ((3,), "O", b"A" * 24))),
-    strides=calls((np.ndarray, ((3,), "f8", b"A" * 24, 0, (2**40,)))),
-    object_dtype=calls((np.dtype, ("O", False, True))),
-    object_array=[np.array([1, "a", None], object)],
-    objects_by_state=calls((RECONSTRUCT, (np.ndarray, (0,), b"b"), (1, (3,), np.dtype("O"), False, b"A" * 24))),
-    text=[np.array(["abc"])],
-    record=[np.zeros(2, [("a", "f4"), ("b", "O")])],
-    dates=[np.array(["2020-01-01"], "M8[D]")],
-    void=calls((np.dtype, ("V8", False, True))),
-    dtype_state=calls(
-        (np.dtype, ("f8", False, True), (3, "|", ("f8", (2**40,)), ("a",), {"a": (np.dtype("f8"), 2**40)}, 8, 1, 63))
-    ),
-    dtype_size=calls((np.dtype, ("f8", False, True), (3, "<", None, None, {"x": 1}, 2**40, 1, 0))),
-    too_few_bytes=calls((RECONSTRUCT, (np.ndarray, (0,), b"b"), (1, (2**40,), np.dtype("f8"), False, b"A" * 24))),
-    overflow=calls((RECONSTRUCT, (np.ndarray, (0,), b"b"), (1, (2**32, 2**32), np.dtype("f8"), False, b""))),
-    negative=calls((RECONSTRUCT, (np.ndarray, (0,), b"b"), (1, (-1, -3), np.dtype("f8"), False, b"A" * 24))),
-    empty_and_huge=calls((RECONSTRUCT, (np.ndarray, (0,), b"b"), (1, (0, 2**62), np.dtype("f8"), False, b""))),
-    version=calls((RECONSTRUCT, (np.ndarray, (0,), b"b"), (9, (3,), np.dtype("f8"), False, b"A" * 24))),
-    subclass=calls((RECONSTRUCT, (np.matrix, (0,), b"b"))),
-    size_at_once=calls((RECONSTRUCT, (np.ndarray, (2**40,), b"b"))),
-    scalar_of_objects=calls((SCALAR, (np.dtype("O"), b"A" * 8))),
-    bytes_of_any_length=calls((bytes, (2**40,))),
-    twice=calls((RECONSTRUCT, (np.ndarray, (0,), b"b"), (1, (1,), np.dtype("f8"), False, b"A" * 8))),
-    dtype_alone=[np.dtype("f8")],
-    function_alone=[RECONSTRUCT],
-    class_alone=[np.ndarray],
-)
-RAW = dict(
-    memo=b"\x80\x04Nr\xff\xff\xff\x7f.",
-    bytes8=b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f.",
-    array8=b"\x80\x05\x96" + b"\x00" * 5 + b"\x01\x00\x00.",
-    frame=b"\x80\x04\x95" + b"\xff" * 8 + b"N.",
-    inst=b"(S'true'\nios\nsystem\n.",
-    obj=b"(cos\nsystem\nS'true'\no.",
-    newobj=b"\x80\x02cnumpy\nndarray\n(K\x03tU\x01Ot\x81.",
-    extension=b"\x80\x02\x82\x01.",
-    persistent=b"Pabc\n.",
-    out_of_band=b"\x80\x05\x97.",
-    state_of_a_class=b"cnumpy\nndarray\n}S'x'\nNsb.",
-    holds_itself=b"\x80\x02]q\x00h\x00a.",
-    copies=b"\x80\x02]q\x00"
-    + b"".join(b"](" + b"h" + bytes([k]) + (b"h" + bytes([k])) * 9 + b"eq" + bytes([k + 1]) for k in range(12))
-    + b".",
-    deep=b"\x80\x02" + b"]" * 100000 + b"a" * 99999 + b".",
-    nothing=b"",
-    stop=b".",
-    mark=b"(.",
-    no_stop=b"\x80\x04N",
-    pending=b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR.",
-)
+    (tmp_path / "m.h5").write_text("")
+    monkeypatch.setitem(sys.modules, "h5py", type("h5py", (), dict(File=File)))
+    like_small(load_bfm(tmp_path / "m.h5", POINTS))
 
 
-READ_ALL = """
-import sys
-from pathlib import Path
-from f3a_lite.core import F3AError
-from f3a_lite.morphable import read_numpy_pickle
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
-except (ImportError, ValueError, OSError):
-    pass
-for name in sys.argv[2:]:
-    print(name, end=" ", flush=True)
-    try:
-        x = read_numpy_pickle(Path(sys.argv[1]) / f"{name}.pkl")
-        repr(x)  # looks at every element
-        print("accepted", flush=True)
-    except F3AError as e:
-        print("refused" if str(e).count("\\n") == 0 else "long", flush=True)
-    except BaseException as e:
-        print("raised", type(e).__name__, flush=True)
-"""
+def test_bfm_needs_h5py(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(F3AError, match="pip install"):
+        load_bfm(tmp_path / "m.h5", POINTS)
+
+
+def test_bfm(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="needs `pip install 'f3a_lite[models]'`")
+    with h5py.File(tmp_path / "m.h5", "w") as f:
+        for name, value in bfm_parts().items():
+            f[name] = value
+    like_small(load_bfm(tmp_path / "m.h5", POINTS))
+    with h5py.File(tmp_path / "m.h5", "a") as f:
+        del f["expression/model/mean"]
+    with pytest.raises(F3AError, match="expression/model/mean"):
+        load_bfm(tmp_path / "m.h5", POINTS)
+    (tmp_path / "m.h5").write_text("x")
+    with pytest.raises(F3AError, match="m.h5"):
+        load_bfm(tmp_path / "m.h5", POINTS)
+
+
+def test_triangles_are_turned_outward():
+    "A tetrahedron far from the origin, and a mask that is open at the back, either way round."
+    corners = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]) + [5, -3, -9]
+    closed = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    mask = np.float32([[0, 0, 1], [-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+    front = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 4], [0, 4, 1]])
+    for mean, good in ((corners, closed), (mask, front)):
+        turned = good[:, [0, 2, 1]]
+        assert np.array_equal(outward(mean, good), good) and np.array_equal(outward(mean, turned), good)
+
+
+def test_landmark_files(tmp_path):
+    "One number a line, a list with commas, or GNM's three corners with weights, of which the heaviest counts."
+    path = tmp_path / "68.txt"
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet((1, 1, 1), 68)
+    corners = rng.integers(0, 4547, (68, 3))
+    corners[np.arange(68), weights.argmax(1)] = POINTS
+    rows = np.stack([corners, weights], 2).reshape(68, 6)
+    gnm = "\n".join(" ".join(f"{x:.12g}" for x in row) for row in rows)
+    for text in ("\n".join(map(str, POINTS)), ", ".join(map(str, POINTS)), gnm):
+        path.write_text(text)
+        assert np.array_equal(read_landmarks(path), POINTS)
+    for text in ("", "1 2 3", "x" * 68, " ".join(["1.5"] * 68), " ".join(["-1"] * 68), " ".join(["nan"] * 68)):
+        path.write_text(text)
+        with pytest.raises(F3AError, match="68.txt"):
+            read_landmarks(path)
+
+
+def test_tiny_bases_keep_their_precision(tmp_path):
+    "Basel's directions are 1e-8 dm a unit, which half precision would round to nothing."
+    flat = dict(mean=SMALL.mean_shape.numpy(), triangles=SMALL.triangles.numpy(), marks=POINTS)
+    m = from_arrays("x", "", 1.0, id_basis=SMALL.id_basis.numpy() * 1e-7, exp_basis=SMALL.exp_basis.numpy(), **flat)
+    m.save(tmp_path / "m.safetensors")
+    again = load_model(tmp_path / "m.safetensors")
+    assert torch.equal(again.id_basis, m.id_basis) and torch.equal(again.exp_basis, m.exp_basis.half().float())
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory):
-    "What a process of its own says of each forged file; where it dies, the next one starts behind that file."
-    folder = tmp_path_factory.mktemp("forged")
-    (folder / "read_all.py").write_text(READ_ALL)
-    for name, thing in FORGED.items():
-        (folder / f"{name}.pkl").write_bytes(pickle.dumps(thing, 4))
-    for name, data in RAW.items():
-        (folder / f"{name}.pkl").write_bytes(data)
-    data = pickle.dumps(FORGED["twice"][0], 2)  # the state of an array, set a second time
-    (folder / "twice.pkl").write_bytes(data[:-1] + b"(K\x01K\x01\x85N\x89Ntb.")
-    said, left = {}, [*FORGED, *RAW]
-    while left:
-        p = subprocess.run(
-            [sys.executable, str(folder / "read_all.py"), str(folder), *left],
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        lines = dict((line.split(" ", 1) + [""])[:2] for line in p.stdout.splitlines())
-        assert lines, p.stderr[-2000:]
-        said.update({k: v or f"died with {p.returncode}" for k, v in lines.items()})
-        left = [k for k in left if k not in said]
-    return said
+def model_file(tmp_path_factory):
+    "A model of other people, written by the command."
+    folder = tmp_path_factory.mktemp("model")
+    np.savetxt(folder / "68.txt", POINTS, "%d")
+    words = ["gnm", write_gnm(folder / "gnm_head.npz"), folder / "gnm.safetensors", "--landmarks", folder / "68.txt"]
+    assert run_command(f3a_model, *words) == 0
+    return folder / "gnm.safetensors"
 
 
-@pytest.mark.parametrize("name", [*FORGED, *RAW])
-def test_forged_pickles(outcomes, name):
-    "Refused in one sentence, by a process that is alive afterwards; the size of a frame or of the memory says nothing."
-    assert outcomes[name] == ("accepted" if name in ("memo", "frame") else "refused")
+def test_the_command(model_file, tmp_path, capsys):
+    m = load_model(model_file)
+    assert (m.name, m.licence, m.K, m.L) == ("GNM Head v3", "Apache-2.0, Google", 3, 3)
+    assert torch.equal(m.id_basis, (SMALL.id_basis / 10 * 10).half().float())
+    source, out = model_file.parent / "gnm_head.npz", tmp_path / "x.safetensors"
+    points = ["--landmarks", model_file.parent / "68.txt"]
+    (tmp_path / "mine.safetensors").write_text("my weights")
+    for words, said in (
+        ([], "kind"),
+        (["gnm", source, out], "--landmarks"),
+        (["gnm", source, tmp_path / "x.npz", *points], ".safetensors"),
+        (["gnm", source, tmp_path / "mine.safetensors", *points], "not replaced"),
+        (["flame", source, out, *points], "v_template"),
+        (["3ddfa", f"{source},{source}", out], "gnm_head.npz"),
+        (["ict", tmp_path, out], "vertex_indices.json"),
+    ):
+        assert run_command(f3a_model, *words) == 2
+        assert said in one_sentence(capsys)
+    assert (tmp_path / "mine.safetensors").read_text() == "my weights" and len(list(tmp_path.iterdir())) == 1
+    shutil.copy(model_file, out)
+    assert run_command(f3a_model, "gnm", source, out, *points) == 0  # another face model may be replaced
+
+
+def test_the_command_with_the_two_files_of_3ddfa(tmp_path, capsys):
+    n = 80
+    shape = dict(mu_shape=face(n).reshape(-1, 1), w=basis(n, 4), sigma=np.ones((4, 1)))
+    tri, kp = triangles(n, 9, 1).T, np.arange(1, 69)
+    savemat(tmp_path / "s.mat", dict(**shape, tri=tri.astype(float), keypoints=kp[None].astype(float)))
+    exp = dict(mu_exp=np.zeros((3 * n, 1)), w_exp=basis(n, 2), sigma_exp=np.ones((2, 1)))
+    savemat(tmp_path / "e.mat", exp)
+    out = tmp_path / "basel.safetensors"
+    assert run_command(f3a_model, "3ddfa", f"{tmp_path / 's.mat'},{tmp_path / 'e.mat'}", out) == 0
+    assert "University of Basel" in capsys.readouterr().out
+    m = load_model(out)
+    assert (m.K, m.L) == (4, 2) and torch.equal(m.landmark_vertices, torch.arange(68))
+
+
+@pytest.fixture(scope="module")
+def other_clip(model_file, video, tmp_path_factory):
+    "24 frames of the bundled clip, prepared with the other model by the command."
+    out = tmp_path_factory.mktemp("clips")
+    assert run_command(f3a_prepare, video, out, "--max-frames", 24, "--model", model_file) == 0
+    return load_clip(out / "woman_laughing")
+
+
+def test_prepare_with_a_model(model_file, other_clip, clip, capsys):
+    assert other_clip.params.id_coeff.shape == (24, 3) and other_clip.params.exp_coeff.shape == (24, 3)
+    assert other_clip.meta["face_model"].startswith("GNM Head v3 ") and clip.meta["face_model"] == open_model().name
+    assert other_clip.meta["fit_error"] < 0.08
+    words = ["--dataset", "rendered", "--model", model_file]
+    assert run_command(f3a_prepare, 2, other_clip.path.parent / "x", *words) == 2
+    assert "--model" in one_sentence(capsys)
+    assert run_command(f3a_prepare, other_clip.path / "x.mp4", "out", "--model", "nothing.safetensors") == 2
+    assert "nothing.safetensors" in one_sentence(capsys)
+
+
+def test_a_data_set_with_a_model(model_file, other_clip, video, tmp_path):
+    (tmp_path / "in").mkdir()
+    shutil.copy(video, tmp_path / "in" / "v.mp4")
+    words = ["--dataset", "video", "--max-frames", 3, "--model", model_file]
+    assert run_command(f3a_prepare, tmp_path / "in", tmp_path / "out", *words) == 0
+    assert load_clip(tmp_path / "out" / "v").meta["face_model"] == other_clip.meta["face_model"]
+
+
+def test_train_and_animate_with_a_model(model_file, other_clip, clip, tmp_path, monkeypatch, capsys):
+    "Weights know their model; a clip of one model is refused with another; units without names follow no script."
+    monkeypatch.chdir(tmp_path)
+    model = ["--model", model_file]
+    short = ["--steps", 1, "--batch", 1, "--low-batch", 1, "--size", 64, "--test-pairs", 1, "--device", "cpu"]
+    assert run_command(f3a_train, other_clip.path, "--out", "run", "--system", "t_warp", *short, *model) == 0
+    weights = tmp_path / "run" / "weights.safetensors"
+    assert load_system(weights).info["face_model"] == other_clip.meta["face_model"]
+    turn = ["--script", "turn", "--device", "cpu", "--person", weights]
+    capsys.readouterr()
+    assert run_command(f3a_animate, other_clip.path, *turn, *model) == 0
+    assert "another face model" not in capsys.readouterr().out
+    assert run_command(f3a_animate, other_clip.path, "--script", "turn", "--device", "cpu", *model) == 0
+    assert "t_warp.safetensors' was trained with another face model" in capsys.readouterr().out
+    for command, words, said in (
+        (f3a_animate, [other_clip.path, *turn], "GNM Head v3"),
+        (f3a_animate, [clip.path, *turn, *model], "open face model"),
+        (f3a_animate, [other_clip.path, "--driving", clip.path, *turn[2:], *model], "open face model"),
+        (f3a_animate, [other_clip.path, "--script", "smile", *model], "mouthSmile"),
+        (f3a_train, [other_clip.path, "--out", "x", *short], "GNM Head v3"),
+        (f3a_train, [other_clip.path, "--out", "x", *short, *model, "--people", 2], "--people 0"),
+    ):
+        assert run_command(command, *words) == 2
+        assert said in one_sentence(capsys)
 
 
 def test_a_mesh_is_written_for_other_programs(tmp_path):

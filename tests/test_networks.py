@@ -17,17 +17,14 @@ from f3a_lite.conditions import (
     CONDITIONS,
     Frames,
     action_units,
-    flow_length,
     landmark_heatmap,
-    landmark_spread,
     make_condition,
-    measured_faces,
     replicated,
 )
 from f3a_lite.core import F3AError, to_tensor
 from f3a_lite.flow import facial_flow
 from f3a_lite.generator import Generator, GeneratorConfig, UpBlock
-from f3a_lite.warp_generator import WarpGenerator
+from f3a_lite.warp_generator import WarpConfig, WarpGenerator
 from f3a_lite.landmarks import Tracker, resize_square
 from f3a_lite.metrics import liveliness, mae, mse, picture_metrics, psnr, ssim
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, mirror_twins, open_model
@@ -75,7 +72,7 @@ from f3a_lite.regressor import (
     warm_loss,
 )
 from f3a_lite.rendered import render_set
-from f3a_lite.spade import DownBlock, Encoder, SPADE, act, fuse
+from f3a_lite.spade import DownBlock, Encoder, SPADE
 from f3a_lite.video import iter_frames
 from test_geometry import close, some_faces
 
@@ -103,7 +100,7 @@ def test_an_encoders_block_by_hand():
     b = DownBlock(3, 5, norm=False)
     h = F.conv2d(x, b.conv.weight, b.conv.bias, stride=2, padding=1)
     close(b(x), torch.where(h > 0, h, 0.2 * h), 1e-5)
-    assert isinstance(act(4, "relu"), nn.ReLU) and act(4).weight.shape == (4,)
+    assert b.act.weight.shape == (5,)
 
 
 def test_encoders_give_every_scale():
@@ -142,8 +139,7 @@ def test_eq_4_by_hand():
             normal = (h - h.mean()) / (h.var(unbiased=False) + 1e-5).sqrt()
             bracket = gb[n, c] * normal + gb[n, 3 + c]
             close(s(h_enc, h_flow)[n, c], bracket, 1e-5)
-            close(fuse(h_dec, s(h_enc, h_flow))[n, c], h_dec[n, c] * bracket, 1e-5)
-    assert fuse(None, h_enc) is h_enc
+            close((h_dec * s(h_enc, h_flow))[n, c], h_dec[n, c] * bracket, 1e-5)
 
 
 # the generators
@@ -152,23 +148,19 @@ def test_eq_4_by_hand():
 def small(**kw):
     torch.manual_seed(0)
     warp = kw.pop("warp", False)
-    condition = kw.pop("condition", "warp_maps" if warp else "flow")
-    cfg = GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), condition=condition, **kw)
-    return (WarpGenerator if warp else Generator)(cfg).eval()
+    if warp:
+        return WarpGenerator(WarpConfig(channels=(6, 8, 10), **kw)).eval()
+    return Generator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), **kw)).eval()
 
 
 def test_the_decoder_by_hand():
-    "Fuse at the deepest scale, deconvolve, fuse, deconvolve, fuse."
+    "Fuse at the deepest scale, deconvolve, fuse, deconvolve; the finest scale gives the picture."
     g = small()
     h_enc = [randn(2, c, 32 >> k, 32 >> k, seed=k) for k, c in enumerate((6, 8, 10))]
     h_flow = [randn(2, c, 32 >> k, 32 >> k, seed=9 + k) for k, c in enumerate((3, 4, 5))]
     h = g.spade["2"](h_enc[2], h_flow[2])
     h = g.T_dec[1](h) * g.spade["1"](h_enc[1], h_flow[1])
     h = g.T_dec[0](h)
-    close(g.decode(h_enc, h_flow), g.to_rgb[0](h), 1e-5)
-    g = small(picture="h_out")
-    h = g.T_dec[1](g.spade["2"](h_enc[2], h_flow[2])) * g.spade["1"](h_enc[1], h_flow[1])
-    h = g.T_dec[0](h) * g.spade["0"](h_enc[0], h_flow[0])
     close(g.decode(h_enc, h_flow), g.to_rgb[0](h), 1e-5)
     u, x = UpBlock(4, 3), randn(1, 4, 5, 7)
     up = F.instance_norm(F.conv_transpose2d(x, u.deconv.weight, stride=2, padding=1))
@@ -225,14 +217,12 @@ def test_every_weight_takes_part(warp):
 
 
 def test_presets_of_the_generator():
-    paper, lite = GeneratorConfig.paper(), GeneratorConfig.lite(activation="relu")
+    paper, lite = GeneratorConfig.paper(), GeneratorConfig.lite(anchor="source")
     assert paper.channels == (64, 128, 256, 512, 512)
     assert paper.flow_channels == tuple(c // 2 for c in paper.channels)
-    assert lite.activation == "relu" and lite.flow_norm and (lite.anchor, lite.condition) == ("target", "flow")
+    assert lite.flow_norm and (lite.anchor, lite.condition) == ("source", "flow")
     aus = Generator(GeneratorConfig(channels=(4, 4), flow_channels=(2, 2), condition="aus"))
     assert aus.T_flow.first[0][0].in_channels == 20
-    relu = Generator(GeneratorConfig(channels=(4, 4), flow_channels=(2, 2), activation="relu"))
-    assert not any(isinstance(m, nn.PReLU) for m in relu.modules())
 
 
 # metrics
@@ -395,7 +385,7 @@ def test_action_units_by_hand():
 
 def test_conditions_are_functions_of_two_frames():
     s, t = Frames(some_faces(2, turn=0.2)), Frames(some_faces(2, seed=1, turn=0.2))
-    channels = dict(flow=3, warp_maps=13, landmarks=1, aus=20, picture=3, au_pair=34, landmark_film=5)
+    channels = dict(flow=3, warp_maps=13, mesh_flow=4, landmarks=1, aus=20, picture=3, au_pair=34, landmark_film=5)
     assert {n: c.channels for n, c in CONDITIONS.items()} == channels
     flow, mask = facial_flow(MODEL, s.params, t.params, 32, "target")
     close(make_condition("flow", MODEL, s, t, 32), flow, 1e-6)
@@ -412,33 +402,10 @@ def test_conditions_are_functions_of_two_frames():
     assert aus.shape == (2, 20, 8, 8) and torch.equal(aus[..., 3, 5], twenty)
     assert (aus == aus[..., :1, :1]).all() and replicated(torch.ones(2, 4), 5).shape == (2, 4, 5, 5)
     close(make_condition("picture", MODEL, s, seen, 32), F.avg_pool2d(seen.picture, 2), 1e-6)
-    with pytest.raises(F3AError, match="choose from flow, warp_maps, landmarks, aus, picture"):
+    with pytest.raises(F3AError, match="choose from flow, warp_maps, mesh_flow, landmarks"):
         make_condition("smell", MODEL, s, t)
     with pytest.raises(F3AError, match="driving"):
         make_condition("picture", MODEL, s, t)
-
-
-def test_spread_and_length_by_hand():
-    p = project(posed_landmarks(MODEL, some_faces(2)))
-    for k in range(2):
-        q = p[k, 17:].numpy() * 64
-        near = [min(np.hypot(*(a - b)) for j, b in enumerate(q) if j != i) for i, a in enumerate(q)]
-        close(landmark_spread(p)[k], np.mean(near), 1e-3)
-    rest = FaceParams.neutral(2, scale=0.6)
-    moved = rest.replace(translation=torch.tensor([[0.03, 0.04, 0], [0, 0, 0]]))
-    close(flow_length(MODEL, rest, moved, 48), [0.05, 0], 1e-5)
-
-
-def test_faces_measured_without_noise_are_the_faces():
-    p = some_faces(2, turn=0.1).replace(exp_coeff=MODEL.expression(2, jawOpen=0.5))
-    p = p.replace(id_coeff=p.id_coeff[:1].expand(2, -1))
-    sharp = measured_faces(MODEL, p, torch.Generator().manual_seed(0), noise=0.0)
-    rough = measured_faces(MODEL, p, torch.Generator().manual_seed(0), noise=2.0)
-    assert torch.equal(sharp.id_coeff, p.id_coeff)
-    jaw = MODEL.unit("jawOpen")
-    assert (sharp.exp_coeff - p.exp_coeff)[:, jaw].abs().max() < 0.15
-    off = lambda q: float((project(posed_landmarks(MODEL, q)) - project(posed_landmarks(MODEL, p))).abs().mean())
-    assert off(sharp) < 0.003 < 0.006 < off(rough)
 
 
 # the regressor: layers

@@ -807,3 +807,21 @@ def test_one_camera_for_a_whole_clip():
         assert a.shape == (32, 32, 3) and np.abs(a.mean((0, 1)) - b.mean((0, 1))).max() < 1.5
     one, other = (rendered.film(np.random.default_rng(k), [image])[0].astype(float) for k in (0, 1))
     assert np.abs(one.mean((0, 1)) - other.mean((0, 1))).max() > 2, "two clips, two cameras"
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--workers", 2], "--workers goes with --dataset"),
+        (["--shard", "1/2"], "--shard goes with --dataset"),
+        (["--people", 3, 1], "--people goes with --dataset voxceleb2"),
+        (["--bfm", "a.mat", "--dataset", "video"], "--bfm goes with --dataset 300w3d"),
+        (["--people", 3, 1, "--dataset", "300vw"], "--people goes with --dataset voxceleb2"),
+        (["--landmarks", "l.npy", "--dataset", "video"], "--landmarks goes with one video"),
+        (["--tracker", "x.task", "--param-source", "tuned"], "--tracker helps the fit"),
+    ],
+)
+def test_options_that_do_not_go_together(tmp_path, capsys, words, told):
+    "One sentence before anything is read: neither the video nor the folder is there."
+    assert run_command(f3a_prepare, tmp_path / "none.mp4", tmp_path / "out", *words) == 2
+    assert told in one_sentence(capsys) and not list(tmp_path.iterdir())

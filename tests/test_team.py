@@ -14,7 +14,7 @@ import torch
 from f3a_lite.core import F3AError, set_threads
 from f3a_lite.loop import Alone, find_team
 from f3a_lite import training
-from f3a_lite.results import load_records
+from f3a_lite.paper_tables import table_records
 from f3a_lite.systems import load_system
 from f3a_lite.training import TrainConfig, Trainer
 from conftest import ROOT
@@ -269,7 +269,7 @@ def test_a_row_of_a_table_by_two_processes(clip, tmp_path):
     "They train it together; the first one measures and writes, once, and both know that all is done."
     said = run_team("tables", clip, tmp_path)
     assert all(f"process {k} of 2 has 0 jobs left" in said for k in (0, 1))
-    records = load_records(tmp_path / "results" / "tables_bundled.json")
+    records = table_records("bundled", tmp_path / "results", pictures=16)
     told = [(r.name, r.setting["split"], r.setting["noise"]) for r in records]
     assert len(told) == len(set(told)) == 8 and {name for name, _, _ in told} == {"copying", "warping", "flow"}
     (path,) = (tmp_path / "runs" / "tables").glob("*/weights.safetensors")

@@ -6,24 +6,25 @@ from pathlib import Path
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from conftest import run_command
-from f3a_lite import evaluation, training
+from f3a_lite import conditions, evaluation, training
 from f3a_lite.clips import load_clip
 from f3a_lite.conditions import CONDITIONS
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.evaluation import evaluate, measure_pairs, still_psnr
-from f3a_lite.generator import Generator, GeneratorConfig
+from f3a_lite.generator import Generator, GeneratorConfig, NetworkConfig
 from f3a_lite.losses import adversarial_loss, critic_loss, feature_weights, perceptual_loss, weighted_pixel_loss
 from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames, split_people
 from f3a_lite.prepare import prepare_rendered
 from f3a_lite.results import find_record, load_records
-from f3a_lite.systems import LossConfig, System, load_system, make_system, save_system
+from f3a_lite.registry import SYSTEMS, load_system, make_system, save_system
+from f3a_lite.systems import Copying, LossConfig, System
 from f3a_lite.training import TrainConfig, Trainer, f3a_train, lr_of, stage_of, start_from
 
 CPU = torch.device("cpu")
@@ -32,8 +33,8 @@ KINDS = ["f3a_gan", "t_warp"]
 
 def small_config(kind="f3a_gan", **kw):
     "A generator of two scales."
-    condition = "warp_maps" if kind == "t_warp" else "flow"
-    return GeneratorConfig(**{**dict(channels=(8, 8), flow_channels=(4, 4), condition=condition), **kw})
+    flow = dict(flow_channels=(4, 4)) if kind == "f3a_gan" else {}
+    return SYSTEMS[kind].Config(**{**dict(channels=(8, 8)), **flow, **kw})
 
 
 def small_trainer(clip, kind="f3a_gan", **kw):
@@ -167,7 +168,7 @@ def test_weights_of_eq_13():
 
 
 def test_the_mask_costs_nothing_where_the_picture_never_was(clip):
-    s = make_system("t_warp", channels=(8, 8), flow_channels=(4, 4))
+    s = make_system("t_warp", channels=(8, 8))
     b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32, "warp_maps")
     out = s(b["source"], b["condition"])
     out["paint"].retain_grad()
@@ -399,15 +400,15 @@ def test_share_of_pairs_that_stay_still(clip, monkeypatch):
 
 def test_figures_are_measured_on_held_out_frames(clip, monkeypatch):
     "Every pair of every split: the source is a training frame, the target a held-out one of that split."
-    seen, plain = [], evaluation.make_batch
+    seen, plain = [], evaluation.measure_pairs
 
-    def spy(clips, pairs, *a, **k):
-        b = plain(clips, pairs, *a, **k)
+    def spy(system, clips, pairs, *a, **k):
+        b = make_batch(clips, pairs, 32)
         error = ((b["source"] - b["target"]).abs() * b["valid"]).sum((1, 2, 3)) / b["valid"].sum((1, 2, 3)) / 3
         seen.append((pairs, error))
-        return b
+        return plain(system, clips, pairs, *a, **k)
 
-    monkeypatch.setattr(evaluation, "make_batch", spy)
+    monkeypatch.setattr(evaluation, "measure_pairs", spy)
     records = evaluate(None, [clip], n=16, samples=2, size=32)
     split = split_frames(len(clip), found=clip.found)
     assert {r.setting.get("split") for r in records} - {None} == {"random", "block_1", "block_2"}
@@ -422,6 +423,29 @@ def test_figures_are_measured_on_held_out_frames(clip, monkeypatch):
         stored = find_record(records, "copying", split=which).figures["mae"]
         assert math.isclose(stored["mean"], np.mean(samples), rel_tol=1e-4) and stored["n"] == 2
         assert math.isclose(stored["sd"], np.std(samples, ddof=1), rel_tol=1e-3, abs_tol=1e-7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_figures_read_each_frame_once_and_make_each_flow_once(clip, monkeypatch, kind):
+    "Eight pairs: 16 frames are read, 16 meshes posed, and the mesh of each target is rasterised once."
+    read, posed, drawn = [], [], []
+    images, flows, rasterize = type(clip).images, conditions.flow_between, conditions.rasterize_map
+    usual = conditions.pose
+
+    def count(*args, **kw):
+        drawn.append(len(args[0]))
+        return rasterize(*args, **kw)
+
+    monkeypatch.setattr(type(clip), "images", lambda self, i: read.append(i) or images(self, i))
+    monkeypatch.setattr(conditions, "pose", lambda model, params: posed.append(len(params)) or usual(model, params))
+    monkeypatch.setattr(conditions, "rasterize_map", count)
+    monkeypatch.setattr(conditions, "flow_between", lambda *a: drawn.append(len(a[1])) or flows(*a))
+    system = make_system(kind, **(dict(channels=(8, 8), flow_channels=(4, 4)) if kind == "f3a_gan" else {}))
+    measure_pairs(system, [clip], sample_pairs(split_clips([clip]), "random", 8), 32)
+    assert len(read) == 16 and sum(posed) == 16
+    assert drawn == ([8] if kind == "f3a_gan" else [8] * 3), (
+        "T_warp's maps: the target's, mouth's opening, source's depth"
+    )
 
 
 def test_a_clip_that_was_fitted_as_one_is_not_measured(clip):
@@ -452,7 +476,7 @@ def test_whole_people_are_held_out(clip, monkeypatch):
 def test_t_warp_says_what_it_needs(clip, capsys):
     for words in (["--anchor", "source"], ["--condition", "aus"]):
         assert run_command(f3a_train, clip.path, "--system", "t_warp", *words) == 2
-        assert "T_warp moves the photo along the flow" in capsys.readouterr().err
+        assert "invalid choice" in capsys.readouterr().err.lower()
     assert TrainConfig(system="t_warp").generator.condition == "warp_maps"
 
 
@@ -496,17 +520,18 @@ def test_shuffled_means_the_condition_of_another_pair(clip):
 def test_no_motion_is_measured_against_the_picture_itself(clip):
     "A system that answers with its source is perfect; one that adds 0.1 has 20 dB."
 
-    def system(add):
-        def run(source, condition):
+    class Adding(Copying):
+        title, generate = "one", System.generate
+        add = 0.1
+
+        def forward(self, source, condition, stage=None):
             assert float(condition.abs().max()) < 1e-5
-            return dict(image=source + add)
+            return dict(image=source + self.add)
 
-        run.cfg, run.title, run.condition = SimpleNamespace(anchor="target"), "one", "flow"
-        run.parameters = lambda: iter([torch.zeros(1)])
-        return run
-
-    assert abs(still_psnr(system(0.1), clip, 4, 32) - 20) < 0.01
-    assert still_psnr(system(0.0), clip, 4, 32) > 60
+    system = Adding()
+    assert abs(still_psnr(system, clip, 4, 32) - 20) < 0.01
+    system.add = 0.0
+    assert still_psnr(system, clip, 4, 32) > 60
 
 
 # ---- checkpoints and second legs
@@ -551,6 +576,15 @@ def test_a_run_begins_with_the_weights_it_is_given(clip, tmp_path):
             start_from(other, tmp_path / "w.safetensors")
 
 
+def test_first_weights_of_another_system_are_refused_first(tmp_path, capsys, monkeypatch):
+    "Before a clip is prepared or people are drawn."
+    monkeypatch.setattr(training, "bundled_clip", None)
+    monkeypatch.setattr(training, "drawn_people", None)
+    words = ["--system", "t_warp", "--init", "f3a_gan", "--out", tmp_path / "run"]
+    assert run_command(f3a_train, *words) == 2
+    assert "start from weights of the same system" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 def test_init_from_the_command_line(clip, tmp_path, capsys):
     common = [clip.path, "--size", "64", "--batch", "2", "--test_pairs", "4"]
     old = make_system("f3a_gan", grows=2)
@@ -582,7 +616,7 @@ def test_init_alone_is_a_fine_tuning_of_what_the_file_holds(clip, tmp_path, monk
         return []
 
     monkeypatch.setattr(training, "train", look)
-    old = make_system("t_warp", channels=(6, 8), flow_channels=(3, 4))
+    old = make_system("t_warp", channels=(6, 8))
     own = save_system(old, tmp_path / "w.safetensors")
     assert run_command(f3a_train, clip.path, "--init", own) == 0
     cfg = got["cfg"]
@@ -643,12 +677,12 @@ def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
     got = {}
     monkeypatch.setattr(training, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
     words = ["--lr", "0.5", "--channels", "8", "16", "--flow_channels", "4", "4", "--anchor", "source", "--pixel", "3"]
-    words += ["--grows", "1", "--fading", "features"]
+    words += ["--grows", "1", "--fusion", "latent"]
     assert run_command(f3a_train, clip.path, *words, "--no-flow-norm", "--condition", "landmarks") == 0
     cfg = got["cfg"]
     assert (cfg.lr, cfg.generator.channels, cfg.generator.anchor, cfg.losses.pixel) == (0.5, (8, 16), "source", 3)
     assert not cfg.generator.flow_norm and cfg.generator.condition == "landmarks"
-    assert (cfg.generator.grows, cfg.generator.fading) == (1, "features")
+    assert (cfg.generator.grows, cfg.generator.fusion) == (1, "latent")
     assert run_command(f3a_train, clip.path, "--preset", "paper", "--system", "t_warp", "--batch", "2") == 0
     cfg = got["cfg"]
     assert (cfg.batch, cfg.lr, cfg.generator.channels[-1], cfg.generator.condition) == (2, 1e-4, 512, "warp_maps")
@@ -666,34 +700,59 @@ def test_every_condition_is_one_field_of_the_config(clip, condition):
     assert not torch.equal(first, before)
 
 
-class Mean(System):
-    "A system without critic or network to speak of: it paints one colour."
+@pytest.fixture
+def made_up():
+    "A system of somebody else's: its own settings, a network of one colour, a loss; it enters by being defined."
 
-    kind, title = "mean", "mean"
+    @dataclass
+    class ColourConfig(NetworkConfig):
+        grey: bool = False  # one number for three channels
 
-    def make_generator(self):
-        net = torch.nn.Module()
-        net.colour = torch.nn.Parameter(torch.zeros(1, 3, 1, 1))
-        return net
+    class Colour(System, kind="made_up"):
+        title, Config = "one colour", ColourConfig
 
-    def forward(self, source, condition, stage=None):
-        return dict(image=self.generator.colour.expand_as(source))
+        def make_generator(self):
+            net = torch.nn.Module()
+            net.colour = torch.nn.Parameter(torch.zeros(1, 1 if self.cfg.grey else 3, 1, 1))
+            return net
 
-    def generator_terms(self, out, batch, stage):
-        return dict(pixel=weighted_pixel_loss(out["image"], batch["target"], batch["weight"], batch["valid"]))
+        def forward(self, source, condition, stage=None):
+            return dict(image=self.generator.colour.expand_as(source))
+
+        def generator_terms(self, out, batch, stage):
+            return dict(pixel=weighted_pixel_loss(out["image"], batch["target"], batch["weight"], batch["valid"]))
+
+    yield Colour
+    SYSTEMS.pop("made_up")
 
 
-def test_the_loop_trains_a_system_it_has_never_seen(clip, tmp_path, monkeypatch):
-    "One more system is one more class: trained, saved, resumed, measured."
-    monkeypatch.setitem(training.SYSTEMS, "mean", Mean)
-    a, b = (small_trainer(clip, system="mean", lr=0.1, ema=0.0) for _ in range(2))
+def test_the_loop_trains_a_system_it_has_never_seen(clip, tmp_path, made_up, capsys):
+    "One more system is one more class: trained by the command, resumed, saved, read and measured."
+    how = dict(size=32, steps=6, batch=2, low_batch=2, low_share=0.0, lr=0.1, ema=0.0)
+    a, b = (Trainer(TrainConfig("made_up", **how), [clip], device=CPU) for _ in range(2))
     assert list(a.optimisers) == ["generator"]
     errors = [a.step()["l1"] for _ in range(6)]
     assert errors[-1] < errors[0]
     a.save(tmp_path / "c.pt")
     b.load(tmp_path / "c.pt")
     assert torch.equal(b.net.generator.colour, a.net.generator.colour) and b.done == 6
-    assert "mean" in measure_pairs(a.averaged(), [clip], a.pairs(0), 32)
+    assert "one colour" in measure_pairs(a.averaged(), [clip], a.pairs(0), 32)
+    words = ["--size", "32", "--steps", "2", "--batch", "2", "--low-batch", "2", "--test-pairs", "8", "--grey"]
+    assert run_command(f3a_train, clip.path, "--system", "made_up", *words, "--out", tmp_path / "run") == 0
+    read = load_system(tmp_path / "run" / "weights.safetensors")
+    assert isinstance(read, made_up) and read.cfg.grey and read.generator.colour.shape == (1, 1, 1, 1)
+    assert "one colour" in capsys.readouterr().out
+
+
+def test_a_system_without_a_loss_or_without_weights_cannot_be_trained(clip, made_up):
+    "It says so; a training that learns nothing must not pass in silence."
+    how = dict(size=32, steps=2, batch=2, low_batch=2, low_share=0.0)
+    made_up.generator_terms = System.generator_terms
+    with pytest.raises(F3AError, match="defines generator_terms"):
+        Trainer(TrainConfig("made_up", **how), [clip], device=CPU).step()
+    made_up.make_generator = lambda self: torch.nn.Identity()
+    with pytest.raises(F3AError, match="no weights"):
+        Trainer(TrainConfig("made_up", **how), [clip], device=CPU)
 
 
 def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):

@@ -1,8 +1,10 @@
 "Videos and photos as phones make them, and as they should not be."
 
 import base64, os, shutil, socket
+from pathlib import Path
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from PIL import Image
 from conftest import one_sentence, run_command, write_movie
@@ -567,10 +569,76 @@ def test_the_largest_face_comes_first(shots):
 
 def test_whom_the_tracker_follows():
     t, a, b = Tracker(), (0, 0, 100, 100), (300, 0, 440, 140)
-    assert t._choose([a, b]) == b, "the largest, at first"
+    assert t._choose([(1.5, a), (1.2, b)]) == b, "the largest, at first"
+    assert t._choose([(1.5, a), (0.04, b)]) == a, "but no badge"
     t.box = a
-    assert t._choose([a, b]) == a, "whom it followed, though another is larger"
-    assert t._choose([a, (300, 0, 450, 150)]) != a, "but not where the other is more than twice as large"
+    assert t._choose([(1.5, a), (1.5, b)]) == a, "whom it followed, though another is larger"
+    assert t._choose([(1.5, a), (1.5, (300, 0, 450, 150))]) != a, "but not where the other is more than twice as large"
+    assert t._choose([(1.5, a), (-0.05, (10, 0, 140, 130))]) == a, "nor a worse box of the same face"
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    "A portrait in the public domain; the badge on her suit has a score of 0.04, and is as large as her face."
+    return skimage.data.astronaut()
+
+
+def around_her_face(box, scale=1, left=0, top=0):
+    "Whether a box lies around the astronaut's nose, at (224, 130) of her picture."
+    x, y = 224 * scale + left, 130 * scale + top
+    return box[0] < x < box[2] and box[1] < y < box[3]
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_a_badge_is_no_face(astronaut, every):
+    (box,) = detect_faces(astronaut, every=every)
+    assert around_her_face(box)
+    covered = astronaut.copy()
+    covered[50:200, 150:300] = 90
+    assert landmarks._detect(covered, 420 / 512), "the detector alone takes the badge"
+    assert detect_faces(covered, every=every) == []
+
+
+def test_a_badge_is_not_tracked(astronaut):
+    track = track_frames([(k / 25, astronaut) for k in range(3)])
+    assert track.others == 0 and track.detected.all()
+    assert np.linalg.norm(track.landmarks[:, 30] - [224, 130], axis=1).max() < 20, "the tip of the nose"
+
+
+@pytest.mark.parametrize("left", [0, 500])
+def test_two_people_of_unequal_size(astronaut, left):
+    "The larger one first, wherever she stands; a face that is found at several sizes counts once."
+    both = np.full((512, 1000, 3), 90, np.uint8)
+    both[:, left : left + 500] = astronaut[:, :500]
+    both[100:433, 500 - left : 833 - left] = np.asarray(Image.fromarray(astronaut).resize((333, 333)))
+    first, second = detect_faces(both, every=True)
+    assert around_her_face(first, left=left) and around_her_face(second, 333 / 512, 500 - left, 100)
+
+
+@pytest.mark.parametrize("name", ["grass", "gravel", "chelsea", "coffee", "rocket", "coins"])
+def test_a_picture_without_a_face(name):
+    picture = read_image(Path(skimage.data.__file__).parent / f"{name}{'.jpg' if name == 'rocket' else '.png'}")
+    assert detect_faces(picture, every=True) == []
+
+
+def test_a_weak_detection_does_not_end_the_search(astronaut):
+    "The badge, large, is what the reduced picture shows; the face is too small there, and is found at the next size."
+    covered = astronaut.copy()
+    covered[50:200, 150:300] = 90
+    scene = np.asarray(Image.fromarray(covered).resize((860, 860), Image.NEAREST)).copy()
+    scene[40:240, 620:820] = astronaut[20:220, 130:330]
+    assert len(landmarks._detect(scene, 420 / 860)) == 1, "the badge alone, and more than the detector's limit"
+    (box,) = detect_faces(scene)
+    assert around_her_face(box, left=490, top=20)
+
+
+def test_a_doubtful_face_has_a_second_look(astronaut, monkeypatch):
+    "A face with a low score is kept, since it is liked better at another size and its landmarks stay; a badge is not."
+    face, badge = (182.0, 84.0, 269.0, 172.0), (123.0, 338.0, 211.0, 425.0)
+    assert landmarks._wandering(astronaut, face) < 0.02 < 0.06 < landmarks._wandering(astronaut, badge)
+    assert landmarks._second_look(astronaut, 0.05, face) > 1 and landmarks._second_look(astronaut, 0.05, badge) == 0
+    monkeypatch.setattr(landmarks, "_wandering", lambda *a: 0.2)
+    assert landmarks._second_look(astronaut, 0.05, badge) == 0 < landmarks._second_look(astronaut, 0.05, face)
 
 
 @pytest.fixture

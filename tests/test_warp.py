@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from f3a_lite.conditions import Frames, region_masks, hidden_at, make_condition, mouth_map
 from f3a_lite.core import F3AError
 from f3a_lite.flow import extend_flow, warp_by_flow
-from f3a_lite.generator import GeneratorConfig
 from f3a_lite.morphable import FaceParams, REGIONS, open_model
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.rasterizer import rasterize_loop
 from f3a_lite.warp_generator import (
+    WarpConfig,
     FARTHEST_FLOW,
     INSIDE,
     KEEP,
@@ -39,7 +39,7 @@ def maps_of(source, target, size=SIZE):
 def small(**kw):
     "A T_warp of three scales whose heads say something."
     torch.manual_seed(0)
-    g = WarpGenerator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), condition="warp_maps", **kw)).eval()
+    g = WarpGenerator(WarpConfig(channels=(6, 8, 10), **kw)).eval()
     for head in (g.to_flow, g.to_paint):
         torch.nn.init.normal_(head.weight, std=1.5)
     torch.nn.init.zeros_(g.to_paint.bias)
@@ -161,7 +161,7 @@ def test_what_would_be_read_from_the_own_mesh():
 def test_a_new_network_gives_the_moved_photo(photo):
     "The heads begin near zero: nothing is corrected, hardly anything painted."
     torch.manual_seed(0)
-    g = WarpGenerator(GeneratorConfig(channels=(6, 8, 10), flow_channels=(3, 4, 5), condition="warp_maps"))
+    g = WarpGenerator(WarpConfig(channels=(6, 8, 10)))
     maps = maps_of(turned(0), turned(20))
     out = g(photo, maps)
     assert torch.allclose(out["warped"], warp_by_flow(photo, extend_flow(maps[:, :3], maps[:, 3:4])), atol=1e-6)
@@ -233,11 +233,12 @@ def test_what_the_network_sees(photo):
 
 @pytest.mark.parametrize(
     "changes, word",
-    [(dict(condition="flow"), "'warp_maps'"), (dict(anchor="source"), "'target'"), (dict(grows=1), "does not grow")],
+    [
+        (dict(condition="flow"), "one of warp_maps"),
+        (dict(anchor="source"), "one of target"),
+        (dict(channels=(4,)), "two"),
+    ],
 )
 def test_what_it_cannot_be(changes, word):
-    fields = dict(channels=(4, 6, 8), flow_channels=(2, 3, 4), condition="warp_maps")
     with pytest.raises(F3AError, match=word):
-        WarpGenerator(GeneratorConfig(**{**fields, **changes}))
-    with pytest.raises(F3AError, match="two scales"):
-        WarpGenerator(GeneratorConfig(channels=(4,), flow_channels=(2,), condition="warp_maps"))
+        WarpConfig(**changes)

@@ -3,11 +3,13 @@
 import io
 import json
 import sys
+from datetime import datetime
 
 import av
 import ipywidgets as w
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -20,7 +22,7 @@ from f3a_lite.core import F3AError, data_path, to_image, to_tensor
 from f3a_lite.losses import PatchDiscriminator, feature_weights
 from f3a_lite.morphable import PARAM_NAMES, FaceParams, open_model
 from f3a_lite.projection import posed_landmarks
-from f3a_lite.systems import load_critic, load_system, make_system, save_critic
+from f3a_lite.systems import LossConfig, load_system, make_system, save_system
 from f3a_lite.video import video_info
 
 MODEL = open_model()
@@ -269,8 +271,8 @@ def test_a_patch_is_moved_and_nothing_else():
 
 
 def test_the_loss_explorer_says_the_weighted_pixel_loss(f3a, me):
-    critic = load_critic(data_path("f3a_gan_critic.safetensors"))
-    e = widgets.loss_explorer(f3a, me, critic)
+    critic = f3a.critic
+    e = widgets.loss_explorer(f3a, me)
     e.move(smooth=0.0)
     assert all(line.endswith(": 0.000") for line in e.notes.value.split("<br>"))
     e.move(right=5)
@@ -283,7 +285,9 @@ def test_the_loss_explorer_says_the_weighted_pixel_loss(f3a, me):
         doubt = float(critic(me.image).mean() - critic(fake).mean())
     assert float(said["adversarial loss (Eq. 11), above that of the truth"]) == pytest.approx(doubt, abs=1e-3)
     assert float(said["λ5 · perceptual loss (Eq. 12)"]) > 0
-    assert len(widgets.loss_explorer(f3a, me).notes.value.split("<br>")) == 2
+    without = load_system(data_path("f3a_gan.safetensors"))
+    without.critic = None
+    assert len(widgets.loss_explorer(without, me).notes.value.split("<br>")) == 2
 
 
 def test_the_reenactment_explorer_paints_what_the_system_paints(f3a, me):
@@ -326,23 +330,21 @@ def test_the_mesh_that_turns(monkeypatch):
         widgets.turning_mesh()
 
 
-# The critic's file
+# The critic beside its generator
 
 
-def test_a_critic_is_read_as_it_was_written(tmp_path, f3a):
-    system = make_system("f3a_gan")
-    back = load_critic(save_critic(system, tmp_path / "c.safetensors"))
-    picture = torch.rand(2, 3, 64, 64)
-    assert isinstance(back, PatchDiscriminator) and not back.training
+def test_a_critic_is_read_as_it_was_written(tmp_path):
+    "With its width and its bound; a critic of another shape is refused; without it a file has none of its weights."
+    system = make_system("f3a_gan", losses=LossConfig(critic_width=8, spectral=False))
+    path = save_system(system, tmp_path / "c.safetensors", critic=True)
+    back, picture = load_system(path), torch.rand(2, 3, 64, 64)
+    assert isinstance(back.critic, PatchDiscriminator) and not back.critic.training
     with torch.no_grad():
-        close(back(picture), system.critic.eval()(picture), 0.02)
-    with pytest.raises(F3AError, match="holds no critic"):
-        load_critic(data_path("f3a_gan.safetensors"))
-    with pytest.raises(F3AError, match="holds no generator"):
-        load_system(tmp_path / "c.safetensors")
-    system.critic = None
-    with pytest.raises(F3AError, match="has no critic"):
-        save_critic(system, tmp_path / "d.safetensors")
+        close(back.critic(picture), system.critic.eval()(picture), 0.02)
+    system.losses.critic_width = 9
+    with pytest.raises(F3AError, match="another architecture"):
+        load_system(save_system(system, tmp_path / "d.safetensors", critic=True))
+    assert load_system(save_system(system, tmp_path / "e.safetensors")).critic is None
 
 
 # The app
@@ -396,7 +398,8 @@ def test_the_page_of_the_app(tmp_path, video):
     assert "T_warp" in pictures(page.explorer)
     page.tabs.selected_index = 2
     page.make()
-    assert "Choose a driving video" in page.message.value and page.result.children == ()
+    assert "Choose a driving video" in page.video_said.value and page.message.value == ""
+    assert page.result.children == ()
     page.tabs.selected_index = 0
     page.explorer.move(**{**widgets.AT_REST, "smile": 0.5})
     page.make()
@@ -404,12 +407,91 @@ def test_the_page_of_the_app(tmp_path, video):
     film = page.result.children[0].children[0]
     assert bytes(film.value[4:8]) == b"ftyp" and 'download="film.mp4"' in page.link.value
     page.choose(dict(new=[dict(name="letter.png", content=b"Dear face")]))
-    assert "not a photo" in page.message.value
+    assert "not a photo" in page.photo_said.value and page.message.value == "done", "each beside what it concerns"
+    assert len(page.result.children) == 2, "the film is still of the person who is shown"
     assert not any((tmp_path / "photo").iterdir()), "what is no photo is not kept"
     page.tabs.selected_index = 1
-    page.words.value = "fly"
+    for words, told in (("fly", "knows no"), (" ", "is empty")):
+        page.words.value = words
+        page.make()
+        assert told in page.words_said.value and page.message.value == "" and not page.button.disabled
+    page.words.value = "Blink"
     page.make()
-    assert "knows no" in page.message.value and not page.button.disabled
+    assert page.words_said.value == "" and page.message.value == "done"
+
+
+def png_bytes(picture):
+    "A picture as an upload's content."
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, "png")
+    return data.getvalue()
+
+
+def test_a_new_face_takes_the_film_away(tmp_path):
+    "With its sheet, its download and its message; another face of a photo as well as another photo."
+    page = app.Page(app.Studio(tmp_path))
+    film = write_movie(tmp_path / "film.mp4", [np.zeros((32, 32, 3), np.uint8)] * 2)
+    page.studio.film = lambda motion: (film, np.zeros((64, 64, 3), np.uint8))
+    astronaut = skimage.data.astronaut()
+    both = np.full((512, 900, 3), 90, np.uint8)
+    both[:, :512] = astronaut
+    both[100:433, 560:893] = np.asarray(Image.fromarray(astronaut).convert("L").convert("RGB").resize((333, 333)))
+    for name, picture in (("one", astronaut), ("two", both)):
+        page.make()
+        assert page.message.value == "done" and page.link.value and len(page.result.children) == 2
+        page.choose(dict(new=[dict(name=f"{name}.png", content=png_bytes(picture))]))
+        assert page.message.value == page.link.value == page.photo_said.value == "" and page.result.children == ()
+        shown = Image.open(io.BytesIO(page.seen.value))
+        assert shown.size[0] / shown.size[1] == pytest.approx(picture.shape[1] / picture.shape[0], abs=0.01)
+        assert list(page.which.options) == ([1] if name == "one" else [1, 2])
+        assert page.which.layout.display == ("none" if name == "one" else None)
+        assert page.studio.face.image.std(1).mean() > 0.01, "the one in colour, who is larger"
+    page.make()
+    before = page.seen.value
+    page.which.value = 2
+    assert page.studio.face.image.std(1).max() < 0.02, "the grey one"
+    assert page.message.value == page.link.value == "" and page.result.children == ()
+    assert page.seen.value != before and page.which.value == 2
+    page.choose(dict(new=[dict(name="one.png", content=png_bytes(astronaut))]))
+    assert page.which.value == 1 and page.studio.face.image.std(1).mean() > 0.01
+
+
+def test_a_face_that_cannot_be_animated_leaves_the_last(tmp_path, monkeypatch):
+    page = app.Page(app.Studio(tmp_path))
+    both = np.concatenate([skimage.data.astronaut()[:, :450]] * 2, 1)
+    page.choose(dict(new=[dict(name="two.png", content=png_bytes(both))]))
+
+    def too_small(number):
+        raise F3AError("The face is too small.")
+
+    monkeypatch.setattr(page.studio, "turn_to", too_small)
+    page.which.value = 2
+    assert page.which.value == 1 and "too small" in page.photo_said.value
+
+
+def test_each_face_has_its_number():
+    "A box around each, the chosen one in a colour of its own; the rest of the photo is untouched."
+    photo = np.zeros((220, 400, 3), np.uint8)
+    boxes = ((20, 40, 120, 140), (250, 60, 330, 140))
+    one, two = (app.numbered_faces(photo, boxes, k).astype(int) for k in (1, 2))
+    assert one.shape == photo.shape
+    for x0, y0, x1, y1 in boxes:
+        for pictures in (one, two):
+            assert pictures[y1, x0 + 20 : x1].min(0).max() > 200 and pictures[y1 - 10, x0 + 30 : x1 - 5].max() == 0
+    assert (one[140, 100] != two[140, 100]).any() and (one[140, 100] == two[140, 300]).all()
+    alone = app.numbered_faces(photo, boxes[:1], 1)
+    assert (alone[:, 200:] == 0).all() and (one[43:57, 23:33] != alone[43:57, 23:33]).any(), "a number among several"
+    assert app.numbered_faces(photo[:110], boxes[:1], 1).shape == (220, 800, 3)
+
+
+def test_a_photo_is_no_driving_video(tmp_path):
+    page = app.Page(app.Studio(tmp_path))
+    page.tabs.selected_index, content = 2, png_bytes(skimage.data.astronaut())
+    file = dict(name="her.png", content=content, type="image/png", size=len(content), last_modified=datetime.now())
+    page.video.value = (file,)
+    page.make()
+    assert "has one frame" in page.video_said.value
+    assert page.message.value == "" and page.result.children == () and not any((tmp_path / "video").iterdir())
 
 
 def test_an_error_that_nobody_foresaw_is_said(tmp_path, monkeypatch):
@@ -427,9 +509,9 @@ def test_anybody_is_painted_and_weights_of_one_person_say_so(tmp_path, faces, ki
     photo = next(p for p in sorted(faces.rglob("*.jpg")))
     page = app.Page(app.Studio(tmp_path, data_path(f"{kind}.safetensors")))
     page.choose(dict(new=[dict(name=photo.name, content=photo.read_bytes())]))
-    if "no face" in page.message.value:
+    if "no face" in page.photo_said.value:
         pytest.skip("the first photo shows no face")
-    assert ("nothing is painted" in page.message.value) == told
+    assert ("nothing is painted" in page.photo_said.value) == told
     last = "warping only" if told else "T_warp"
     assert list(pictures(page.explorer))[-1] == last
 

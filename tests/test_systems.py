@@ -1,0 +1,43 @@
+"What every system must do, whatever it is: it sees what it is told."
+
+from dataclasses import replace
+import numpy as np
+import pytest
+import torch
+from f3a_lite.conditions import CONDITIONS, make_condition
+from f3a_lite.morphable import open_model
+from f3a_lite.pairs import pick_frames
+from f3a_lite.paper_tables import ROWS
+from f3a_lite.registry import SYSTEMS
+from f3a_lite.tables import table_config
+
+OWN = [(row, None) for row in ROWS]  # with the condition of its row
+OTHERS = [("flow", name) for name in CONDITIONS if name != "flow"]  # the paper's generator can be told anything
+
+
+def made(row, condition):
+    "A system as it is before its training, and its condition's name."
+    cfg = table_config(row, 8)
+    generator = cfg.generator if condition is None else replace(cfg.generator, condition=condition)
+    torch.manual_seed(0)
+    system = SYSTEMS[cfg.system](generator, cfg.losses).eval()
+    return system, generator.condition
+
+
+@pytest.mark.parametrize("row, condition", OWN + OTHERS)
+def test_another_condition_gives_another_picture(clip, row, condition):
+    """The condition of another target, and the conditions of two pairs exchanged, change the picture.
+
+    A number that is the same at every pixel is a constant to a convolution, and instance normalisation subtracts
+    constants: a network can be blind to what it is told, and train without a word.
+    """
+    system, name = made(row, condition)
+    model, sources, targets = open_model(), np.array([[0, 2], [0, 8]]), np.array([[0, 20], [0, 33]])
+    source, target = (pick_frames([clip], rows, 64) for rows in (sources, targets))
+    told = make_condition(name, model, source, target, 64, system.cfg.anchor)
+    other = make_condition(name, model, source, pick_frames([clip], targets[::-1], 64), 64, system.cfg.anchor)
+    assert (told - other).abs().max() > 1e-3
+    with torch.no_grad():
+        picture, another, exchanged = (system(source.picture, c)["image"] for c in (told, other, told.flip(0)))
+    for changed in (another, exchanged):
+        assert (picture - changed).abs().amax((1, 2, 3)).min() > 3e-5  # ten times what rounding does
