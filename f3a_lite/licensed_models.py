@@ -76,7 +76,7 @@ def read_mat(
 
     return loadmat(str(path), appendmat=False, variable_names=names, simplify_cells=True)
 
-# %% ../nbs/97_licensed_models.ipynb #407ede78
+# %% ../nbs/97_licensed_models.ipynb #0ff3e9d4
 def outward(
     mean: np.ndarray,  # (N,3)
     triangles: np.ndarray,  # (T,3)
@@ -96,9 +96,10 @@ def as_vectors(basis, unit) -> np.ndarray:  # (K,N,3) float32
 
 def as_vertices(x, first=0) -> np.ndarray:  # whole numbers
     "Numbers of vertices, counted from 0."
+    x = np.asarray(x)
     if not (np.floor(x) == x).all():
         raise ValueError("fractions where vertices have numbers")
-    return np.asarray(x).astype(np.int64) - first
+    return x.astype(np.int64) - first
 
 
 def from_arrays(
@@ -197,7 +198,7 @@ def load_ict(
             regions=np.where(eyes, REGIONS.index("eyeballs"), -1)[keep],
         )
 
-# %% ../nbs/97_licensed_models.ipynb #5439ecdd
+# %% ../nbs/97_licensed_models.ipynb #91c70327
 def load_flame(
     path,  # .npz with v_template, shapedirs and f; the text above says how it is made
     landmarks=None,  # (68,) vertices
@@ -344,7 +345,7 @@ def read_landmarks(
             raise ValueError("something that is no vertex number")
         return x.astype(int)
 
-# %% ../nbs/97_licensed_models.ipynb #39f2e1f3
+# %% ../nbs/97_licensed_models.ipynb #0022930e
 KINDS = {
     "ict": load_ict,
     "flame": load_flame,

@@ -80,7 +80,7 @@ def quick(tmp_path, monkeypatch):
     "A folder to work in, and a record of what `animate` is given; it gives warped frames only."
     seen = {}
 
-    def look(system, face, targets, pictures=None, landmarks=None, progress=False):
+    def look(system, face, targets, pictures=None, landmarks=None, face_model=None, progress=False):
         seen.update(system=system, face=face, targets=targets, pictures=pictures, landmarks=landmarks)
         return animate(None, face, targets[:3])
 
@@ -420,9 +420,7 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
 def test_the_bundled_source_is_a_training_frame(video, tmp_path, monkeypatch):
     assert BUNDLED_FRAME in split_frames(video_info(video).frames)["train"]
     asked = []
-    monkeypatch.setattr(
-        animation, "read_face", lambda source, frame, param_source, number, tracker: asked.append((source, frame))
-    )
+    monkeypatch.setattr(animation, "read_face", lambda source, frame, **how: asked.append((source, frame)))
     animation.source_face(animation.AnimateOptions())
     animation.source_face(animation.AnimateOptions(frame=0))
     animation.source_face(animation.AnimateOptions(source=video))

