@@ -1,14 +1,18 @@
-"Every notebook runs from a clean kernel: one test a notebook."
+"Every notebook runs from a clean kernel, one test a notebook; what it shows is of today's weights and results."
 
+import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from conftest import load_program
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+EXECUTED = json.loads((ROOT / "nbs" / "executed.json").read_text(encoding="utf-8"))
 LIMIT = 240  # seconds: four times what a notebook may need on two idle cores, for machines that are slow or busy
 
 
@@ -26,3 +30,32 @@ def test_notebook(path):
         "the aim is 60 s on two idle cores, which is not checked: time it there, and load a stored result "
         "where it is slower."
     )
+
+
+def test_notebooks_were_executed_with_todays_files():
+    """No bundled file and no result has changed since a notebook that read it was executed.
+
+    `python benchmarks/executed.py` executes the notebooks whose files have changed and writes nbs/executed.json;
+    `python benchmarks/executed.py 07_regressor` executes one. Read their prose beside the new figures.
+    """
+    changed = load_program("executed").changed(EXECUTED)
+    old = [f"nbs/{notebook}.ipynb shows another {file} than today's" for notebook, file in changed]
+    assert not old, "\n".join([*old, "Run `python benchmarks/executed.py`, and read the prose beside the new outputs."])
+
+
+def named_files(path):
+    "The bundled and result files that the cells of a notebook name; exported cells only define functions."
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    code = "\n".join(c for c in code if not c.startswith("#| export"))
+    bundled = {f"data_samples/{name}" for name in re.findall(r'data_path\("([^"]+)"\)', code)}
+    return bundled | {f"results/{name}" for name in re.findall(r"results/(\w+\.json)", code)}
+
+
+def test_what_notebooks_read_is_recorded():
+    "Without the index, which the README's test watches."
+    named = {path.stem: named_files(path) for path in NOTEBOOKS if path.stem != "index"}
+    assert sum(map(bool, named.values())) >= 15
+    missing = {name: files - set(EXECUTED.get(name, ())) for name, files in named.items()}
+    missing = {name: sorted(files) for name, files in missing.items() if files}
+    assert not missing, f"{missing}: run `python benchmarks/executed.py {' '.join(missing)}`"
