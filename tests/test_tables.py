@@ -474,8 +474,10 @@ def test_groups_of_a_folder(monkeypatch):
     monkeypatch.setattr(tables, "expand_clips", lambda data, split: manifest[split])
     monkeypatch.setattr(tables, "held_out_people", lambda data: manifest["test"])
     monkeypatch.setattr(tables, "load_clip", lambda path: named(path)[0])
+    checked = []
+    monkeypatch.setattr(tables, "check_model", checked.append)
     two, one = groups_of(("folder",), None, 1)
-    assert len(two.clips) == 3 and two.people == [] and two.rows == rows_in("II")
+    assert len(two.clips) == 3 and two.people == [] and two.rows == rows_in("II") and len(checked) == 3
     assert len(one.clips) == 2 and len(one.people) == 1 and one.rows == rows_in("I")
     assert not {c.path.name for c in one.clips} & {c.path.name for c in one.people}
     manifest.update(train=[Path("a"), Path("b")], test=[Path("c")])

@@ -666,7 +666,7 @@ def test_interrupted_and_resumed_is_the_same_run(clip, tmp_path, pairs):
 
 def test_without_clips_the_bundled_one_is_trained_on(clip, tmp_path, monkeypatch):
     got = {}
-    monkeypatch.setattr(training, "bundled_clip", lambda: clip)
+    monkeypatch.setattr(training, "bundled_clip", lambda face_model: clip)
     monkeypatch.setattr(training, "train", lambda cfg, clips, *a, **k: got.update(clips=clips, people=k["people"]))
     assert run_command(f3a_train, "--out", tmp_path) == 0
     assert [c.path for c in got["clips"]] == [clip.path] and got["people"] == []
