@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['RESUMES', 'WEIGHTS_FORMAT', 'F3AError', 'Interrupted', 'friendly_errors', 'counted', 'get_device', 'seed_everything',
            'set_threads', 'atomic_path', 'make_folder', 'save_json', 'save_array', 'run_jobs', 'sha256', 'data_path',
-           'save_weights', 'load_weights', 'parse_options', 'peek_option', 'to_image', 'to_tensor', 'tile_images',
-           'show_images', 'flow_to_rgb']
+           'save_weights', 'load_weights', 'weights_digest', 'parse_options', 'peek_option', 'to_image', 'to_tensor',
+           'tile_images', 'show_images', 'flow_to_rgb']
 
 # %% ../nbs/90_core.ipynb #becbd034
 import contextlib
@@ -472,6 +472,16 @@ def load_weights(
     if not isinstance(config, dict) or not plausible(info):
         raise F3AError(f"The header of '{path.name}' cannot be right: take the file from its source again.")
     return tensors, header.get("kind", ""), config, info
+
+# %% ../nbs/90_core.ipynb #27c7d3e7
+def weights_digest(
+    path,  # written by save_weights
+) -> str:  # 64 hexadecimal digits
+    "A fingerprint of a generator's weights: of their names and numbers, not of the header, nor of a critic beside them."
+    tensors, h = load_weights(path)[0], hashlib.sha256()
+    for name in sorted(n for n in tensors if not n.startswith("critic.")):
+        h.update(name.encode() + tensors[name].contiguous().numpy().tobytes())
+    return h.hexdigest()
 
 # %% ../nbs/90_core.ipynb #e13c2690
 def parse_options(
