@@ -12,7 +12,16 @@ import time
 import numpy as np
 import torch
 from f3a_lite.animation import BUNDLED, BUNDLED_FRAME
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, sha256, tile_images, weights_digest
+from f3a_lite.core import (
+    F3AError,
+    data_path,
+    friendly_errors,
+    parse_options,
+    set_threads,
+    sha256,
+    tile_images,
+    weights_digest,
+)
 from f3a_lite.demo import run_demo
 from f3a_lite.evaluation import evaluate, print_results
 from f3a_lite.metrics import liveliness, psnr
@@ -142,7 +151,8 @@ def main(argv=None):
             record.info = dict(info)
             if record.name in systems:
                 file = files[record.name]
-                own = dict(weights=file, digest=weights_digest(data_path(file)), training=training_of(systems[record.name]))
+                training = training_of(systems[record.name])
+                own = dict(weights=file, digest=weights_digest(data_path(file)), training=training)
                 record.info.update(own)
         print_results(records)
         save_records(records, options.out)

@@ -477,7 +477,7 @@ def load_weights(
 def weights_digest(
     path,  # written by save_weights
 ) -> str:  # 64 hexadecimal digits
-    "A fingerprint of a generator's weights: of their names and numbers, not of the header, nor of a critic beside them."
+    "A fingerprint of a generator's weights: their names and numbers, without the header and without a critic."
     tensors, h = load_weights(path)[0], hashlib.sha256()
     for name in sorted(n for n in tensors if not n.startswith("critic.")):
         h.update(name.encode() + tensors[name].contiguous().numpy().tobytes())
