@@ -362,7 +362,7 @@ class _atomic_folder:
             ) from e
         note = dict(clip=self.path.name, process=os.getpid(), machine=platform.node())
         try:
-            save_json(note, self.part / NOTE)
+            (self.part / NOTE).write_text(json.dumps(note), encoding="utf-8")
             (self.part / "new").mkdir()
         except BaseException as e:
             shutil.rmtree(self.part, ignore_errors=True)  # without its note nobody would know whose it is
