@@ -287,7 +287,13 @@ def measure_sets(
     progress: bool = False,  # show a progress bar
 ) -> dict:  # metric → answer of `figure`, or a number
     "Every figure of two sets of pictures. Raises `F3AError` where they do not belong together."
-    tables = [read_openface(path) for path in openface or ()]
+    tables, who = [read_openface(path) for path in openface or ()], None
+    if source is not None and faces:
+        first = Looks()
+        first.add(to_tensor(next(pictures_of(Path(source))))[None])
+        who = first.reading()
+        if not who.found[0]:
+            raise F3AError(f"No face was found in the source '{source}': give a photo that shows one.")
     looks, rows = [Looks(net, faces), Looks(net, faces)], {}
     for pair in tqdm(in_batches(Path(pred), Path(target), batch), desc="measuring", disable=not progress):
         for look, images in zip(looks, pair):
@@ -298,15 +304,9 @@ def measure_sets(
     if net is not None:
         out[net.name] = looks[0].distance(looks[1])
     if faces:
-        readings, who = [look.reading() for look in looks], None
+        readings = [look.reading() for look in looks]
         for reading, table in zip(readings, tables):
             take_openface(reading, table)
-        if source is not None:
-            first = Looks()
-            first.add(to_tensor(next(pictures_of(Path(source))))[None])
-            who = first.reading()
-            if not who.found[0]:
-                raise F3AError(f"No face was found in the source '{source}': give a photo that shows one.")
         found = face_metrics(*readings, max(looks[0].size), who)
         if cross:
             found.pop("lmae")

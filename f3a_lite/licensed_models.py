@@ -35,7 +35,7 @@ def reading(
     except F3AError:
         raise
     except Exception as e:
-        raise F3AError(f"'{path.name}' cannot be read ({shown(e, 120)}): give {what}.") from e
+        raise F3AError(f"'{path.name}' cannot be read, {shown(e, 120)}: give {what}.") from e
 
 
 def numbers(

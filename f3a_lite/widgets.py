@@ -430,10 +430,9 @@ def growing_explorer(
         side = int(level.split(" ")[0])
         k = (size // side).bit_length() - 1
         told = told_of(system, face, face_model, motion)
-        small = (torch.nn.functional.interpolate(x, (side, side), mode="area") for x in (face.image, told))
-        seen, told = small if system.cfg.seen == "grown" else (face.image, told)
+        photo, told = (torch.nn.functional.interpolate(x, (side, side), mode="area") for x in (face.image, told))
         with torch.no_grad():
-            old, mixed, new = (net(seen, told, k, a)["image"][0] for a in (0.0, alpha, 1.0))
+            old, mixed, new = (net(photo, told, k, a)["image"][0] for a in (0.0, alpha, 1.0))
         return {"the old path (α = 0)": old, f"α = {alpha:.2f}": mixed, "the new path (α = 1)": new}
 
     levels = [f"{size >> k} × {size >> k}" for k in range(system.cfg.grows)]

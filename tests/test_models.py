@@ -438,7 +438,7 @@ def test_train_and_animate_with_a_model(model_file, other_clip, clip, tmp_path, 
     monkeypatch.chdir(tmp_path)
     model = ["--model", model_file]
     short = ["--steps", 1, "--batch", 1, "--low-batch", 1, "--size", 64, "--test-pairs", 1, "--device", "cpu"]
-    small = ["--system", "t_warp", "--channels", 8, 8, "--flow-channels", 4, 4]
+    small = ["--system", "t_warp", "--channels", 8, 8]
     assert run_command(f3a_train, other_clip.path, "--out", "run", *small, *short, *model) == 0
     weights = tmp_path / "run" / "weights.safetensors"
     assert load_system(weights).info["face_model"] == other_clip.meta["face_model"]

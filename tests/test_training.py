@@ -497,15 +497,12 @@ def test_shuffled_means_the_condition_of_another_pair(clip):
     b = make_batch([clip], pairs, 32)
     asked = []
 
-    class Echo:
+    class Echo(Copying):
         "Answers with its source, and remembers what it was told."
 
-        title, condition, cfg = "echo", "flow", SimpleNamespace(anchor="target")
+        title, generate = "echo", System.generate
 
-        def parameters(self):
-            return iter([torch.zeros(1)])
-
-        def __call__(self, source, condition):
+        def forward(self, source, condition, stage=None):
             asked.append((source, condition))
             return dict(image=source)
 
