@@ -37,7 +37,7 @@ from .prepare import bundled_clip, check_model, prepare_people
 from .results import Record, current_commit, load_records, machine_name, run_info, save_records
 from .registry import SYSTEMS, load_system, save_system
 from .systems import System
-from .training import RECIPES, TrainConfig, Trainer, held_out_people, load_recipe
+from .training import RECIPES, TrainConfig, Trainer, held_out_people, is_rendered, load_recipe
 from .video import write_image
 
 # %% ../nbs/89_table_jobs.ipynb #7ab1e011
@@ -79,9 +79,13 @@ class Group:
     who: dict = field(default_factory=dict)  # path of a clip → person, where that is known
 
     def mark(self) -> str:
-        "A fingerprint of what is seen and of who is held out: figures of other clips are other figures."
-        told = [[c.meta.get("sha256", c.path.name), len(c)] for c in (*self.clips, *self.people)]
-        words = json.dumps([told, len(self.clips), self.pairs, self.held_pairs, self.every])
+        """A fingerprint of what is seen and of who is held out: figures of other clips are other figures.
+
+        A rendered clip counts by its recipe, since its pixels differ in rounding from machine to machine.
+        """
+        every = (*self.clips, *self.people)
+        seen = [[c.meta["recipe"] if is_rendered(c) else c.meta.get("sha256", c.path.name), len(c)] for c in every]
+        words = json.dumps([seen, len(self.clips), self.pairs, self.held_pairs, self.every])
         return hashlib.sha256(words.encode()).hexdigest()[:8]
 
 

@@ -61,7 +61,7 @@ def test_command_trains_resumes_and_refuses(tmp_path, clip, capsys):
     "words, message",
     [
         (["--preset", "huge"], "huge"),
-        (["--base", 0], "from 1 to 512"),
+        (["--base", 0], "base is 0"),
         (["--people", 0], "at least 1"),
         (["--size", 100], "multiple of 32"),
         (["--bfm", "a.mat,b.mat"], "--labelled"),
