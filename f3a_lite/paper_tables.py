@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'ROWS_OF', 'NOISE', 'NOISY', 'PAPER', 'BUDGET', 'OURS', 'SPLIT_OF', 'WHERE', 'CALLED', 'KEY', 'Row', 'rows_in',
-           'job_file', 'table_records', 'our_figure', 'mean_of', 'agreement', 'paper_table', 'title_of', 'report']
+           'job_file', 'table_records', 'our_figure', 'mean_of', 'agreement', 'paper_table', 'shown_rows', 'origins',
+           'title_of', 'report']
 
 # %% ../nbs/88_paper_tables.ipynb #a8761ec4
 from dataclasses import dataclass, field
@@ -169,7 +170,7 @@ def paper_table(
     metrics = list(numbers["flow"])
     wrong = {(row, metric) for row, metric, agrees in agreement(records, part, **setting) if not agrees}
     lines = ["| | " + " | ".join(title_of(m) for m in metrics) + " |", "|---|" + "---|" * len(metrics)]
-    for row in rows or (*BASE, *numbers, "t_warp"):
+    for row in rows or shown_rows(part):
         cells = []
         for metric in metrics:
             own = OURS.get(metric, metric)
@@ -181,6 +182,28 @@ def paper_table(
             cells.append(cell + (" ✗" if (row, metric) in wrong else ""))
         lines.append(f"| {ROWS[row].title if row in ROWS else row} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def shown_rows(part: str) -> tuple:
+    "The rows of a table where none are asked for: copying and warping, the paper's, and ours that moves the photo."
+    return (*BASE, *PAPER[part], "t_warp")
+
+
+def origins(
+    records: list,  # of Record
+) -> str:  # Markdown
+    "Which command made which rows: one sentence for each command."
+    commands = {}
+    for record in sorted(records, key=lambda r: r.info["date"]):
+        commands.setdefault(record.info["command"], []).append(record)
+    lines = []
+    for found in commands.values():
+        rows = "; ".join(dict.fromkeys(ROWS[r.name].title if r.name in ROWS else r.name for r in found))
+        seeds = ", ".join(map(str, sorted({r.info["seed"] for r in found})))
+        where = sorted({r.info["trained_by"] for r in found if "trained_by" in r.info})
+        trained_by = f"; trained on {' and on '.join(where)}" if where else ""
+        lines.append(f"{rows}: made by {made_by(dict(found[-1].info, seed=seeds))}{trained_by}.")
+    return "  \n".join(lines)
 
 
 def title_of(metric: str) -> str:
@@ -226,10 +249,7 @@ def report(
             facts = f"{split}; {seeds} seed{'s' if seeds > 1 else ''}; order as in the paper: {agree} of {len(answers)}"
             text += [f"**{CALLED[data]}** ({facts})", "", paper_table(records, part, mine, split=split), ""]
         if records:
-            newest = max((r.info for r in records), key=lambda info: info["date"])
-            where = sorted({r.info["trained_by"] for r in records if "trained_by" in r.info})
-            trained_by = f"; trained on {' and on '.join(where)}" if where else ""
-            text += [f"Made by: {made_by(newest)}{trained_by}", ""]
+            text += [origins([r for r in records if r.name in (mine or shown_rows(part))]), ""]
         else:
             text += [
                 f"**{CALLED[data]}**: not trained yet; `f3a_tables --data {data.replace('folder', 'FOLDER')}` does it.",

@@ -539,11 +539,13 @@ def test_fid_stands_beside_our_own_distance():
     assert "FD-EffNet (FID) ↓" in said and "20.0 [28.8662]" in said
 
 
-def test_a_report_is_made_by_the_newest_job_whatever_its_file_is_called(tmp_path):
+def test_a_report_says_which_command_made_which_row(tmp_path):
     for k, row in enumerate(("t_warp", "flow", "aus")):
         setting = dict(data="bundled", group="one person", row=row, seed=0, preset="lite", clips="a", pictures=6000)
         info = dict(run_info(f"command {k}", 0), date=f"2026-11-2{k} 10:00")
         save_records(
             [Record(row, dict(setting, split="random", noise=0.0), dict(mae=0.1), info)], job_file(setting, tmp_path)
         )
-    assert "Made by: `command 2`" in report("frames", folder=tmp_path)
+    said = report("frames", ("t_warp", "aus"), folder=tmp_path)
+    assert "T_warp: made by `command 0`, seed 0" in said and "Ours, action units: made by `command 2`, seed 0" in said
+    assert "command 1" not in said, "That row is not in the table."
