@@ -225,10 +225,10 @@ MUTANTS = [
     ),
     (
         "Eq. 4 adds",
-        "spade",
-        "return spade if h_dec is None else h_dec * spade",
-        "return spade if h_dec is None else h_dec + spade",
-        ["tests/test_networks.py::test_eq_4_by_hand"],
+        "generator",
+        "h_out = h_dec * self.bracket(k, h_enc[k - level], h_flow[k - level])  # Eq. 4",
+        "h_out = h_dec + self.bracket(k, h_enc[k - level], h_flow[k - level])  # Eq. 4",
+        ["tests/test_networks.py::test_the_decoder_by_hand"],
     ),
     # warp_generator
     (
@@ -270,8 +270,8 @@ MUTANTS = [
     (
         "a scale without fusion",
         "generator",
-        "return fuse(h_dec, self.spade[str(k)](h_enc, h_flow))",
-        "return fuse(h_dec if k != 1 else None, self.spade[str(k)](h_enc, h_flow))",
+        "return self.spade[str(k)](h_enc, h_flow) if str(k) in self.spade else 1  # (B,Ck,H,W)",
+        "return self.spade[str(k)](h_enc, h_flow) if str(k) in self.spade and k != 1 else 1",
         ["tests/test_networks.py::test_the_decoder_by_hand"],
     ),
     # metrics
@@ -313,9 +313,9 @@ MUTANTS = [
     # spade
     (
         "α mixes the wrong way round",
-        "spade",
-        "torch.lerp(old(), new, alpha)",
-        "torch.lerp(new, old(), alpha)",
+        "generator",
+        "return alpha * picture + (1 - alpha) * old",
+        "return alpha * old + (1 - alpha) * picture",
         [
             "tests/test_growing.py::test_between_the_two_everything_is_mixed",
             "tests/test_growing.py::test_what_alpha_mixes_by_hand",
@@ -325,8 +325,8 @@ MUTANTS = [
     (
         "no fade of pictures",
         "generator",
-        "        return fade(new, lambda: self.to_rgb[level + 1](double(below)), alpha)",
-        "        return new",
+        "if level == self.cfg.grows or alpha == 1:",
+        "if level == self.cfg.grows or alpha > 0:",
         ["tests/test_growing.py::test_what_alpha_mixes_by_hand"],
     ),
     # losses
@@ -368,8 +368,8 @@ MUTANTS = [
     (
         "T_enc is not held in the perceptual loss",
         "losses",
-        "fixed = {name: p.detach() for",
-        "fixed = {name: p for",
+        "    with frozen(generator.T_enc):",
+        "    with torch.enable_grad():",
         [
             "tests/test_training.py::test_eq_12_hears_every_scale_and_holds_the_encoder",
             "tests/test_training.py::test_every_term_of_eq_13_acts_in_the_step",
@@ -439,7 +439,7 @@ MUTANTS = [
     (
         "only the sha256 of a clip is compared",
         "loop",
-        'recipes.append({k: v for k, v in c.meta.items() if k != "source"})',
+        'recipes.append({k: v for k, v in c.meta.items() if k not in ("source", "files")})',
         'recipes.append(dict(sha256=c.meta["sha256"]))',
         ["tests/test_loop.py::test_resume_refuses_other_clips"],
     ),
