@@ -6,6 +6,7 @@ import pytest
 from scipy.io import savemat
 import torch
 from conftest import first_coefficients, one_sentence, run_command
+from f3a_lite import animation
 from f3a_lite.animation import f3a_animate
 from f3a_lite.clips import load_clip
 from f3a_lite.core import F3AError
@@ -444,7 +445,10 @@ def test_train_and_animate_with_a_model(model_file, other_clip, clip, tmp_path, 
     assert load_system(weights).info["face_model"] == other_clip.meta["face_model"]
     turn = ["--script", "turn", "--device", "cpu", "--person", weights]
     capsys.readouterr()
+    used, whole = [], animation.animate
+    monkeypatch.setattr(animation, "animate", lambda *a, **k: used.append(a[5].name) or whole(*a, **k))
     assert run_command(f3a_animate, other_clip.path, *turn, *model) == 0
+    assert used == ["GNM Head v3"]
     assert "another face model" not in capsys.readouterr().out
     assert run_command(f3a_animate, other_clip.path, "--script", "turn", "--device", "cpu", *model) == 0
     assert "t_warp.safetensors' was trained with another face model" in capsys.readouterr().out
