@@ -81,9 +81,8 @@ def interpolate_params(
     theta,  # (M,) 1 is the source, 0 the target
 ) -> FaceParams:  # M faces
     "Eq. 3, angles included, as the paper does it."
-    theta = torch.as_tensor(theta, dtype=torch.float32).reshape(-1).to(source.scale.device)
-    s, t = (x.replace(scale=x.scale.expand(len(theta))) if len(x) == 1 else x for x in (source, target))
-    return s.lerp(t, 1 - theta)
+    theta = torch.as_tensor(theta, dtype=torch.float32)
+    return theta * source + (1 - theta) * target  # Eq. 3
 
 # %% ../nbs/04_facial_flow.ipynb #b1afbb3d
 def reenact(

@@ -76,15 +76,16 @@ class FaceParams:
             values.append(x.expand(B, *x.shape[1:]) if len(x) == 1 and B > 1 else x)
         return FaceParams(*values)
 
-    def lerp(self, other, weight):
-        "(1 − weight)·self + weight·other; `weight` a number or (B,)."
-        w = torch.as_tensor(weight, dtype=self.scale.dtype, device=self.scale.device)
-        values = []
-        for name in PARAM_NAMES:
-            a, b = getattr(self, name), getattr(other, name)
-            share = w.view(-1, *[1] * (a.ndim - 1)) if w.ndim else w  # (B,1) or (B,)
-            values.append(a + (b - a) * share)
-        return FaceParams(*values)
+    def __mul__(self, weight):
+        "Every number times a weight: one number, or (M,), one a face."
+        w = torch.as_tensor(weight, dtype=self.scale.dtype, device=self.scale.device).reshape(-1)
+        return self._map(lambda x: w.view(-1, *[1] * (x.ndim - 1)) * x)  # (M,1) or (M,) times (B,…)
+
+    __rmul__ = __mul__
+
+    def __add__(self, other):
+        "Number by number."
+        return FaceParams(*[getattr(self, n) + getattr(other, n) for n in PARAM_NAMES])
 
     def check(self, where="the parameters"):
         "Raise `F3AError` where a value is not a finite number."

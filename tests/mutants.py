@@ -93,8 +93,8 @@ MUTANTS = [
     (
         "Eq. 3 runs the other way",
         "flow",
-        "return s.lerp(t, 1 - theta)",
-        "return s.lerp(t, theta)",
+        "return theta * source + (1 - theta) * target  # Eq. 3",
+        "return (1 - theta) * source + theta * target  # Eq. 3",
         ["tests/test_geometry.py::test_eq_3_by_hand"],
     ),
     (
