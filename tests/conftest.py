@@ -10,8 +10,14 @@ if (
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "F3A_THREADS"):
         os.environ.setdefault(name, "1")
 from pathlib import Path
+import signal
+import threading
 import numpy as np
 import pytest
+
+# A shell ignores Ctrl-C in what it starts with `&`, and tests of interrupted runs would wait for it in vain.
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = Path(os.environ.get("F3A_FACES", ROOT.parent / "shared" / "faces"))
