@@ -1,9 +1,10 @@
-"""Execute notebooks in place; write down in nbs/executed.json which bundled and result files each of them read.
+"""Execute notebooks in place; write down in nbs/executed.json which bundled and result files each read or listed.
 
 python benchmarks/executed.py 00_tour 07_regressor
 python benchmarks/executed.py                         # every notebook that read a file which has changed since
 """
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -31,7 +32,7 @@ def data_path(name=""):
     return path
 
 def watch(event, arguments):
-    if event == "open" and isinstance(arguments[0], str):
+    if event in ("open", "os.scandir", "os.listdir") and isinstance(arguments[0], (str, core.os.PathLike)):
         core.files_read.add(core.os.path.abspath(arguments[0]))
 
 core.data_path = data_path
@@ -42,8 +43,11 @@ AFTER = "import f3a_lite.core; print('\\n'.join(f3a_lite.core.files_read))"
 
 
 def digest(file) -> str:
-    "The first twelve digits of a file's fingerprint."
-    return sha256(ROOT / file)[:12]
+    "The first twelve digits of a file's fingerprint; of a folder's, that of the names in it."
+    path = ROOT / file
+    if path.is_dir():
+        return hashlib.sha256("\n".join(sorted(n for n in os.listdir(path) if n[0] != ".")).encode()).hexdigest()[:12]
+    return sha256(path)[:12]
 
 
 def changed(stored: dict) -> list:
@@ -71,7 +75,7 @@ def execute(path: Path) -> dict:
     with atomic_path(path) as tmp:
         nbformat.write(notebook, str(tmp))
     nbdev_clean(str(path))
-    ours = (f for f in read if f.is_file() and f.is_relative_to(ROOT))
+    ours = (f for f in read if f.exists() and f.is_relative_to(ROOT))
     names = sorted(f.relative_to(ROOT).as_posix() for f in ours)
     return {name: digest(name) for name in names if name.split("/")[0] in FOLDERS}
 

@@ -35,6 +35,7 @@ class Options:
     still: float = 0.01  # how far rigid points may move in the mean, as a share of the picture's side
     least: float = 0.01  # how far the mouth must move at least
     rows: tuple[str, ...] = ("ganimation", "flow", "t_warp")
+    prepared: str | None = None  # a word for clips that were prepared anew, whose figures stand apart
     runs: Path = ROOT / "runs"
     out: Path = ROOT / "results" / "still_heads.json"
 
@@ -72,6 +73,7 @@ def main(argv=None):
         makers = {name: BASE[name] for name in ("copying", "warping")}
         makers.update({row: made_by_system(tables.trained(group, row, 0)) for row in o.rows})
         own = dict(data=tables.data, group=group.name, seen=group.mark(), pictures=tables.pictures)
+        own["prepared"] = o.prepared
         chosen = dict(clips=len(parts), pairs=o.pairs, drawn=o.drawn, still=o.still, least=o.least)
         records = load_records(o.out) if o.out.exists() else []
         records = [r for r in records if r.name not in makers or any(r.setting.get(k) != v for k, v in own.items())]

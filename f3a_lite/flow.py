@@ -49,9 +49,10 @@ def flow_between(
     anchor: str = "target",  # where a motion is stored: at the point's place in the 'target' or the 'source'
     backend: str = "compiled",  # 'compiled' (CPU) or 'torch' (any device)
 ) -> tuple:  # flow (B,3,H,W) = X_s − X_t on the image plane (unscaled), mask (B,1,H,W) bool
-    "The flow between two posed meshes; the point nearest the viewer wins. Raises `F3AError` for an unknown anchor."
-    if anchor not in ("source", "target"):
-        raise F3AError(f"anchor must be 'source' or 'target', not '{anchor}'.")
+    "The flow between two posed meshes; the nearest point wins. Raises `F3AError` for an unknown anchor or backend."
+    for name, word, words in (("anchor", anchor, ("source", "target")), ("backend", backend, ("compiled", "torch"))):
+        if word not in words:
+            raise F3AError(f"{name} must be '{words[0]}' or '{words[1]}', not '{word}'.")
     motion = Xs - Xt  # (B,N,3)
     place = to_pixels((Xt if anchor == "target" else Xs).expand_as(motion), size, size)
     if backend == "compiled":
@@ -70,8 +71,6 @@ def facial_flow(
     backend: str = "compiled",  # 'compiled' (CPU) or 'torch' (any device)
 ) -> tuple:  # flow (B,3,H,W) = X_s − X_t on the image plane (unscaled), mask (B,1,H,W) bool
     "The 3-channel facial flow; the point nearest the viewer wins. Raises `F3AError` for an unknown anchor or backend."
-    if backend not in ("compiled", "torch"):
-        raise F3AError(f"backend must be 'compiled' or 'torch', not '{backend}'.")
     return flow_between(pose(face_model, source), pose(face_model, target), face_model.triangles, size, anchor, backend)
 
 # %% ../nbs/04_facial_flow.ipynb #435e2472

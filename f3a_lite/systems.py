@@ -119,7 +119,7 @@ class System(nn.Module):
         "What the generator makes, without gradients, on the CPU."
         device = next((p.device for p in self.parameters()), "cpu")
         output = self(picture.expand(len(condition), -1, -1, -1).to(device), condition.to(device))
-        return {name: value.detach().float().cpu() for name, value in output.items()}
+        return {name: value.float().cpu() for name, value in output.items()}
 
     def generate(
         self,
@@ -245,13 +245,13 @@ class WarpingConfig(NetworkConfig):
     condition: Literal["mesh_flow"] = "mesh_flow"  # the flow, and where the mesh is
 
 
-class Warping(Copying):
+class Warping(System):
     "The source, moved by its flow: nothing is learned."
 
     title = "warping only"
     Config = WarpingConfig
     moves_photo = True
-    generate = System.generate
+    make_generator = Copying.make_generator
 
     def forward(self, source, condition, stage=None):  # (B,3,H,W), (B,4,H,W)
         "The photo's own pixels, moved along the flow, which is continued beyond the mesh."

@@ -461,9 +461,9 @@ def loss_explorer(
     face_model, real, size = face_model or open_model(), face.image, face.image.shape[-1]
     points = posed_landmarks(face_model, face.params)[..., :2]
     weight, share = feature_weights(points, size), system.losses
+    critic = system.critic  # None: Eq. 11 is left out
     with torch.no_grad():
-        critic = system.critic  # None: Eq. 11 is left out
-    truth = None if critic is None else critic(real)  # (1,1,h,w)
+        truth = None if critic is None else critic(real)  # (1,1,h,w)
 
     def compute(column, row, side, right, down, smooth, brighter):
         fake = spoiled(real, column, row, right, down, smooth, brighter, side)

@@ -234,12 +234,7 @@ def test_the_app_makes_a_film(browser, app, tmp_path):
     page.wait_for_timeout(1000)
     move_slider(page, page.locator("#rendered_cells"))
     w.shot("app_sliders")
-    page.get_by_role("tab", name="script").click()
-    page.locator("input[type=text]").first.fill("blink")
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="make the film").click()
-    link = page.locator("a[download]")
-    link.wait_for()
+    link = make_film(page, "blink")
     with page.expect_download() as coming:
         link.click()
     film = tmp_path / "film.mp4"
@@ -298,18 +293,24 @@ def test_the_app_lets_choose_among_faces(browser, app, tmp_path):
     upload(page, tmp_path / "two.png")
     buttons.first.wait_for(state="visible")
     assert buttons.count() == 2
-    page.get_by_role("tab", name="script").click()
-    page.locator("input[type=text]").first.fill("Blink; NOD")
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="make the film").click()
-    link = page.locator("a[download]")
-    link.wait_for()
+    link = make_film(page, "Blink; NOD")
     w.shot("app_two_faces")
     buttons.nth(1).click()
     link.wait_for(state="detached")
     page.wait_for_timeout(1000)
     w.shot("app_second_face")
     assert not w.elsewhere and not w.errors
+
+
+def make_film(page, script):  # gives its download link
+    "Ask for the film of a script, and wait for it."
+    page.get_by_role("tab", name="script").click()
+    page.locator("input[type=text]").first.fill(script)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="make the film").click()
+    link = page.locator("a[download]")
+    link.wait_for()
+    return link
 
 
 def upload(page, file):
