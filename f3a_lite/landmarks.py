@@ -85,7 +85,7 @@ def _detect(image, zoom, origin=(0, 0), threshold=0.0):
         image = np.asarray(Image.fromarray(image).resize(size, Image.BILINEAR))
     x, y = origin
     found = []
-    for r, score in zip(*_tools()[0].run(image, 0, threshold)[:2]):
+    for r, score in zip(*_tools()[0].run(np.ascontiguousarray(image), 0, threshold)[:2]):
         box = r.left() / zoom + x, r.top() / zoom + y, r.right() / zoom + x, r.bottom() / zoom + y
         found.append((score, box))
     return found
@@ -99,7 +99,7 @@ def _around(image, box, size, threshold):
     part = image[y0 : int(bottom + 0.6 * s), x0 : int(right + 0.6 * s)]
     if min(part.shape[:2]) < 20:
         return []
-    return _detect(np.ascontiguousarray(part), size / s, (x0, y0), threshold)
+    return _detect(part, size / s, (x0, y0), threshold)
 
 # %% ../nbs/05_landmarks.ipynb #b51b288b
 def place_landmarks(

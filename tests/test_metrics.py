@@ -10,8 +10,9 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cosine
 from f3a_lite import evaluation, metrics
 from f3a_lite.conditions import AU_NAMES
-from f3a_lite.core import F3AError
+from f3a_lite.core import F3AError, to_image
 from f3a_lite.evaluation import f3a_evaluate, measure_sets
+from f3a_lite.landmarks import _faces
 from f3a_lite.metrics import (
     FaceReading,
     FeatureNet,
@@ -210,6 +211,16 @@ def test_pictures_without_a_face_are_counted(clip):
     assert good.found.all() and bad.found.tolist() == [True, False, True]
     for name, values in face_metrics(bad, good, 128).items():
         assert np.isnan(values[1]) and np.isfinite(values[[0, 2]]).all(), name
+
+
+def test_the_same_picture_shows_the_same_face(clip):
+    "dlib's score of an array whose colours lie apart in memory changes from call to call: it must not be given one."
+    big = torch.nn.functional.interpolate(clip.images([0]), scale_factor=3, mode="bicubic").clamp(0, 1)
+    whole, held = np.ascontiguousarray(to_image(big[0])), []
+    for k in range(8):
+        apart = np.array(whole.transpose(2, 0, 1), order="C").transpose(1, 2, 0)  # colour by colour
+        held.append((apart, np.ones(10_000 * k)))  # the next one lies elsewhere in memory
+        assert not apart.flags.c_contiguous and _faces(apart, True) == _faces(whole, True)
 
 
 def test_whose_identity_counts():
