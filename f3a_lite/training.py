@@ -390,7 +390,7 @@ class Trainer(Training):
                 self.coming = iter(_loader(self.batches, range(step, self.cfg.steps), self.workers))
             try:
                 parts, self.next = next(self.coming), step + 1
-            except RuntimeError as e:
+            except (RuntimeError, ConnectionError, EOFError) as e:  # it died before a batch, or while handing one over
                 raise BatchesEnded(
                     "A process that makes batches has ended, perhaps for want of memory: the same command goes on from "
                     "the last checkpoint; give it fewer --workers."

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from f3a_lite.core import F3AError, set_threads
-from f3a_lite.loop import Alone, find_team
+from f3a_lite.loop import Alone, BatchesEnded, find_team
 from f3a_lite import training
 from f3a_lite.paper_tables import table_records
 from f3a_lite.systems import load_system
@@ -236,6 +236,18 @@ def test_an_interrupt_of_the_whole_group_is_saved(clip, tmp_path, number):
         -800:
     ]
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["done"] > 3
+
+
+@pytest.mark.parametrize("error", [RuntimeError("DataLoader worker exited"), ConnectionResetError(104, ""), EOFError()])
+def test_a_worker_that_dies_while_it_hands_a_batch_over(clip, error):
+    def dying():
+        raise error
+        yield
+
+    t = generator_trainer(clip.path)
+    t.workers, t.next, t.coming = 1, 0, dying()
+    with pytest.raises(BatchesEnded, match="A process that makes batches has ended"):
+        t.parts_of(0)
 
 
 def test_a_worker_has_one_thread(clip):
