@@ -119,7 +119,7 @@ class System(nn.Module):
         "What the generator makes, without gradients, on the CPU."
         device = next((p.device for p in self.parameters()), "cpu")
         output = self(picture.expand(len(condition), -1, -1, -1).to(device), condition.to(device))
-        return {name: value.float().cpu() for name, value in output.items()}
+        return {name: value.detach().float().cpu() for name, value in output.items()}
 
     def generate(
         self,
