@@ -1,4 +1,4 @@
-"""Milliseconds a map at 128x128: compiled and torch z-buffer beside Open3D's ray caster: results/rasterizer.json.
+"""Milliseconds a map at 128x128: compiled z-buffer beside Open3D's ray caster: results/rasterizer.json.
 
 python benchmarks/rasterizer.py
 """
@@ -12,7 +12,7 @@ import torch
 from f3a_lite.core import friendly_errors, parse_options
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import pose, to_pixels
-from f3a_lite.rasterizer import interpolate, rasterize_map, rasterize_torch
+from f3a_lite.rasterizer import rasterize_map
 from f3a_lite.results import Record, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,24 +85,18 @@ def meshes(batch) -> dict:  # name → vertices (B,N,3) in pixels, triangles (T,
 
 
 def time_mesh(vertices, triangles, threads) -> dict:  # method → milliseconds a map
-    "Both z-buffers on one mesh, on so many threads."
+    "The z-buffer on one mesh, on so many threads."
     numba.set_num_threads(threads)
     torch.set_num_threads(threads)
     attributes = np.random.default_rng(0).random(vertices.shape, np.float32)
     batch, indices = len(vertices), triangles.astype(np.uint32)
-    n = min(8, batch)
-    some = torch.from_numpy(vertices[:n]), torch.from_numpy(triangles), torch.from_numpy(attributes[:n])
 
     def compiled(cull):
         return rasterize_map(vertices, indices, attributes, 128, 128, cull)
 
-    def plain():
-        return interpolate(*rasterize_torch(some[0], some[1], 128, 128, True), some[1], some[2])
-
     return {
         "compiled, culled": best(lambda: compiled(True)) / batch * 1e3,
         "compiled, both sides": best(lambda: compiled(False)) / batch * 1e3,
-        "plain torch": best(plain, 2) / n * 1e3,
     }
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from .core import F3AError
 from .morphable import FaceParams, MorphableModel, PARAM_NAMES
 from .projection import pose, to_pixels
-from .rasterizer import interpolate, lambert, rasterize_map, rasterize_torch, vertex_normals
+from .rasterizer import lambert, rasterize_map, vertex_normals
 
 # %% ../nbs/04_facial_flow.ipynb #21564936
 def render_posed(
@@ -47,19 +47,14 @@ def flow_between(
     triangles: torch.Tensor,  # (T,3)
     size: int = 128,  # pixels of the map
     anchor: str = "target",  # where a motion is stored: at the point's place in the 'target' or the 'source'
-    backend: str = "compiled",  # 'compiled' (CPU) or 'torch' (any device)
 ) -> tuple:  # flow (B,3,H,W) = X_s − X_t on the image plane (unscaled), mask (B,1,H,W) bool
-    "The flow between two posed meshes; the nearest point wins. Raises `F3AError` for an unknown anchor or backend."
-    for name, word, words in (("anchor", anchor, ("source", "target")), ("backend", backend, ("compiled", "torch"))):
-        if word not in words:
-            raise F3AError(f"{name} must be '{words[0]}' or '{words[1]}', not '{word}'.")
+    "The flow between two posed meshes; the nearest point wins. Raises `F3AError` for an unknown anchor."
+    if anchor not in ("source", "target"):
+        raise F3AError(f"anchor must be 'source' or 'target', not '{anchor}'.")
     motion = Xs - Xt  # (B,N,3)
     place = to_pixels((Xt if anchor == "target" else Xs).expand_as(motion), size, size)
-    if backend == "compiled":
-        flow, mask = rasterize_map(place, triangles, motion, size, size, cull=True)
-        return flow.to(motion.device), mask.to(motion.device)
-    ids, w = rasterize_torch(place, triangles, size, size, cull=True)
-    return interpolate(ids, w, triangles, motion), (ids >= 0)[:, None]
+    flow, mask = rasterize_map(place, triangles, motion, size, size, cull=True)
+    return flow.to(motion.device), mask.to(motion.device)
 
 
 def facial_flow(
@@ -68,10 +63,9 @@ def facial_flow(
     target: FaceParams,  # B faces
     size: int = 128,  # pixels of the map
     anchor: str = "target",  # where a motion is stored: at the point's place in the 'target' or the 'source'
-    backend: str = "compiled",  # 'compiled' (CPU) or 'torch' (any device)
 ) -> tuple:  # flow (B,3,H,W) = X_s − X_t on the image plane (unscaled), mask (B,1,H,W) bool
-    "The 3-channel facial flow; the point nearest the viewer wins. Raises `F3AError` for an unknown anchor or backend."
-    return flow_between(pose(face_model, source), pose(face_model, target), face_model.triangles, size, anchor, backend)
+    "The 3-channel facial flow; the point nearest the viewer wins. Raises `F3AError` for an unknown anchor."
+    return flow_between(pose(face_model, source), pose(face_model, target), face_model.triangles, size, anchor)
 
 # %% ../nbs/04_facial_flow.ipynb #435e2472
 def interpolate_params(

@@ -57,7 +57,6 @@ from f3a_lite.rasterizer import (
     rasterize,
     rasterize_loop,
     rasterize_map,
-    rasterize_torch,
     splat_points,
     vertex_normals,
 )
@@ -93,7 +92,6 @@ DRAW = {
     "loop": lambda v, t, H, W: rasterize_loop(v, t, H, W)[0],
     "compiled": lambda v, t, H, W: rasterize(v[None], t, H, W)[0][0].numpy(),
     "map": lambda v, t, H, W: rasterize_map(v[None], t, np.ones((1, len(v), 1)), H, W)[1][0, 0].numpy() - 1,
-    "torch": lambda v, t, H, W: rasterize_torch(torch.as_tensor(v)[None], torch.as_tensor(t), H, W)[0][0].numpy(),
 }
 
 
@@ -126,7 +124,7 @@ def test_a_fan_around_a_pixel_centre(how):
 
 @pytest.mark.parametrize("cull", [False, True])
 def test_barycentric_weights_give_places_back(cull):
-    "Attributes that are the corners' own places come out as the pixels' places, in all four ways of drawing."
+    "Attributes that are the corners' own places come out as the pixels' places, in all three ways of drawing."
     rng = np.random.default_rng(1)
     v = (rng.random((60, 3)) * 40 - 4).astype(np.float32)
     t = rng.integers(0, 60, (40, 3))
@@ -136,7 +134,6 @@ def test_barycentric_weights_give_places_back(cull):
         for i, k in (
             (ids, w),
             [x[0] for x in rasterize(v[None], t, 32, 32, cull)],
-            [x[0] for x in rasterize_torch(torch.as_tensor(v)[None], torch.as_tensor(t), 32, 32, cull)],
         )
     ]
     maps.append(rasterize_map(v[None], t, v[None], 32, 32, cull)[0][0])
@@ -322,14 +319,13 @@ def landmark_places(params, size):
     return to_pixels(posed_landmarks(MODEL, params), size, size)[0, :, :2].round().long()
 
 
-@pytest.mark.parametrize("backend", ["compiled", "torch"])
-def test_the_flow_at_a_landmark_is_its_motion(backend):
+def test_the_flow_at_a_landmark_is_its_motion():
     "At the nose, chin and eye corners the map holds X_s − X_t of just that vertex, where the anchor says."
     s, t = some_faces(1, seed=3, turn=0.1), some_faces(1, seed=4, turn=0.1)
     t = t.replace(translation=s.translation + torch.tensor([[0.1, -0.05, 0]]))
     motion = (pose(MODEL, s) - pose(MODEL, t))[0, MODEL.landmark_vertices]
     for anchor, face in (("source", s), ("target", t)):
-        flow, mask = facial_flow(MODEL, s, t, 256, anchor, backend)
+        flow, mask = facial_flow(MODEL, s, t, 256, anchor)
         at = landmark_places(face, 256)
         for k in (27, 28, 29, 30, 33, 51, 57):
             x, y = at[k].tolist()
@@ -337,11 +333,6 @@ def test_the_flow_at_a_landmark_is_its_motion(backend):
             close(flow[0, :, y, x], motion[k], 0.012)
     with pytest.raises(F3AError, match="anchor"):
         facial_flow(MODEL, s, t, 32, "middle")
-
-
-def test_an_unknown_backend_is_refused():
-    with pytest.raises(F3AError, match="compiled"):
-        facial_flow(MODEL, some_faces(1), some_faces(1), 32, backend="cuda")
 
 
 def test_the_walk_from_two_faces_to_a_warped_photo():
