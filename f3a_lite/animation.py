@@ -192,10 +192,10 @@ def animate(
     face_model: MorphableModel = None,  # None: the open model
     batch: int = 8,  # frames at a time
     progress: bool = False,  # show a progress bar
-) -> dict:  # output, mesh, flow, warped, moved: (T,3,H,W) each; way (T,2,H,W): where each pixel was taken from
+) -> dict:  # output, mesh, flow, warped_by_mesh, warped: (T,3,H,W) each; backward_flow (T,2,H,W), of `warped`
     "Generate every frame from the source and its own condition."
     face_model, source, size = face_model or open_model(), Frames(face.params, face.image), face.image.shape[-1]
-    parts = {name: [] for name in ("output", "mesh", "flow", "warped", "moved", "way")}
+    parts = {name: [] for name in ("output", "mesh", "flow", "warped_by_mesh", "warped", "backward_flow")}
     before = None
     if system.condition == "landmark_film":
         before = frames_before(Frames(targets, landmarks=landmarks).points(face_model))  # (T,FILM-1,68,2)
@@ -205,8 +205,8 @@ def animate(
         target = Frames(targets[now], *rest)
         output = system.generate(source, target, face_model)
         photo = output if system.moves_photo else Warping().generate(source, target, face_model)
-        frame = dict(output=output["image"], flow=target.flow_from(source, face_model, size)[0], way=photo["flow"])
-        frame.update(warped=photo["warped"], moved=photo["moved"])
+        frame = dict(output=output["image"], flow=target.flow_from(source, face_model, size)[0])
+        frame.update(warped_by_mesh=photo["warped_by_mesh"], warped=photo["warped"], backward_flow=photo["flow"])
         frame["mesh"] = render_posed(target.posed(face_model), face_model.triangles, size)[0]
         for name, values in parts.items():
             values.append(frame[name])
@@ -344,9 +344,9 @@ def put_back(
     inner = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
     frames = []
     for k in range(len(made["output"])):
-        way = F.interpolate(made["way"][k : k + 1], (side, side), mode="bilinear")  # (1,2,S,S)
-        painted = made["output"][k : k + 1] - made["moved"][k : k + 1]  # (1,3,s,s)
-        head = warp_by_flow(source, way) + F.interpolate(painted, (side, side), mode="bicubic")
+        flow = F.interpolate(made["backward_flow"][k : k + 1], (side, side), mode="bilinear")  # (1,2,S,S)
+        painted = made["output"][k : k + 1] - made["warped"][k : k + 1]  # (1,3,s,s)
+        head = warp_by_flow(source, flow) + F.interpolate(painted, (side, side), mode="bicubic")
         head = head[0].permute(1, 2, 0).clamp(0, 1).numpy() * 255  # (S,S,3)
         frame = photo.copy()
         part = frame[y0:y1, x0:x1].astype(np.float32)
@@ -381,7 +381,7 @@ def contact_sheet(
     columns: int = 8,  # moments shown
     fps: float = None,  # frames a second; None: moments are named by their frames
 ) -> np.ndarray:  # (H,W,3) uint8
-    "Rows: source, driving, mesh, flow, moved photo, output; columns: moments. Both are named."
+    "Rows: source, driving, mesh, flow, warped photo, output; columns: moments. Both are named."
     T = len(made["output"])
     moments = np.linspace(0, T - 1, min(columns, T)).round().astype(int)
     scale = float(made["flow"].abs().amax().clamp(min=0.05)) * 0.6
@@ -389,7 +389,7 @@ def contact_sheet(
     rows = dict(source=face.image.expand(len(moments), -1, -1, -1))
     if driving is not None:
         rows["driving"] = driving[moments]
-    rows.update(mesh=made["mesh"][moments], flow=flows, moved=made["moved"][moments], output=made["output"][moments])
+    rows.update(mesh=made["mesh"][moments], flow=flows, warped=made["warped"][moments], output=made["output"][moments])
     cells = cut_to_real(face, torch.cat(list(rows.values())))  # (rows·columns,3,h,w)
     names = [f"frame {k}" if fps is None else f"{k / fps:.1f} s" for k in moments]
     return label_sheet(tile_images(list(cells), ncols=len(moments)), list(rows), names)
@@ -503,7 +503,7 @@ BUNDLED_FRAME = 233  # of the bundled clip: a training frame that faces the came
 
 @dataclass
 class AnimateOptions:
-    "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, moved, output)."
+    "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, warped, output)."
 
     source: Positional[Path | None] = None  # photo, video or prepared clip to animate; default: the bundled clip
     driving: Path | None = None  # video or prepared clip that gives the motion (its sound is kept)
