@@ -19,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 from tyro.conf import Positional
-from .blendshapes import read_blendshapes
 from .clips import load_clip, own_folder
 from .conditions import Frames, frames_before
 from f3a_lite.core import (
@@ -41,14 +40,14 @@ from f3a_lite.prepare import (
     PARAMS,
     check_face_size,
     check_model,
-    check_source,
-    check_tracker,
     clip_folders,
     clip_place,
     clip_recipe,
     estimate_params,
     model_fingerprint,
     prepare_clip,
+    read_units,
+    source_of,
 )
 from .registry import load_system
 from .systems import System, Warping
@@ -103,9 +102,8 @@ def read_face(
     size: int = 128,  # pixels
     frame: int = None,  # which frame of a video or clip
     face_model: MorphableModel = None,  # None: the open model
-    param_source: str = PARAMS,  # where the parameters come from: 'fit', 'regressor' or 'tuned'
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
     number: int = None,  # which of several faces, 1 is the largest; None: the largest
-    tracker=None,  # path of face_landmarker.task, for gaze and expression; None: gaze stays at rest
 ) -> Face:
     "Find, crop and fit a face. Raises `F3AError` in one sentence where there is none."
     path = Path(path)
@@ -117,7 +115,7 @@ def read_face(
         return face_of_clip(clip, min(frame or 0, len(clip) - 1))
     image = one_picture(path, frame)
     boxes = detect_faces(image, every=True)
-    return face_in_photo(image, boxes, path.name, number or 1, size, face_model, param_source, tracker)
+    return face_in_photo(image, boxes, path.name, number or 1, size, face_model, param_source)
 
 
 def face_in_photo(
@@ -127,8 +125,7 @@ def face_in_photo(
     number: int = 1,  # which of them, 1 is the first
     size: int = 128,  # pixels
     face_model: MorphableModel = None,  # None: the open model
-    param_source: str = PARAMS,  # where the parameters come from: 'fit', 'regressor' or 'tuned'
-    tracker=None,  # path of face_landmarker.task, for gaze and expression; None: gaze stays at rest
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
 ) -> Face:
     "Crop and fit one of the faces of a photo. Raises `F3AError` where there is none."
     face_model = face_model or open_model()
@@ -136,11 +133,10 @@ def face_in_photo(
     check_face_size(track, name)
     crop = Crop.around(track.landmarks, image.shape, size)
     cut = crop.cut(image)  # (size,size,3)
-    landmarks = crop.to_plane(track.landmarks)  # (1,68,2)
-    towards = None if tracker is None else read_blendshapes([image], track.landmarks, tracker)
+    on_plane = read_units(track, param_source, [image]).on_plane(crop)
     return Face(
         to_tensor(cut)[None],
-        estimate_params(param_source, face_model, landmarks, track.found, cut[None], towards=towards),
+        estimate_params(param_source, face_model, on_plane, cut[None]),
         face_embedding(image, track.landmarks[0]),
         crop.valid()[None],
         image,
@@ -420,8 +416,7 @@ def check_driver(
 def driving_clip(
     driving,  # a video or a prepared clip
     face_model: MorphableModel = None,  # None: the open model
-    param_source: str = PARAMS,  # where the parameters come from
-    tracker=None,  # path of face_landmarker.task; None: gaze stays at rest
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
 ):
     "A driving video, prepared into runs/clips unless it is there, or a prepared clip."
     driving = Path(driving)
@@ -430,7 +425,7 @@ def driving_clip(
         clip = load_clip(driving)
         check_model(clip, face_model)
         return clip
-    wish = dict(face_model=face_model, split=None, param_source=param_source, tracker=tracker)
+    wish = dict(face_model=face_model, split=None, param_source=param_source)
     with own_folder("runs/clips") as clips:
         out = clip_place(clip_folders([driving], clips)[0], clip_recipe(driving, **wish))
         return prepare_clip(driving, out, **wish)
@@ -441,12 +436,11 @@ def follow(
     source,  # where it came from: the same clip, or another
     driving,  # a video or a prepared clip
     face_model: MorphableModel,  # of the parameters
-    param_source: str = PARAMS,  # where the parameters come from
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
     absolute: bool = False,  # the driver's values instead of their changes
-    tracker=None,  # path of face_landmarker.task; None: gaze stays at rest
 ) -> Motion:
     "The motion of a driving clip."
-    clip = driving_clip(driving, face_model, param_source, tracker)
+    clip = driving_clip(driving, face_model, param_source)
     middle = face_of_clip(clip, len(clip) // 2)
     same_file = Path(source).resolve() in (Path(driving).resolve(), clip.path.resolve())
     same = same_file and np.linalg.norm(middle.embedding - face.embedding) < KNOWN_DISTANCE
@@ -484,17 +478,17 @@ def plan_motion(
     script: str = None,  # words of GESTURES
     face_model: MorphableModel = None,  # None: the open model
     fps: float = 25.0,  # of a script, and of the way to a photo
-    param_source: str = PARAMS,  # where the parameters come from
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
     absolute: bool = False,  # the driver's values instead of their changes
-    tracker=None,  # path of face_landmarker.task; None: gaze stays at rest
 ) -> Motion:
     "One of the three kinds of motion. Raises `F3AError` where two are asked for."
     face_model = face_model or open_model()
     check_motions(driving, to, script)
     if driving is not None:
-        return follow(face, source, driving, face_model, param_source, absolute, tracker)
+        return follow(face, source, driving, face_model, param_source, absolute)
     if to is not None:
-        return Motion(move_towards(face, to, face_model, fps, param_source), fps)
+        fitted = PARAMS if isinstance(param_source, Path) else param_source  # the photo's gaze stays at rest
+        return Motion(move_towards(face, to, face_model, fps, fitted), fps)
     return Motion(scripted(face.params, "smile,blink,turn" if script is None else script, fps, face_model), fps)
 
 # %% ../nbs/30_animation.ipynb #17e82c37
@@ -526,8 +520,7 @@ class AnimateOptions:
 def check_options(o):  # AnimateOptions
     "Raise `F3AError` where options exclude each other, or a word cannot be; nothing is read for it but the driver."
     check_motions(o.driving, o.to, o.script)
-    check_source(o.param_source)
-    check_tracker(o.tracker, o.param_source)
+    source_of(o)
     if o.absolute and o.driving is None:
         raise F3AError("--absolute is about the values of a driver: give --driving with it, or leave it away.")
     if o.face is not None and o.face < 1:
@@ -573,7 +566,7 @@ def source_face(o, face_model=None):  # AnimateOptions, MorphableModel
     if not source.exists():
         raise F3AError(f"The source '{source}' does not exist: check the name.")
     if drives_itself(o):
-        clip = driving_clip(o.driving, face_model, o.param_source, o.tracker)  # the same crop for both
+        clip = driving_clip(o.driving, face_model, source_of(o))  # the same crop for both
         number = min(frame or 0, len(clip) - 1)
         face = face_of_clip(clip, number)
         if o.full:
@@ -581,7 +574,7 @@ def source_face(o, face_model=None):  # AnimateOptions, MorphableModel
             face.photo = one_picture(source, number)
             face.crop = Crop(left, top, right - left, *face.photo.shape[:2])
         return face, clip.path
-    how = dict(face_model=face_model, param_source=o.param_source, number=o.face, tracker=o.tracker)
+    how = dict(face_model=face_model, param_source=source_of(o), number=o.face)
     return read_face(source, frame=frame, **how), source
 
 
@@ -610,7 +603,7 @@ def f3a_animate(
             if len(face.boxes) > 1 and o.face is None:
                 several = f"'{source.name}' shows {len(face.boxes)} faces"
                 print(f"{several}; number 1 is animated, the largest (--face 2 takes the next).", file=sys.stderr)
-            how = dict(param_source=o.param_source, absolute=o.absolute, tracker=o.tracker)
+            how = dict(param_source=source_of(o), absolute=o.absolute)
             motion = plan_motion(face, source, o.driving, o.to, o.script, face_model, **how)
             if system.info.get("face_model", open_model().name) != model_fingerprint(face_model):
                 print(
