@@ -162,7 +162,7 @@ def _second_look(image, score, box):
 class Track:
     "Landmarks of a clip and how they were found."
 
-    landmarks: np.ndarray  # (T,68,2) pixels of the video
+    landmarks: np.ndarray  # (T,68,2) pixels of the video; those of `on_plane`: image plane
     found: np.ndarray  # (T,) bool: a face was detected, or followed from the last frame
     detected: np.ndarray  # (T,) bool: the detector itself saw it
     times: np.ndarray  # (T,) seconds

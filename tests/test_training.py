@@ -15,7 +15,7 @@ import torch
 from conftest import run_command
 from f3a_lite import conditions, evaluation, training
 from f3a_lite.clips import load_clip
-from f3a_lite.conditions import CONDITIONS
+from f3a_lite.conditions import CONDITIONS, GeometryMaps
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.evaluation import evaluate, measure_pairs, still_psnr
 from f3a_lite.generator import Generator, GeneratorConfig, NetworkConfig
@@ -238,7 +238,7 @@ def still_maps(x):
     "The maps of a picture that is its own target: no motion, mesh everywhere, nothing hidden."
     maps = torch.zeros(len(x), 13, *x.shape[-2:])
     maps[:, 3:5] = 1
-    return maps
+    return GeometryMaps.split(maps)
 
 
 def gradient_by_hand(t, before, b, terms):
