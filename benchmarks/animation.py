@@ -15,7 +15,7 @@ import time
 import numpy as np
 import torch
 from f3a_lite.animation import BUNDLED, Face, scripted
-from f3a_lite.conditions import Frames, make_condition
+from f3a_lite.conditions import Frames, GeometryMaps, make_condition
 from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, to_tensor
 from f3a_lite.flow import extend_flow
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
@@ -68,16 +68,16 @@ def parts_of(system, face, targets, face_model):
 
     found = dict(condition=seconds_of(condition), network=seconds_of(network))
     if system.kind == "t_warp":
-        found.update(warp_parts(system.generator, source, told))
+        found.update(warp_parts(system.generator, source, GeometryMaps.split(told)))
     return found
 
 
 @torch.inference_mode()
-def warp_parts(net, source, told):
+def warp_parts(net, source, maps):
     "Seconds of T_warp's network, part by part (`inputs` has `continued_flow` in it); the rest is moving and mixing."
-    x = net.inputs(source, told)[0]
+    x = net.inputs(source, maps)[0]
     h = net.T_enc(x)
-    coarse = resized(net.up[0](torch.zeros_like(h[1])), told.shape[-2:])  # (B,c0,H,W)
+    coarse = resized(net.up[0](torch.zeros_like(h[1])), source.shape[-2:])  # (B,c0,H,W)
     fine = torch.cat([coarse, coarse[:, :1].expand(-1, 12, -1, -1)], 1)  # (B,c0+12,H,W)
 
     def decode():
@@ -87,8 +87,8 @@ def warp_parts(net, source, told):
         net.up[0](y)
 
     return dict(
-        continued_flow=seconds_of(lambda: extend_flow(told[:, :3], told[:, 3:4])),
-        inputs=seconds_of(lambda: net.inputs(source, told)),
+        continued_flow=seconds_of(lambda: extend_flow(maps.flow, maps.mask)),
+        inputs=seconds_of(lambda: net.inputs(source, maps)),
         encoder=seconds_of(lambda: net.T_enc(x)),
         decoder=seconds_of(decode),
         last_layers=seconds_of(lambda: net.to_paint(net.last(fine))),

@@ -85,8 +85,8 @@ def main(argv=None):
         info, names = run_info(seed=0), model.exp_names
         records = [Record("tracker", dict(clip="woman_laughing"), dict(ms_a_frame=reading, frames=len(clip)), info)]
         fits = {"landmarks alone": None, "drawn to the tracker": units}
-        for name, towards in fits.items():
-            fit = fit_landmarks(model, clip.landmarks, clip.found, towards=towards)
+        for name, prior in fits.items():
+            fit = fit_landmarks(model, clip.landmarks, clip.found, exp_prior=prior)
             error = landmark_error(model, fit, clip.landmarks)[torch.as_tensor(clip.found)]
             looks = fit.exp_coeff[:, gaze_units(model)]
             figures = dict(error=figure(error), gaze=float(looks.mean()), units=float(fit.exp_coeff.sum(1).mean()))

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from tyro.conf import Positional
 from f3a_lite import warp_generator
 from f3a_lite.clips import load_clip
+from f3a_lite.conditions import GeometryMaps
 from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads
 from f3a_lite.loop import Alone, run_training
 from f3a_lite.prepare import bundled_clip, prepare_clip
@@ -51,10 +52,10 @@ class Without:
         "The picture without the part."
         if self.part == "paint":
             out = self.system(source, condition)
-            return dict(image=out["moved"] + out["mirror"] * (out["mirrored"] - out["moved"]))
+            return dict(image=out["warped"] + out["mirror"] * (out["mirrored"] - out["warped"]))
         if self.part == "mirrored half":
             condition = condition.clone()
-            condition[:, 8] = 1  # the other half is always hidden
+            GeometryMaps.split(condition).mirror_hidden[:] = 1  # the other half is always hidden
         if self.part == "correction of the flow":
             farthest, warp_generator.FARTHEST_FLOW = warp_generator.FARTHEST_FLOW, 0.0
             try:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from f3a_lite.core import set_threads
 from f3a_lite.fitting import landmark_error
+from f3a_lite.landmarks import Track
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
 from f3a_lite.prepare import bundled_clip, fit_clip
@@ -20,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def compare_fits(clip) -> list:  # Records
     "How far the two fits lie apart, and their errors, in the training frames and in each part that is held out."
     face_model = open_model()
-    one = fit_clip(face_model, clip.landmarks, clip.found, split=None)
-    apart = fit_clip(face_model, clip.landmarks, clip.found, split=0)
+    track = Track(clip.landmarks, clip.found, clip.found, np.arange(len(clip)))
+    one, apart = (fit_clip(face_model, track, split) for split in (None, 0))
     errors = [landmark_error(face_model, p, clip.landmarks).numpy() for p in (one, apart)]
     turned = ((one.rotation - apart.rotation).abs().mean(1) * 180 / np.pi).numpy()  # (T,)
     changed = (one.exp_coeff - apart.exp_coeff).abs().mean(1).numpy()  # (T,)

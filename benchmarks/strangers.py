@@ -18,6 +18,7 @@ import torch
 from tqdm.auto import tqdm
 from tyro.conf import Positional
 from f3a_lite.animation import BUNDLED, Face, animate
+from f3a_lite.conditions import GeometryMaps
 from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads
 from f3a_lite.landmarks import eye_opening, mouth_opening
 from f3a_lite.metrics import csim, look_at, mae, psnr
@@ -61,7 +62,7 @@ def read_people(faces):
 
 def error_of(image, batch):
     "What each pair's picture is like: PSNR, MAE, MAE inside and outside the target's mesh."
-    target, valid, mesh = batch["target"], batch["valid"], batch["condition"][:, 3:4]
+    target, valid, mesh = batch["target"], batch["valid"], GeometryMaps.split(batch["condition"]).mask
     return dict(
         psnr=psnr(image, target, valid),
         mae=mae(image, target, valid),
@@ -78,15 +79,15 @@ def measure_clip(clip, systems, n, size, seed):
     yaw = clip.params.rotation[:, 1].numpy() * 180 / np.pi
     rows = {}
     for part in np.array_split(pairs, max(1, n // 16)):
-        batch = make_batch([clip], part, size, "warp_maps")
+        batch = make_batch([clip], part, size, "geometry_maps")
         warped = Warping().run(batch["source"], batch["condition"][:, :4])["image"]
         made = {"copying": batch["source"], "warping only": warped}
         for name, system in systems.items():
-            told = batch["condition"] if system.condition == "warp_maps" else batch["condition"][:, :3]
+            told = batch["condition"] if system.condition == "geometry_maps" else batch["condition"][:, :3]
             out = system(batch["source"], told)
             made[name] = out["image"]
-            if "moved" in out:
-                made[f"{name}, moved only"] = out["moved"]
+            if "warped" in out:
+                made[f"{name}, moved only"] = out["warped"]
         for name, image in made.items():
             for k, v in error_of(image, batch).items():
                 rows.setdefault(name, {}).setdefault(k, []).append(v)

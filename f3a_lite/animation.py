@@ -19,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 from tyro.conf import Positional
-from .blendshapes import read_blendshapes
 from .clips import load_clip, own_folder
 from .conditions import Frames, frames_before
 from f3a_lite.core import (
@@ -41,14 +40,14 @@ from f3a_lite.prepare import (
     PARAMS,
     check_face_size,
     check_model,
-    check_source,
-    check_tracker,
     clip_folders,
     clip_place,
     clip_recipe,
     estimate_params,
     model_fingerprint,
     prepare_clip,
+    read_units,
+    source_of,
 )
 from .registry import load_system
 from .systems import System, Warping
@@ -103,9 +102,8 @@ def read_face(
     size: int = 128,  # pixels
     frame: int = None,  # which frame of a video or clip
     face_model: MorphableModel = None,  # None: the open model
-    param_source: str = PARAMS,  # where the parameters come from: 'fit', 'regressor' or 'tuned'
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
     number: int = None,  # which of several faces, 1 is the largest; None: the largest
-    tracker=None,  # path of face_landmarker.task, for gaze and expression; None: gaze stays at rest
 ) -> Face:
     "Find, crop and fit a face. Raises `F3AError` in one sentence where there is none."
     path = Path(path)
@@ -117,7 +115,7 @@ def read_face(
         return face_of_clip(clip, min(frame or 0, len(clip) - 1))
     image = one_picture(path, frame)
     boxes = detect_faces(image, every=True)
-    return face_in_photo(image, boxes, path.name, number or 1, size, face_model, param_source, tracker)
+    return face_in_photo(image, boxes, path.name, number or 1, size, face_model, param_source)
 
 
 def face_in_photo(
@@ -127,8 +125,7 @@ def face_in_photo(
     number: int = 1,  # which of them, 1 is the first
     size: int = 128,  # pixels
     face_model: MorphableModel = None,  # None: the open model
-    param_source: str = PARAMS,  # where the parameters come from: 'fit', 'regressor' or 'tuned'
-    tracker=None,  # path of face_landmarker.task, for gaze and expression; None: gaze stays at rest
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
 ) -> Face:
     "Crop and fit one of the faces of a photo. Raises `F3AError` where there is none."
     face_model = face_model or open_model()
@@ -136,11 +133,10 @@ def face_in_photo(
     check_face_size(track, name)
     crop = Crop.around(track.landmarks, image.shape, size)
     cut = crop.cut(image)  # (size,size,3)
-    landmarks = crop.to_plane(track.landmarks)  # (1,68,2)
-    towards = None if tracker is None else read_blendshapes([image], track.landmarks, tracker)
+    on_plane = read_units(track, param_source, [image]).on_plane(crop)
     return Face(
         to_tensor(cut)[None],
-        estimate_params(param_source, face_model, landmarks, track.found, cut[None], towards=towards),
+        estimate_params(param_source, face_model, on_plane, cut[None]),
         face_embedding(image, track.landmarks[0]),
         crop.valid()[None],
         image,
@@ -192,10 +188,10 @@ def animate(
     face_model: MorphableModel = None,  # None: the open model
     batch: int = 8,  # frames at a time
     progress: bool = False,  # show a progress bar
-) -> dict:  # output, mesh, flow, warped, moved: (T,3,H,W) each; way (T,2,H,W): where each pixel was taken from
+) -> dict:  # output, mesh, flow, warped_by_mesh, warped: (T,3,H,W) each; backward_flow (T,2,H,W), of `warped`
     "Generate every frame from the source and its own condition."
     face_model, source, size = face_model or open_model(), Frames(face.params, face.image), face.image.shape[-1]
-    parts = {name: [] for name in ("output", "mesh", "flow", "warped", "moved", "way")}
+    parts = {name: [] for name in ("output", "mesh", "flow", "warped_by_mesh", "warped", "backward_flow")}
     before = None
     if system.condition == "landmark_film":
         before = frames_before(Frames(targets, landmarks=landmarks).points(face_model))  # (T,FILM-1,68,2)
@@ -205,8 +201,8 @@ def animate(
         target = Frames(targets[now], *rest)
         output = system.generate(source, target, face_model)
         photo = output if system.moves_photo else Warping().generate(source, target, face_model)
-        frame = dict(output=output["image"], flow=target.flow_from(source, face_model, size)[0], way=photo["flow"])
-        frame.update(warped=photo["warped"], moved=photo["moved"])
+        frame = dict(output=output["image"], flow=target.flow_from(source, face_model, size)[0])
+        frame.update(warped_by_mesh=photo["warped_by_mesh"], warped=photo["warped"], backward_flow=photo["flow"])
         frame["mesh"] = render_posed(target.posed(face_model), face_model.triangles, size)[0]
         for name, values in parts.items():
             values.append(frame[name])
@@ -344,9 +340,9 @@ def put_back(
     inner = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
     frames = []
     for k in range(len(made["output"])):
-        way = F.interpolate(made["way"][k : k + 1], (side, side), mode="bilinear")  # (1,2,S,S)
-        painted = made["output"][k : k + 1] - made["moved"][k : k + 1]  # (1,3,s,s)
-        head = warp_by_flow(source, way) + F.interpolate(painted, (side, side), mode="bicubic")
+        flow = F.interpolate(made["backward_flow"][k : k + 1], (side, side), mode="bilinear")  # (1,2,S,S)
+        painted = made["output"][k : k + 1] - made["warped"][k : k + 1]  # (1,3,s,s)
+        head = warp_by_flow(source, flow) + F.interpolate(painted, (side, side), mode="bicubic")
         head = head[0].permute(1, 2, 0).clamp(0, 1).numpy() * 255  # (S,S,3)
         frame = photo.copy()
         part = frame[y0:y1, x0:x1].astype(np.float32)
@@ -381,7 +377,7 @@ def contact_sheet(
     columns: int = 8,  # moments shown
     fps: float = None,  # frames a second; None: moments are named by their frames
 ) -> np.ndarray:  # (H,W,3) uint8
-    "Rows: source, driving, mesh, flow, moved photo, output; columns: moments. Both are named."
+    "Rows: source, driving, mesh, flow, warped photo, output; columns: moments. Both are named."
     T = len(made["output"])
     moments = np.linspace(0, T - 1, min(columns, T)).round().astype(int)
     scale = float(made["flow"].abs().amax().clamp(min=0.05)) * 0.6
@@ -389,7 +385,7 @@ def contact_sheet(
     rows = dict(source=face.image.expand(len(moments), -1, -1, -1))
     if driving is not None:
         rows["driving"] = driving[moments]
-    rows.update(mesh=made["mesh"][moments], flow=flows, moved=made["moved"][moments], output=made["output"][moments])
+    rows.update(mesh=made["mesh"][moments], flow=flows, warped=made["warped"][moments], output=made["output"][moments])
     cells = cut_to_real(face, torch.cat(list(rows.values())))  # (rows·columns,3,h,w)
     names = [f"frame {k}" if fps is None else f"{k / fps:.1f} s" for k in moments]
     return label_sheet(tile_images(list(cells), ncols=len(moments)), list(rows), names)
@@ -420,8 +416,7 @@ def check_driver(
 def driving_clip(
     driving,  # a video or a prepared clip
     face_model: MorphableModel = None,  # None: the open model
-    param_source: str = PARAMS,  # where the parameters come from
-    tracker=None,  # path of face_landmarker.task; None: gaze stays at rest
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
 ):
     "A driving video, prepared into runs/clips unless it is there, or a prepared clip."
     driving = Path(driving)
@@ -430,7 +425,7 @@ def driving_clip(
         clip = load_clip(driving)
         check_model(clip, face_model)
         return clip
-    wish = dict(face_model=face_model, split=None, param_source=param_source, tracker=tracker)
+    wish = dict(face_model=face_model, split=None, param_source=param_source)
     with own_folder("runs/clips") as clips:
         out = clip_place(clip_folders([driving], clips)[0], clip_recipe(driving, **wish))
         return prepare_clip(driving, out, **wish)
@@ -441,12 +436,11 @@ def follow(
     source,  # where it came from: the same clip, or another
     driving,  # a video or a prepared clip
     face_model: MorphableModel,  # of the parameters
-    param_source: str = PARAMS,  # where the parameters come from
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
     absolute: bool = False,  # the driver's values instead of their changes
-    tracker=None,  # path of face_landmarker.task; None: gaze stays at rest
 ) -> Motion:
     "The motion of a driving clip."
-    clip = driving_clip(driving, face_model, param_source, tracker)
+    clip = driving_clip(driving, face_model, param_source)
     middle = face_of_clip(clip, len(clip) // 2)
     same_file = Path(source).resolve() in (Path(driving).resolve(), clip.path.resolve())
     same = same_file and np.linalg.norm(middle.embedding - face.embedding) < KNOWN_DISTANCE
@@ -484,17 +478,17 @@ def plan_motion(
     script: str = None,  # words of GESTURES
     face_model: MorphableModel = None,  # None: the open model
     fps: float = 25.0,  # of a script, and of the way to a photo
-    param_source: str = PARAMS,  # where the parameters come from
+    param_source=PARAMS,  # where the parameters come from: see `estimate_params`
     absolute: bool = False,  # the driver's values instead of their changes
-    tracker=None,  # path of face_landmarker.task; None: gaze stays at rest
 ) -> Motion:
     "One of the three kinds of motion. Raises `F3AError` where two are asked for."
     face_model = face_model or open_model()
     check_motions(driving, to, script)
     if driving is not None:
-        return follow(face, source, driving, face_model, param_source, absolute, tracker)
+        return follow(face, source, driving, face_model, param_source, absolute)
     if to is not None:
-        return Motion(move_towards(face, to, face_model, fps, param_source), fps)
+        fitted = PARAMS if isinstance(param_source, Path) else param_source  # the photo's gaze stays at rest
+        return Motion(move_towards(face, to, face_model, fps, fitted), fps)
     return Motion(scripted(face.params, "smile,blink,turn" if script is None else script, fps, face_model), fps)
 
 # %% ../nbs/30_animation.ipynb #17e82c37
@@ -503,7 +497,7 @@ BUNDLED_FRAME = 233  # of the bundled clip: a training frame that faces the came
 
 @dataclass
 class AnimateOptions:
-    "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, moved, output)."
+    "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, warped, output)."
 
     source: Positional[Path | None] = None  # photo, video or prepared clip to animate; default: the bundled clip
     driving: Path | None = None  # video or prepared clip that gives the motion (its sound is kept)
@@ -526,8 +520,7 @@ class AnimateOptions:
 def check_options(o):  # AnimateOptions
     "Raise `F3AError` where options exclude each other, or a word cannot be; nothing is read for it but the driver."
     check_motions(o.driving, o.to, o.script)
-    check_source(o.param_source)
-    check_tracker(o.tracker, o.param_source)
+    source_of(o)
     if o.absolute and o.driving is None:
         raise F3AError("--absolute is about the values of a driver: give --driving with it, or leave it away.")
     if o.face is not None and o.face < 1:
@@ -573,7 +566,7 @@ def source_face(o, face_model=None):  # AnimateOptions, MorphableModel
     if not source.exists():
         raise F3AError(f"The source '{source}' does not exist: check the name.")
     if drives_itself(o):
-        clip = driving_clip(o.driving, face_model, o.param_source, o.tracker)  # the same crop for both
+        clip = driving_clip(o.driving, face_model, source_of(o))  # the same crop for both
         number = min(frame or 0, len(clip) - 1)
         face = face_of_clip(clip, number)
         if o.full:
@@ -581,7 +574,7 @@ def source_face(o, face_model=None):  # AnimateOptions, MorphableModel
             face.photo = one_picture(source, number)
             face.crop = Crop(left, top, right - left, *face.photo.shape[:2])
         return face, clip.path
-    how = dict(face_model=face_model, param_source=o.param_source, number=o.face, tracker=o.tracker)
+    how = dict(face_model=face_model, param_source=source_of(o), number=o.face)
     return read_face(source, frame=frame, **how), source
 
 
@@ -610,7 +603,7 @@ def f3a_animate(
             if len(face.boxes) > 1 and o.face is None:
                 several = f"'{source.name}' shows {len(face.boxes)} faces"
                 print(f"{several}; number 1 is animated, the largest (--face 2 takes the next).", file=sys.stderr)
-            how = dict(param_source=o.param_source, absolute=o.absolute, tracker=o.tracker)
+            how = dict(param_source=source_of(o), absolute=o.absolute)
             motion = plan_motion(face, source, o.driving, o.to, o.script, face_model, **how)
             if system.info.get("face_model", open_model().name) != model_fingerprint(face_model):
                 print(

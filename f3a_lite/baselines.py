@@ -33,9 +33,9 @@ class HourGlass(nn.Module):
 
     def __init__(
         self,
-        cin: int,  # channels of the picture
+        in_channels: int,  # of the picture
         channels,  # after each halving; the last are the code's
-        made: int,  # channels that come out
+        out_channels: int,  # of the map
         skips: bool,  # whether features of the way down are seen on the way up
     ):
         super().__init__()
@@ -43,15 +43,15 @@ class HourGlass(nn.Module):
         self.skips = skips
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for k, c in enumerate(channels):
-            halve = nn.Conv2d(channels[k - 1] if k else cin, c, 4, 2, 1, bias=False)
+            halve = nn.Conv2d(channels[k - 1] if k else in_channels, c, 4, 2, 1, bias=False)
             self.down.append(halve if k in (0, deepest) else nn.Sequential(halve, normed(c)))
-            seen = 2 * c if skips and k < deepest else c
-            same = nn.Conv2d(seen, channels[k - 1] if k else made, 3, 1, 1, bias=k == 0)
+            joined = 2 * c if skips and k < deepest else c
+            same = nn.Conv2d(joined, channels[k - 1] if k else out_channels, 3, 1, 1, bias=k == 0)
             self.up.append(nn.Sequential(same, normed(channels[k - 1])) if k else same)
         nn.init.normal_(self.up[0].weight, std=0.01)  # begin near "read where you are"
         nn.init.zeros_(self.up[0].bias)
 
-    def forward(self, x):  # (B,cin,H,W)
+    def forward(self, x):  # (B,in_channels,H,W)
         "The map, and the code."
         h = []
         for k, down in enumerate(self.down):
@@ -182,9 +182,9 @@ class Body(nn.Module):
         return self.decode(self.blocks(self.encode(x)))  # (B,c0,H,W)
 
 
-def painted(cin: int, made: int = 3, pad: str = "reflect") -> nn.Conv2d:
+def painted(in_channels: int, out_channels: int = 3, pad: str = "reflect") -> nn.Conv2d:
     "The last layer."
-    return nn.Conv2d(cin, made, 7, 1, 3, padding_mode=pad)
+    return nn.Conv2d(in_channels, out_channels, 7, 1, 3, padding_mode=pad)
 
 # %% ../nbs/21_baselines.ipynb #b1a5e015
 @dataclass

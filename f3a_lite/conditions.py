@@ -10,6 +10,7 @@ __all__ = ['AU_NAMES', 'AU_MAP', 'FILM', 'CONDITIONS', 'landmark_heatmap', 'acti
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -286,15 +287,35 @@ def mouth_map(
 
 def hidden_at(
     depth: torch.Tensor,  # (B,1,H,W) the source's depth map; low where there is no mesh
-    way: torch.Tensor,  # (B,2,H,W) from each target pixel to a place in the source, image-plane units
+    backward_flow: torch.Tensor,  # (B,2,H,W) from each target pixel to a place in the source, image-plane units
     z: torch.Tensor,  # (B,1,H,W) depth of the point that is looked for
 ) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
     "Whether something in the source stands before the points that target pixels show."
-    nearest = warp_by_flow(depth, way, mode="nearest")  # (B,1,H,W)
+    nearest = warp_by_flow(depth, backward_flow, mode="nearest")  # (B,1,H,W)
     return (z < nearest - HIDDEN_BY).float()
 
 
-def warp_maps(face_model, source, target, size, anchor):
+class GeometryMaps(NamedTuple):
+    "The maps of `geometry_maps` by name; all but the source's mask are drawn at the target's places."
+
+    flow: torch.Tensor  # (B,3,H,W) the facial flow, image-plane units; 0 beyond the mesh
+    mask: torch.Tensor  # (B,1,H,W) of 0 and 1: where the target's mesh is
+    source_mask: torch.Tensor  # (B,1,H,W) of 0 and 1: where the source's mesh is
+    hidden: torch.Tensor  # (B,1,H,W) of 0 and 1: what the source could not see of the target's mesh
+    mirror_flow: torch.Tensor  # (B,2,H,W) to the same place on the other half of the face, image-plane units
+    mirror_hidden: torch.Tensor  # (B,1,H,W) of 0 and 1: where the source could not see that other half either
+    mouth: torch.Tensor  # (B,1,H,W) of 0 and 1: the mouth's opening
+    eyeballs: torch.Tensor  # (B,1,H,W) in [0,1]
+    eyelids: torch.Tensor  # (B,1,H,W) in [0,1]
+    lips: torch.Tensor  # (B,1,H,W) in [0,1]
+
+    @classmethod
+    def split(cls, condition):  # (B,13,H,W)
+        "The named maps of a condition; views, no copies."
+        return cls(*condition.split([3, 1, 1, 1, 2, 1, 1, 1, 1, 1], 1))
+
+
+def geometry_maps(face_model, source, target, size, anchor):
     "What the mesh knows about the way from source to target (B,13,H,W)."
     Xt = target.posed(face_model)  # (B,N,3)
     Xs = source.posed(face_model).expand_as(Xt)  # (B,N,3)
@@ -303,21 +324,23 @@ def warp_maps(face_model, source, target, size, anchor):
     known = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], regions], 2)  # (B,N,10)
     tri = face_model.triangles
     maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, known, size, size, cull=True)  # (B,10,H,W)
-    depth, own = (x.expand(len(Xt), -1, -1, -1) for x in source.depth(face_model, size))  # (B,1,H,W)
-    flow, z, mirror, mirror_z, regions = maps.split([3, 1, 2, 1, 3], 1)
+    depth, source_mask = (x.expand(len(Xt), -1, -1, -1) for x in source.depth(face_model, size))  # (B,1,H,W)
+    flow, z, mirror_flow, mirror_z, regions = maps.split([3, 1, 2, 1, 3], 1)
     target.cache["flow", size, "target"] = (source, flow, mask)
     mask = mask.float()  # (B,1,H,W)
     hidden = hidden_at(depth, flow[:, :2], z) * mask
-    mirror_hidden = hidden_at(depth, mirror, mirror_z) * mask
+    mirror_hidden = hidden_at(depth, mirror_flow, mirror_z) * mask
     mouth = mouth_map(face_model, Xt, size)
-    return torch.cat([flow, mask, own, hidden, mirror, mirror_hidden, mouth, regions], 1)  # (B,13,H,W)
+    regions = regions.split(1, 1)  # eyeballs, eyelids, lips
+    maps = GeometryMaps(flow, mask, source_mask, hidden, mirror_flow, mirror_hidden, mouth, *regions)
+    return torch.cat(maps, 1)  # (B,13,H,W)
 
 # %% ../nbs/10_conditions.ipynb #137f1b17
 CONDITIONS = {
     c.name: c
     for c in (
         Condition("flow", 3, flow_condition),
-        Condition("warp_maps", 13, warp_maps),
+        Condition("geometry_maps", 13, geometry_maps),
         Condition("mesh_flow", 4, mesh_flow_condition),
         Condition("landmarks", 1, landmark_condition),
         Condition("aus", 20, au_condition),
@@ -329,7 +352,7 @@ CONDITIONS = {
 
 # %% ../nbs/10_conditions.ipynb #e1bfabd6
 def make_condition(
-    name: str,  # a key of CONDITIONS: flow, mesh_flow, warp_maps, landmarks, aus, picture, au_pair, landmark_film
+    name: str,  # a key of CONDITIONS: flow, mesh_flow, geometry_maps, landmarks, aus, picture, au_pair, landmark_film
     face_model: MorphableModel,  # the model of the parameters
     source: Frames,  # B frames
     target: Frames,  # B frames

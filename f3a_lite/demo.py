@@ -76,8 +76,8 @@ def film_frames(
     titles = [*HEADER, *(s.title for s in systems)]
     frames = []
     for i in range(len(targets)):
-        row = [face.image[0], pictures[i], made[0]["mesh"][i], flow_to_rgb(flow[i], scale), made[0]["warped"][i]]
-        row += [m["output"][i] for m in made]
+        row = [face.image[0], pictures[i], made[0]["mesh"][i], flow_to_rgb(flow[i], scale)]
+        row += [made[0]["warped_by_mesh"][i], *(m["output"][i] for m in made)]
         cells = cut_to_real(face, torch.stack(row))  # (columns,3,h,w)
         captions = caption_strip(titles, cells.shape[-1])
         frames.append(np.concatenate([captions, tile_images(list(cells), ncols=len(row))]))

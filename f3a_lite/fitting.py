@@ -46,7 +46,7 @@ class FitConfig:
     eyes: float = 2.0  # weight of the 12 eye points
     mouth: float = 1.2  # weight of the 20 mouth points
     softness: float = 0.01  # where the loss turns from square to absolute
-    pull: float = 3e-4  # on squared distances from expression units that another tracker saw, where it is asked
+    pull: float = 3e-4  # on squared distances from expression units that a network read, where it is asked
 
 # %% ../nbs/06_fitting.ipynb #6758b252
 def landmark_weights(cfg):
@@ -149,7 +149,7 @@ def _checked_group(group, T, cfg, known):
     if cfg.smooth_exp or cfg.smooth_pose:
         raise F3AError("Frames of several people do not follow one another: give a FitConfig without smoothing.")
     if any(v is not None for v in known):
-        raise F3AError("Several people are fitted from their landmarks alone: without identity, unit or towards.")
+        raise F3AError("Several people are fitted from their landmarks alone: without identity, unit or exp_prior.")
     return group
 
 
@@ -194,7 +194,7 @@ def fit_landmarks(
     progress: bool = False,  # show a progress bar
     frames=None,  # (T,) their numbers in the clip, rising; None: they follow one another without a gap
     unit: float = None,  # what 1 means for the weights of `cfg`; None: the outer-eye distance (median)
-    towards: torch.Tensor = None,  # (T,L) expression units that another tracker saw; None: gaze stays at rest
+    exp_prior: torch.Tensor = None,  # (T,L) expression units that a network read, 0 to 1; None: gaze stays at rest
     group: torch.Tensor = None,  # (T,) whose frame it is, from 0: an identity for each; None: one person's
 ) -> FaceParams:  # T faces, with one shared identity a person
     "Fit all frames at once: an identity a person, own expression and pose. Raises `F3AError` for unusable landmarks."
@@ -206,13 +206,13 @@ def fit_landmarks(
     near = _nearness(frames, T)  # (T-1,)
     people = 1
     if group is not None:
-        group = _checked_group(group, T, cfg, (identity, given, towards))
+        group = _checked_group(group, T, cfg, (identity, given, exp_prior))
         people = int(group.max()) + 1
         own = torch.stack([_usable(landmarks[group == k], ok[group == k])[2] for k in range(people)])  # (G,)
         unit = own[group][:, None, None]  # (T,1,1)
     u = _unknowns(m, landmarks, identity, start, people)
     gaze = gaze_units(m)
-    looks = 0.0 if towards is None else towards[:, gaze]
+    looks = 0.0 if exp_prior is None else exp_prior[:, gaze]
     with torch.no_grad():
         u["exp"][:, gaze] = looks
     opt = _optimiser(u, cfg)
@@ -225,8 +225,8 @@ def fit_landmarks(
             gr["lr"] = gr["base"] * z
         d = (project(posed_landmarks(m, _params(u, m, T, group))) - landmarks) / unit  # (T,68,2)
         loss = _fit_loss(d, u, w, near, unit, cfg) if group is None else _group_loss(d, u, w, group, cfg)
-        if towards is not None:
-            loss = loss + cfg.pull * (u["exp"] - towards).square().sum() / T
+        if exp_prior is not None:
+            loss = loss + cfg.pull * (u["exp"] - exp_prior).square().sum() / T
         opt.zero_grad()
         loss.backward()
         opt.step()

@@ -216,5 +216,6 @@ def warp_along(
 ) -> tuple:  # flow (B,3,H,W), mask (B,1,H,W), warped picture (B,3,H,W), and the continued flow (B,3,H,W)
     "The source's picture, moved to the target's pose and expression by the flow alone."
     flow, mask = facial_flow(face_model, source, target, picture.shape[-1])
-    way = extend_flow(flow, mask)
-    return flow, mask, warp_by_flow(picture.expand(len(flow), -1, -1, -1), way), way
+    backward_flow = extend_flow(flow, mask)  # (B,3,H,W)
+    warped = warp_by_flow(picture.expand(len(flow), -1, -1, -1), backward_flow)  # (B,3,H,W)
+    return flow, mask, warped, backward_flow

@@ -8,7 +8,7 @@ __all__ = ['SURE', 'KNOWN_DISTANCE', 'FARTHEST', 'detect_faces', 'place_landmark
 
 # %% ../nbs/05_landmarks.ipynb #234751ff
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from PIL import Image, ImageFilter
 from fastcore.basics import patch
@@ -162,11 +162,16 @@ def _second_look(image, score, box):
 class Track:
     "Landmarks of a clip and how they were found."
 
-    landmarks: np.ndarray  # (T,68,2) pixels of the video
+    landmarks: np.ndarray  # (T,68,2) pixels of the video; those of `on_plane`: image plane
     found: np.ndarray  # (T,) bool: a face was detected, or followed from the last frame
     detected: np.ndarray  # (T,) bool: the detector itself saw it
     times: np.ndarray  # (T,) seconds
     others: int = 0  # frames in which a second face was seen
+    units: torch.Tensor = None  # (T,52) expression units that a network read from the frames, 0 to 1; None: none did
+
+    def on_plane(self, crop):  # Crop
+        "The same track with its landmarks on the image plane of a crop."
+        return replace(self, landmarks=crop.to_plane(self.landmarks))  # (T,68,2)
 
     def report(self):
         "One line on frames without a face."

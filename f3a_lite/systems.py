@@ -68,7 +68,7 @@ class System(nn.Module):
     kind = ""  # in weight files and on the command line
     title = ""  # in tables
     Config = NetworkConfig  # its settings
-    moves_photo = False  # its output has the `flow` along which it moved the photo, and the photo `moved` by it
+    moves_photo = False  # its output has the `flow` along which it moved the photo, and the photo `warped` along it
     training = {}  # fields of TrainConfig in which a training of it differs
 
     def __init_subclass__(cls, kind=None, **more):
@@ -217,10 +217,10 @@ class TWarp(F3AGan, kind="t_warp"):
         "Eq. 13, and what keeps the photo's own pixels."
         terms, w = super().generator_terms(out, batch, stage), self.losses
         valid = batch["valid"]  # (B,1,H,W)
-        moved = weighted_pixel_loss(out["moved"], batch["target"], batch["weight"], valid)
+        moved = weighted_pixel_loss(out["warped"], batch["target"], batch["weight"], valid)
         terms["moved"] = w.pixel * w.moved * moved
         terms["residual"] = w.pixel * w.residual * (out["residual"].abs() * valid).mean()
-        terms["mask"] = w.pixel * w.mask * (out["paint"] * out["seen"] * valid).mean()
+        terms["mask"] = w.pixel * w.mask * (out["paint"] * out["visible_skin"] * valid).mean()
         return terms
 
 # %% ../nbs/16_systems.ipynb #c0971a5e
@@ -257,7 +257,7 @@ class Warping(System):
         "The photo's own pixels, moved along the flow, which is continued beyond the mesh."
         flow = extend_flow(condition[:, :3], condition[:, 3:])  # (B,3,H,W)
         image = warp_by_flow(source, flow)  # (B,3,H,W)
-        return dict(image=image, warped=image, moved=image, flow=flow[:, :2])
+        return dict(image=image, warped=image, warped_by_mesh=image, flow=flow[:, :2])
 
 # %% ../nbs/16_systems.ipynb #35ab1d03
 def make_system(

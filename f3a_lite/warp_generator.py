@@ -11,6 +11,7 @@ from typing import Literal
 from torch import nn
 import torch
 import torch.nn.functional as F
+from .conditions import GeometryMaps
 from .core import F3AError
 from .flow import FLOW_SCALE, extend_flow, warp_by_flow
 from .generator import NetworkConfig, UpBlock
@@ -24,16 +25,16 @@ KEEP = 0.1  # the same in use
 WORK = 64  # pixels: the resolution at which the network looks at a larger picture
 
 # %% ../nbs/13_warp_generator.ipynb #8b05fa68
-def seen_skin(
-    maps: torch.Tensor,  # (B,13,H,W) the condition 'warp_maps'
+def visible_skin(
+    maps: GeometryMaps,  # (B,·,H,W) each
     free_lips: bool = False,  # the lips do not count
 ) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
     "Where the target shows skin that the source showed too: not hidden, and not near the mouth's opening or an eye."
-    mask, hidden = maps[:, 3:4], maps[:, 5:6]  # (B,1,H,W)
-    width = maps.shape[-1]
-    free = maps[:, 9:] if free_lips else maps[:, 9:12]
-    near = F.max_pool2d(free.amax(1, keepdim=True), 2 * (width // 40) + 1, 1, width // 40)  # (B,1,H,W)
-    return mask * (1 - hidden) * (near < 0.5).float()
+    free = [maps.mouth, maps.eyeballs, maps.eyelids] + ([maps.lips] if free_lips else [])
+    free = torch.cat(free, 1).amax(1, keepdim=True)  # (B,1,H,W)
+    reach = free.shape[-1] // 40  # pixels
+    near = F.max_pool2d(free, 2 * reach + 1, 1, reach)  # (B,1,H,W)
+    return maps.mask * (1 - maps.hidden) * (near < 0.5).float()  # (B,1,H,W)
 
 
 def resized(
@@ -43,25 +44,19 @@ def resized(
     "Up-sampled linearly."
     return x if x.shape[-2:] == size else F.interpolate(x, size, mode="bilinear", align_corners=False)
 
-
-def own_mesh_at(
-    maps: torch.Tensor,  # (B,13,H,W) the condition 'warp_maps'
-    flow: torch.Tensor,  # (B,3,H,W) continued beyond the mesh
-) -> torch.Tensor:  # (B,1,H,W) in [0,1]
-    "How much of the source's mesh each target pixel would read: beyond the target's mesh that would be wrong."
-    return warp_by_flow(maps[:, 4:5], flow)
-
 # %% ../nbs/13_warp_generator.ipynb #38717880
 @dataclass
 class WarpConfig(NetworkConfig):
     "The settings of T_warp."
 
-    condition: Literal["warp_maps"] = "warp_maps"  # what the mesh knows
+    condition: Literal["geometry_maps"] = "geometry_maps"  # what the mesh knows
     anchor: Literal["target"] = "target"  # it moves the photo along the flow
     channels: tuple[int, ...] = (16, 48, 96, 128)  # of its U-Net at full, half, … resolution
     flow_scale: float = FLOW_SCALE  # the network sees a flow times this
 
     def __post_init__(self):
+        if self.condition == "warp_maps":  # its name in older files
+            self.condition = "geometry_maps"
         super().__post_init__()
         if len(self.channels) < 2:
             raise F3AError("T_warp needs channels for two scales or more: its flow is corrected at half resolution.")
@@ -73,9 +68,9 @@ class WarpConfig(NetworkConfig):
 
 
 class WarpGenerator(nn.Module):
-    "T_warp: move the source along a corrected flow, and paint what it could not show."
+    "T_warp: correct the flow, move the source along it, and paint what it could not show."
 
-    seen = 18  # channels of the input
+    in_channels = 18  # channels of the input
 
     def __init__(
         self,
@@ -85,7 +80,7 @@ class WarpGenerator(nn.Module):
         self.cfg = cfg = cfg or WarpConfig()
         c = cfg.channels
         deepest = len(c) - 1
-        self.T_enc = Encoder(self.seen, c)
+        self.T_enc = Encoder(self.in_channels, c)
         self.up = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(deepest)])
         self.join = nn.ModuleList([self.joined(2 * c[k], c[k], 1) for k in range(1, deepest)])
         self.to_flow = nn.Conv2d(c[1], 2, 3, 1, 1)
@@ -102,62 +97,65 @@ class WarpGenerator(nn.Module):
         return nn.Sequential(nn.Conv2d(cin, cout, width, 1, width // 2), act(cout))
 
     @staticmethod
-    def regions(maps):  # (B,13,H,W)
+    def regions(maps):  # GeometryMaps
         "The mouth's opening, the eyeballs, and lids or lips (B,3,H,W)."
-        return torch.cat([maps[:, 9:11], maps[:, 11:].amax(1, keepdim=True)], 1)
+        return torch.cat([maps.mouth, maps.eyeballs, torch.maximum(maps.eyelids, maps.lips)], 1)
 
-    def inputs(self, source, maps):  # (B,3,H,W), (B,13,H,W)
+    def inputs(self, source, maps):  # (B,3,H,W), GeometryMaps
         "What the U-Net sees (B,18,h,w), the flow that it corrects, and the photo moved by it, or mirrored."
-        flow = extend_flow(maps[:, :3], maps[:, 3:4])  # (B,3,H,W)
-        warped = warp_by_flow(source, flow)  # (B,3,H,W)
-        mirrored = warp_by_flow(source, maps[:, 6:8]) * maps[:, 3:4]  # (B,3,H,W)
-        pictures = torch.cat([source, warped, mirrored], 1) * 2 - 1  # (B,9,H,W)
-        told = [flow[:, :2] * self.cfg.flow_scale, maps[:, 3:4], own_mesh_at(maps, flow), maps[:, 5:6], maps[:, 8:9]]
-        told.append(self.regions(maps))  # (B,3,H,W)
-        x = torch.cat([pictures, *told], 1)  # (B,18,H,W)
+        flow = extend_flow(maps.flow, maps.mask)  # (B,3,H,W)
+        warped_by_mesh = self.move(source, flow)  # (B,3,H,W)
+        mirrored = self.move(source, maps.mirror_flow) * maps.mask  # (B,3,H,W)
+        pictures = torch.cat([source, warped_by_mesh, mirrored], 1) * 2 - 1  # (B,9,H,W)
+        reads_face = warp_by_flow(maps.source_mask, flow)  # (B,1,H,W); beyond the target's mesh that would be wrong
+        known = [flow[:, :2] * self.cfg.flow_scale, maps.mask, reads_face, maps.hidden, maps.mirror_hidden]  # (B,6,H,W)
+        x = torch.cat([pictures, *known, self.regions(maps)], 1)  # (B,18,H,W)
         if x.shape[-1] > WORK:
             x = F.interpolate(x, (WORK, WORK), mode="area")  # (B,18,64,64)
-        return x, flow, warped, mirrored
+        return x, flow, warped_by_mesh, mirrored
+
+    def correct(self, x, flow, mask):  # (B,18,h,w), (B,3,H,W), (B,1,H,W)
+        "The corrected flow and its correction (B,2,H,W) each, and what the U-Net found (B,c1,h/2,w/2)."
+        h = self.T_enc(x)  # list of (B,ck,h/2^k,w/2^k), the finest first
+        y = h[-1]  # (B,ck,h/2^k,w/2^k) of the deepest k
+        for k in reversed(range(1, len(h) - 1)):
+            y = self.join[k - 1](torch.cat([self.up[k](y), h[k]], 1))  # (B,ck,h/2^k,w/2^k)
+        limit = FARTHEST_FLOW * (1 - (1 - INSIDE) * mask)  # (B,1,H,W)
+        residual = resized(torch.tanh(self.to_flow(y)), mask.shape[-2:]) * limit  # (B,2,H,W)
+        return flow[:, :2] + residual, residual, y
+
+    @staticmethod
+    def move(source, flow):  # (B,3,H,W), (B,2,H,W) or with depth (B,3,H,W)
+        "The photo, read where each of its new pixels comes from (B,3,H,W)."
+        return warp_by_flow(source, flow)
+
+    def paint(self, y, warped, mirrored, maps):  # (B,c1,h/2,w/2), (B,3,H,W), (B,3,H,W), GeometryMaps
+        "The picture, and what was added to the moved photo: the mirrored half (b), and a change of colour (a, p)."
+        coarse = resized(self.up[0](y), maps.mask.shape[-2:])  # (B,c0,H,W)
+        known = [maps.mask, maps.hidden, maps.mirror_hidden, self.regions(maps)]  # (B,6,H,W)
+        fine = torch.cat([coarse, warped * 2 - 1, mirrored * 2 - 1, *known], 1)  # (B,c0+12,H,W)
+        change, a, b = self.to_paint(self.last(fine)).split([3, 1, 1], 1)  # (B,3,H,W), (B,1,H,W), (B,1,H,W)
+        skin = visible_skin(maps, free_lips=self.training)  # (B,1,H,W)
+        keep = KEEP_LEARNING if self.training else KEEP
+        a = torch.sigmoid(a) * (1 - (1 - keep) * skin)  # (B,1,H,W)
+        b = torch.sigmoid(b) * maps.mask * maps.hidden * (1 - maps.mirror_hidden)  # (B,1,H,W)
+        p = torch.tanh(change)  # (B,3,H,W)
+        image = warped + b * (mirrored - warped) + a * p  # (B,3,H,W)
+        return dict(image=image.clamp(0, 1), paint=a, change=p, mirror=b, visible_skin=skin)
 
     def forward(self, source, condition, level=0, alpha=1.0):  # (B,3,H,W), (B,13,H,W)
         "The picture, and all that it was made of."
-        x, flow, warped, mirrored = self.inputs(source, condition)
-        h = self.T_enc(x)  # list of (B,ck,h/2^k,w/2^k), the finest first
-        y = h[-1]
-        for k in reversed(range(1, len(h) - 1)):
-            y = self.join[k - 1](torch.cat([self.up[k](y), h[k]], 1))  # (B,ck,h/2^k,w/2^k)
-        mask, hidden, mirror_hidden = condition[:, 3:4], condition[:, 5:6], condition[:, 8:9]  # (B,1,H,W)
-        free = FARTHEST_FLOW * (1 - (1 - INSIDE) * mask)  # (B,1,H,W)
-        residual = resized(torch.tanh(self.to_flow(y)), mask.shape[-2:]) * free  # (B,2,H,W)
-        total = flow[:, :2] + residual  # (B,2,H,W)
-        moved = warp_by_flow(source, total)  # (B,3,H,W)
-        coarse = resized(self.up[0](y), mask.shape[-2:])  # (B,c0,H,W)
-        fine = torch.cat(
-            [coarse, moved * 2 - 1, mirrored * 2 - 1, mask, hidden, mirror_hidden, self.regions(condition)], 1
-        )
-        out = self.to_paint(self.last(fine))  # (B,c0+12,H,W) → (B,5,H,W)
-        skin = seen_skin(condition, free_lips=self.training)  # (B,1,H,W)
-        keep = KEEP_LEARNING if self.training else KEEP
-        a = torch.sigmoid(out[:, 3:4]) * (1 - (1 - keep) * skin)  # (B,1,H,W)
-        b = torch.sigmoid(out[:, 4:]) * mask * hidden * (1 - mirror_hidden)  # (B,1,H,W)
-        base = moved + b * (mirrored - moved)  # (B,3,H,W)
-        change = torch.tanh(out[:, :3])  # (B,3,H,W)
-        image = (base + a * change).clamp(0, 1)  # (B,3,H,W)
-        return dict(
-            image=image,
-            moved=moved,
-            warped=warped,
-            flow=total,
-            residual=residual,
-            paint=a,
-            change=change,
-            mirror=b,
-            mirrored=mirrored,
-            seen=skin,
-        )
+        maps = GeometryMaps.split(condition)  # (B,·,H,W) each
+        x, mesh_flow, warped_by_mesh, mirrored = self.inputs(source, maps)  # (B,18,h,w), then (B,3,H,W) each
+        flow, residual, y = self.correct(x, mesh_flow, maps.mask)  # (B,2,H,W), (B,2,H,W), (B,c1,h/2,w/2)
+        warped = self.move(source, flow)  # (B,3,H,W)
+        output = self.paint(y, warped, mirrored, maps)  # (B,·,H,W) each
+        motion = dict(flow=flow, residual=residual, warped=warped)  # (B,2,H,W), (B,2,H,W), (B,3,H,W)
+        return dict(output, **motion, warped_by_mesh=warped_by_mesh, mirrored=mirrored)
 
     def features(self, image, level=0, alpha=1.0):  # (B,3,H,W)
         "The encoder's features of a picture, seen as the source of itself, for the perceptual loss (Eq. 12)."
-        still = image.new_zeros(len(image), 13, *image.shape[-2:])
-        still[:, 3:5] = 1
-        return self.T_enc(self.inputs(image, still)[0])  # list of (B,Cl,H/2^l,W/2^l)
+        still = image.new_zeros(len(image), 13, *image.shape[-2:])  # (B,13,H,W)
+        ones = torch.ones_like(still[:, :1])  # (B,1,H,W)
+        maps = GeometryMaps.split(still)._replace(mask=ones, source_mask=ones)
+        return self.T_enc(self.inputs(image, maps)[0])  # list of (B,Cl,H/2^l,W/2^l)

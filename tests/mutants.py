@@ -234,15 +234,15 @@ MUTANTS = [
     (
         "paint is taken away",
         "warp_generator",
-        "image = (base + a * change).clamp(0, 1)",
-        "image = (base - a * change).clamp(0, 1)",
+        "(mirrored - warped) + a * p",
+        "(mirrored - warped) - a * p",
         ["tests/test_warp.py::test_the_picture_by_hand"],
     ),
     (
         "the correction of the flow is forgotten",
         "warp_generator",
-        "moved = warp_by_flow(source, total)",
-        "moved = warp_by_flow(source, flow)",
+        "warped = self.move(source, flow)",
+        "warped = self.move(source, mesh_flow)",
         ["tests/test_warp.py::test_the_picture_by_hand"],
     ),
     (
@@ -255,15 +255,15 @@ MUTANTS = [
     (
         "the other half is taken where it is hidden too",
         "warp_generator",
-        "* mask * hidden * (1 - mirror_hidden)",
-        "* mask * hidden",
+        "* maps.mask * maps.hidden * (1 - maps.mirror_hidden)",
+        "* maps.mask * maps.hidden",
         ["tests/test_warp.py::test_the_picture_by_hand"],
     ),
     (
         "the other half is taken where this one is seen",
         "warp_generator",
-        "* mask * hidden * (1 - mirror_hidden)",
-        "* mask * (1 - mirror_hidden)",
+        "* maps.mask * maps.hidden * (1 - maps.mirror_hidden)",
+        "* maps.mask * (1 - maps.mirror_hidden)",
         ["tests/test_warp.py::test_the_picture_by_hand"],
     ),
     # generator

@@ -153,7 +153,8 @@ def test_anybody_is_painted_and_weights_of_one_person_say_whom_they_know(clip, d
 def test_painting_differs_from_warping(clip, system):
     me, targets = face_of_clip(clip, 0), clip.params[[0, 30]]
     painted, warped = animate(system, me, targets), animate(Warping(), me, targets)
-    assert torch.equal(warped["output"], warped["warped"]) and torch.equal(painted["warped"], warped["warped"])
+    assert torch.equal(warped["output"], warped["warped_by_mesh"])
+    assert torch.equal(painted["warped_by_mesh"], warped["warped_by_mesh"])
     assert (painted["output"] - warped["output"]).abs().mean() > 0.005
     truth = clip.images([0, 30])
     assert (painted["output"] - truth).abs().mean() < (me.image - truth).abs().mean() + 0.02
@@ -187,7 +188,7 @@ class Told(Copying):
         return dict(image=source + condition.mean((1, 2, 3), keepdim=True))
 
 
-@pytest.mark.parametrize("condition", ["flow", "warp_maps", "landmarks", "aus", "picture", "au_pair"])
+@pytest.mark.parametrize("condition", ["flow", "geometry_maps", "landmarks", "aus", "picture", "au_pair"])
 @pytest.mark.parametrize("anchor", ["target", "source"])
 def test_a_system_is_told_what_it_asks_for(clip, face_model, condition, anchor):
     me, frames = face_of_clip(clip, 0), [5, 20, 39]
@@ -230,7 +231,7 @@ def test_a_film_poses_each_face_once(clip, monkeypatch, weights, drawn):
     me, targets = face_of_clip(clip, 0), clip.params[list(range(10))]
     made = animate(system, me, targets, batch=4)
     assert sum(posed) == 11 and sum(maps) == drawn * 10 + (weights == "t_warp"), "and the source's depth, once"
-    assert torch.allclose(made["warped"], warp_along(open_model(), me.params, targets, me.image)[2], atol=1e-4)
+    assert torch.allclose(made["warped_by_mesh"], warp_along(open_model(), me.params, targets, me.image)[2], atol=1e-4)
 
 
 def test_a_picture_is_needed_by_a_system_that_looks_at_one(clip):
@@ -297,7 +298,7 @@ def test_where_no_face_is(tmp_path, capsys):
 def still_made(face, paint=0.0):
     "What `animate` would give for no motion: nothing moves, and a grey value is painted."
     zero, size = torch.zeros(1, 2, 128, 128), face.image
-    return dict(output=size + paint, moved=size, way=zero)
+    return dict(output=size + paint, warped=size, backward_flow=zero)
 
 
 def test_without_motion_the_whole_photo_comes_back(photo):
@@ -324,7 +325,7 @@ def test_the_photo_moves_at_its_own_resolution(photo):
     "A flow of an eighth of the crop: the middle of the photo is moved by whole pixels, as sharp as before."
     face = read_face(photo)
     made = still_made(face)
-    made["way"] = made["way"] + torch.tensor([0.25, 0.0]).view(1, 2, 1, 1)
+    made["backward_flow"] = made["backward_flow"] + torch.tensor([0.25, 0.0]).view(1, 2, 1, 1)
     back, c = animation.put_back(face, made)[0].astype(int), face.crop
     shift = c.side / 8
     y = slice(c.top + c.side * 2 // 5, c.top + c.side * 3 // 5)
@@ -502,7 +503,7 @@ def test_driving_from_the_command_line(clip, drawn, short, photo, quick, kind):
     i = video_info("out/made.mp4")
     assert i.has_audio == (kind == "video") and i.frames == 3
     rows = (Image.open("out/made.png").size[1] - 16) / (i.height + 2)
-    assert round(rows) == 6, "source, driving, mesh, flow, moved, output"
+    assert round(rows) == 6, "source, driving, mesh, flow, warped, output"
     assert run_command(f3a_animate, photo, "--driving", driving, "--absolute") == 0
     assert not torch.allclose(quick["targets"].rotation[0], relative.rotation[0], atol=1e-3), "begins as the driver"
 
@@ -751,7 +752,7 @@ def test_contact_sheet_rows_and_columns(clip):
         assert top[:, k * 130 : k * 130 + 128].min() < 100, "each column has a name"
     cell = lambda r, c: sheet[r * 130 : r * 130 + 128, c * 130 : c * 130 + 128] / 255
     for c, k in enumerate((0, 2, 4)):
-        for r, x in enumerate((me.image[0], driving[k], made["mesh"][k], None, made["moved"][k], made["output"][k])):
+        for r, x in enumerate((me.image[0], driving[k], made["mesh"][k], None, made["warped"][k], made["output"][k])):
             assert x is None or np.abs(cell(r, c) - x.permute(1, 2, 0).numpy()).max() < 0.01, (r, c)
     assert contact_sheet(me, made).shape == (5 * 130 - 2 + 16, 5 * 130 - 2 + 58, 3)
 

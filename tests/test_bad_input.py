@@ -199,7 +199,7 @@ CONFIGS = dict(
     word=dict(flow_norm="no"),
     inputs=dict(condition="smell"),
     inputs_true=dict(condition=True),
-    other_inputs=dict(condition="warp_maps"),
+    other_inputs=dict(condition="geometry_maps"),
 )
 
 

@@ -199,7 +199,7 @@ def test_the_smallest_picture_works_and_a_smaller_one_is_one_sentence(clip, kind
 def test_a_wrong_condition_is_one_sentence(kind, tmp_path):
     "As is a file that says so."
     with pytest.raises(F3AError, match=f"must be one of {SYSTEMS[kind].Config().condition}"):
-        make_system(kind, condition="warp_maps")
+        make_system(kind, condition="geometry_maps")
     s = small(kind)
     s.cfg.condition = "flow"
     with pytest.raises(F3AError, match="The setting condition is flow"):

@@ -1,24 +1,28 @@
 "Gaze and expression from an optional tracker; without it, gaze at rest."
 
 import dataclasses
+import hashlib
 import importlib.util
 import os
 import shutil
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
 from f3a_lite import blendshapes, prepare
+from f3a_lite.animation import plan_motion, read_face
 from f3a_lite.blendshapes import BlendshapeReader, cut_square, face_square, find_bundle, read_blendshapes, to_picture
 from f3a_lite.clips import load_clip
-from f3a_lite.core import F3AError
+from f3a_lite.core import F3AError, sha256
 from f3a_lite.fitting import FitConfig, fit_landmarks, gaze_units, landmark_error
+from f3a_lite.landmarks import Track
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.pairs import split_frames
 from f3a_lite.prepare import fit_clip, prepare_clip, prepare_dataset
 from f3a_lite.projection import posed_landmarks, project
-from f3a_lite.video import video_info
+from f3a_lite.video import iter_frames, video_info, write_image
 
 MODEL = open_model()
 GAZE = gaze_units(MODEL)
@@ -50,14 +54,14 @@ def test_gaze_stays_at_rest_without_a_tracker(faces_and_points):
 def test_the_fit_takes_the_gaze_and_is_drawn_to_the_rest(faces_and_points):
     "Gaze exactly; a unit that the points hardly tell, nearer with the pull than without; the points still fit."
     p, points = faces_and_points
-    towards = torch.zeros(5, 52)
-    towards[:, GAZE] = torch.rand(5, 8, generator=torch.Generator().manual_seed(1))
+    units = torch.zeros(5, 52)
+    units[:, GAZE] = torch.rand(5, 8, generator=torch.Generator().manual_seed(1))
     puff = MODEL.exp_names.index("cheekPuff")
-    towards[:, puff] = 0.7
-    near, strong = (fit_landmarks(MODEL, points, cfg=FitConfig(pull=v), towards=towards) for v in (3e-4, 0.05))
+    units[:, puff] = 0.7
+    near, strong = (fit_landmarks(MODEL, points, cfg=FitConfig(pull=v), exp_prior=units) for v in (3e-4, 0.05))
     free = fit_landmarks(MODEL, points)
     for fit in (near, strong):
-        assert torch.allclose(fit.exp_coeff[:, GAZE], towards[:, GAZE])
+        assert torch.allclose(fit.exp_coeff[:, GAZE], units[:, GAZE])
     away = [float((f.exp_coeff[:, puff] - 0.7).abs().mean()) for f in (strong, near, free)]
     assert away[0] < away[1] < away[2], away
     assert landmark_error(MODEL, near, points).mean() < 0.01
@@ -67,15 +71,15 @@ def test_each_frame_hears_of_its_own_units(monkeypatch):
     "Frames that are held out are fitted with their own rows."
     heard = {}
 
-    def look(model, landmarks, found=None, frames=None, towards=None, identity=None, **kw):
-        heard["train" if identity is None else "held"] = (landmarks[:, 0, 0], towards[:, 0])
+    def look(model, landmarks, found=None, frames=None, exp_prior=None, identity=None, **kw):
+        heard["train" if identity is None else "held"] = (landmarks[:, 0, 0], exp_prior[:, 0])
         return FaceParams.neutral(len(landmarks))
 
     monkeypatch.setattr(prepare, "fit_landmarks", look)
     T = 60
     landmarks = torch.arange(T).float().view(T, 1, 1).expand(T, 68, 2) + torch.rand(1, 68, 2)
-    towards = torch.arange(T).float()[:, None].expand(T, 52)
-    fit_clip(MODEL, landmarks, np.ones(T, bool), 0, towards=towards)
+    units, found = torch.arange(T).float()[:, None].expand(T, 52), np.ones(T, bool)
+    fit_clip(MODEL, Track(landmarks, found, found, np.arange(T), units=units), 0)
     own = split_frames(T)["train"]
     assert torch.equal(heard["train"][1], torch.from_numpy(own).float())
     for points, units in heard.values():
@@ -153,21 +157,54 @@ def test_a_prepared_clip_with_a_tracker(tmp_path, video, monkeypatch):
         return torch.full((len(images), 52), 0.25)
 
     monkeypatch.setattr(prepare, "read_blendshapes", read)
-    made = prepare_clip(video, tmp_path / "clip", max_frames=3, split=None, progress=False, tracker=bundle)
+    made = prepare_clip(video, tmp_path / "clip", max_frames=3, split=None, progress=False, param_source=bundle)
     assert (made.params.exp_coeff[:, GAZE] == 0.25).all() and seen["shape"] == (3, 128, 128, 3)
     assert np.abs(seen["points"] - made.pixels(range(3))).max() < 0.01 and seen["path"] == bundle
     plain = prepare_clip(video, tmp_path / "clip", max_frames=3, split=None, progress=False)
     assert (plain.params.exp_coeff[:, GAZE] == 0).all(), "prepared anew"
     assert video_info(video).frames > 3
     other = dataclasses.replace(MODEL, name="another")
-    for wish in (dict(param_source="regressor"), dict(face_model=other)):
-        with pytest.raises(F3AError, match="--param-source fit"):
-            prepare_clip(video, tmp_path / "other", tracker=bundle, **wish)
-        with pytest.raises(F3AError, match="--param-source fit"):
-            how = dict(param_source="fit", face_model=MODEL)
-            prepare.estimate_params(
-                **{**how, **wish}, landmarks=None, found=None, frames=None, towards=torch.zeros(1, 52)
-            )
+    with pytest.raises(F3AError, match="--param-source fit"):
+        prepare_clip(video, tmp_path / "other", param_source=bundle, face_model=other)
+    with pytest.raises(F3AError, match="--param-source fit"):
+        prepare.estimate_params(bundle, other, track=None, frames=None)
+    with pytest.raises(F3AError, match="--param-source fit"):
+        prepare.source_of(SimpleNamespace(tracker=bundle, param_source="regressor"))
+
+
+def test_recipes_are_those_of_earlier_clips(tmp_path, video):
+    "A clip that a network was read for is of the source 'fit', and the network's file is named beside it."
+    bundle = tmp_path / "own.task"
+    bundle.write_bytes(b"x")
+    plain, read = prepare.clip_recipe(video), prepare.clip_recipe(video, param_source=bundle)
+    assert plain["tracker"] is None and read == {**plain, "tracker": sha256(bundle)}
+    found = np.ones(2, bool)
+    track = Track(np.zeros((2, 68, 2)), found, found, np.arange(2))
+    read = dataclasses.replace(track, units=torch.zeros(2, 52))
+    same, own = (prepare.landmarks_fingerprint(t) for t in (track, read))
+    assert same == hashlib.sha256(bytes(2 * 68 * 2 * 8) + b"\1\1").hexdigest() != own
+
+
+def test_a_photo_with_a_tracker(tmp_path, video, monkeypatch):
+    "Its points are those of the whole photo; its gaze is taken, and units and landmarks stay together on the plane."
+    path, seen = tmp_path / "photo.png", {}
+    write_image(next(iter_frames(video))[1], path)
+
+    def read(images, landmarks, bundle):
+        seen.update(shape=images[0].shape, points=landmarks, bundle=bundle)
+        return torch.full((1, 52), 0.25)
+
+    monkeypatch.setattr(prepare, "read_blendshapes", read)
+    face = read_face(path, param_source=Path("own.task"))
+    assert (face.params.exp_coeff[:, GAZE] == 0.25).all() and seen["bundle"] == Path("own.task")
+    assert seen["shape"] == face.photo.shape
+    on_plane = face.crop.to_plane(seen["points"])  # (1,68,2)
+    assert landmark_error(MODEL, face.params, on_plane).max() < 0.04
+    ok = np.ones(1, bool)
+    track = Track(seen["points"], ok, ok, np.zeros(1), units=torch.ones(1, 52)).on_plane(face.crop)
+    assert torch.equal(track.landmarks, on_plane) and torch.equal(track.units, torch.ones(1, 52))
+    other = plan_motion(face, path, to=path, param_source=Path("own.task")).targets
+    assert (other.exp_coeff[-1, GAZE] == 0).all(), "nobody reads the photo that is followed"
 
 
 def test_a_tracker_for_a_data_set(tmp_path, video, monkeypatch):
@@ -177,13 +214,13 @@ def test_a_tracker_for_a_data_set(tmp_path, video, monkeypatch):
     (tmp_path / "set").mkdir()
     shutil.copy(video, tmp_path / "set" / "woman.mp4")
     monkeypatch.setattr(prepare, "read_blendshapes", lambda images, *a: torch.full((len(images), 52), 0.25))
-    how = dict(max_frames=2, split=None, progress=False, tracker=bundle)
+    how = dict(max_frames=2, split=None, progress=False, param_source=bundle)
     prepare_dataset(tmp_path / "set", tmp_path / "out", dataset="video", **how)
     made = [load_clip(p) for p in (tmp_path / "out").iterdir() if p.is_dir()]
     assert len(made) == 1 and (made[0].params.exp_coeff[:, GAZE] == 0.25).all()
     for kind in ("300w3d", "rendered"):
         with pytest.raises(F3AError, match="looks at videos"):
-            prepare_dataset(1, tmp_path / "none", dataset=kind, tracker=bundle)
+            prepare_dataset(1, tmp_path / "none", dataset=kind, param_source=bundle)
 
 
 def test_the_real_tracker(clip):

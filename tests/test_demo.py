@@ -116,7 +116,7 @@ def test_columns_of_the_film(clip):
         return x.permute(1, 2, 0).numpy()
 
     for i, f in enumerate(frames):
-        warped = as_image(made[0]["warped"][i])
+        warped = as_image(made[0]["warped_by_mesh"][i])
         want = [
             as_image(face.image[0]),
             clip.frames[driving[i]] / 255,

@@ -385,11 +385,11 @@ def test_action_units_by_hand():
 
 def test_conditions_are_functions_of_two_frames():
     s, t = Frames(some_faces(2, turn=0.2)), Frames(some_faces(2, seed=1, turn=0.2))
-    channels = dict(flow=3, warp_maps=13, mesh_flow=4, landmarks=1, aus=20, picture=3, au_pair=34, landmark_film=5)
+    channels = dict(flow=3, geometry_maps=13, mesh_flow=4, landmarks=1, aus=20, picture=3, au_pair=34, landmark_film=5)
     assert {n: c.channels for n, c in CONDITIONS.items()} == channels
     flow, mask = facial_flow(MODEL, s.params, t.params, 32, "target")
     close(make_condition("flow", MODEL, s, t, 32), flow, 1e-6)
-    close(make_condition("warp_maps", MODEL, s, t, 32)[:, :4], torch.cat([flow, mask.float()], 1), 1e-6)
+    close(make_condition("geometry_maps", MODEL, s, t, 32)[:, :4], torch.cat([flow, mask.float()], 1), 1e-6)
     at_source = facial_flow(MODEL, s.params, t.params, 32, "source")[0]
     close(make_condition("flow", MODEL, s, t, 32, "source"), at_source, 1e-6)
     placed = landmark_heatmap(project(posed_landmarks(MODEL, t.params)), 32)
@@ -402,7 +402,7 @@ def test_conditions_are_functions_of_two_frames():
     assert aus.shape == (2, 20, 8, 8) and torch.equal(aus[..., 3, 5], twenty)
     assert (aus == aus[..., :1, :1]).all() and replicated(torch.ones(2, 4), 5).shape == (2, 4, 5, 5)
     close(make_condition("picture", MODEL, s, seen, 32), F.avg_pool2d(seen.picture, 2), 1e-6)
-    with pytest.raises(F3AError, match="choose from flow, warp_maps, mesh_flow, landmarks"):
+    with pytest.raises(F3AError, match="choose from flow, geometry_maps, mesh_flow, landmarks"):
         make_condition("smell", MODEL, s, t)
     with pytest.raises(F3AError, match="driving"):
         make_condition("picture", MODEL, s, t)

@@ -471,15 +471,21 @@ def unlike(a, b):
     return np.flatnonzero(~(same & (a.scale == b.scale)).numpy()).tolist()
 
 
+def track_of(clip, points=None, found=None):
+    "The track of a prepared clip on its image plane, or one with other points or other lost frames."
+    found = clip.found if found is None else found
+    return Track(clip.landmarks if points is None else points, found, found, np.arange(len(found)))
+
+
 @pytest.fixture(scope="module")
 def fitted(clip):
-    return prepare.estimate_params("fit", open_model(), clip.landmarks, clip.found, clip.frames, 0)
+    return prepare.estimate_params("fit", open_model(), track_of(clip), clip.frames, 0)
 
 
 @pytest.mark.parametrize("which", ["random", "block_1", "block_2"])
 def test_a_held_out_frame_has_no_say_in_any_other(clip, fitted, which):
     frame = int(split_frames(len(clip), found=clip.found)[which][0])
-    after = prepare.estimate_params("fit", open_model(), moved(clip, frame), clip.found, clip.frames, 0)
+    after = prepare.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames, 0)
     assert unlike(fitted, after) == [frame]
 
 
@@ -489,21 +495,21 @@ def test_held_out_frames_have_no_say_in_each_other(clip, fitted):
     held = np.concatenate([split[k] for k in ("random", "block_1", "block_2")])
     points = clip.landmarks.clone()
     points[held[1:]] *= 1.3
-    after = prepare.estimate_params("fit", open_model(), points, clip.found, clip.frames, 0)
+    after = prepare.estimate_params("fit", open_model(), track_of(clip, points), clip.frames, 0)
     assert sorted(unlike(fitted, after)) == sorted(held[1:].tolist())
 
 
 def test_a_training_frame_has(clip, fitted):
     frame = int(split_frames(len(clip), found=clip.found)["train"][3])
-    after = prepare.estimate_params("fit", open_model(), moved(clip, frame), clip.found, clip.frames, 0)
+    after = prepare.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames, 0)
     assert len(unlike(fitted, after)) == len(clip), "the identity is everybody's"
 
 
 def test_without_a_split_all_frames_are_one(clip, fitted):
     frame = int(split_frames(len(clip), found=clip.found)["block_1"][0])
     one = fit_landmarks(open_model(), clip.landmarks, clip.found)
-    assert unlike(one, prepare.estimate_params("fit", open_model(), clip.landmarks, clip.found, clip.frames)) == []
-    after = prepare.estimate_params("fit", open_model(), moved(clip, frame), clip.found, clip.frames)
+    assert unlike(one, prepare.estimate_params("fit", open_model(), track_of(clip), clip.frames)) == []
+    after = prepare.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames)
     assert len(unlike(one, after)) == len(clip) and unlike(one, fitted)
     assert clip.meta["split"] == 0 and unlike(clip.params, fitted) == [], "prepare_clip fits by the split"
 
@@ -526,7 +532,7 @@ def test_a_clip_fits_its_training_frames_with_their_numbers(clip, monkeypatch):
     "The smoothing must know where frames are missing; held-out frames come without a number."
     whole, numbers = prepare.fit_landmarks, []
     monkeypatch.setattr(prepare, "fit_landmarks", lambda *a, **kw: numbers.append(kw.get("frames")) or whole(*a, **kw))
-    prepare.fit_clip(open_model(), clip.landmarks, clip.found)
+    prepare.fit_clip(open_model(), track_of(clip))
     assert numbers[0].tolist() == split_frames(len(clip), found=clip.found)["train"].tolist() and numbers[1] is None
 
 
@@ -534,7 +540,7 @@ def test_lost_frames_take_the_nearest_training_frame(clip):
     found = clip.found.copy()
     found[[2, 22]] = False
     split = split_frames(len(clip), found=found)
-    p = prepare.fit_clip(open_model(), clip.landmarks, found)
+    p = prepare.fit_clip(open_model(), track_of(clip, found=found))
     train = fit_landmarks(open_model(), clip.landmarks[split["train"]], frames=split["train"])
     assert unlike(p[torch.from_numpy(split["train"])], train) == []
     for k in (2, 22):
@@ -542,7 +548,7 @@ def test_lost_frames_take_the_nearest_training_frame(clip):
         assert torch.equal(p.rotation[k], p.rotation[nearest]) and torch.equal(p.exp_coeff[k], p.exp_coeff[nearest])
     points = clip.landmarks.clone()
     points[[2, 22]] = 3.0
-    assert unlike(p, prepare.fit_clip(open_model(), points, found)) == []
+    assert unlike(p, prepare.fit_clip(open_model(), track_of(clip, points, found))) == []
 
 
 def test_a_clip_without_training_frames_is_fitted_as_a_whole():
@@ -558,7 +564,7 @@ def test_a_clip_without_training_frames_is_fitted_as_a_whole():
 def test_the_regressor_and_its_tuning_know_the_training_frames_only(clip, monkeypatch):
     seen = []
     monkeypatch.setattr(prepare, "finetune", lambda net, x, m, found, progress: seen.append(found) or net)
-    args = open_model(), clip.landmarks, clip.found, clip.frames
+    args = open_model(), track_of(clip), clip.frames
     tuned = prepare.estimate_params("tuned", *args, 0)
     train = split_frames(len(clip), found=clip.found)["train"]
     assert np.flatnonzero(seen[0]).tolist() == train.tolist()

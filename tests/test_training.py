@@ -15,7 +15,7 @@ import torch
 from conftest import run_command
 from f3a_lite import conditions, evaluation, training
 from f3a_lite.clips import load_clip
-from f3a_lite.conditions import CONDITIONS
+from f3a_lite.conditions import CONDITIONS, GeometryMaps
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.evaluation import evaluate, measure_pairs, still_psnr
 from f3a_lite.generator import Generator, GeneratorConfig, NetworkConfig
@@ -169,11 +169,11 @@ def test_weights_of_eq_13():
 
 def test_the_mask_costs_nothing_where_the_picture_never_was(clip):
     s = make_system("t_warp", channels=(8, 8))
-    b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32, "warp_maps")
+    b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32, "geometry_maps")
     out = s(b["source"], b["condition"])
     out["paint"].retain_grad()
     s.generator_terms(out, b, training.Stage(critic=False))["mask"].backward()
-    gradient = out["paint"].grad * out["seen"]
+    gradient = out["paint"].grad * out["visible_skin"]
     assert (gradient[b["valid"] == 0] == 0).all() and gradient.abs().sum() > 0
 
 
@@ -238,7 +238,7 @@ def still_maps(x):
     "The maps of a picture that is its own target: no motion, mesh everywhere, nothing hidden."
     maps = torch.zeros(len(x), 13, *x.shape[-2:])
     maps[:, 3:5] = 1
-    return maps
+    return GeometryMaps.split(maps)
 
 
 def gradient_by_hand(t, before, b, terms):
@@ -260,10 +260,10 @@ def gradient_by_hand(t, before, b, terms):
         see = lambda x: encoder(G.inputs(x, still_maps(x))[0] if warp else x * 2 - 1)
         loss = loss + 10 * sum((x - y).abs().mean() for x, y in zip(see(fake), see(b["target"]))) / 2
     if "mask" in terms:
-        loss = loss + 100 * t.cfg.losses.mask * (out["paint"] * out["seen"]).mean()
+        loss = loss + 100 * t.cfg.losses.mask * (out["paint"] * out["visible_skin"]).mean()
     if "moved" in terms:
         w = feature_weights(b["landmarks"], 32)
-        loss = loss + 100 * t.cfg.losses.moved * (w * (out["moved"] - b["target"]).abs()).sum() / fake.numel()
+        loss = loss + 100 * t.cfg.losses.moved * (w * (out["warped"] - b["target"]).abs()).sum() / fake.numel()
     if "residual" in terms:
         loss = loss + 100 * t.cfg.losses.residual * out["residual"].abs().mean()
     names, params = zip(*G.named_parameters())
@@ -477,7 +477,7 @@ def test_t_warp_says_what_it_needs(clip, capsys):
     for words in (["--anchor", "source"], ["--condition", "aus"]):
         assert run_command(f3a_train, clip.path, "--system", "t_warp", *words) == 2
         assert "invalid choice" in capsys.readouterr().err.lower()
-    assert TrainConfig(system="t_warp").generator.condition == "warp_maps"
+    assert TrainConfig(system="t_warp").generator.condition == "geometry_maps"
 
 
 def test_distances_to_the_training_frames(clip):
@@ -682,7 +682,7 @@ def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
     assert (cfg.generator.grows, cfg.generator.fusion) == (1, "latent")
     assert run_command(f3a_train, clip.path, "--preset", "paper", "--system", "t_warp", "--batch", "2") == 0
     cfg = got["cfg"]
-    assert (cfg.batch, cfg.lr, cfg.generator.channels[-1], cfg.generator.condition) == (2, 1e-4, 512, "warp_maps")
+    assert (cfg.batch, cfg.lr, cfg.generator.channels[-1], cfg.generator.condition) == (2, 1e-4, 512, "geometry_maps")
 
 
 @pytest.mark.parametrize("condition", sorted(CONDITIONS))

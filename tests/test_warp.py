@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from f3a_lite.conditions import Frames, region_masks, hidden_at, make_condition, mouth_map
+from f3a_lite.conditions import Frames, GeometryMaps, region_masks, hidden_at, make_condition, mouth_map
 from f3a_lite.core import F3AError
 from f3a_lite.flow import extend_flow, warp_by_flow
 from f3a_lite.morphable import FaceParams, REGIONS, open_model
@@ -17,13 +17,11 @@ from f3a_lite.warp_generator import (
     KEEP,
     KEEP_LEARNING,
     WarpGenerator,
-    own_mesh_at,
-    seen_skin,
+    visible_skin,
 )
 
 MODEL = open_model()
 SIZE = 48
-FLOW, MASK, OWN, HIDDEN, MIRROR, MIRROR_HIDDEN = slice(0, 3), 3, 4, 5, slice(6, 8), 8
 
 
 def turned(degrees, **units):
@@ -33,7 +31,12 @@ def turned(degrees, **units):
 
 
 def maps_of(source, target, size=SIZE):
-    return make_condition("warp_maps", MODEL, Frames(source), Frames(target), size)
+    return make_condition("geometry_maps", MODEL, Frames(source), Frames(target), size)
+
+
+def named(source, target):
+    "The maps of one pair by name, (·,H,W) each; of one channel (H,W)."
+    return GeometryMaps(*(m[0].squeeze(0) for m in GeometryMaps.split(maps_of(source, target))))
 
 
 def small(**kw):
@@ -58,7 +61,7 @@ def photo():
 def test_what_the_source_could_not_see_by_a_naive_twin(yaw):
     "For each target pixel the point's place in the source, and whether the textbook z-buffer has something before it."
     source, target = turned(0), turned(yaw)
-    maps = maps_of(source, target)[0]
+    maps = named(source, target)
     Xs, Xt = pose(MODEL, source)[0], pose(MODEL, target)[0]
     tri = MODEL.triangles.numpy()
     ids, w = rasterize_loop(to_pixels(Xt[None], SIZE, SIZE)[0].numpy(), tri, SIZE, SIZE, cull=True)
@@ -69,17 +72,17 @@ def test_what_the_source_could_not_see_by_a_naive_twin(yaw):
         x, y, z = (w[i, j][:, None] * Xs.numpy()[tri[ids[i, j]]]).sum(0)
         row, column = round((1 - y) * SIZE / 2 - 0.5), round((1 + x) * SIZE / 2 - 0.5)
         hidden[i, j] = z < depth[row, column] - 0.04
-    agree = hidden == (maps[HIDDEN].numpy() > 0)
+    agree = hidden == (maps.hidden.numpy() > 0)
     assert agree[ids >= 0].mean() > 0.97, "but for the rims, where the depth is interpolated"
-    assert 0.05 < maps[HIDDEN].sum() / maps[MASK].sum() < 0.4
-    side = maps[HIDDEN].nonzero()[:, 1].float().mean() - maps[MASK].nonzero()[:, 1].float().mean()
+    assert 0.05 < maps.hidden.sum() / maps.mask.sum() < 0.4
+    side = maps.hidden.nonzero()[:, 1].float().mean() - maps.mask.nonzero()[:, 1].float().mean()
     assert side * yaw > 0, "the cheek that comes into view"
 
 
 def test_nothing_is_hidden_where_nothing_moves():
-    maps = maps_of(turned(0), turned(0))[0]
-    assert maps[HIDDEN].sum() <= 0.01 * maps[MASK].sum() and maps[FLOW].abs().max() < 1e-6
-    assert torch.equal(maps[MASK], maps[OWN])
+    maps = named(turned(0), turned(0))
+    assert maps.hidden.sum() <= 0.01 * maps.mask.sum() and maps.flow.abs().max() < 1e-6
+    assert torch.equal(maps.mask, maps.source_mask)
 
 
 def test_hidden_by_hand():
@@ -96,29 +99,30 @@ def test_hidden_by_hand():
 
 def test_the_mirrored_half_of_a_symmetric_face_is_itself():
     "From a frontal face to itself, the mirrored way leads to the mirrored pixel."
-    maps = maps_of(turned(0), turned(0))[0]
+    maps = named(turned(0), turned(0))
     columns = (torch.arange(SIZE) + 0.5) * 2 / SIZE - 1
-    inner = maps[MASK] > 0
-    assert ((maps[MIRROR][0] + 2 * columns[None]).abs()[inner] < 0.06).float().mean() > 0.95
-    assert (maps[MIRROR][1].abs()[inner] < 0.06).float().mean() > 0.95
+    inner = maps.mask > 0
+    assert ((maps.mirror_flow[0] + 2 * columns[None]).abs()[inner] < 0.06).float().mean() > 0.95
+    assert (maps.mirror_flow[1].abs()[inner] < 0.06).float().mean() > 0.95
     twin = MODEL.twins
     assert (twin[twin] == torch.arange(len(twin))).float().mean() > 0.95
 
 
 def test_the_other_half_can_be_seen_where_this_one_is_hidden():
-    maps = maps_of(turned(30), turned(-30))[0]
-    hidden = maps[HIDDEN] > 0
-    assert hidden.sum() > 50 and maps[MIRROR_HIDDEN][hidden].mean() < 0.5
+    maps = named(turned(30), turned(-30))
+    hidden = maps.hidden > 0
+    assert hidden.sum() > 50 and maps.mirror_hidden[hidden].mean() < 0.5
 
 
 def test_regions():
     masks = region_masks(MODEL)
     for k, name in enumerate(("eyeballs", "eyes", "lips")):
         assert torch.equal(masks[:, k] > 0, MODEL.regions == REGIONS.index(name))
-    shut, wide = maps_of(turned(0), turned(0))[0], maps_of(turned(0), turned(0, jawOpen=0.9))[0]
-    assert wide[9].sum() > shut[9].sum() + 5 and wide[HIDDEN][wide[9] > 0.5].mean() > 0.5, "teeth behind closed lips"
-    awake, asleep = maps_of(turned(0), turned(0))[0], maps_of(turned(0), turned(0, eyeBlink=1.0))[0]
-    assert awake[10].sum() > asleep[10].sum() + 2
+    shut, wide = named(turned(0), turned(0)), named(turned(0), turned(0, jawOpen=0.9))
+    assert wide.mouth.sum() > shut.mouth.sum() + 5
+    assert wide.hidden[wide.mouth > 0.5].mean() > 0.5, "teeth behind closed lips"
+    awake, asleep = named(turned(0), turned(0)), named(turned(0), turned(0, eyeBlink=1.0))
+    assert awake.eyeballs.sum() > asleep.eyeballs.sum() + 2
 
 
 def test_the_mouth_is_the_polygon_of_the_inner_lips():
@@ -135,27 +139,19 @@ def test_the_mouth_is_the_polygon_of_the_inner_lips():
 # What may be painted
 
 
-def test_seen_skin_by_hand():
-    maps = torch.zeros(1, 13, 40, 40)
-    maps[:, MASK, 5:35, 5:35] = 1
-    maps[:, HIDDEN, 5:10, 5:35] = 1
-    maps[:, 9, 20, 20] = 1
+def test_visible_skin_by_hand():
+    maps = GeometryMaps.split(torch.zeros(1, 13, 40, 40))
+    maps.mask[..., 5:35, 5:35] = 1
+    maps.hidden[..., 5:10, 5:35] = 1
+    maps.mouth[..., 20, 20] = 1
     want = torch.zeros(40, 40)
     want[10:35, 5:35] = 1
     want[19:22, 19:22] = 0
-    assert torch.equal(seen_skin(maps)[0, 0], want)
-    maps[:, 12, 30, 30] = 1  # lips
-    assert torch.equal(seen_skin(maps)[0, 0], want), "lips are skin in use"
+    assert torch.equal(visible_skin(maps)[0, 0], want)
+    maps.lips[..., 30, 30] = 1
+    assert torch.equal(visible_skin(maps)[0, 0], want), "lips are skin in use"
     want[29:32, 29:32] = 0
-    assert torch.equal(seen_skin(maps, free_lips=True)[0, 0], want), "and free while it learns"
-
-
-def test_what_would_be_read_from_the_own_mesh():
-    maps = torch.zeros(1, 13, 8, 8)
-    maps[:, OWN, :, :4] = 1
-    still = torch.zeros(1, 3, 8, 8)
-    assert torch.equal(own_mesh_at(maps, still), maps[:, OWN : OWN + 1])
-    assert (own_mesh_at(maps, still + torch.tensor([2.0, 0, 0]).view(1, 3, 1, 1)) == 0).all()
+    assert torch.equal(visible_skin(maps, free_lips=True)[0, 0], want), "and free while it learns"
 
 
 def test_a_new_network_gives_the_moved_photo(photo):
@@ -164,8 +160,9 @@ def test_a_new_network_gives_the_moved_photo(photo):
     g = WarpGenerator(WarpConfig(channels=(6, 8, 10)))
     maps = maps_of(turned(0), turned(20))
     out = g(photo, maps)
-    assert torch.allclose(out["warped"], warp_by_flow(photo, extend_flow(maps[:, :3], maps[:, 3:4])), atol=1e-6)
-    assert out["residual"].abs().max() < 0.03 and (out["image"] - out["moved"]).abs().mean() < 0.03
+    far = extend_flow(maps[:, :3], maps[:, 3:4])
+    assert torch.allclose(out["warped_by_mesh"], warp_by_flow(photo, far), atol=1e-6)
+    assert out["residual"].abs().max() < 0.03 and (out["image"] - out["warped"]).abs().mean() < 0.03
 
 
 def test_the_picture_by_hand(photo):
@@ -179,15 +176,15 @@ def test_the_picture_by_hand(photo):
     mask, hidden = maps[:, 3:4], maps[:, 5:6]
     raw = F.interpolate(torch.tanh(heads[0]), scale_factor=2, mode="bilinear")
     residual = raw * torch.where(mask > 0, FARTHEST_FLOW * INSIDE, FARTHEST_FLOW)
-    moved = warp_by_flow(photo, flow + residual)
+    warped = warp_by_flow(photo, flow + residual)
     mirrored = warp_by_flow(photo, maps[:, 6:8]) * mask
     b = heads[1][:, 4:].sigmoid() * mask * hidden * (1 - maps[:, 8:9])
-    a = heads[1][:, 3:4].sigmoid() * torch.where(seen_skin(maps) > 0, KEEP, 1.0)
-    image = moved * (1 - b) + mirrored * b + a * torch.tanh(heads[1][:, :3])
+    a = heads[1][:, 3:4].sigmoid() * torch.where(visible_skin(GeometryMaps.split(maps)) > 0, KEEP, 1.0)
+    image = warped * (1 - b) + mirrored * b + a * torch.tanh(heads[1][:, :3])
     for name, want in (
         ("residual", residual),
         ("flow", flow + residual),
-        ("moved", moved),
+        ("warped", warped),
         ("mirror", b),
         ("paint", a),
     ):
@@ -203,10 +200,10 @@ def test_skin_that_the_photo_shows_is_hardly_painted(photo):
         g.to_paint.bias[3] = 50.0
         g.to_flow.bias[:] = 50.0
     out = g(photo, maps)
-    skin = seen_skin(maps) > 0
+    skin = visible_skin(GeometryMaps.split(maps)) > 0
     assert torch.allclose(out["paint"][skin], torch.tensor(KEEP), atol=1e-4)
     assert torch.allclose(out["paint"][~skin], torch.tensor(1.0), atol=1e-4)
-    skin = seen_skin(maps, free_lips=True) > 0
+    skin = visible_skin(GeometryMaps.split(maps), free_lips=True) > 0
     assert torch.allclose(g.train()(photo, maps)["paint"][skin], torch.tensor(KEEP_LEARNING), atol=1e-4)
     assert KEEP < KEEP_LEARNING
     inside = (maps[:, 3:4] > 0).expand(-1, 2, -1, -1)
@@ -217,24 +214,19 @@ def test_skin_that_the_photo_shows_is_hardly_painted(photo):
 def test_what_the_network_sees(photo):
     "Photo, moved photo and mirrored half between −1 and 1; the flow times 4; masks, and regions."
     g, maps = small(), maps_of(turned(0), turned(25))
-    x, flow, warped, mirrored = g.inputs(photo, maps)
+    x, flow, warped, mirrored = g.inputs(photo, GeometryMaps.split(maps))
     far = extend_flow(maps[:, :3], maps[:, 3:4])
-    want = [photo * 2 - 1, warped * 2 - 1, mirrored * 2 - 1, far[:, :2] * 4, maps[:, 3:4], own_mesh_at(maps, far)]
-    assert (
-        torch.allclose(
-            x,
-            torch.cat([*want, maps[:, 5:6], maps[:, 8:11], torch.maximum(maps[:, 11:12], maps[:, 12:])], 1),
-            atol=1e-6,
-        )
-        and x.shape[1] == g.seen
-    )
+    want = [photo * 2 - 1, warped * 2 - 1, mirrored * 2 - 1, far[:, :2] * 4, maps[:, 3:4]]
+    want.append(warp_by_flow(maps[:, 4:5], far))  # how much of the source's mesh would be read
+    want += [maps[:, 5:6], maps[:, 8:11], torch.maximum(maps[:, 11:12], maps[:, 12:])]
+    assert torch.allclose(x, torch.cat(want, 1), atol=1e-6) and x.shape[1] == g.in_channels
     assert torch.equal(flow, far) and torch.allclose(warped, warp_by_flow(photo, far), atol=1e-6)
 
 
 @pytest.mark.parametrize(
     "changes, word",
     [
-        (dict(condition="flow"), "one of warp_maps"),
+        (dict(condition="flow"), "one of geometry_maps"),
         (dict(anchor="source"), "one of target"),
         (dict(channels=(4,)), "two"),
     ],
@@ -242,3 +234,8 @@ def test_what_the_network_sees(photo):
 def test_what_it_cannot_be(changes, word):
     with pytest.raises(F3AError, match=word):
         WarpConfig(**changes)
+
+
+def test_the_condition_has_its_name_of_today():
+    "A file written under the maps' older name."
+    assert WarpConfig(condition="warp_maps") == WarpConfig() and WarpConfig().condition == "geometry_maps"

@@ -298,7 +298,7 @@ def test_the_reenactment_explorer_paints_what_the_system_paints(f3a, me):
     target = widgets.moved(MODEL, me.params, yaw=10.0)
     made = animate(f3a, me, target)
     assert np.abs(pictures(e)["F3A-GAN"].astype(int) - to_image(made["output"][0])).max() <= 1
-    assert np.abs(pictures(e)["warping only"].astype(int) - to_image(made["warped"][0])).max() <= 1
+    assert np.abs(pictures(e)["warping only"].astype(int) - to_image(made["warped_by_mesh"][0])).max() <= 1
 
 
 def test_the_error_explorer_goes_pair_by_pair(f3a, clip):
