@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['RESUMES', 'WEIGHTS_FORMAT', 'F3AError', 'Interrupted', 'friendly_errors', 'counted', 'get_device', 'seed_everything',
            'set_threads', 'atomic_path', 'make_folder', 'save_json', 'save_array', 'run_jobs', 'sha256', 'data_path',
-           'save_weights', 'load_weights', 'weights_digest', 'parse_options', 'peek_option', 'to_image', 'to_tensor',
+           'save_weights', 'load_weights', 'weights_digest', 'parse_options', 'peek_options', 'to_image', 'to_tensor',
            'tile_images', 'show_images', 'flow_to_rgb']
 
 # %% ../nbs/90_core.ipynb #becbd034
+import argparse
 import contextlib
 import dataclasses
 import errno
@@ -238,34 +239,18 @@ def save_array(
         np.save(types.SimpleNamespace(write=file.write), array)  # into a file of its own numpy writes past Python
     return Path(path)
 
-# %% ../nbs/90_core.ipynb #527321d9
-@contextlib.contextmanager
-def one_thread_each():
-    "While processes are started: one thread each, for every library that keeps a pool of its own."
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    before = {n: os.environ.get(n) for n in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for n, v in before.items():
-            os.environ.pop(n) if v is None else os.environ.__setitem__(n, v)
-
 # %% ../nbs/90_core.ipynb #b95a2d2f
-def _in_processes(work, jobs, workers, renew):
-    "Yield the results of jobs from several processes, which are renewed after every `renew` jobs each."
-    from joblib import Parallel, delayed
+def _in_processes(work, jobs, workers):
+    "Yield the results of jobs from several processes with one thread each, which end with the last job."
+    from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky import get_reusable_executor
 
-    share = workers * renew
-    for first in range(0, len(jobs), share):
-        part = jobs[first : first + share]
-        call = delayed(work)
-        try:
-            pool = Parallel(workers, backend="loky", return_as="generator_unordered", batch_size=1)
-            yield from pool(call(job) for job in part)
-        finally:
-            get_reusable_executor().shutdown(wait=True)
+    with parallel_config("loky", inner_max_num_threads=1):
+        pool = Parallel(workers, return_as="generator_unordered", batch_size=1)
+    try:
+        yield from pool(map(delayed(work), jobs))
+    finally:
+        get_reusable_executor().shutdown(wait=True)
 
 
 def _here(work, jobs):
@@ -285,24 +270,15 @@ def run_jobs(
     workers: int = 1,  # processes; 0 or 1: this one
     desc: str = "working",  # words beside the progress bar
     progress: bool = True,  # show it
-    renew: int = 50,  # jobs after which a process is renewed
 ):  # yields what `work` returns, in the order of completion
     "Do jobs here or in several processes, with one progress bar. Raises `F3AError` where a process is killed."
     from joblib.externals.loky import BrokenProcessPool
     from tqdm.auto import tqdm
 
-    with contextlib.ExitStack() as stack:
-        bar = stack.enter_context(tqdm(total=len(jobs), desc=desc, disable=not progress))
-        if workers > 1 and jobs:
-            stack.enter_context(one_thread_each())
-            results = _in_processes(work, jobs, workers, renew)
-        else:
-            results = _here(work, jobs)
-        stack.enter_context(contextlib.closing(results))
+    results = _in_processes(work, jobs, workers) if workers > 1 and jobs else _here(work, jobs)
+    with contextlib.closing(results):
         try:
-            for result in results:
-                bar.update()
-                yield result
+            yield from tqdm(results, total=len(jobs), desc=desc, disable=not progress)
         except BrokenProcessPool as e:
             raise F3AError(
                 f"A process that did a part of the work ({desc}) has died, most often for want of memory: "
@@ -496,18 +472,15 @@ def parse_options(
     return tyro.cli(options, prog=name, args=words, default=default or options())
 
 
-def peek_option(
+def peek_options(
     argv: list,  # words of a command line
-    name: str,  # of an option, without its dashes
-    default: str = None,  # where it is not given
-) -> str:
-    "The value of one option, before the others are read."
-    for k, word in enumerate(argv):
-        if word == f"--{name}" and k + 1 < len(argv):
-            return argv[k + 1]
-        if word.startswith(f"--{name}="):
-            return word.split("=", 1)[1]
-    return default
+    *names: str,  # of options, without their dashes
+) -> argparse.Namespace:  # name → value; None where the option is not given
+    "The values of some options on which the defaults of the others depend."
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in names:
+        parser.add_argument(f"--{name}", nargs="?")
+    return parser.parse_known_args(argv)[0]
 
 # %% ../nbs/90_core.ipynb #2f2a555e
 def to_image(

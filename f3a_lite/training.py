@@ -29,7 +29,7 @@ from f3a_lite.core import (
     get_device,
     make_folder,
     parse_options,
-    peek_option,
+    peek_options,
     physical_cores,
     seed_everything,
     set_threads,
@@ -638,15 +638,14 @@ def default_options(
     argv: list,  # words of the command line
 ) -> TrainOptions:
     "What the options are where they are not given."
-    recipe = peek_option(argv, "recipe")
-    if recipe is not None:
-        if peek_option(argv, "preset") or peek_option(argv, "system"):
+    given = peek_options(argv, "recipe", "preset", "system", "init")
+    if given.recipe:
+        if given.preset or given.system:
             raise F3AError("A recipe says what is trained and how large: leave --preset and --system away.")
-        return TrainOptions(recipe=recipe, config=load_recipe(recipe))
-    init = peek_option(argv, "init")
-    if init and not peek_option(argv, "preset") and not peek_option(argv, "system"):
-        return TrainOptions(config=finetuning(first_weights(init)))
-    preset, system = peek_option(argv, "preset", "lite"), peek_option(argv, "system", "f3a_gan")
+        return TrainOptions(recipe=given.recipe, config=load_recipe(given.recipe))
+    if given.init and not given.preset and not given.system:
+        return TrainOptions(config=finetuning(first_weights(given.init)))
+    preset, system = given.preset or "lite", given.system or "f3a_gan"
     if preset not in ("lite", "paper", "voxceleb2") or system not in SYSTEMS:
         return TrainOptions()  # the parser will say what is wrong
     return TrainOptions(preset=preset, config=getattr(TrainConfig, preset)(system))
