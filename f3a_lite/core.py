@@ -171,11 +171,23 @@ def check_unread(
         if file is not None and path.exists() and Path(file).exists() and os.path.samefile(file, path):
             raise F3AError(f"'{path}' is read, so it is not written over: give another --out.")
 
+
+def check_replaced(
+    path,  # a file to be written
+    read,  # reads one of its kind, or raises `F3AError`
+    what: str,  # its kind
+):
+    "Raise `F3AError` where something of another kind is there."
+    if Path(path).exists():
+        try:
+            read(path)
+        except F3AError as e:
+            raise F3AError(f"'{path}' is there and is no {what}, so it is not replaced: give another name.") from e
+
 # %% ../nbs/90_core.ipynb #1f293a41
 @contextlib.contextmanager
 def atomic_path(
     path,  # the file to be written
-    suffix: str = None,  # file ending that the writer needs to see; default: that of `path`
 ):
     "Yield a temporary path beside `path`; rename it to `path` on success, delete it on failure."
     path = Path(path)
@@ -183,7 +195,7 @@ def atomic_path(
         raise F3AError(f"'{path}' is there and is no regular file, so it is not replaced: choose another name.")
     make_folder(path.parent)
     try:
-        fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix or path.suffix)
+        fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     except OSError as e:
         raise F3AError(
             f"Cannot write into the folder '{path.parent}' ({e.strerror}): choose another output folder."
@@ -331,6 +343,24 @@ def shown(
     "A value from a file as part of a sentence: short, on one line, and without characters that a terminal would obey."
     return "".join(c if c.isprintable() else "?" for c in str(x)[:most])
 
+
+@contextlib.contextmanager
+def reading(
+    path,  # a file or a folder
+    what: str,  # that it should be
+):
+    "Inside, whatever goes wrong becomes one sentence that names the file."
+    path = Path(path)
+    if not path.exists():
+        raise F3AError(f"'{path}' is missing: give {what}.")
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except F3AError:
+        raise
+    except Exception as e:
+        raise F3AError(f"'{path.name}' cannot be read, {shown(e, 120)}: give {what}.") from e
+
 # %% ../nbs/90_core.ipynb #cff5a08f
 def check_fields(
     config,  # a dataclass whose fields have defaults, and `limits`: field → (least, largest), also of a tuple's numbers
@@ -428,25 +458,14 @@ def load_weights(
     path,  # written by save_weights
 ) -> tuple:  # tensors (name → tensor, floats in float32), kind, config, info
     "Read weights. Raises `F3AError` where the file is missing, no weight file, or of another format."
-    path = Path(path)
-    if not path.exists():
-        raise F3AError(f"The weight file '{path}' does not exist: check the name, or train one.")
-    try:
-        with safe_open(str(path), "pt") as f:
-            header, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
-    except Exception as e:
-        raise F3AError(f"'{path.name}' is not a weight file (safetensors) that can be read.") from e
-    if header.get("format") != str(WEIGHTS_FORMAT):
-        raise F3AError(
-            f"'{path.name}' holds no weights of f3a_lite's format {WEIGHTS_FORMAT}: give a file that f3a_lite wrote."
-        )
+    with reading(path, "a weight file that f3a_lite wrote"), safe_open(str(path), "pt") as f:
+        header, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
+        if header.get("format") != str(WEIGHTS_FORMAT):
+            raise ValueError(f"it holds no weights of f3a_lite's format {WEIGHTS_FORMAT}")
+        config, info = (json.loads(header.get(name, "")) for name in ("config", "info"))
+        if not isinstance(config, dict) or not plausible(info):
+            raise ValueError("its header cannot be right")
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    try:
-        config, info = (json.loads(header[name]) for name in ("config", "info"))
-    except (KeyError, TypeError, ValueError, RecursionError):
-        config = info = None
-    if not isinstance(config, dict) or not plausible(info):
-        raise F3AError(f"The header of '{path.name}' cannot be right: take the file from its source again.")
     return tensors, header.get("kind", ""), config, info
 
 # %% ../nbs/90_core.ipynb #27c7d3e7
@@ -530,7 +549,6 @@ def show_images(
     titles=None,  # a title for each
     ncols: int = 8,  # pictures a row
     size: float = 1.6,  # inches a picture
-    suptitle: str = None,  # title of the whole
 ):
     "Show pictures in a grid with their titles; gives the matplotlib figure."
     import matplotlib.pyplot as plt
@@ -547,8 +565,6 @@ def show_images(
         ax.imshow(to_image(im), interpolation="nearest")
         if titles and k < len(titles):
             ax.set_title(titles[k], fontsize=8)
-    if suptitle:
-        fig.suptitle(suptitle, fontsize=9)
     fig.tight_layout(pad=0.3)
     return fig
 

@@ -161,24 +161,20 @@ class Regressor(nn.Module):
         return self.heads(self.features(x))
 
 # %% ../nbs/07_regressor.ipynb #054b0506
-def point_weights(
-    mouth: float = 10.0,  # the paper's factors
-    eyes: float = 5.0,
-) -> torch.Tensor:  # (68,)
+def point_weights() -> torch.Tensor:  # (68,)
     "w_lm of Eq. 5."
     w = torch.ones(68)
-    w[36:48] = eyes
-    w[48:] = mouth
+    w[36:48] = 5.0  # the eyes
+    w[48:] = 10.0  # the mouth
     return w
 
 # %% ../nbs/07_regressor.ipynb #060c047a
 def landmark_loss(
     points,  # (B,68,2) projected, image plane
     target,  # (B,68,2)
-    weights=None,  # (68,); None: the paper's
 ):  # one number
     "Eq. 5."
-    w = (point_weights() if weights is None else weights).to(points)
+    w = point_weights().to(points)
     return ((points - target).abs() * w[:, None]).sum(1).mean() / w.sum()
 
 # %% ../nbs/07_regressor.ipynb #416064e8
@@ -345,11 +341,10 @@ def cover(
 # %% ../nbs/07_regressor.ipynb #e39d7a1f
 def centring(
     params: FaceParams,  # where the faces are
-    scale: float = 0.66,  # what a head crop gives on average
 ) -> tuple:  # angle (B,), zoom (B,) and shift (B,2) for `move_picture`
     "The move that brings faces upright to the middle of the picture, as large as usual."
     up = euler_to_matrix(params.rotation)[:, :2, 1]  # (B,2)
-    zoom = (scale / params.scale).clamp(0.5, 2)
+    zoom = (0.66 / params.scale).clamp(0.5, 2)  # a head crop gives 0.66 on average
     angle = torch.atan2(up[:, 0], up[:, 1])
     return angle, zoom, -(_in_plane(angle, zoom) @ params.translation[:, :2, None])[..., 0]
 
@@ -869,7 +864,7 @@ def wake(net, images):  # a new network; (n,3,H,W) typical pictures
         net.fc2.weight.zero_()
 
 # %% ../nbs/07_regressor.ipynb #82919b39
-def _finish(trainer, out, test, command):
+def _finish(trainer, out, test):
     "Measure the averaged weights and write them."
     net = trainer.averaged()
     results = {}
@@ -877,7 +872,7 @@ def _finish(trainer, out, test, command):
         results = evaluate_rendered(net, test, face_model=trainer.face_model.to("cpu"))
     shares = loss_shares(trainer.log)
     info = dict(
-        run_info(command, trainer.cfg.seed),
+        run_info(seed=trainer.cfg.seed),
         seconds=round(trainer.seconds),
         steps=trainer.done,
         faces=None if trainer.faces is None else trainer.faces.meta,
@@ -901,8 +896,6 @@ def train_regressor(
     test: RenderedSet = None,  # unseen labelled pictures; None: no evaluation
     minutes: float = None,  # stop after so many minutes; the same call goes on later
     device=None,  # None: the best there is
-    save_every: float = 60.0,  # seconds between checkpoints
-    command: str = None,  # recorded with the weights
     face_model: MorphableModel = None,  # the model of the labels; None: the open model
     tensorboard: bool = False,  # also write curves for TensorBoard
 ) -> dict:  # errors on the test set
@@ -913,8 +906,8 @@ def train_regressor(
         trainer.average = copy_weights(trainer.net)
     watchers = [LogFile(out / "log.jsonl"), *([Curves(out / "tensorboard")] if tensorboard else [])]
     total = cfg.steps + cfg.sub_steps
-    run_training(trainer, total, out, minutes, save_every, "regressor", watchers=watchers)
-    errors = _finish(trainer, out, test, command) if trainer.team.first else {}
+    run_training(trainer, total, out, minutes, desc="regressor", watchers=watchers)
+    errors = _finish(trainer, out, test) if trainer.team.first else {}
     trainer.team.any(False)  # the others wait, and all end together
     return errors
 
