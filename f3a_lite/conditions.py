@@ -96,15 +96,15 @@ def read_openface(
     path = Path(path)
     with reading(path, "a CSV written by OpenFace"):
         head, *body = csv.reader(path.read_text(encoding="utf-8-sig").splitlines())
-        body = [row for row in body if row]
-        if {len(row) for row in body} != {len(head)}:
-            raise ValueError("rows of different lengths, or no frame")
-        table = {name.strip(): column for name, column in zip(head, zip(*body))}
+        head, body = [name.strip() for name in head], [row for row in body if row]
         units = [f"{n}_r" for n in AU_NAMES]
-        turns = [f"pose_R{axis}" for axis in "xyz"] if "pose_Rx" in table else []
-        missing = [name for name in units + turns if name not in table]
+        turns = [f"pose_R{axis}" for axis in "xyz"] if "pose_Rx" in head else []
+        missing = [name for name in units + turns if name not in head]
         if missing:
             raise ValueError(f"it lacks the columns {', '.join(missing[:4])}")
+        if {len(row) for row in body} != {len(head)}:
+            raise ValueError("rows of different lengths, or no frame")
+        table = dict(zip(head, zip(*body)))
         everywhere = np.ones(len(body), bool)
         ok = np.array(table["success"], float) > 0.5 if "success" in table else everywhere
         aus = [_checked(table, name, ok, 0, 5) for name in units]

@@ -525,5 +525,5 @@ def read_pts(
             raise ValueError(f"{counted(len(rows), 'point')}, 68 of two numbers each expected")
         p = np.array(rows)
         if not (np.abs(p) <= FARTHEST).all():
-            raise ValueError("a point is not finite, or lies farther away than any picture is wide")
+            raise ValueError("a point is not finite, or no picture is as wide")
     return p - 1

@@ -255,7 +255,7 @@ def pts(tmp_path, change=lambda lines: lines):
 @pytest.mark.parametrize(
     "change, word",
     [
-        (lambda s: ["1e9 5", *s[1:]], "is wide"),
+        (lambda s: ["1e9 5", *s[1:]], "as wide"),
         (lambda s: ["nan 5", *s[1:]], "finite"),
         (lambda s: ["5 inf", *s[1:]], "finite"),
         (lambda s: ["5", *s[1:]], "68 of two"),
@@ -263,7 +263,7 @@ def pts(tmp_path, change=lambda lines: lines):
         (lambda s: s[1:], "67 points"),
         (lambda s: ["five 6", *s[1:]], "could not convert"),
         (lambda s: [], "0 points"),
-        (lambda s: ["-200000 5", *s[1:]], "is wide"),
+        (lambda s: ["-200000 5", *s[1:]], "as wide"),
     ],
 )
 def test_bad_points(tmp_path, change, word):
