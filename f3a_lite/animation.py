@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BUNDLED', 'MANY', 'GESTURES', 'BUNDLED_FRAME', 'Face', 'read_face', 'face_in_photo', 'face_of_clip',
-           'default_weights', 'knows', 'animate', 'gesture', 'script_words', 'scripted', 'driven', 'contact_sheet',
-           'AnimateOptions', 'f3a_animate']
+           'default_weights', 'knows', 'animate', 'gesture', 'script_words', 'scripted', 'driven', 'label_sheet',
+           'stages', 'contact_sheet', 'AnimateOptions', 'f3a_animate']
 
 # %% ../nbs/30_animation.ipynb #3242cd4c
 import os
@@ -23,6 +23,7 @@ from .clips import load_clip, own_folder
 from .conditions import Frames, frames_before
 from f3a_lite.core import (
     F3AError,
+    check_unread,
     counted,
     data_path,
     flow_to_rgb,
@@ -353,13 +354,13 @@ def put_back(
 
 # %% ../nbs/30_animation.ipynb #50eea116
 def label_sheet(
-    sheet: np.ndarray,  # (H,W,3) uint8: cells of one size
-    rows: list,  # names
+    cells: list,  # pictures of one size, row by row
     columns: list,  # names
-    left: int = 58,  # pixels for the names of the rows
-    top: int = 16,  # and of the columns
-) -> np.ndarray:  # (H+top,W+left,3) uint8
-    "A sheet with its rows and columns named."
+    rows: list = (),  # names; none: there is one row, and it has none
+) -> np.ndarray:  # (H+16,W+58,3) uint8; (H+16,W,3) where the row has no name
+    "Pictures as a sheet with its rows and columns named."
+    sheet = tile_images(cells, ncols=len(columns))
+    left, top = 58 if rows else 0, 16  # pixels for the names
     out = Image.new("RGB", (sheet.shape[1] + left, sheet.shape[0] + top), "white")
     out.paste(Image.fromarray(sheet), (left, top))
     pen = ImageDraw.Draw(out)
@@ -368,6 +369,20 @@ def label_sheet(
     for k, name in enumerate(rows):
         pen.text((left - 4, top + (k + 0.5) * sheet.shape[0] / len(rows)), name, fill="black", anchor="rm")
     return np.asarray(out)
+
+
+def stages(
+    face: Face,  # the source
+    made: dict,  # from animate
+    driving=None,  # (T,3,H,W) driving frames; None where there are none
+) -> dict:  # name → pictures (T,3,H,W)
+    "What an animation goes through: source, driving frame, mesh, flow, warped photo, output."
+    scale = float(made["flow"].abs().amax().clamp(min=0.05)) * 0.6
+    shown = dict(source=face.image.expand(len(made["output"]), -1, -1, -1))
+    if driving is not None:
+        shown["driving"] = driving
+    names = ("warped", "output")
+    return dict(shown, mesh=made["mesh"], flow=flow_to_rgb(made["flow"], scale), **{k: made[k] for k in names})
 
 # %% ../nbs/30_animation.ipynb #ac4d5f67
 def contact_sheet(
@@ -380,15 +395,10 @@ def contact_sheet(
     "Rows: source, driving, mesh, flow, warped photo, output; columns: moments. Both are named."
     T = len(made["output"])
     moments = np.linspace(0, T - 1, min(columns, T)).round().astype(int)
-    scale = float(made["flow"].abs().amax().clamp(min=0.05)) * 0.6
-    flows = torch.stack([flow_to_rgb(made["flow"][i], scale) for i in moments])
-    rows = dict(source=face.image.expand(len(moments), -1, -1, -1))
-    if driving is not None:
-        rows["driving"] = driving[moments]
-    rows.update(mesh=made["mesh"][moments], flow=flows, warped=made["warped"][moments], output=made["output"][moments])
-    cells = cut_to_real(face, torch.cat(list(rows.values())))  # (rows·columns,3,h,w)
+    rows = stages(face, made, driving)
+    cells = cut_to_real(face, torch.cat([x[moments] for x in rows.values()]))  # (rows·columns,3,h,w)
     names = [f"frame {k}" if fps is None else f"{k / fps:.1f} s" for k in moments]
-    return label_sheet(tile_images(list(cells), ncols=len(moments)), list(rows), names)
+    return label_sheet(list(cells), names, list(rows))
 
 # %% ../nbs/30_animation.ipynb #4190f6cb
 @dataclass
@@ -545,10 +555,8 @@ def check_outputs(o):  # AnimateOptions
     if Path(o.name).name != o.name or o.name in ("", ".", ".."):
         raise F3AError(f"--name is the name of the output files, without a folder: '{o.name}' is none; use --out.")
     for ending in (".mp4", ".gif", ".png"):
-        target = o.out / f"{o.name}{ending}"
-        for read in (o.source or data_path("woman_laughing.mp4"), o.driving, o.to, o.person):
-            if read is not None and read.exists() and target.exists() and os.path.samefile(read, target):
-                raise F3AError(f"'{target}' is read, so it is not written over: give another --name or --out.")
+        files = o.source or data_path("woman_laughing.mp4"), o.driving, o.to, o.person
+        check_unread(o.out / f"{o.name}{ending}", *files)
 
 
 def drives_itself(o) -> bool:  # AnimateOptions

@@ -124,12 +124,12 @@ class Studio:
         "The system, where it knows this face, else warping."
         return self.system if knows(self.system, self.face) else Warping()
 
-    def there_and_back(self, sliders: dict, fps: float = 25.0) -> Motion:
+    def there_and_back(self, sliders: dict) -> Motion:
         "To what the sliders ask for in a second, half a second there, and back."
         goal = moved(self.face_model, self.face.params, **sliders)
-        way = torch.linspace(1, 0, round(fps))
-        theta = torch.cat([way, torch.zeros(round(fps / 2)), way.flip(0)])
-        return Motion(interpolate_params(self.face.params, goal, theta), fps)
+        way = torch.linspace(1, 0, 25)
+        theta = torch.cat([way, torch.zeros(12), way.flip(0)])
+        return Motion(interpolate_params(self.face.params, goal, theta), 25.0)
 
     def scripted(self, words: str) -> Motion:
         "The motion of a script."
@@ -168,9 +168,9 @@ def numbered_faces(
     photo: np.ndarray,  # (h,w,3) uint8
     boxes: tuple,  # of its faces (left, top, right, bottom)
     chosen: int,  # counted from 1; its box is drawn in another colour
-    height: int = 220,  # pixels
-) -> np.ndarray:  # (height,w,3) uint8
+) -> np.ndarray:  # (220,w,3) uint8
     "A photo with a numbered box around each face."
+    height = 220  # pixels
     zoom = height / len(photo)
     picture = Image.fromarray(photo).resize((max(1, round(photo.shape[1] * zoom)), height), Image.LANCZOS)
     pen = ImageDraw.Draw(picture)
@@ -229,7 +229,7 @@ class Page:
     def face_changed(self, number: int = 1):
         "New sliders for a new face, which is this one of its photo; the film of the last one goes."
         face, known = self.studio.face, self.studio.painter() is self.studio.system
-        self.explorer = reenactment_explorer([self.studio.system] if known else [], face, self.studio.face_model)
+        self.explorer = reenactment_explorer([self.studio.system] if known else [], face)
         self.sliders.children = [self.explorer.box]
         self.seen.value = png_of(numbered_faces(face.photo, face.boxes, number))
         self.number = None  # while the buttons change

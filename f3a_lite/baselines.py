@@ -228,11 +228,10 @@ class ScaleCritics(nn.Module):
     def __init__(
         self,
         cin: int,  # channels of label map and picture
-        width: int = 64,  # channels of the first layer
-        scales: int = 2,  # critics; each sees half the resolution of the one before
+        width: int,  # channels of the first layer
     ):
         super().__init__()
-        self.critics = nn.ModuleList([self.layers(cin, width) for _ in range(scales)])
+        self.critics = nn.ModuleList([self.layers(cin, width) for _ in range(2)])  # at full and at half resolution
 
     @staticmethod
     def layers(cin, width):
@@ -360,11 +359,10 @@ class UnitCritic(nn.Module):
 
     def __init__(
         self,
-        width: int = 64,  # channels of the first layer
-        halvings: int = 6,  # layers; each has twice the channels of the one before
+        width: int,  # channels of the first layer
     ):
         super().__init__()
-        c = [3, *[width * 2**k for k in range(halvings)]]
+        c = [3, *[width * 2**k for k in range(6)]]  # each layer halves the picture
         layers = [nn.Sequential(nn.Conv2d(a, b, 4, 2, 1), nn.LeakyReLU(0.01)) for a, b in zip(c, c[1:])]
         self.main = nn.Sequential(*layers)
         self.to_verdict = nn.Conv2d(c[-1], 1, 3, 1, 1, bias=False)

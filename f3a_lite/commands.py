@@ -11,52 +11,22 @@ import importlib
 import os
 
 # %% ../nbs/99_commands.ipynb #0bd1ed3f
-def start(module, name, argv):
-    "Set the thread policy, then import a command and run it."
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return getattr(importlib.import_module(f"f3a_lite.{module}"), name)(argv)
+def command(module, name):
+    "A program: set the thread policy, then import a command and run it."
+
+    def program(argv=None):
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        return getattr(importlib.import_module(f"f3a_lite.{module}"), name)(argv)
+
+    return program
 
 # %% ../nbs/99_commands.ipynb #4a9cb15e
-def f3a_demo(argv=None):
-    "The tour from a video to a film."
-    return start("demo", "main", argv)
-
-
-def f3a_prepare(argv=None):
-    "Videos and data sets to prepared clips."
-    return start("prepare", "f3a_prepare", argv)
-
-
-def f3a_model(argv=None):
-    "Turn somebody's face model into a file of this project."
-    return start("licensed_models", "f3a_model", argv)
-
-
-def f3a_train(argv=None):
-    "Train a system."
-    return start("training", "f3a_train", argv)
-
-
-def f3a_train_regressor(argv=None):
-    "Train the 3DMM regressor."
-    return start("regressor", "f3a_train_regressor", argv)
-
-
-def f3a_animate(argv=None):
-    "Animate a photo."
-    return start("animation", "f3a_animate", argv)
-
-
-def f3a_evaluate(argv=None):
-    "Measure generated pictures."
-    return start("evaluation", "f3a_evaluate", argv)
-
-
-def f3a_tables(argv=None):
-    "Train and measure what the paper's tables are made of."
-    return start("tables", "f3a_tables", argv)
-
-
-def f3a_app(argv=None):
-    "Animate a photo on a page in the browser."
-    return start("app", "main", argv)
+f3a_demo = command("demo", "main")
+f3a_prepare = command("prepare", "f3a_prepare")
+f3a_model = command("licensed_models", "f3a_model")
+f3a_train = command("training", "f3a_train")
+f3a_train_regressor = command("regressor", "f3a_train_regressor")
+f3a_animate = command("animation", "f3a_animate")
+f3a_evaluate = command("evaluation", "f3a_evaluate")
+f3a_tables = command("tables", "f3a_tables")
+f3a_app = command("app", "main")

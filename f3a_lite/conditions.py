@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from .core import F3AError
+from .core import F3AError, reading
 from .flow import flow_between, warp_by_flow
 from .morphable import FaceParams, MorphableModel, REGIONS, open_model
 from .projection import pose, posed_landmarks, project, to_pixels
@@ -95,57 +95,35 @@ def read_openface(
 ) -> dict:  # aus (T,17) in [0,1], pose (T,3) rad or None, success (T,) bool, frame (T,)
     "Action units and pose of a video from OpenFace. Raises `F3AError` for missing columns or wrong numbers."
     path = Path(path)
-    try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as e:
-        raise F3AError(f"'{path.name}' cannot be read: give a CSV written by OpenFace.") from e
-    head = [c.strip() for c in rows[0]] if rows else []
-    body = [r for r in rows[1:] if r]
-    missing = [f"{n}_r" for n in AU_NAMES if f"{n}_r" not in head]
-    if missing:
-        more = " …" if len(missing) > 4 else ""
-        raise F3AError(f"'{path.name}' is no output of OpenFace: it lacks the columns {', '.join(missing[:4])}{more}.")
-    if not body:
-        raise F3AError(f"'{path.name}' is no output of OpenFace: it holds no frame.")
-    if any(len(r) != len(head) for r in body):
-        raise F3AError(f"'{path.name}' has rows of different lengths: write it again.")
-    columns = {name: [row[k] for row in body] for k, name in enumerate(head)}
-    everywhere = np.ones(len(body), bool)
-    ok = everywhere
-    if "success" in head:
-        ok = _column(columns, "success", path.name) > 0.5
-    aus = [_checked(columns, f"{name}_r", ok, 0, 5, path.name) for name in AU_NAMES]
-    frame = np.arange(1, len(body) + 1)
-    if "frame" in head:
-        frame = _checked(columns, "frame", everywhere, 0, 1e9, path.name)
-    pose = None
-    if "pose_Rx" in head:
-        missing = [f"pose_R{axis}" for axis in "yz" if f"pose_R{axis}" not in head]
+    with reading(path, "a CSV written by OpenFace"):
+        head, *body = csv.reader(path.read_text(encoding="utf-8-sig").splitlines())
+        head, body = [name.strip() for name in head], [row for row in body if row]
+        units = [f"{n}_r" for n in AU_NAMES]
+        turns = [f"pose_R{axis}" for axis in "xyz"] if "pose_Rx" in head else []
+        missing = [name for name in units + turns if name not in head]
         if missing:
-            raise F3AError(f"'{path.name}' is no output of OpenFace: it lacks the columns {', '.join(missing)}.")
-        angles = [_checked(columns, f"pose_R{axis}", ok, -2 * np.pi, 2 * np.pi, path.name) for axis in "xyz"]
-        pose = torch.from_numpy(np.stack(angles, 1).astype(np.float32))
+            raise ValueError(f"it lacks the columns {', '.join(missing[:4])}")
+        if {len(row) for row in body} != {len(head)}:
+            raise ValueError("rows of different lengths, or no frame")
+        table = dict(zip(head, zip(*body)))
+        everywhere = np.ones(len(body), bool)
+        ok = np.array(table["success"], float) > 0.5 if "success" in table else everywhere
+        aus = [_checked(table, name, ok, 0, 5) for name in units]
+        frame = _checked(table, "frame", everywhere, 0, 1e9) if "frame" in table else 1 + np.arange(len(body))
+        pose = [_checked(table, name, ok, -2 * np.pi, 2 * np.pi) for name in turns]
     return dict(
-        aus=(torch.from_numpy(np.stack(aus, 1).astype(np.float32)) / 5).clamp(0, 1),
-        pose=pose,
+        aus=(torch.from_numpy(np.stack(aus, 1)).float() / 5).clamp(0, 1),
+        pose=torch.from_numpy(np.stack(pose, 1)).float() if pose else None,
         success=torch.from_numpy(ok),
-        frame=torch.from_numpy(frame.astype(np.int64)),
+        frame=torch.from_numpy(frame).long(),
     )
 
 
-def _column(columns, name, file):
-    "A column of a table as numbers (T,)."
-    try:
-        return np.array([float(value) for value in columns[name]])
-    except ValueError as e:
-        raise F3AError(f"'{file}' holds something that is no number in the column {name} ({e}).") from e
-
-
-def _checked(columns, name, ok, least, most, file):
-    "A column whose values in the frames that count lie in a range; the others become 0."
-    x = _column(columns, name, file)
+def _checked(table, name, ok, least, most):
+    "A column as numbers, which in the frames that count lie in a range; the others become 0."
+    x = np.array(table[name], float)  # (T,)
     if not ((x >= least - 1e-3) & (x <= most + 1e-3))[ok].all():
-        raise F3AError(f"'{file}' holds values in the column {name} that are no numbers from {least:g} to {most:g}.")
+        raise ValueError(f"values in the column {name} that are no numbers from {least:g} to {most:g}")
     return np.where(ok, x, 0.0)
 
 # %% ../nbs/10_conditions.ipynb #3422a385

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['RESUMES', 'WEIGHTS_FORMAT', 'F3AError', 'Interrupted', 'friendly_errors', 'counted', 'get_device', 'seed_everything',
            'set_threads', 'atomic_path', 'make_folder', 'save_json', 'save_array', 'run_jobs', 'sha256', 'data_path',
-           'save_weights', 'load_weights', 'weights_digest', 'parse_options', 'peek_option', 'to_image', 'to_tensor',
+           'save_weights', 'load_weights', 'weights_digest', 'parse_options', 'peek_options', 'to_image', 'to_tensor',
            'tile_images', 'show_images', 'flow_to_rgb']
 
 # %% ../nbs/90_core.ipynb #becbd034
+import argparse
 import contextlib
 import dataclasses
 import errno
@@ -170,11 +171,23 @@ def check_unread(
         if file is not None and path.exists() and Path(file).exists() and os.path.samefile(file, path):
             raise F3AError(f"'{path}' is read, so it is not written over: give another --out.")
 
+
+def check_replaced(
+    path,  # a file to be written
+    read,  # reads one of its kind, or raises `F3AError`
+    what: str,  # its kind
+):
+    "Raise `F3AError` where something of another kind is there."
+    if Path(path).exists():
+        try:
+            read(path)
+        except F3AError as e:
+            raise F3AError(f"'{path}' is there and is no {what}, so it is not replaced: give another name.") from e
+
 # %% ../nbs/90_core.ipynb #1f293a41
 @contextlib.contextmanager
 def atomic_path(
     path,  # the file to be written
-    suffix: str = None,  # file ending that the writer needs to see; default: that of `path`
 ):
     "Yield a temporary path beside `path`; rename it to `path` on success, delete it on failure."
     path = Path(path)
@@ -182,7 +195,7 @@ def atomic_path(
         raise F3AError(f"'{path}' is there and is no regular file, so it is not replaced: choose another name.")
     make_folder(path.parent)
     try:
-        fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix or path.suffix)
+        fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     except OSError as e:
         raise F3AError(
             f"Cannot write into the folder '{path.parent}' ({e.strerror}): choose another output folder."
@@ -238,34 +251,18 @@ def save_array(
         np.save(types.SimpleNamespace(write=file.write), array)  # into a file of its own numpy writes past Python
     return Path(path)
 
-# %% ../nbs/90_core.ipynb #527321d9
-@contextlib.contextmanager
-def one_thread_each():
-    "While processes are started: one thread each, for every library that keeps a pool of its own."
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    before = {n: os.environ.get(n) for n in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for n, v in before.items():
-            os.environ.pop(n) if v is None else os.environ.__setitem__(n, v)
-
 # %% ../nbs/90_core.ipynb #b95a2d2f
-def _in_processes(work, jobs, workers, renew):
-    "Yield the results of jobs from several processes, which are renewed after every `renew` jobs each."
-    from joblib import Parallel, delayed
+def _in_processes(work, jobs, workers):
+    "Yield the results of jobs from several processes with one thread each, which end with the last job."
+    from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky import get_reusable_executor
 
-    share = workers * renew
-    for first in range(0, len(jobs), share):
-        part = jobs[first : first + share]
-        call = delayed(work)
-        try:
-            pool = Parallel(workers, backend="loky", return_as="generator_unordered", batch_size=1)
-            yield from pool(call(job) for job in part)
-        finally:
-            get_reusable_executor().shutdown(wait=True)
+    with parallel_config("loky", inner_max_num_threads=1):
+        pool = Parallel(workers, return_as="generator_unordered", batch_size=1)
+    try:
+        yield from pool(map(delayed(work), jobs))
+    finally:
+        get_reusable_executor().shutdown(wait=True)
 
 
 def _here(work, jobs):
@@ -285,24 +282,15 @@ def run_jobs(
     workers: int = 1,  # processes; 0 or 1: this one
     desc: str = "working",  # words beside the progress bar
     progress: bool = True,  # show it
-    renew: int = 50,  # jobs after which a process is renewed
 ):  # yields what `work` returns, in the order of completion
     "Do jobs here or in several processes, with one progress bar. Raises `F3AError` where a process is killed."
     from joblib.externals.loky import BrokenProcessPool
     from tqdm.auto import tqdm
 
-    with contextlib.ExitStack() as stack:
-        bar = stack.enter_context(tqdm(total=len(jobs), desc=desc, disable=not progress))
-        if workers > 1 and jobs:
-            stack.enter_context(one_thread_each())
-            results = _in_processes(work, jobs, workers, renew)
-        else:
-            results = _here(work, jobs)
-        stack.enter_context(contextlib.closing(results))
+    results = _in_processes(work, jobs, workers) if workers > 1 and jobs else _here(work, jobs)
+    with contextlib.closing(results):
         try:
-            for result in results:
-                bar.update()
-                yield result
+            yield from tqdm(results, total=len(jobs), desc=desc, disable=not progress)
         except BrokenProcessPool as e:
             raise F3AError(
                 f"A process that did a part of the work ({desc}) has died, most often for want of memory: "
@@ -354,6 +342,24 @@ def shown(
 ) -> str:
     "A value from a file as part of a sentence: short, on one line, and without characters that a terminal would obey."
     return "".join(c if c.isprintable() else "?" for c in str(x)[:most])
+
+
+@contextlib.contextmanager
+def reading(
+    path,  # a file or a folder
+    what: str,  # that it should be
+):
+    "Inside, whatever goes wrong becomes one sentence that names the file."
+    path = Path(path)
+    if not path.exists():
+        raise F3AError(f"'{path}' is missing: give {what}.")
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except F3AError:
+        raise
+    except Exception as e:
+        raise F3AError(f"'{path.name}' cannot be read, {shown(e, 120)}: give {what}.") from e
 
 # %% ../nbs/90_core.ipynb #cff5a08f
 def check_fields(
@@ -452,25 +458,14 @@ def load_weights(
     path,  # written by save_weights
 ) -> tuple:  # tensors (name → tensor, floats in float32), kind, config, info
     "Read weights. Raises `F3AError` where the file is missing, no weight file, or of another format."
-    path = Path(path)
-    if not path.exists():
-        raise F3AError(f"The weight file '{path}' does not exist: check the name, or train one.")
-    try:
-        with safe_open(str(path), "pt") as f:
-            header, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
-    except Exception as e:
-        raise F3AError(f"'{path.name}' is not a weight file (safetensors) that can be read.") from e
-    if header.get("format") != str(WEIGHTS_FORMAT):
-        raise F3AError(
-            f"'{path.name}' holds no weights of f3a_lite's format {WEIGHTS_FORMAT}: give a file that f3a_lite wrote."
-        )
+    with reading(path, "a weight file that f3a_lite wrote"), safe_open(str(path), "pt") as f:
+        header, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
+        if header.get("format") != str(WEIGHTS_FORMAT):
+            raise ValueError(f"it holds no weights of f3a_lite's format {WEIGHTS_FORMAT}")
+        config, info = (json.loads(header.get(name, "")) for name in ("config", "info"))
+        if not isinstance(config, dict) or not plausible(info):
+            raise ValueError("its header cannot be right")
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    try:
-        config, info = (json.loads(header[name]) for name in ("config", "info"))
-    except (KeyError, TypeError, ValueError, RecursionError):
-        config = info = None
-    if not isinstance(config, dict) or not plausible(info):
-        raise F3AError(f"The header of '{path.name}' cannot be right: take the file from its source again.")
     return tensors, header.get("kind", ""), config, info
 
 # %% ../nbs/90_core.ipynb #27c7d3e7
@@ -496,18 +491,15 @@ def parse_options(
     return tyro.cli(options, prog=name, args=words, default=default or options())
 
 
-def peek_option(
+def peek_options(
     argv: list,  # words of a command line
-    name: str,  # of an option, without its dashes
-    default: str = None,  # where it is not given
-) -> str:
-    "The value of one option, before the others are read."
-    for k, word in enumerate(argv):
-        if word == f"--{name}" and k + 1 < len(argv):
-            return argv[k + 1]
-        if word.startswith(f"--{name}="):
-            return word.split("=", 1)[1]
-    return default
+    *names: str,  # of options, without their dashes
+) -> argparse.Namespace:  # name → value; None where the option is not given
+    "The values of some options on which the defaults of the others depend."
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in names:
+        parser.add_argument(f"--{name}", nargs="?")
+    return parser.parse_known_args(argv)[0]
 
 # %% ../nbs/90_core.ipynb #2f2a555e
 def to_image(
@@ -557,7 +549,6 @@ def show_images(
     titles=None,  # a title for each
     ncols: int = 8,  # pictures a row
     size: float = 1.6,  # inches a picture
-    suptitle: str = None,  # title of the whole
 ):
     "Show pictures in a grid with their titles; gives the matplotlib figure."
     import matplotlib.pyplot as plt
@@ -574,8 +565,6 @@ def show_images(
         ax.imshow(to_image(im), interpolation="nearest")
         if titles and k < len(titles):
             ax.set_title(titles[k], fontsize=8)
-    if suptitle:
-        fig.suptitle(suptitle, fontsize=9)
     fig.tight_layout(pad=0.3)
     return fig
 

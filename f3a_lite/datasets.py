@@ -293,7 +293,6 @@ def clip_quality(
 # %% ../nbs/95_datasets.ipynb #80193d57
 def drop_reason(
     quality: dict,  # from clip_quality
-    rule: dict = RULE,
 ) -> str:  # empty: keep
     "Why the rule drops a clip."
     words = dict(
@@ -301,11 +300,7 @@ def drop_reason(
         sharpness="the picture is blurred (Laplacian variance {}, at least {})",
         expression="a single expression (spread {}, at least {})",
     )
-    reasons = []
-    for k, least in rule.items():
-        if quality[k] < least:
-            reasons.append(words[k].format(quality[k], least))
-    return "; ".join(reasons)
+    return "; ".join(words[k].format(quality[k], least) for k, least in RULE.items() if quality[k] < least)
 
 # %% ../nbs/95_datasets.ipynb #543c89a4
 PRESETS = {

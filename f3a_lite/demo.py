@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .animation import BUNDLED, BUNDLED_FRAME, animate, cut_to_real, face_of_clip, scripted
-from .core import data_path, flow_to_rgb, friendly_errors, make_folder, parse_options, set_threads, tile_images
+from .animation import BUNDLED, BUNDLED_FRAME, animate, cut_to_real, face_of_clip, label_sheet, scripted, stages
+from .core import data_path, friendly_errors, make_folder, parse_options, set_threads
 from .evaluation import evaluate, print_results
 from .flow import interpolate_params
 from .pairs import BLOCKS, HELD_OUT
@@ -43,20 +43,6 @@ def film_parts(
     parts["script: smile, blink, turn"] = (scripted(p[source], "smile,blink,turn", fps=12), None)
     return parts
 
-# %% ../nbs/99_demo.ipynb #4b4e5709
-HEADER = ("source", "driving", "mesh", "facial flow", "warp only")  # and the systems' titles
-
-
-def caption_strip(texts, width, pad=2, height=14):  # width: pixels of a column
-    "A strip of captions over the columns."
-    from PIL import Image, ImageDraw
-
-    strip = Image.new("RGB", ((width + pad) * len(texts) - pad, height), "white")
-    pen = ImageDraw.Draw(strip)
-    for k, text in enumerate(texts):
-        pen.text((k * (width + pad) + 3, 1), text, fill="black")
-    return np.asarray(strip)
-
 # %% ../nbs/99_demo.ipynb #16b13cac
 def film_frames(
     clip,  # the whole bundled clip, prepared
@@ -71,16 +57,15 @@ def film_frames(
     if driving is not None:
         pictures, landmarks = clip.images(driving), clip.landmarks[torch.as_tensor(driving)]
     made = [animate(s, face, targets, pictures, landmarks) for s in systems]
-    flow = made[0]["flow"]
-    scale = float(flow.abs().amax().clamp(min=0.05)) * 0.6
-    titles = [*HEADER, *(s.title for s in systems)]
+    shown = stages(face, made[0], pictures)
+    shown["warp only"] = made[0]["warped_by_mesh"]
+    del shown["warped"], shown["output"]
+    columns = [*shown.values(), *(m["output"] for m in made)]
+    names = [*shown, *(s.title for s in systems)]
     frames = []
     for i in range(len(targets)):
-        row = [face.image[0], pictures[i], made[0]["mesh"][i], flow_to_rgb(flow[i], scale)]
-        row += [made[0]["warped_by_mesh"][i], *(m["output"][i] for m in made)]
-        cells = cut_to_real(face, torch.stack(row))  # (columns,3,h,w)
-        captions = caption_strip(titles, cells.shape[-1])
-        frames.append(np.concatenate([captions, tile_images(list(cells), ncols=len(row))]))
+        cells = cut_to_real(face, torch.stack([x[i] for x in columns]))  # (columns,3,h,w)
+        frames.append(label_sheet(list(cells), names))
     return frames, made
 
 # %% ../nbs/99_demo.ipynb #48e96d97

@@ -15,7 +15,8 @@ import torch
 from tqdm.auto import tqdm
 from tyro.conf import Positional
 from .conditions import read_openface
-from .core import F3AError, counted, friendly_errors, get_device, parse_options, set_threads, to_tensor
+from .core import F3AError, check_replaced, counted, friendly_errors, get_device
+from .core import parse_options, set_threads, to_tensor
 from f3a_lite.metrics import (
     FaceReading,
     FeatureNet,
@@ -28,7 +29,7 @@ from f3a_lite.metrics import (
 )
 from .morphable import MorphableModel
 from .pairs import HELD_OUT, pick_frames, sample_pairs, split_clips
-from .results import Record, check_results, figure, run_info, save_records, show_figure
+from .results import Record, figure, load_records, run_info, save_records, show_figure
 from .systems import Copying, Warping
 from .video import PICTURES, iter_frames, read_image
 
@@ -336,7 +337,7 @@ def f3a_evaluate(
         if o.pred is None or o.target is None:
             raise F3AError("Give two folders or videos: f3a_evaluate PRED TARGET.")
         if o.out is not None:
-            check_results(o.out)
+            check_replaced(o.out, load_records, "results file")
         if not o.faces and (o.source or o.openface):
             raise F3AError("--source and --openface are about faces: leave them away with --no-faces.")
         set_threads(o.threads)

@@ -21,10 +21,9 @@ def render_posed(
     X: torch.Tensor,  # (B,N,3) posed vertices
     triangles: torch.Tensor,  # (T,3)
     size: int = 128,  # pixels
-    albedo=(0.85, 0.8, 0.77),  # colour (3,) or (B,N,3)
 ) -> tuple:  # pictures (B,3,H,W) in [0,1] and masks (B,1,H,W)
     "Shaded pictures of meshes that are posed already."
-    colour = lambert(vertex_normals(X, triangles), albedo=albedo)
+    colour = lambert(vertex_normals(X, triangles))
     return rasterize_map(to_pixels(X, size, size), triangles, colour, size, size, cull=True)
 
 
@@ -32,10 +31,9 @@ def render_mesh(
     face_model: MorphableModel,  # any morphable model
     params: FaceParams,  # B faces
     size: int = 128,  # pixels
-    albedo=(0.85, 0.8, 0.77),  # colour (3,) or (B,N,3)
 ) -> tuple:  # pictures (B,3,H,W) in [0,1] and masks (B,1,H,W)
     "Shaded pictures of posed faces."
-    return render_posed(pose(face_model, params), face_model.triangles, size, albedo)
+    return render_posed(pose(face_model, params), face_model.triangles, size)
 
 # %% ../nbs/04_facial_flow.ipynb #d8e297ee
 FLOW_SCALE = 4.0  # networks see flow × FLOW_SCALE; the constant is stored with every weight file
@@ -192,7 +190,6 @@ def extend_flow(
 def warp_by_flow(
     image: torch.Tensor,  # (B,3,H,W) source
     flow: torch.Tensor,  # (B,3,H,W), target anchor, unscaled; already extended or not
-    padding: str = "border",  # what lies beyond the picture
     mode: str = "bilinear",  # between pixels; 'nearest': the pixel itself
 ) -> torch.Tensor:  # (B,3,H,W)
     "Read the source where each target pixel comes from (backward warping)."
@@ -204,7 +201,7 @@ def warp_by_flow(
     )
     grid = torch.stack([x + flow[:, 0], y - flow[:, 1]], -1)  # grid_sample's y points down
     return F.grid_sample(
-        image.expand(B, -1, -1, -1), grid.to(image.dtype), mode=mode, padding_mode=padding, align_corners=False
+        image.expand(B, -1, -1, -1), grid.to(image.dtype), mode=mode, padding_mode="border", align_corners=False
     )
 
 # %% ../nbs/04_facial_flow.ipynb #6153e4c7

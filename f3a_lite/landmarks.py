@@ -15,7 +15,7 @@ from fastcore.basics import patch
 import numpy as np
 import torch
 import torch.nn.functional as F
-from .core import F3AError, counted, third_party_model
+from .core import F3AError, counted, reading, third_party_model
 
 # %% ../nbs/05_landmarks.ipynb #3037d557
 @functools.lru_cache(None)
@@ -32,14 +32,13 @@ SURE = 0.5  # score from which a box is a face without a second look
 
 def detect_faces(
     image,  # (H,W,3) uint8
-    thorough: bool = True,  # try the full and the doubled size where the reduced one shows no sure face
     every: bool = False,  # look at all sizes in any case, for small faces beside a large one
 ) -> list:  # boxes (left, top, right, bottom), the largest first; an unsure one counts as smaller
     "All faces of a picture, found at a reduced size first."
-    return [box for _, box in _faces(image, thorough, every)]
+    return [box for _, box in _faces(image, True, every)]
 
 
-def _faces(image, thorough, every=False):
+def _faces(image, thorough, every=False):  # thorough: try larger sizes where the reduced one shows no sure face
     "Faces as (score, box), in the order of `detect_faces`."
     h, w = image.shape[:2]
     zooms = [min(1.0, 420 / max(h, w))]
@@ -190,9 +189,10 @@ class Track:
 class Tracker:
     "Follows the largest face from frame to frame."
 
-    def __init__(self, patience=12):
+    patience = 12  # frames without detection after which the face is lost
+
+    def __init__(self):
         self.box = None  # where the face was last
-        self.patience = patience  # frames without detection after which the face is lost
         self.lost = 0  # frames since the last detection
         self.others = 0  # frames in which a second face was seen
         self.k = 0  # frames so far
@@ -523,20 +523,12 @@ def read_pts(
     path,  # a 300-W .pts file: 68 points, counted from 1
 ) -> np.ndarray:  # (68,2) counted from 0
     "Read 68 points of the 300-W format. Raises `F3AError` for a wrong count or wrong numbers."
-    name = Path(path).name
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split("{")[1].split("}")[0].split("\n")
-    except (OSError, IndexError, UnicodeDecodeError) as e:
-        raise F3AError(f"'{name}' is no .pts file: expected 68 points between braces.") from e
-    try:
-        rows = [[float(v) for v in s.split()] for s in lines if s.strip()]
-    except ValueError as e:
-        raise F3AError(f"'{name}' holds something that is no number (decimals are written with a point).") from e
-    if len(rows) != 68 or any(len(r) != 2 for r in rows):
-        raise F3AError(f"'{name}' holds {counted(len(rows), 'point')}, 68 of two numbers each expected.")
-    p = np.array(rows, np.float64)
-    if not np.isfinite(p).all():
-        raise F3AError(f"'{name}' holds values that are not finite numbers.")
-    if np.abs(p).max() > FARTHEST:
-        raise F3AError(f"'{name}' holds a point at {np.abs(p).max():g} pixels; no picture is as wide.")
+    with reading(path, "a .pts file with 68 points between braces"):
+        inside = Path(path).read_text(encoding="utf-8").split("{")[1].split("}")[0]
+        rows = [[float(v) for v in s.split()] for s in inside.split("\n") if s.strip()]
+        if [len(r) for r in rows] != [2] * 68:
+            raise ValueError(f"{counted(len(rows), 'point')}, 68 of two numbers each expected")
+        p = np.array(rows)
+        if not (np.abs(p) <= FARTHEST).all():
+            raise ValueError("a point is not finite, or no picture is as wide")
     return p - 1

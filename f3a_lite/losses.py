@@ -20,13 +20,13 @@ FEATURE_GROUPS = (  # two ranges of landmarks a box
     (27, 36, 31, 36),  # nose
     (48, 68, 48, 68),  # mouth
 )
+INSIDE = 3.0  # weight inside the boxes
+MARGIN = 0.04  # added around each box, image-plane units
 
 # %% ../nbs/15_losses.ipynb #d80e1ffc
 def feature_weights(
     landmarks: torch.Tensor,  # (B,68,2) on the image plane
     size: int,  # pixels of the map
-    inside: float = 3.0,  # weight inside the boxes
-    margin: float = 0.04,  # added around each box, image-plane units
 ) -> torch.Tensor:  # (B,1,H,W)
     "Eq. 10's w: boxes around eyes, nose and mouth."
     centre = (torch.arange(size, device=landmarks.device) + 0.5) * 2 / size - 1
@@ -34,11 +34,11 @@ def feature_weights(
     w = torch.ones(len(landmarks), size, size, device=landmarks.device)
     for a, b, d, e in FEATURE_GROUPS:
         points = torch.cat([landmarks[:, a:b], landmarks[:, d:e]], 1)
-        low = (points.amin(1) - margin)[:, :, None, None]  # (B,2,1,1)
-        high = (points.amax(1) + margin)[:, :, None, None]  # (B,2,1,1)
+        low = (points.amin(1) - MARGIN)[:, :, None, None]  # (B,2,1,1)
+        high = (points.amax(1) + MARGIN)[:, :, None, None]  # (B,2,1,1)
         across = (x >= low[:, 0]) & (x <= high[:, 0])
         down = (y >= low[:, 1]) & (y <= high[:, 1])
-        w = torch.where(across & down, torch.full_like(w, inside), w)
+        w = torch.where(across & down, torch.full_like(w, INSIDE), w)
     return w[:, None]
 
 # %% ../nbs/15_losses.ipynb #dc6287a1
@@ -92,16 +92,14 @@ class PatchDiscriminator(nn.Module):
     def __init__(
         self,
         width: int = 24,  # channels of the first layer
-        layers: int = 3,  # that halve the resolution
-        cin: int = 3,  # channels of a picture
         spectral: bool = True,  # spectral normalisation of every layer
         grows: int = 0,  # levels below the finest at which a picture may come in
     ):
         super().__init__()
         bound = spectral_norm if spectral else nn.Identity()
-        c = [width * min(2**i, 8) for i in range(layers + 1)]
-        entries = min(grows, layers - 1) + 1
-        self.first = nn.ModuleList([bound(nn.Conv2d(cin, c[k], 4, 2, 1)) for k in range(entries)])
+        c = [width, 2 * width, 4 * width, 8 * width]  # three layers halve the resolution
+        entries = min(grows, 2) + 1
+        self.first = nn.ModuleList([bound(nn.Conv2d(3, c[k], 4, 2, 1)) for k in range(entries)])
         self.down = nn.ModuleList([bound(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(c[:-1], c[1:-1])])
         self.last = nn.ModuleList([bound(nn.Conv2d(c[-2], c[-1], 4, 1, 1)), bound(nn.Conv2d(c[-1], 1, 4, 1, 1))])
 

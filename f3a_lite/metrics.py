@@ -11,12 +11,11 @@ __all__ = ['METRICS', 'MEAN', 'STD', 'PRESENT', 'GLOSSARY', 'mae', 'mse', 'psnr'
 import functools
 import json
 from dataclasses import dataclass
-from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
 from .conditions import action_units
-from .core import F3AError, data_path, to_image
+from .core import F3AError, data_path, reading, to_image
 from .fitting import FitConfig, fit_landmarks
 from f3a_lite.landmarks import (
     detect_faces,
@@ -202,14 +201,11 @@ def load_inception(
         from pytorch_fid import inception
     except ImportError as e:
         raise F3AError("FID needs pytorch-fid: pip install 'f3a_lite[eval]'.") from e
-    if not Path(path).is_file():
-        raise F3AError(f"The weights '{path}' do not exist: give pt_inception-2015-12-05-6726825d.pth.")
     usual = inception.load_state_dict_from_url
     inception.load_state_dict_from_url = lambda *a, **k: torch.load(path, map_location="cpu", weights_only=True)
     try:
-        return inception.InceptionV3().eval()
-    except Exception as e:
-        raise F3AError(f"'{path}' does not hold the weights of FID's Inception network.") from e
+        with reading(path, "pt_inception-2015-12-05-6726825d.pth, the weights of FID's Inception network"):
+            return inception.InceptionV3().eval()
     finally:
         inception.load_state_dict_from_url = usual
 
@@ -246,11 +242,10 @@ class FeatureNet:
     def __call__(
         self,
         images: torch.Tensor,  # (B,3,H,W) in [0,1]
-        batch: int = 16,  # pictures at a time
     ) -> np.ndarray:  # (B,D)
         "One row a picture."
         rows = []
-        for part in images.split(batch):
+        for part in images.split(16):
             x = part.to(self.device).float()
             if self.name == "fid":
                 rows.append(self.net(x)[0].flatten(1))
@@ -261,12 +256,10 @@ class FeatureNet:
         return torch.cat(rows).cpu().numpy()
 
 # %% ../nbs/20_metrics.ipynb #89b6c8cf
-def make_identity_mean(
-    n: int = 48,  # rendered people
-) -> np.ndarray:  # (128,)
+def make_identity_mean() -> np.ndarray:  # (128,)
     "The mean embedding of a fixed set of faces: rendered people, whom everybody can draw."
     rows = []
-    for k in range(n):
+    for k in range(48):
         rest = FaceParams.neutral(1, scale=0.62).replace(id_coeff=person(k).id_coeff)
         picture = render_face(person(k).look, rest, np.random.default_rng((k, 9)), 256)
         points = to_pixels(posed_landmarks(open_model(), rest), 256, 256)[0, :, :2].numpy()
@@ -305,11 +298,10 @@ def prmse(
 def aucon(
     a: np.ndarray,  # (N,17) intensities 0 to 1; not-a-number where no face was found
     b: np.ndarray,  # (N,17)
-    threshold: float = PRESENT,  # intensity from which a unit is there
 ) -> np.ndarray:  # (N,) 0 to 1, higher is better
     "Share of the action units that are there in both pictures or in neither, picture by picture."
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    same = ((a >= threshold) == (b >= threshold)).mean(-1)
+    same = ((a >= PRESENT) == (b >= PRESENT)).mean(-1)
     return np.where(np.isfinite(a).all(-1) & np.isfinite(b).all(-1), same, np.nan)
 
 

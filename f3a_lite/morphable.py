@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.torch import save as tensor_bytes
 import torch
-from .core import F3AError, atomic_path, data_path, shown
+from .core import F3AError, atomic_path, data_path, reading
 
 # %% ../nbs/01_morphable_model.ipynb #2f62a34b
 PARAM_NAMES = ("id_coeff", "exp_coeff", "rotation", "translation", "scale")
@@ -266,18 +266,14 @@ def load_model(
 ) -> MorphableModel:
     "Read a morphable model. Raises `F3AError` where the file is no such model."
     path = path or data_path("open_face_model.safetensors")
-    try:
-        with safe_open(str(path), "pt", device=str(device)) as f:
-            t, meta = {k: f.get_tensor(k) for k in f.keys()}, f.metadata()
+    with reading(path, "a face model written by f3a_model"), safe_open(str(path), "pt", device=str(device)) as f:
+        t, meta = {k: f.get_tensor(k) for k in f.keys()}, f.metadata()
         whole = ("triangles", "landmark_vertices", "contour_vertices", "regions")
         if any(t[n].is_floating_point() for n in whole):
             raise ValueError("an index is a whole number")
         t = {k: v.long() if k in whole else v.float() for k, v in t.items()}
         names = tuple(filter(None, meta["exp_names"].split(",")))
         return checked_model(MorphableModel(**t, exp_names=names, name=meta["name"], licence=meta["licence"]))
-    except Exception as e:
-        why = f" ({shown(e, 120)})" if type(e) is ValueError else ""
-        raise F3AError(f"'{path}' is no morphable model of f3a_lite{why}: give a file written by f3a_model.") from e
 
 # %% ../nbs/01_morphable_model.ipynb #5a6b5f43
 @functools.lru_cache(None)

@@ -22,7 +22,6 @@ HELD_OUT = ("random", "block_1", "block_2", "people")  # the splits that figures
 def split_frames(
     T: int,  # frames of a clip
     seed: int = 0,  # of the random frames
-    random_share: float = 0.1,  # of the frames outside the blocks
     found: np.ndarray = None,  # (T,) leave out frames without a face
 ) -> dict:  # arrays of frame numbers: 'train', 'random', 'block_1', 'block_2', and empty 'people'
     "Split a clip into training frames, random held-out frames and contiguous held-out blocks."
@@ -33,7 +32,7 @@ def split_frames(
             block[int(round(low * T)) : int(round(high * T))] = True
     rest = np.flatnonzero(~np.any(blocks, 0) & ok)
     order = np.random.default_rng(seed).permutation(rest)
-    held = np.sort(order[: int(len(rest) * random_share)])
+    held = np.sort(order[: len(rest) // 10])
     split = dict(train=np.setdiff1d(rest, held), random=held)
     for k, block in enumerate(blocks):
         split[f"block_{k + 1}"] = np.flatnonzero(block & ok)

@@ -47,6 +47,7 @@ from f3a_lite.core import (
     data_path,
     friendly_errors,
     parse_options,
+    reading,
     run_jobs,
     save_array,
     save_json,
@@ -288,19 +289,12 @@ def given_landmarks(source, times, picture=None):  # picture: (height, width) of
     source, T = Path(source), len(times)
     if source.is_dir():
         return annotated_track(source, times, picture)[0]
-    try:
+    with reading(source, f"a folder of .pts files, or a .npy of landmarks of shape ({T}, 68, 2)"):
         landmarks = np.load(source, mmap_mode="r", allow_pickle=False)  # a header may promise any size
-    except Exception as e:
-        raise F3AError(
-            f"'{source}' holds no landmarks: give a folder of .pts files or a .npy of shape (frames, 68, 2)."
-        ) from e
-    if not isinstance(landmarks, np.ndarray) or landmarks.shape != (T, 68, 2):
-        shape = getattr(landmarks, "shape", "unknown")
-        raise F3AError(
-            f"'{source}' holds landmarks of shape {shape} for a video of {counted(T, 'frame')}: expected ({T}, 68, 2)."
-        )
-    if landmarks.dtype.kind not in "iuf" or not np.isfinite(landmarks).all():
-        raise F3AError(f"'{source}' holds landmarks that are not finite numbers.")
+        if landmarks.shape != (T, 68, 2):
+            raise ValueError(f"shape {landmarks.shape} for a video of {counted(T, 'frame')}")
+        if landmarks.dtype.kind not in "iuf" or not np.isfinite(landmarks).all():
+            raise ValueError("values that are not finite numbers")
     ok = np.ones(T, bool)
     return Track(landmarks.astype(np.float64), ok, ok, np.array(times))
 
@@ -951,24 +945,11 @@ def _prepare_whole(o):
     bfm = tuple(o.bfm.split(",")) if o.bfm else None
     if bfm and len(bfm) > 2:
         raise F3AError("--bfm wants one .mat file, or two with a comma between them.")
-    root, out = o.paths
-    m = prepare_dataset(
-        root,
-        out,
-        dataset=o.dataset,
-        workers=o.workers,
-        shard=o.shard,
-        size=o.size,
-        max_frames=o.max_frames,
-        param_source=source_of(o),
-        split=o.split,
-        bfm=bfm,
-        people=o.people,
-        model=o.model,
-    )
+    own = {k: v for k, v in vars(o).items() if k not in ("paths", "landmarks", "threads", "tracker", "param_source")}
+    m = prepare_dataset(*o.paths, **{**own, "bfm": bfm, "param_source": source_of(o)})
     c = m["counts"]
     counts = f"{c['prepared']} of {c['items']} prepared, {c['failed']} left out, {c['dropped']} dropped by the rule"
-    print(f"{counts}; see {out / m['file']}")
+    print(f"{counts}; see {o.paths[1] / m['file']}")
 
 # %% ../nbs/96_prepare.ipynb #3fe2a288
 def bundled_clip(

@@ -7,15 +7,12 @@ __all__ = ['LAMBDAS', 'RegressorConfig', 'Regressor', 'point_weights', 'landmark
            'coefficient_loss', 'warm_loss', 'sub_loss', 'augment', 'mirror_params', 'LazyFrames', 'save_regressor',
            'load_regressor', 'RegressorTraining', 'RegressorTrainer', 'pose_error', 'rotation_angle',
            'evaluate_rendered', 'finetune', 'regress_clip', 'jitter', 'pose_error_between_models', 'variance_share',
-           'grow', 'train_regressor', 'RegressorOptions', 'f3a_train_regressor']
+           'train_regressor', 'RegressorOptions', 'f3a_train_regressor']
 
 # %% ../nbs/07_regressor.ipynb #1f17728b
 import copy
-import dataclasses
 import functools
-import os
 import re
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -33,7 +30,6 @@ from f3a_lite.core import (
     RESUMES,
     check_fields,
     check_shapes,
-    check_unread,
     config_from,
     data_path,
     friendly_errors,
@@ -41,11 +37,10 @@ from f3a_lite.core import (
     load_weights,
     make_folder,
     parse_options,
-    peek_option,
+    peek_options,
     save_weights,
     seed_everything,
     set_threads,
-    sha256,
     shown,
     to_tensor,
 )
@@ -166,24 +161,20 @@ class Regressor(nn.Module):
         return self.heads(self.features(x))
 
 # %% ../nbs/07_regressor.ipynb #054b0506
-def point_weights(
-    mouth: float = 10.0,  # the paper's factors
-    eyes: float = 5.0,
-) -> torch.Tensor:  # (68,)
+def point_weights() -> torch.Tensor:  # (68,)
     "w_lm of Eq. 5."
     w = torch.ones(68)
-    w[36:48] = eyes
-    w[48:] = mouth
+    w[36:48] = 5.0  # the eyes
+    w[48:] = 10.0  # the mouth
     return w
 
 # %% ../nbs/07_regressor.ipynb #060c047a
 def landmark_loss(
     points,  # (B,68,2) projected, image plane
     target,  # (B,68,2)
-    weights=None,  # (68,); None: the paper's
 ):  # one number
     "Eq. 5."
-    w = (point_weights() if weights is None else weights).to(points)
+    w = point_weights().to(points)
     return ((points - target).abs() * w[:, None]).sum(1).mean() / w.sum()
 
 # %% ../nbs/07_regressor.ipynb #416064e8
@@ -350,11 +341,10 @@ def cover(
 # %% ../nbs/07_regressor.ipynb #e39d7a1f
 def centring(
     params: FaceParams,  # where the faces are
-    scale: float = 0.66,  # what a head crop gives on average
 ) -> tuple:  # angle (B,), zoom (B,) and shift (B,2) for `move_picture`
     "The move that brings faces upright to the middle of the picture, as large as usual."
     up = euler_to_matrix(params.rotation)[:, :2, 1]  # (B,2)
-    zoom = (scale / params.scale).clamp(0.5, 2)
+    zoom = (0.66 / params.scale).clamp(0.5, 2)  # a head crop gives 0.66 on average
     angle = torch.atan2(up[:, 0], up[:, 1])
     return angle, zoom, -(_in_plane(angle, zoom) @ params.translation[:, :2, None])[..., 0]
 
@@ -591,7 +581,6 @@ class RegressorTraining:
     betas: tuple[float, float] = (0.9, 0.999)  # of Adam
     augment: float = 1.0  # strength of the augmentation
     centred: float = 0.7  # share of the faces that the warm-up sees as the second look does
-    compile: bool = False  # compile the convolutions first (needs a C++ compiler): the same numbers but for rounding
     ema: float = 0.995  # moving average of the weights, which is what is kept
     seed: int = 0  # of everything
 
@@ -637,13 +626,6 @@ def _optimiser(net, cfg):
     groups = [dict(params=rest, factor=1.0), dict(params=first, factor=cfg.fc1_lr)]
     return torch.optim.Adam(groups, lr=cfg.lr, betas=cfg.betas)
 
-
-def _check_compiler():
-    "Raise `F3AError` where there is no C++ compiler."
-    names = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
-    if not any(shutil.which(c) for c in names):
-        raise F3AError("--compile needs a C++ compiler, and none was found: install one, or leave --compile away.")
-
 # %% ../nbs/07_regressor.ipynb #d509b6fd
 class RegressorTrainer(Training):
     "The training of the regressor: labelled faces first (Eq. 8), then frames with landmarks only (Eq. 9)."
@@ -671,11 +653,6 @@ class RegressorTrainer(Training):
         self.face_model = (face_model or open_model()).to(self.device)
         net = Regressor(cfg.net).to(self.device)
         super().__init__(cfg, net, net, dict(regressor=_optimiser(net, cfg)), clips, faces, team)
-        self.features = net.features
-        if cfg.compile:
-            if self.device.type == "cpu":
-                _check_compiler()
-            self.features = torch.compile(net.features)
 
     def batch(self, step: int) -> tuple:
         "This process's share of a step: pictures and FaceParams (warm-up), or pictures and landmarks (second phase)."
@@ -701,7 +678,7 @@ class RegressorTrainer(Training):
         x, truth = self.batch(step)
         self.net.train()
         self.net.norm.eval()  # means of 48 pictures would shake the pose by degrees
-        params = self.net.heads(self.features(x))
+        params = self.net(x)
         if step < self.cfg.steps:
             terms = warm_loss(self.face_model, params, truth, shp=self.cfg.shp)
         else:
@@ -874,73 +851,20 @@ def variance_share(
     return shares
 
 # %% ../nbs/07_regressor.ipynb #c86b01e9
-def _fc1_answers(net, images):
-    "What the units of the first fully connected layer say of pictures: (n,hidden) before and after the norm."
-    before, after = [], []
-
-    def note(module, inputs, output):
-        before.append(inputs[0])
-        after.append(output)
-
-    hook = net.norm.register_forward_hook(note)
+def wake(net, images):  # a new network; (n,3,H,W) typical pictures
+    "Begin with every unit of the first fully connected layer awake, and with the mean face as the answer."
+    seen = []
+    hook = net.fc1.register_forward_hook(lambda module, inputs, output: seen.append(output))
     net.predict(images, looks=1)
     hook.remove()
-    return torch.cat(before), torch.cat(after)
-
-# %% ../nbs/07_regressor.ipynb #0e04304b
-def revive(
-    net: Regressor,  # changed in place
-    images,  # (n,3,H,W) typical pictures
-    least: float = 0.005,  # share of the pictures on which a unit must answer; above 1: all are drawn anew
-) -> int:  # how many units were drawn anew
-    "Draw units of the first fully connected layer anew that answer almost nowhere; the network says what it said."
-    _, y = _fc1_answers(net, images)  # (n,hidden)
-    dead = (y > 0).float().mean(0) < least
-    fresh = nn.Linear(net.fc1.in_features, int(dead.sum()))
+    x = torch.cat(seen)  # (n,hidden)
     with torch.no_grad():
-        net.norm.weight.copy_(y.std(0))
-        net.norm.bias.copy_(y.mean(0))
-        net.fc1.weight[dead] = fresh.weight
-        net.fc1.bias[dead] = fresh.bias
-        net.fc2.weight[:, dead] = 0.0
-        net.norm.weight[dead] = 1.0
-        net.norm.bias[dead] = 0.0
-        x, _ = _fc1_answers(net, images)  # (n,hidden)
         net.norm.running_mean.copy_(x.mean(0))
         net.norm.running_var.copy_(x.var(0))
-    return int(dead.sum())
-
-# %% ../nbs/07_regressor.ipynb #0d4da95f
-def grow(
-    net: Regressor,
-    base: int,  # channels of the first convolution of the new one
-) -> Regressor:
-    "A wider regressor that answers like the narrow one."
-    new = Regressor(dataclasses.replace(net.cfg, base=base))
-    weights = new.state_dict()  # the tensors themselves: what is written here is in `new`
-    cells = net.fc1.in_features // (32 * net.cfg.base)
-    for name, old in net.state_dict().items():
-        to = weights[name]
-        if name == "fc1.weight":  # (hidden,32b·cells) as (hidden,32b,cells): channels before places
-            to, old = to.view(len(to), -1, cells), old.view(len(old), -1, cells)
-        if old.dim() > 1:
-            to[: len(old), old.shape[1] :] = 0.0  # old channels do not listen to new ones
-        to[tuple(slice(n) for n in old.shape)] = old
-    return new.train(net.training)
-
-# %% ../nbs/07_regressor.ipynb #4d98057f
-def _begin(trainer, faces, old=None):
-    "Weights of a run that has no checkpoint yet; `old` is the regressor that it starts from."
-    if old:
-        trainer.net.load_state_dict(grow(old, trainer.cfg.net.base).state_dict())
-    if faces is not None:
-        typical = faces.images(range(min(200, len(faces))))
-        drawn = revive(trainer.net, typical, 0.005 if old else 2.0)
-        print(f"{drawn} of {trainer.cfg.net.hidden} units drawn anew")
-    trainer.average = copy_weights(trainer.net)
+        net.fc2.weight.zero_()
 
 # %% ../nbs/07_regressor.ipynb #82919b39
-def _finish(trainer, out, test, command, old=None):
+def _finish(trainer, out, test):
     "Measure the averaged weights and write them."
     net = trainer.averaged()
     results = {}
@@ -948,14 +872,12 @@ def _finish(trainer, out, test, command, old=None):
         results = evaluate_rendered(net, test, face_model=trainer.face_model.to("cpu"))
     shares = loss_shares(trainer.log)
     info = dict(
-        run_info(command, trainer.cfg.seed),
+        run_info(seed=trainer.cfg.seed),
         seconds=round(trainer.seconds),
         steps=trainer.done,
         faces=None if trainer.faces is None else trainer.faces.meta,
         clips=[c.meta["source"] for c in trainer.clips],
     )
-    if old:
-        info["before"] = old.info.get("command")
     records = [Record("share of the loss", dict(step=step), share, info) for step, share in shares.items()]
     if results:
         records.append(Record("regressor", dict(on="unseen labelled faces", looks=net.looks), results, info))
@@ -964,11 +886,6 @@ def _finish(trainer, out, test, command, old=None):
     save_regressor(net, out / "weights.safetensors", **facts, **info)
     save_records(records, out / "metrics.json")
     return results
-
-# %% ../nbs/07_regressor.ipynb #694a08da
-def _may_begin(old, new):  # configs
-    "Whether weights of the old config can begin a net of the new one: the same but for the slope, and at most as wide."
-    return dataclasses.replace(old, slope=new.slope, base=new.base) == new and old.base <= new.base
 
 # %% ../nbs/07_regressor.ipynb #02a4e67b
 def train_regressor(
@@ -979,27 +896,18 @@ def train_regressor(
     test: RenderedSet = None,  # unseen labelled pictures; None: no evaluation
     minutes: float = None,  # stop after so many minutes; the same call goes on later
     device=None,  # None: the best there is
-    save_every: float = 60.0,  # seconds between checkpoints
-    command: str = None,  # recorded with the weights
-    init=None,  # weight file to start from, for a second leg
     face_model: MorphableModel = None,  # the model of the labels; None: the open model
     tensorboard: bool = False,  # also write curves for TensorBoard
 ) -> dict:  # errors on the test set
     "Train with progress bar, checkpoints and resume. Raises `F3AError` where weights or a checkpoint do not fit."
-    check_unread(Path(out) / "weights.safetensors", init)
     out, trainer = make_folder(out), RegressorTrainer(cfg, faces, clips, device, face_model)
-    old = load_regressor(init) if init else None
-    if old and not _may_begin(old.cfg, cfg.net):
-        raise F3AError(
-            f"'{init}' holds a regressor of another shape: start from weights of the same preset, at most as wide."
-        )
-    trainer.init = sha256(init) if init else None
-    if not find_checkpoint(out):
-        _begin(trainer, faces, old)  # a run that goes on has this behind it
+    if faces is not None and not find_checkpoint(out):  # a run that goes on has this behind it
+        wake(trainer.net, faces.images(range(min(200, len(faces)))))
+        trainer.average = copy_weights(trainer.net)
     watchers = [LogFile(out / "log.jsonl"), *([Curves(out / "tensorboard")] if tensorboard else [])]
     total = cfg.steps + cfg.sub_steps
-    run_training(trainer, total, out, minutes, save_every, "regressor", watchers=watchers)
-    errors = _finish(trainer, out, test, command, old) if trainer.team.first else {}
+    run_training(trainer, total, out, minutes, desc="regressor", watchers=watchers)
+    errors = _finish(trainer, out, test) if trainer.team.first else {}
     trainer.team.any(False)  # the others wait, and all end together
     return errors
 
@@ -1035,7 +943,6 @@ class RegressorOptions:
     people: int = 4000  # how many rendered people
     labelled: Path | None = None  # labelled photos instead (folder written by f3a_prepare --dataset 300w3d)
     bfm: str | None = None  # with --labelled: the Basel model that f3a_prepare was given
-    init: Path | None = None  # weight file to start from, for a second leg; a narrower net (--base) grows
     minutes: float | None = None  # stop after so many; the same command goes on
     workers: int = 2  # processes that render
     tensorboard: bool = False  # also write curves for TensorBoard
@@ -1047,9 +954,9 @@ def regressor_options(
     argv: list,  # words of the command line
 ) -> RegressorOptions:
     "The options of a preset, before the other words are read."
-    preset = peek_option(argv, "preset", "lite")
-    make = RegressorTraining.paper if preset == "paper" else RegressorTraining.lite
-    return RegressorOptions(preset="paper" if preset == "paper" else "lite", config=make())
+    if peek_options(argv, "preset").preset == "paper":
+        return RegressorOptions(preset="paper", config=RegressorTraining.paper())
+    return RegressorOptions()
 
 
 def _check_options(o):
@@ -1083,7 +990,7 @@ def f3a_train_regressor(
         device = get_device(o.device)
         team = find_team("no", device)
         train, test = _photos(o.labelled, cfg.net) if o.labelled else team.in_turn(lambda: _rendered(o))
-        more = dict(init=o.init, face_model=face_model, tensorboard=o.tensorboard)
+        more = dict(face_model=face_model, tensorboard=o.tensorboard)
         train_regressor(cfg, o.out, train, clips, test, o.minutes, device, **more)
         if team.first:
             print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")

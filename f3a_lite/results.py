@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import numpy as np
 import torch
-from .core import F3AError, save_json
+from .core import F3AError, reading, save_json
 
 # %% ../nbs/91_results.ipynb #4a3593fa
 def current_commit(
@@ -106,44 +106,20 @@ def save_records(
     "Write records atomically."
     return save_json(dict(format=RESULTS_FORMAT, records=[asdict(r) for r in records]), path)
 
-
-def _as_record(item, path):
-    "One entry of a results file as a Record."
-    kinds = dict(name=str, setting=dict, figures=dict, info=dict)
-    if not isinstance(item, dict) or not all(isinstance(item.get(n), kind) for n, kind in kinds.items()):
-        raise F3AError(f"'{path}' holds an entry that is no record (name, setting, figures, info): measure it again.")
-    return Record(*[item[n] for n in kinds])
-
 # %% ../nbs/91_results.ipynb #744b4191
 def load_records(
     path,  # written by save_records
 ) -> list:  # of Record
     "Read records. Raises `F3AError` where the file is missing or no results file."
-    path = Path(path)
-    if not path.exists():
-        raise F3AError(f"The results '{path}' do not exist: run the command that makes them.")
-    if not path.is_file():
-        raise F3AError(f"'{path}' is no regular file: give a results file.")
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        items = stored["records"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
-        raise F3AError(f"'{path}' is no results file that can be read: measure it again.") from e
-    if stored.get("format") != RESULTS_FORMAT or not isinstance(items, list):
-        raise F3AError(f"'{path}' has the format {stored.get('format')}, this version reads {RESULTS_FORMAT}.")
-    return [_as_record(item, path) for item in items]
-
-# %% ../nbs/91_results.ipynb #8a2f05f5
-def check_results(
-    path,  # where a results file shall be written
-):
-    "Raise `F3AError` where something else than a results file is there."
-    if not Path(path).exists():
-        return
-    try:
-        load_records(path)
-    except F3AError as e:
-        raise F3AError(f"'{path}' is there and is no results file, so it is not replaced: give another --out.") from e
+    with reading(path, "a results file"):
+        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        if stored["format"] != RESULTS_FORMAT or not isinstance(stored["records"], list):
+            raise ValueError(f"it has the format {stored['format']}, this version reads {RESULTS_FORMAT}")
+        records = [Record(**item) for item in stored["records"]]
+        dicts = [x for r in records for x in (r.setting, r.figures, r.info)]
+        if not all(isinstance(x, dict) for x in dicts) or not all(isinstance(r.name, str) for r in records):
+            raise ValueError("it holds an entry that is no record")
+    return records
 
 # %% ../nbs/91_results.ipynb #faa170fd
 def choose_records(

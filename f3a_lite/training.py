@@ -29,7 +29,7 @@ from f3a_lite.core import (
     get_device,
     make_folder,
     parse_options,
-    peek_option,
+    peek_options,
     physical_cores,
     seed_everything,
     set_threads,
@@ -354,7 +354,6 @@ class Trainer(Training):
         self,
         cfg: TrainConfig,
         clips: list,  # prepared clips
-        splits: list = None,  # from split_clips; None: the default split of each clip
         device=None,  # None: the best there is
         face_model: MorphableModel = None,  # None: the open model
         workers: int = 0,  # processes that make batches
@@ -368,7 +367,7 @@ class Trainer(Training):
         _check_shares(cfg, team.count)
         self.device, self.workers = team.device, workers
         self.face_model = face_model or open_model()
-        self.splits = splits or split_clips(clips)
+        self.splits = split_clips(clips)
         self.batches = Batches(cfg, list(clips), self.splits, self.face_model, team.rank, team.count)
         self.pairs = self.batches.pairs
         self.coming, self.next = None, None  # the loader's batches, and the step of the next one
@@ -498,8 +497,6 @@ def train(
     out,  # output folder: weights.safetensors, metrics.json, log.jsonl, checkpoint.pt
     minutes: float = None,  # stop after so many minutes of training; the same command goes on later
     device=None,  # None: the best there is
-    save_every: float = 60.0,  # seconds between checkpoints
-    command: str = None,  # recorded with the weights
     init=None,  # weight file of the same system to start from
     people=(),  # prepared clips of people who are held out, measured at the end
     workers: int = 0,  # processes that make batches
@@ -520,8 +517,8 @@ def train(
         watchers.append(SampleSheets(out / "samples", sheet_every))
     if tensorboard:
         watchers.append(Curves(out / "tensorboard"))
-    run_training(t, cfg.steps, out, minutes, save_every, t.net.title, watchers=watchers)
-    records = write_run(t, out, command, people) if t.team.first else []
+    run_training(t, cfg.steps, out, minutes, desc=t.net.title, watchers=watchers)
+    records = write_run(t, out, people) if t.team.first else []
     t.team.any(False)  # the others wait, and all end together
     return records
 
@@ -529,7 +526,6 @@ def train(
 def write_run(
     t: Trainer,  # after its steps
     out: Path,  # folder
-    command: str = None,  # recorded with the weights; None: this process's own
     people=(),  # prepared clips of people who are held out
 ) -> list:  # Records of evaluate
     "Evaluate, and write weights, figures and log. Figures are of real people, where there are any."
@@ -549,7 +545,7 @@ def write_run(
         face_model=model_fingerprint(t.face_model),
     )
     waiting = round(t.waited / max(t.seconds, 1e-9), 4)
-    info = dict(run_info(command, t.cfg.seed, **facts), seconds=round(t.seconds), waiting=waiting)
+    info = dict(run_info(seed=t.cfg.seed, **facts), seconds=round(t.seconds), waiting=waiting)
     for r in records:
         r.info = info
     stored = dict(train=asdict(t.cfg), people=describe_people(t.clips), records=[asdict(r) for r in records])
@@ -638,15 +634,14 @@ def default_options(
     argv: list,  # words of the command line
 ) -> TrainOptions:
     "What the options are where they are not given."
-    recipe = peek_option(argv, "recipe")
-    if recipe is not None:
-        if peek_option(argv, "preset") or peek_option(argv, "system"):
+    given = peek_options(argv, "recipe", "preset", "system", "init")
+    if given.recipe:
+        if given.preset or given.system:
             raise F3AError("A recipe says what is trained and how large: leave --preset and --system away.")
-        return TrainOptions(recipe=recipe, config=load_recipe(recipe))
-    init = peek_option(argv, "init")
-    if init and not peek_option(argv, "preset") and not peek_option(argv, "system"):
-        return TrainOptions(config=finetuning(first_weights(init)))
-    preset, system = peek_option(argv, "preset", "lite"), peek_option(argv, "system", "f3a_gan")
+        return TrainOptions(recipe=given.recipe, config=load_recipe(given.recipe))
+    if given.init and not given.preset and not given.system:
+        return TrainOptions(config=finetuning(first_weights(given.init)))
+    preset, system = given.preset or "lite", given.system or "f3a_gan"
     if preset not in ("lite", "paper", "voxceleb2") or system not in SYSTEMS:
         return TrainOptions()  # the parser will say what is wrong
     return TrainOptions(preset=preset, config=getattr(TrainConfig, preset)(system))

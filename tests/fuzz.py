@@ -323,7 +323,7 @@ def make_inputs(root):
             seconds=1.0,
             command="f3a_train",
         )
-    for name in ("regressor", "regressor_init"):
+    for name in ("regressor",):
         save_regressor(
             Regressor(RegressorConfig(base=1, hidden=8)), at(name) / "w.safetensors", steps=1, seconds=1.0, command="x"
         )
@@ -495,25 +495,6 @@ COMMANDS = dict(  # what is corrupted, and the command on the folder it lies in 
         "*.safetensors",
         lambda p, d, o: command(
             "training", "f3a_train", d.parent.parent / "inputs" / "clip" / "c", "--out", o, "--init", p, *TRAIN
-        ),
-    ),
-    regressor_init=(
-        "*.safetensors",
-        lambda p, d, o: command(
-            "regressor",
-            "f3a_train_regressor",
-            "--labelled",
-            d.parent.parent / "inputs" / "labelled",
-            "--out",
-            o,
-            "--steps",
-            1,
-            "--batch",
-            2,
-            "--init",
-            p,
-            "--device",
-            "cpu",
         ),
     ),
     labelled=(

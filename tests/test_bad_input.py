@@ -122,7 +122,7 @@ def test_wrong_shapes():
         rasterize(np.zeros((1, 3, 3)), np.array([[0, 1, 7]]), 8, 8)
     with pytest.raises(F3AError, match="vertices"):
         rasterize(np.zeros((3, 3)), np.array([[0, 1, 2]]), 8, 8)
-    with pytest.raises(F3AError, match="no morphable model"):
+    with pytest.raises(F3AError, match="face model written by f3a_model"):
         load_model(__file__)
     with pytest.raises(F3AError, match="not available"):
         get_device("abacus")
@@ -334,13 +334,13 @@ MODELS = dict(
 @pytest.mark.parametrize("name", MODELS)
 def test_forged_models(small_model, tmp_path, name):
     assert load_model(small_model).K == 2
-    with pytest.raises(F3AError, match="no morphable model"):
+    with pytest.raises(F3AError, match="face model written by f3a_model"):
         load_model(forge(small_model, tmp_path / "m.safetensors", MODELS[name]))
 
 
 def test_forged_model_headers(small_model, tmp_path):
     for change in (dict(exp_names="a,b,c"), dict(name=None), dict(exp_names=None)):
-        with pytest.raises(F3AError, match="no morphable model"):
+        with pytest.raises(F3AError, match="face model written by f3a_model"):
             load_model(forge(small_model, tmp_path / "m.safetensors", **change))
 
 

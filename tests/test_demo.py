@@ -13,7 +13,7 @@ from conftest import run_command
 from f3a_lite import demo
 from f3a_lite.animation import BUNDLED_FRAME, face_of_clip
 from f3a_lite.systems import Warping
-from f3a_lite.demo import HEADER, film_frames, film_parts, measure
+from f3a_lite.demo import film_frames, film_parts, measure
 from f3a_lite.pairs import HELD_OUT, split_frames
 from f3a_lite.results import Record
 from f3a_lite.video import SYNTHETIC, video_info
@@ -107,10 +107,10 @@ def test_columns_of_the_film(clip):
     face, driving = face_of_clip(clip, 0), np.array([20, 39])
     face.valid[:] = 1
     frames, made = film_frames(clip, face, [Warping(), Warping()], clip.params[torch.as_tensor(driving)], driving)
-    assert len(HEADER) == 5 and len(frames) == 2 and frames[0].shape == (14 + 128, 7 * 130 - 2, 3)
+    assert len(frames) == 2 and frames[0].shape == (16 + 128, 7 * 130 - 2, 3)
 
     def columns(frame, w=128):
-        return [frame[14:, k * (w + 2) : k * (w + 2) + w] / 255 for k in range(7)]
+        return [frame[16:, k * (w + 2) : k * (w + 2) + w] / 255 for k in range(7)]
 
     def as_image(x):
         return x.permute(1, 2, 0).numpy()
@@ -130,7 +130,7 @@ def test_columns_of_the_film(clip):
     assert (columns(blank)[1] == 1).all() and blank.shape[1] == 6 * 130 - 2
     face.valid[..., 100:] = 0
     cut = film_frames(clip, face, [Warping(), Warping()], clip.params[:1], None)[0][0]
-    assert cut.shape == (14 + 128, 7 * 102 - 2, 3)
+    assert cut.shape == (16 + 128, 7 * 102 - 2, 3)
     assert np.abs(columns(cut, 100)[0] - as_image(face.image[0, :, :, :100])).max() < 0.01
 
 

@@ -438,7 +438,6 @@ def test_warping_reads_where_the_flow_points():
     up = torch.zeros(1, 3, H, W)
     up[:, 1] = 2 / H  # the source lies one row higher
     close(warp_by_flow(image[:1], up)[..., 1:, :], image[:1, :, :-1], 1e-5)
-    assert (warp_by_flow(image[:1] + 1, up * 100, padding="zeros") == 0).all()
 
 
 def test_a_photo_warped_by_the_flow_of_a_shift_is_shifted():

@@ -73,11 +73,6 @@ def test_results_come_as_they_are_ready_each_from_one_thread():
     assert dict(os.environ) == before
 
 
-def test_processes_are_renewed():
-    seen = {f[3] for f in run_jobs(threads_and_process, range(5), workers=2, progress=False, renew=1)}
-    assert len(seen) >= 3, "five jobs, two at a time, in processes that each do about one"
-
-
 def test_one_worker_is_this_process_with_one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(2)

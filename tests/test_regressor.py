@@ -1,9 +1,7 @@
 "The regressor from outside: its command, its weights, and real faces it never saw."
 
 import json
-from functools import partial
 from pathlib import Path
-import numpy as np
 import pytest
 import torch
 from conftest import load_program, run_command
@@ -13,8 +11,6 @@ from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import open_model
 from f3a_lite.prepare import clip_recipe, f3a_prepare, made_clip, prepare_clip
 from f3a_lite.regressor import (
-    RegressorConfig,
-    RegressorTrainer,
     RegressorTraining,
     RegressorOptions,
     evaluate_rendered,
@@ -44,16 +40,6 @@ def test_command_trains_resumes_and_refuses(tmp_path, clip, capsys):
     log = json.loads(torch.load(tmp_path / "r" / "checkpoint.pt", weights_only=True)["log"])
     assert [r["step"] for r in log] == list(range(6))
     assert all("shp" in r for r in log[:4]) and not any("shp" in r for r in log[4:])  # L_warm, then L_sub
-
-    leg = ["--init", weights, "--steps", 3]
-    assert run("leg", *leg, "--minutes", 1e-5) == 0 and "units drawn anew" in capsys.readouterr().out
-    assert run("leg", *leg) == 0 and "units drawn anew" not in capsys.readouterr().out  # only at the start of a leg
-    assert load_regressor(tmp_path / "leg" / "weights.safetensors").info["steps"] == 3
-    assert run("wide", "--init", weights, "--steps", 1, "--base", 14) == 0
-    wide = tmp_path / "wide" / "weights.safetensors"
-    assert load_regressor(wide).cfg.base == 14
-    assert run("narrow", "--init", wide, "--steps", 1) == 2 and "at most as wide" in capsys.readouterr().err
-    assert run("leg", "--init", wide, "--steps", 3) == 2 and "at most as wide" in capsys.readouterr().err
     assert run("r", "--steps", 9) == 2 and "other clips" in capsys.readouterr().err
 
 
@@ -85,9 +71,9 @@ def test_clips_need_a_second_phase(tmp_path, clip, capsys):
 def test_every_field_is_an_option_and_presets_give_the_defaults():
     lite, paper = (regressor_options(["--preset", p]) for p in ("lite", "paper"))
     assert lite.config == RegressorTraining.lite() and paper.config == RegressorTraining.paper()
-    words = ["--preset", "paper", "--fc1_lr", "0.5", "--hidden=64", "--betas", "0.8", "0.9", "--compile"]
+    words = ["--preset", "paper", "--fc1_lr", "0.5", "--hidden=64", "--betas", "0.8", "0.9"]
     o = parse_options("f3a_train_regressor", RegressorOptions, words, regressor_options(words))
-    assert (o.config.fc1_lr, o.config.net.hidden, o.config.betas, o.config.compile) == (0.5, 64, (0.8, 0.9), True)
+    assert (o.config.fc1_lr, o.config.net.hidden, o.config.betas) == (0.5, 64, (0.8, 0.9))
     assert (o.config.lr, o.config.net.base, o.config.batch, o.preset) == (1e-4, 16, 256, "paper")
 
 
@@ -113,26 +99,6 @@ def test_another_set_in_the_folder(tmp_path):
     for other in (dict(seed=5), dict(disguise=True)):
         with pytest.raises(F3AError, match="other settings"):
             render_set(tmp_path, 2, progress=False, **other)
-
-
-def small_run(faces, **kw):
-    cfg = RegressorTraining(net=RegressorConfig(base=4, hidden=32), steps=3, batch=4, **kw)
-    t = RegressorTrainer(cfg, faces, device=torch.device("cpu"))
-    return [t.step()["total"] for _ in range(3)]
-
-
-def test_compiled_training_is_the_same_training(tmp_path, monkeypatch):
-    whole = torch.compile
-    monkeypatch.setattr("torch.compile", partial(whole, backend="aot_eager"))  # everything but the C++ of it
-    monkeypatch.setattr("shutil.which", lambda *a, **k: "c++")
-    faces = render_set(tmp_path, 8, progress=False)
-    assert np.allclose(small_run(faces, compile=True), small_run(faces), rtol=1e-3)
-
-
-def test_compiling_without_a_compiler(tmp_path, monkeypatch):
-    monkeypatch.setattr("shutil.which", lambda *a, **k: None)
-    with pytest.raises(F3AError, match="C\\+\\+ compiler"):
-        small_run(render_set(tmp_path, 8, progress=False), compile=True)
 
 
 def test_stored_numbers_belong_to_the_bundled_weights():

@@ -301,9 +301,9 @@ def test_records_are_found_by_any_part_of_their_setting():
 @pytest.mark.parametrize(
     "text, say",
     [
-        ("{", "can be read"),
-        ("[]", "can be read"),
-        ('{"rows": []}', "can be read"),
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"rows": []}', "cannot be read"),
         ('{"format": 7, "records": []}', "format 7"),
         ('{"format": 1, "records": {}}', "format"),
         ('{"format": 1, "records": [{"name": "x", "setting": {}, "figures": []}]}', "no record"),
@@ -314,7 +314,7 @@ def test_a_file_that_holds_no_records(tmp_path, text, say):
     path.write_text(text)
     with pytest.raises(F3AError, match=say):
         load_records(path)
-    with pytest.raises(F3AError, match="do not exist"):
+    with pytest.raises(F3AError, match="is missing"):
         load_records(tmp_path / "none.json")
 
 
