@@ -8,7 +8,6 @@ __all__ = ['ICT_SKIN', 'ICT_EYES', 'BASEL', 'SHAPE_3DDFA', 'EXP_3DDFA', 'FACE3D'
            'check_out', 'f3a_model', 'view_mesh', 'save_mesh']
 
 # %% ../nbs/97_licensed_models.ipynb #482d3069
-import contextlib
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -16,28 +15,10 @@ from typing import Literal
 import numpy as np
 import torch
 from tyro.conf import Positional
-from .core import F3AError, atomic_path, friendly_errors, parse_options, shown
+from .core import F3AError, atomic_path, friendly_errors, parse_options, reading
 from .morphable import MorphableModel, REGIONS, checked_model, load_model
 
 # %% ../nbs/97_licensed_models.ipynb #5f206a70
-@contextlib.contextmanager
-def reading(
-    path,  # a file or a folder
-    what: str,  # that it should be
-):
-    "Inside, whatever goes wrong becomes one sentence that names the file."
-    path = Path(path)
-    if not path.exists():
-        raise F3AError(f"'{path}' is missing: give {what}.")
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    except F3AError:
-        raise
-    except Exception as e:
-        raise F3AError(f"'{path.name}' cannot be read, {shown(e, 120)}: give {what}.") from e
-
-
 def numbers(
     x,  # what a file holds under a name
     name: str,  # the file and the name, for the message
