@@ -82,7 +82,7 @@ class Group:
     def mark(self) -> str:
         """A fingerprint of what is seen and of who is held out: figures of other clips are other figures.
 
-        A rendered clip counts by its recipe, since its pixels differ in rounding from machine to machine.
+        A rendered clip counts by its fingerprint, since its pixels differ in rounding from machine to machine.
         """
         every = (*self.clips, *self.people)
         seen = [[c.meta["recipe"] if is_rendered(c) else c.meta.get("sha256", c.path.name), len(c)] for c in every]
@@ -127,9 +127,9 @@ def who_is_who(
     if people:
         for clip in clips:
             stem = re.sub("-[0-9a-f]{8}$", "", clip.name)
-            if stem not in people:
+            if not {clip.name, stem} & set(people):
                 raise F3AError(f"'{table}' does not say who is seen in '{stem}': add a row for it.")
-            known[str(clip)] = people[stem]
+            known[str(clip)] = people.get(clip.name) or people[stem]
     return known
 
 
