@@ -348,7 +348,7 @@ def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
     before = list(m["folders"])
     assert [name[:-9] for name in before] == [f"photos_0000{k}" for k in range(3)]
     (tmp_path / "one" / before[1] / "params.safetensors").unlink()
-    with pytest.raises(F3AError, match=f"{before[1]}' cannot be read"):
+    with pytest.raises(F3AError, match=before[1]):
         go("one")
     shutil.rmtree(tmp_path / "one" / before[1])
     (tmp_path / "one" / "manifest.json").unlink()
