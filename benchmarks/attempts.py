@@ -36,7 +36,7 @@ def main(argv=None):
             raise F3AError("No weights are named: give files that f3a_train wrote.")
         set_threads()
         records = load_records(options.out) if options.out.exists() else []
-        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        clip = bundled_clip(ROOT / "runs" / "clips")
         split = split_clips([clip])[0]
         for path in options.weights:
             start, system = time.time(), load_system(path)

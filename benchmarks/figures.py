@@ -133,7 +133,7 @@ def main(argv=None):
         options = parse_options("figures.py", Options, argv)
         set_threads()
         start = time.time()
-        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        clip = bundled_clip(ROOT / "runs" / "clips")
         split = split_clips([clip])[0]
         if BUNDLED_FRAME not in split["train"]:
             raise F3AError(

@@ -78,7 +78,7 @@ def main(argv=None):
     with friendly_errors():
         o = parse_options("gaze.py", Options, argv)
         set_threads(None)
-        clip, model = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing"), open_model()
+        clip, model = bundled_clip(ROOT / "runs" / "clips"), open_model()
         start = time.time()
         units = read_blendshapes(clip.frames, clip.pixels(range(len(clip))), o.tracker)
         reading = 1000 * (time.time() - start) / len(clip)

@@ -86,7 +86,7 @@ def main(argv=None):
     with friendly_errors():
         o, start = parse_options("gpu_costs.py", Options, argv), time.time()
         set_threads(1)
-        clip = load_clip(o.clip) if o.clip else bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        clip = load_clip(o.clip) if o.clip else bundled_clip(ROOT / "runs" / "clips")
         cfg = TrainConfig.paper(batch=o.batch, low_batch=o.batch, precision=o.precision)
         trainer = Trainer(cfg, [clip], device=get_device(o.device))
         trainer.batches[step_of_level(cfg, 0)]  # what is compiled at the first call

@@ -27,7 +27,7 @@ def main(argv=None):
     "Write the file."
     with friendly_errors():
         options = parse_options("make_samples.py", Options, argv)
-        clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+        clip = bundled_clip(ROOT / "runs" / "clips")
         params = clip.params[options.frame]
         tensors = {name: getattr(params, name).contiguous() for name in PARAM_NAMES}
         tensors["frame"] = torch.from_numpy(np.array(clip.frames[options.frame]))

@@ -22,7 +22,7 @@ def begin(program: str, options, argv) -> tuple:  # the options read, the time, 
     "What every comparison begins with."
     read = parse_options(program, options, argv)
     set_threads()
-    return read, time.time(), bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+    return read, time.time(), bundled_clip(ROOT / "runs" / "clips")
 
 
 def sharpness(system, clips: list, splits: list, size: int, n: int = 96) -> dict:  # split → ratio

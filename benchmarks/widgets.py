@@ -33,7 +33,7 @@ def explorers() -> dict:  # name → explorer
     stored = load_file(data_path("still_example.safetensors"))
     me = Face(to_tensor(stored["frame"].numpy())[None], FaceParams(*[stored[n] for n in PARAM_NAMES]), None)
     f3a, t_warp = (load_system(data_path(f"{name}.safetensors")) for name in ("f3a_gan", "t_warp"))
-    clip = bundled_clip(ROOT / "runs" / "clips" / "woman_laughing")
+    clip = bundled_clip(ROOT / "runs" / "clips")
     return dict(
         model=widgets.model_explorer(),
         turning=widgets.turning_explorer(),

@@ -41,12 +41,9 @@ from f3a_lite.prepare import (
     PARAMS,
     check_face_size,
     check_model,
-    clip_folders,
-    clip_place,
-    clip_recipe,
+    clip_in,
     estimate_params,
     model_fingerprint,
-    prepare_clip,
     read_units,
     source_of,
 )
@@ -436,9 +433,7 @@ def driving_clip(
         check_model(clip, face_model)
         return clip
     wish = dict(face_model=face_model, split=None, param_source=param_source)
-    with own_folder("runs/clips") as clips:
-        out = clip_place(clip_folders([driving], clips)[0], clip_recipe(driving, **wish))
-        return prepare_clip(driving, out, **wish)
+    return clip_in("runs/clips", driving, wish)[0]
 
 
 def follow(

@@ -398,6 +398,24 @@ def config_from(
     except F3AError as e:
         raise F3AError(f"'{Path(path).name}' cannot be used: {e}") from e
 
+# %% ../nbs/90_core.ipynb #9f745ebb
+@contextlib.contextmanager
+def reading(
+    path,  # a file or a folder
+    what: str,  # that it should be
+):
+    "Inside, whatever goes wrong becomes one sentence that names the file."
+    path = Path(path)
+    if not path.exists():
+        raise F3AError(f"'{path}' is missing: give {what}.")
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except F3AError:
+        raise
+    except Exception as e:
+        raise F3AError(f"'{path}' cannot be read, {shown(e, 120)}: give {what}.") from e
+
 # %% ../nbs/90_core.ipynb #0da2d794
 def check_shapes(
     make,  # builds the network

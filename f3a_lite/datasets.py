@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 import torch
-from .core import F3AError, counted
+from .core import F3AError, counted, reading
 from .fitting import fit_landmarks
 from .landmarks import Crop, FARTHEST, check_points, eye_opening, laplacian_variance, mouth_opening, read_pts
-from .licensed_models import arrays_of, read_mat, reading
+from .licensed_models import arrays_of, read_mat
 from .morphable import FaceParams, MorphableModel, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation
 from .video import PICTURES, VIDEOS, frame_files, read_image
@@ -173,7 +173,7 @@ DATASETS = ("300vw", "voxceleb2", "300w3d", "video", "rendered")
 class Item:
     "One video of a data set."
 
-    name: str  # unique; the name of its prepared clip
+    name: str  # begins the name of its prepared clip
     video: Path  # a file, or a folder of pictures
     annotation: Path = None  # folder of .pts
     identity: str = ""  # who it shows, where that is known
@@ -208,13 +208,10 @@ def _items_voxceleb2(root):
 def _items_any(root):
     files = [p for p in root.rglob("*") if p.suffix.lower() in VIDEOS and p.is_file()]
     folders = {p.parent for p in root.rglob("*") if p.suffix.lower() in PICTURES}
-    items, seen = [], set()
+    items = []
     for p in sorted([*files, *folders]):
         stem = p.with_suffix("") if p.is_file() else p
         name = "-".join(stem.relative_to(root).parts) or root.name
-        if name in seen:
-            name = "-".join(p.relative_to(root).parts).replace(".", "_")
-        seen.add(name)
         items.append(Item(name, p, None, p.parent.name if p.parent != root else p.stem))
     return items
 

@@ -105,7 +105,7 @@ def run_demo(
     t0 = time.time()
     out = make_folder(out)
     print("1/4  tracking the face and fitting the model to every frame")
-    clip = bundled_clip(out / "clips" / "woman_laughing")
+    clip = bundled_clip(out / "clips")
     print(f"     {clip.meta['tracking']}; fit error {clip.meta['fit_error']:.2%} of the outer-eye distance")
     print("2/4  loading the systems")
     systems = [load_system(data_path(name)) for name in reversed(BUNDLED)]

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['PARAM_SOURCES', 'PARAMS', 'READER_NEEDS', 'check_source', 'source_of', 'fit_clip', 'estimate_params', 'prepare_clip',
-           'prepare_rendered', 'prepare_dataset', 'PrepareOptions', 'f3a_prepare', 'bundled_clip', 'clip_for_lessons']
+           'clip_in', 'prepare_rendered', 'prepare_dataset', 'PrepareOptions', 'f3a_prepare', 'bundled_clip',
+           'clip_for_lessons']
 
 # %% ../nbs/96_prepare.ipynb #9e704545
-import dataclasses
 import functools
 import getpass
 import hashlib
@@ -15,7 +15,6 @@ import json
 import os
 import sys
 import tempfile
-import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -25,17 +24,15 @@ from tyro.conf import Positional
 from .blendshapes import find_bundle, read_blendshapes
 from f3a_lite.clips import (
     FORMAT,
-    PART,
     PreparedClip,
-    _atomic_folder,
-    _inside,
-    _part_of,
-    _remove_part,
-    check_target,
-    clip_meta,
+    clip_folder,
     file_hashes,
     load_clip,
+    load_same_clip,
+    new_clip,
     own_folder,
+    signed,
+    sweep,
     write_clip,
 )
 from f3a_lite.core import (
@@ -73,7 +70,7 @@ from .morphable import FaceParams, MorphableModel, open_model
 from .pairs import split_frames
 from .projection import posed_landmarks
 from .regressor import LazyFrames, finetune, load_regressor, regress_clip
-from .rendered import render_clip
+from .rendered import render_clip, write_rendered
 from .video import PICTURES, VIDEOS, frame_files, iter_frames, video_info
 
 # %% ../nbs/96_prepare.ipynb #f87d1a0e
@@ -164,13 +161,13 @@ def estimate_params(
     return regress_clip(net, pictures, mine)
 
 # %% ../nbs/96_prepare.ipynb #1c3f8db9
-def find_face(video, info, landmarks=None, max_frames=None, progress=False) -> Track:
-    "Landmarks of the frames of a video, tracked or given."
+def find_face(video, info, landmarks=None, max_frames=None, progress=False) -> tuple:
+    "Landmarks of the frames of a video, tracked or given, as a Track, and what is wrong with those that are given."
     if isinstance(landmarks, Track):
-        return landmarks
+        return landmarks, []
     frames = iter_frames(video, info.fps, max_frames)
     if landmarks is None:
-        return track_frames(frames, video.name, progress, info.frames or None)
+        return track_frames(frames, video.name, progress, info.frames or None), []
     return given_landmarks(landmarks, [t for t, _ in frames], (info.height, info.width))
 
 # %% ../nbs/96_prepare.ipynb #4ee2149e
@@ -185,7 +182,7 @@ def prepare_clip(
     split: int = 0,  # seed of `split_frames`, whose held-out frames get parameters of their own; None: none held out
     progress: bool = True,  # show progress bars
 ) -> PreparedClip:
-    "The clip that is there, if it is of this recipe; else track, crop and fit. Raises `F3AError` where that cannot be."
+    "The clip that is there, or else track, crop and fit. Raises `F3AError` where it cannot be, or another is there."
     wish = dict(
         size=size,
         max_frames=max_frames,
@@ -194,44 +191,31 @@ def prepare_clip(
         split=split,
         face_model=face_model,
     )
-    return _prepare(video, out, wish, progress)[0]
+    return _prepare(video, out, clip_fingerprint(video, **wish), wish, progress)
 
 # %% ../nbs/96_prepare.ipynb #9915f6ca
-def _prepare(video, out, wish, progress=True, replace_others=True):  # wish: as `clip_recipe` takes it
-    "A prepared clip, and whether it had to be made. `replace_others`: a clip of another video may be in its place."
+def _prepare(video, out, fingerprint, wish, progress=True):  # wish: as `clip_fingerprint` takes it
+    "The clip of a fingerprint, made unless it is there."
     video, out = Path(video), Path(out)
-    check_source(wish.get("param_source", PARAMS))
+    if out.exists():
+        return load_same_clip(out, fingerprint)
     info = video_info(video)
-    recipe = clip_recipe(video, **wish)
-    clip = made_clip(out, recipe)
-    if clip is not None:
-        return clip, False
-    check_target(out, video)
-    own = wish.get("landmarks")
-    if isinstance(own, (str, Path)) and _inside(own, out):
-        raise F3AError(f"The landmarks '{own}' lie in '{out}', which would be replaced: choose another output folder.")
-    there = clip_meta(out)
-    if there is not None and there["sha256"] != recipe["sha256"] and not replace_others:
-        raise F3AError(
-            f"'{out}' is the clip of another video ('{there['source']}'), so it is not replaced: "
-            "choose another output folder, or delete it."
-        )
-    track = find_face(video, info, wish.get("landmarks"), recipe["max_frames"], progress)
+    track, problems = find_face(video, info, wish.get("landmarks"), fingerprint["max_frames"], progress)
     check_points(track.landmarks, info.height, info.width, video.name)
     check_face_size(track, video.name)
-    crop = Crop.around(track.landmarks, (info.height, info.width), recipe["size"])
-    with own_folder(out.parent), _atomic_folder(out) as tmp:
+    crop = Crop.around(track.landmarks, (info.height, info.width), fingerprint["size"])
+    with new_clip(out) as tmp:
         cut_frames(video, info.fps, crop, len(track.found), tmp / "frames.npy")
-        _write(tmp, video, info, track, crop, recipe, wish, progress)
-    return load_clip(out), True
+        _write(tmp, video, info, track, crop, fingerprint, wish, problems, progress)
+    return load_same_clip(out, fingerprint)
 
 
-def _write(folder, video, info, track, crop, recipe, wish, progress):
+def _write(folder, video, info, track, crop, fingerprint, wish, problems, progress):
     "Parameters, landmarks and meta of a clip whose frames are there."
     source, face_model = wish.get("param_source", PARAMS), wish.get("face_model") or open_model()
     frames = np.load(folder / "frames.npy", mmap_mode="r")  # (T,size,size,3) uint8
     track = read_units(track, source, frames, crop).on_plane(crop)
-    params = estimate_params(source, face_model, track, frames, recipe["split"], progress)
+    params = estimate_params(source, face_model, track, frames, fingerprint["split"], progress)
     facts = dict(
         source=video.name,
         crop=list(crop.box),
@@ -241,7 +225,9 @@ def _write(folder, video, info, track, crop, recipe, wish, progress):
         has_audio=info.has_audio,
         tracking=track.report(),
     )
-    write_clip(folder, params, track.landmarks, track.found, signed(recipe, facts), face_model)
+    if problems:
+        facts["problems"] = problems[:20]
+    write_clip(folder, params, track.landmarks, track.found, signed(fingerprint, facts), face_model)
 
 # %% ../nbs/96_prepare.ipynb #0c7a2eff
 def read_units(
@@ -278,17 +264,12 @@ def cut_frames(video, fps, crop, T, path):
             file.write(crop.cut(frame).tobytes())
 
 # %% ../nbs/96_prepare.ipynb #3395360d
-def annotated_track(folder, times, picture=None):  # picture: (height, width) of the video
-    "Landmarks of a folder of .pts files as a Track, and what is wrong with them."
-    landmarks, ok, problems = read_annotated_frames(folder, len(times), picture)
-    return Track(landmarks, ok, ok, np.array(times[: len(landmarks)])), problems
-
-
-def given_landmarks(source, times, picture=None):  # picture: (height, width) of the video
-    "The user's own landmarks as a Track."
+def given_landmarks(source, times, picture=None) -> tuple:  # picture: (height, width) of the video
+    "The user's own landmarks as a Track, and what is wrong with them."
     source, T = Path(source), len(times)
     if source.is_dir():
-        return annotated_track(source, times, picture)[0]
+        landmarks, ok, problems = read_annotated_frames(source, T, picture)
+        return Track(landmarks, ok, ok, np.array(times[: len(landmarks)])), problems
     with reading(source, f"a folder of .pts files, or a .npy of landmarks of shape ({T}, 68, 2)"):
         landmarks = np.load(source, mmap_mode="r", allow_pickle=False)  # a header may promise any size
         if landmarks.shape != (T, 68, 2):
@@ -296,7 +277,7 @@ def given_landmarks(source, times, picture=None):  # picture: (height, width) of
         if landmarks.dtype.kind not in "iuf" or not np.isfinite(landmarks).all():
             raise ValueError("values that are not finite numbers")
     ok = np.ones(T, bool)
-    return Track(landmarks.astype(np.float64), ok, ok, np.array(times))
+    return Track(landmarks.astype(np.float64), ok, ok, np.array(times)), []
 
 # %% ../nbs/96_prepare.ipynb #a8f86735
 def sha256_of_files(files):
@@ -304,8 +285,10 @@ def sha256_of_files(files):
     return hashlib.sha256("".join(f"{p.name} {sha256(p)}\n" for p in files).encode()).hexdigest()
 
 
-def fingerprint(path):
-    "sha256 of a video; of a folder, that of its frames' names and contents."
+def video_sha256(path):
+    "sha256 of a video; of a folder, that of its frames' names and contents. Raises `F3AError` where there is none."
+    if not Path(path).exists():
+        raise F3AError(f"The video '{path}' does not exist: check the name.")
     return sha256(path) if Path(path).is_file() else sha256_of_files(frame_files(path))
 
 
@@ -352,7 +335,7 @@ def check_model(
         )
 
 
-def clip_recipe(
+def clip_fingerprint(
     video,  # a video file, or a folder of frames
     size: int = 128,  # pixels of the crop
     param_source=PARAMS,  # where the parameters come from: see `estimate_params`
@@ -369,7 +352,7 @@ def clip_recipe(
     regressor = None if param_source == "fit" else sha256(data_path("regressor.safetensors"))
     return dict(
         format=FORMAT,
-        sha256=fingerprint(video),
+        sha256=video_sha256(video),
         size=size,
         max_frames=max_frames,
         param_source=param_source,
@@ -382,67 +365,18 @@ def clip_recipe(
     )
 
 # %% ../nbs/96_prepare.ipynb #fc510fac
-def recipe_hash(
-    recipe: dict,  # plain values
-) -> str:  # 64 hexadecimal digits
-    "The fingerprint of a recipe."
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
-
-
-def signed(
-    recipe: dict,  # all that decides the content of a clip
-    facts: dict,  # what else is worth knowing
-) -> dict:
-    "The meta of a clip: recipe, facts, and the fingerprint of the recipe."
-    return {**recipe, **facts, "recipe": recipe_hash(recipe)}
-
-
-def made_clip(
-    folder,  # perhaps a prepared clip
-    recipe: dict,
-) -> PreparedClip:  # None where there is no complete one of this recipe
-    "The clip that is there, if it was made by this very recipe."
-    try:
-        clip = load_clip(folder)
-    except (F3AError, OSError):
-        return None
-    same = all(k in clip.meta and clip.meta[k] == value for k, value in recipe.items())
-    return clip if same else None
-
-
-def clip_place(
-    folder,  # where a clip shall stand
-    recipe: dict,  # what it shall be
-) -> Path:
-    "The folder, or, where a clip of another recipe stands in it, one beside it that is named by the recipe."
-    folder = Path(folder)
-    if clip_meta(folder) is None or made_clip(folder, recipe) is not None:
-        return folder
-    return folder.with_name(f"{folder.name}-{recipe_hash(recipe)[:8]}")
-
-# %% ../nbs/96_prepare.ipynb #30b82739
-def _stem(video):
-    "The name of a video without its ending, of '.' too."
-    return Path(os.path.abspath(video)).stem
-
-
-def clip_folders(
-    videos: list,  # paths
-    out,  # folder of the prepared clips
-) -> list:  # a folder of its own for each video
-    "Where the clips of some videos go."
-    out, folders = Path(out), []
-    places = {(_stem(v).casefold(), os.path.abspath(v)) for v in videos}
-    for v in videos:
-        name = _stem(v)
-        twins = sum(stem == name.casefold() for stem, _ in places) > 1
-        there = clip_meta(out / name)
-        if (twins or there) and Path(v).exists():
-            sha = fingerprint(v)
-            if twins or there["sha256"] != sha:
-                name = f"{name}-{sha[:8]}"
-        folders.append(out / name)
-    return folders
+def clip_in(
+    folder,  # of prepared clips
+    video,  # a video file, or a folder with one picture a frame
+    wish: dict,  # as `clip_fingerprint` takes it
+    progress: bool = True,  # show progress bars
+    stem: str = None,  # what the name of the clip begins with; None: the name of the video
+) -> tuple:  # the clip, and whether it had to be made
+    "The clip of a video among others, as STEM-HASH8, made unless it is there."
+    fingerprint = clip_fingerprint(video, **wish)
+    out = clip_folder(folder, stem or Path(os.path.abspath(video)).stem, fingerprint)
+    new = not out.exists()
+    return _prepare(video, out, fingerprint, wish, progress), new
 
 # %% ../nbs/96_prepare.ipynb #f5dc4da7
 def split_paths(paths, landmarks=None):
@@ -460,10 +394,10 @@ def split_paths(paths, landmarks=None):
     return videos, out
 
 # %% ../nbs/96_prepare.ipynb #d7a8c27e
-def prepare_one(video, target, alone, wish):
+def prepare_one(video, out, alone, wish):
     "Prepare a video unless it is there already; False where it had to be left out."
     try:
-        clip, new = _prepare(video, target, wish)
+        clip, new = clip_in(out, video, wish)
     except F3AError as e:
         if alone or isinstance(e, FullDiskError):
             raise
@@ -471,13 +405,13 @@ def prepare_one(video, target, alone, wish):
         return False
     if new:
         error = f"fit error {clip.meta['fit_error']:.2%} of the outer-eye distance"
-        print(f"{video.name}: {clip.meta['tracking']}; {error} -> {target}")
+        print(f"{video.name}: {clip.meta['tracking']}; {error} -> {clip.path}")
     else:
         print(f"{video.name}: already prepared")
     return True
 
 # %% ../nbs/96_prepare.ipynb #d07f212d
-def rendered_recipe(number, frames=100, seed=0, size=128, fps=25.0, natural=False) -> dict:
+def rendered_fingerprint(number, frames=100, seed=0, size=128, fps=25.0, natural=False) -> dict:
     "All that decides the content of a rendered clip."
     more = dict(natural=True) if natural else {}
     return dict(
@@ -503,121 +437,68 @@ def prepare_rendered(
     natural: bool = False,  # before a photographed background, through one camera
 ) -> PreparedClip:
     "The clip of one rendered person, drawn unless it is there. Raises `F3AError` where `out` holds what is not ours."
-    out, recipe = Path(out), rendered_recipe(number, frames, seed, size, fps, natural)
-    clip = made_clip(out, recipe)
-    if clip is not None:
-        return clip
-    check_target(out)
-    pictures, params = render_clip(number, frames, seed, size, fps, natural)
-    landmarks = posed_landmarks(open_model(), params)[..., :2]  # (T,68,2)
-    facts = dict(
-        source=f"rendered person {number}, seed {seed}",
-        sha256=hashlib.sha256(pictures.tobytes()).hexdigest(),
-        crop=[0, 0, size, size],
-        picture=[size, size],
-        has_audio=False,
-        tracking="exact landmarks",
-    )
-    with own_folder(out.parent), _atomic_folder(out) as tmp:
-        save_array(pictures, tmp / "frames.npy")
-        write_clip(tmp, params, landmarks, np.ones(frames, bool), signed(recipe, facts))
-    return load_clip(out)
-
-# %% ../nbs/96_prepare.ipynb #f0739bc5
-def annotated_face(item, max_frames=None):  # a data set's item
-    "The annotated landmarks as a Track (None where there are none), and what is wrong with them."
-    if item.annotation is None:
-        return None, []
-    info = video_info(item.video)
-    times = [t for t, _ in iter_frames(item.video, info.fps, max_frames)]
-    return annotated_track(item.annotation, times, (info.height, info.width))
+    fingerprint = rendered_fingerprint(number, frames, seed, size, fps, natural)
+    if not Path(out).exists():
+        pictures, params = render_clip(number, frames, seed, size, fps, natural)
+        write_rendered(out, fingerprint, pictures, params, f"rendered person {number}, seed {seed}")
+    return load_same_clip(out, fingerprint)
 
 # %% ../nbs/96_prepare.ipynb #2464e6d1
 def prepare_item(job):
-    "Prepare one item of a data set; gives (name, facts). Top level, so that spawned processes find it."
+    "Prepare one item of a data set; gives (item, facts). Top level, so that spawned processes find it."
     item, out, wish = job
     try:
-        return item.name, _item_facts(item, Path(out) / item.name, wish)
+        return item, _item_facts(item, out, wish)
     except FullDiskError:
         raise  # no other item would fare better
     except F3AError as e:
-        return item.name, dict(failed=str(e))
+        return item, dict(failed=str(e))
     except Exception as e:
-        return item.name, dict(failed=f"{type(e).__name__}: {e}")
+        return item, dict(failed=f"{type(e).__name__}: {e}")
 
 
-def _item_facts(item, target, wish):
+def _item_facts(item, out, wish):
     "What the manifest says of an item that could be prepared."
-    landmarks, problems = annotated_face(item, wish["max_frames"])
+    own = dict(landmarks=item.annotation, face_model=open_model(wish.get("face_model")))  # read once by each process
+    clip, _ = clip_in(out, item.video, {**wish, **own}, False, item.name)
+    problems = clip.meta.get("problems", [])
     gaps = missing_frames(item.video) if item.video.is_dir() else []
     if gaps:
         problems = [f"{counted(sum(n for _, n in gaps), 'frame')} missing, first number {gaps[0][0]}"]
-    own = dict(landmarks=landmarks, face_model=open_model(wish.get("face_model")))  # read once by each process
-    clip, _ = _prepare(item.video, target, {**wish, **own}, False, replace_others=False)
     quality = clip_quality(clip)
     return dict(
+        folder=clip.path.name,
         frames=len(clip),
         found=int(clip.found.sum()),
         fit_error=clip.meta["fit_error"],
         quality=quality,
         dropped=drop_reason(quality),
-        problems=problems[:20],
+        problems=problems,
         source_sha256=clip.meta["sha256"],
-        files=file_hashes(target),
+        files=file_hashes(clip.path),
     )
 
 # %% ../nbs/96_prepare.ipynb #311b0098
-def distinct_names(
-    items: list,  # Items of a data set
-    root,  # its folder
-) -> list:  # the same Items, in the same order
-    "Items of equal names are named by their whole path, and if need be by its fingerprint: none replaces another."
-    out = list(items)
-    for rename in (_by_path, _by_fingerprint):
-        names = [_compared(x.name) for x in out]
-        for k, x in enumerate(out):
-            if names.count(names[k]) > 1:
-                out[k] = dataclasses.replace(x, name=rename(items[k], root))
-    return out
-
-
-def _compared(name):
-    "A name as systems compare it that ignore case and how accents are written."
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _by_path(item, root):
-    "The whole path below the root as one name."
-    return "-".join(item.video.relative_to(root).parts).replace(".", "_")
-
-
-def _by_fingerprint(item, root):
-    "The same, with the fingerprint of the path, which no other path has."
-    path = item.video.relative_to(root).as_posix()
-    return f"{_by_path(item, root)}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
-
-
 def choose_items(root, dataset, people=None, seed=0):
-    "Items of a data set, and of each name 'train' or 'test' where people are kept apart."
-    items = distinct_names(list_items(root, dataset), root)
+    "Items of a data set, and of each of them 'train' or 'test' where people are kept apart."
+    items = list_items(root, dataset)
     if dataset != "voxceleb2":
         return items, {}
     train, test = people or (PRESETS[dataset]["train_people"], PRESETS[dataset]["test_people"])
     chosen = choose_identities(items, train, test, PRESETS[dataset]["videos"], seed)
-    split = {x.name: k for k, v in chosen.items() for x in v}
+    split = {x: k for k, v in chosen.items() for x in v}
     return sorted(chosen["train"] + chosen["test"], key=lambda x: x.name), split
 
 # %% ../nbs/96_prepare.ipynb #38744618
-def prepare_items(items, out, wish, workers=1, progress=True) -> dict:  # facts by name
+def prepare_items(items, out, wish, workers=1, progress=True) -> dict:  # facts by item
     "Prepare some items in several processes."
     from tqdm.auto import tqdm
 
-    _sweep(out, [x.name for x in items])
     facts, jobs = {}, [(x, str(out), wish) for x in items]
-    for name, fact in run_jobs(prepare_item, jobs, workers, "preparing", progress):
-        facts[name] = fact
+    for item, fact in run_jobs(prepare_item, jobs, workers, "preparing", progress):
+        facts[item] = fact
         if progress and "failed" in fact:
-            tqdm.write(f"{name}: left out. {fact['failed']}")
+            tqdm.write(f"{item.video}: left out. {fact['failed']}")
     return facts
 
 # %% ../nbs/96_prepare.ipynb #d41729d1
@@ -648,6 +529,7 @@ def prepare_dataset(
         raise F3AError(f"The data set '{root}' cannot be its own output folder: choose another one.")
     check_manifest(Path(out) / manifest_name(i, n))
     with own_folder(out):
+        sweep(out)
         if dataset == "300w3d":
             return prepare_labelled(root, out, bfm, size, workers, shard, progress)
         if dataset == "rendered":
@@ -663,27 +545,16 @@ def _prepare_videos(root, out, dataset, workers, shard, people, seed, progress, 
     items, split = choose_items(root, dataset, people, seed)
     mine = items[i::n]
     facts = prepare_items(mine, out, wish, workers, progress)
+    named = {}
     for x in mine:
-        facts[x.name]["identity"] = x.identity
-        if split:
-            facts[x.name]["split"] = split[x.name]
-    m = write_manifest(out, dataset, shard, {x.name: facts[x.name] for x in mine})
+        of_it = dict(identity=x.identity, split=split[x]) if split else dict(identity=x.identity)
+        named[x.video.relative_to(root).as_posix()] = {**facts[x], **of_it}
+    m = write_manifest(out, dataset, shard, named)
     if not m["counts"]["prepared"]:
         raise F3AError(f"None of {counted(len(mine), 'video')} could be prepared; '{out / m['file']}' says why.")
     return m
 
 # %% ../nbs/96_prepare.ipynb #136598de
-def _sweep(out, names):
-    "Clear up what a killed run over these clips left half done."
-    out, names = Path(out), set(names)
-    if not out.is_dir():
-        return
-    for p in sorted(out.iterdir()):
-        clip = _part_of(p) if p.name.startswith(PART) else None
-        if clip in names:
-            _remove_part(p, out / clip)
-
-
 def read_shard(shard):
     "'i/n' as numbers."
     try:
@@ -739,7 +610,7 @@ def write_manifest(out, dataset, shard, facts, folders=None):
 PHOTOS = 200  # in one prepared folder
 
 
-def _photos_recipe(mats, size, face_model, exact):
+def photos_fingerprint(mats, size, face_model, exact):
     "All that decides the content of a piece; `exact`: the annotations are of this very model."
     source = "annotation" if exact else "fit"
     return dict(
@@ -757,10 +628,9 @@ def _photos_sha(mats):
     return sha256_of_files(files)
 
 # %% ../nbs/96_prepare.ipynb #09502832
-def _write_photos(root, mats, target, face_model, recipe):
+def _write_photos(root, mats, target, face_model, fingerprint):
     "Read the photos of one piece and write it. Gives the reasons of those that failed, by name."
-    check_target(target)
-    size, exact = recipe["size"], recipe["param_source"] == "annotation"
+    size, exact = fingerprint["size"], fingerprint["param_source"] == "annotation"
     rows = list(read_labelled(root, size, face_model if exact else None, mats))
     good = [r for r in rows if len(r) == 5]
     failed = {r[0]: str(r[1]) for r in rows if len(r) == 2}
@@ -778,9 +648,9 @@ def _write_photos(root, mats, target, face_model, recipe):
         photos=list(names),
         failed=failed,
     )
-    with _atomic_folder(target) as tmp:
+    with new_clip(target) as tmp:
         save_array(np.stack(pictures), tmp / "frames.npy")
-        found, meta = np.ones(len(pictures), bool), signed(recipe, facts)
+        found, meta = np.ones(len(pictures), bool), signed(fingerprint, facts)
         write_clip(tmp, FaceParams.stack(params), torch.stack(landmarks), found, meta, face_model, np.stack(masks))
     return failed
 
@@ -792,18 +662,18 @@ def _basel(files):
 
 def prepare_photos(job):
     "Prepare one piece; gives (name, facts by photo, fingerprints). Top level, so that spawned processes find it."
-    name, root, mats, out, size, bfm = job
-    target = Path(out) / name
+    stem, root, mats, out, size, bfm = job
     face_model = _basel(bfm) if bfm else open_model()
-    recipe = _photos_recipe(mats, size, face_model, bool(bfm))
-    if made_clip(target, recipe) is None:
-        failed = _write_photos(root, mats, target, face_model, recipe)
+    fingerprint = photos_fingerprint(mats, size, face_model, bool(bfm))
+    target = clip_folder(out, stem, fingerprint)
+    if not target.exists():
+        failed = _write_photos(root, mats, target, face_model, fingerprint)
         if len(failed) == len(mats):
-            return name, {k: dict(failed=v) for k, v in failed.items()}, None
-    meta = load_clip(target).meta
-    facts = {k: dict(frames=1, found=1, dropped="", folder=name) for k in meta["photos"]}
+            return target.name, {k: dict(failed=v) for k, v in failed.items()}, None
+    meta = load_same_clip(target, fingerprint).meta
+    facts = {k: dict(frames=1, found=1, dropped="", folder=target.name) for k in meta["photos"]}
     facts.update({k: dict(failed=v) for k, v in meta["failed"].items()})
-    return name, facts, file_hashes(target)
+    return target.name, facts, file_hashes(target)
 
 # %% ../nbs/96_prepare.ipynb #95409f79
 def prepare_labelled(
@@ -828,7 +698,6 @@ def prepare_labelled(
         piece = mats[k * PHOTOS : (k + 1) * PHOTOS]
         jobs.append((f"photos_{k:05d}", str(root), piece, str(out), size, bfm))
     facts, folders = {}, {}
-    _sweep(out, [j[0] for j in jobs])
     for name, f, files in run_jobs(prepare_photos, jobs, workers, f"photos, {PHOTOS} at a time", progress):
         facts.update(f)
         if files:
@@ -842,10 +711,12 @@ def prepare_labelled(
 def _draw_person(job):
     "Render one person's clip, unless it is there; top level, so that spawned processes find it."
     k, out, kw = job
-    target = Path(out) / f"person_{k:05d}"
+    name = f"person_{k:05d}"
+    target = clip_folder(out, name, rendered_fingerprint(k, **kw))
     c = prepare_rendered(k, target, **kw)
     split = "test" if k % 10 == 9 else "train"
-    return target.name, dict(
+    return name, dict(
+        folder=target.name,
         frames=len(c),
         found=len(c),
         fit_error=c.meta["fit_error"],
@@ -864,7 +735,6 @@ def prepare_people(
         raise F3AError(f"With --dataset rendered the first word is a number of people, not '{n}'.")
     kw = dict(frames=frames, seed=seed, size=size, fps=fps, natural=natural)
     jobs = [(k, str(out), kw) for k in range(shard[0], int(n), shard[1])]
-    _sweep(out, [f"person_{j[0]:05d}" for j in jobs])
     facts = dict(run_jobs(_draw_person, jobs, workers, "rendering", progress))
     return write_manifest(out, "rendered", f"{shard[0]}/{shard[1]}", dict(sorted(facts.items())))
 
@@ -924,14 +794,13 @@ def check_together(o):  # PrepareOptions
 def prepare_videos(
     videos: list,  # paths
     out,  # folder of the prepared clips
-    **wish,  # as `clip_recipe` takes it
+    **wish,  # as `clip_fingerprint` takes it
 ):
     "Prepare videos, each unless it is there. Raises `F3AError` where none could be prepared."
     out = Path(out)
     with own_folder(out):
-        targets = clip_folders(videos, out)
-        _sweep(out, [t.name for t in targets])
-        done = [prepare_one(Path(v), t, len(videos) == 1, wish) for v, t in zip(videos, targets)]
+        sweep(out)
+        done = [prepare_one(Path(v), out, len(videos) == 1, wish) for v in videos]
     if not any(done):
         raise F3AError("None of the videos could be prepared; the lines above say why.")
 
@@ -953,19 +822,19 @@ def _prepare_whole(o):
 
 # %% ../nbs/96_prepare.ipynb #3fe2a288
 def bundled_clip(
-    out="runs/clips/woman_laughing",  # folder of the prepared clip
+    folder="runs/clips",  # of prepared clips
     max_frames: int = None,  # None: all
     progress: bool = True,  # show progress bars
     face_model: MorphableModel = None,  # None: the open model
 ) -> PreparedClip:
     "The bundled clip, prepared unless it is there already."
-    video, wish = data_path("woman_laughing.mp4"), dict(max_frames=max_frames, face_model=face_model)
-    return prepare_clip(video, clip_place(out, clip_recipe(video, **wish)), **wish, progress=progress)
+    wish = dict(max_frames=max_frames, face_model=face_model)
+    return clip_in(folder, data_path("woman_laughing.mp4"), wish, progress)[0]
 
 
 def clip_for_lessons(
     frames: int = 60,  # how many; None: all
 ) -> PreparedClip:
     "The first frames of the bundled clip, prepared once into the temporary folder of this user."
-    folder = Path(tempfile.gettempdir()) / f"f3a_lite_{getpass.getuser()}" / f"lesson_{frames or 'all'}"
+    folder = Path(tempfile.gettempdir()) / f"f3a_lite_{getpass.getuser()}"
     return bundled_clip(folder, frames, progress=False)

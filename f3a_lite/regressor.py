@@ -49,7 +49,7 @@ from .loop import Curves, LogFile, Training, copy_weights, cosine_rate, find_che
 from .licensed_models import load_basel_3ddfa
 from .morphable import FaceParams, MorphableModel, mirror_twins, open_model
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks, project
-from .rendered import RenderedSet, render_set
+from .rendered import render_set
 from .results import Record, run_info, save_records
 
 # %% ../nbs/07_regressor.ipynb #485d24d2
@@ -635,7 +635,7 @@ class RegressorTrainer(Training):
     def __init__(
         self,
         cfg: RegressorTraining,  # what to do
-        faces: RenderedSet = None,  # labelled pictures
+        faces: LabelledSet = None,  # labelled pictures
         clips=(),  # prepared clips
         device=None,  # None: the best there is
         face_model: MorphableModel = None,  # the model of the labels; None: the open model
@@ -741,7 +741,7 @@ def rotation_angle(
 # %% ../nbs/07_regressor.ipynb #1c182617
 def evaluate_rendered(
     net: Regressor,
-    faces,  # RenderedSet or LabelledSet of people that training never saw
+    faces,  # LabelledSet of people that training never saw
     n: int = 1000,  # pictures
     face_model: MorphableModel = None,  # the model of the labels; None: the open model
     looks: int = None,  # how often to look; None: as often as the network wants
@@ -891,9 +891,9 @@ def _finish(trainer, out, test):
 def train_regressor(
     cfg: RegressorTraining,  # what to do
     out,  # output folder: weights.safetensors, metrics.json, log.jsonl, checkpoint.pt
-    faces: RenderedSet = None,  # labelled pictures
+    faces: LabelledSet = None,  # labelled pictures
     clips=(),  # prepared clips
-    test: RenderedSet = None,  # unseen labelled pictures; None: no evaluation
+    test: LabelledSet = None,  # unseen labelled pictures; None: no evaluation
     minutes: float = None,  # stop after so many minutes; the same call goes on later
     device=None,  # None: the best there is
     face_model: MorphableModel = None,  # the model of the labels; None: the open model

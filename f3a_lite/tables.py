@@ -14,6 +14,7 @@ from typing import Literal
 import csv
 import hashlib
 import json
+import re
 import numpy as np
 import torch
 from .clips import expand_clips, load_clip
@@ -81,7 +82,7 @@ class Group:
     def mark(self) -> str:
         """A fingerprint of what is seen and of who is held out: figures of other clips are other figures.
 
-        A rendered clip counts by its recipe, since its pixels differ in rounding from machine to machine.
+        A rendered clip counts by its fingerprint, since its pixels differ in rounding from machine to machine.
         """
         every = (*self.clips, *self.people)
         seen = [[c.meta["recipe"] if is_rendered(c) else c.meta.get("sha256", c.path.name), len(c)] for c in every]
@@ -116,12 +117,19 @@ def who_is_who(
     for folder in map(Path, data):
         for manifest in sorted(folder.glob("manifest*.json")):
             items = json.loads(manifest.read_text(encoding="utf-8")).get("items", {})
-            known.update({str(folder / name): item["identity"] for name, item in items.items() if item.get("identity")})
+            known.update(
+                {
+                    str(folder / item.get("folder", k)): item["identity"]
+                    for k, item in items.items()
+                    if item.get("identity")
+                }
+            )
     if people:
         for clip in clips:
-            if clip.name not in people:
-                raise F3AError(f"'{table}' does not say who is seen in '{clip.name}': add a row for it.")
-            known[str(clip)] = people[clip.name]
+            stem = re.sub("-[0-9a-f]{8}$", "", clip.name)
+            if not {clip.name, stem} & set(people):
+                raise F3AError(f"'{table}' does not say who is seen in '{stem}': add a row for it.")
+            known[str(clip)] = people.get(clip.name) or people[stem]
     return known
 
 
@@ -151,12 +159,12 @@ def groups_of(
 ) -> list:  # of Group
     "What is trained and measured on some data. Raises `F3AError` where clips are missing."
     if data == ("bundled",):
-        clip = bundled_clip(runs / "clips" / "woman_laughing")
+        clip = bundled_clip(runs / "clips")
         return [Group("bundled", "one person", [clip], [], tuple(ROWS), 96)]
     if data == ("rendered",):
         n, folder = PEOPLE + HELD_OUT_PEOPLE, runs / f"table_people_{SIZE}_{PEOPLE_FRAMES}"
-        prepare_people(n, folder, PEOPLE_FRAMES, physical_cores(), size=SIZE, fps=4.0, natural=True)
-        clips = [load_clip(folder / f"person_{k:05d}") for k in range(n)]
+        m = prepare_people(n, folder, PEOPLE_FRAMES, physical_cores(), size=SIZE, fps=4.0, natural=True)
+        clips = [load_clip(folder / item["folder"]) for item in m["items"].values()]
         return [Group("rendered", "rendered people", clips[:PEOPLE], clips[PEOPLE:], tuple(ROWS), 4, 10, every=2)]
     for name in ("bundled", "rendered"):
         if name in data:

@@ -671,8 +671,8 @@ def drawn_people(
     def draw():
         "Draw who is missing."
         with own_folder(folder):
-            prepare_people(cfg.people, folder, cfg.people_frames, physical_cores(), **how)
-        return [folder / f"person_{k:05d}" for k in range(cfg.people)]
+            m = prepare_people(cfg.people, folder, cfg.people_frames, physical_cores(), **how)
+        return [folder / item["folder"] for item in m["items"].values()]
 
     return team.in_turn(draw)
 

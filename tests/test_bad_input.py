@@ -490,9 +490,9 @@ MANIFESTS = dict(
     drive={"items": {"C:\\x": ITEM}},
     empty={"items": {"": ITEM}},
     nul={"items": {"a\0b": ITEM}},
-    folders_parent={"items": {"a": ITEM}, "folders": {"../x": {}}},
-    folders_root={"items": {}, "folders": {"/etc": {}}},
-    folders_list={"items": {"a": ITEM}, "folders": ["a"]},
+    folder_parent={"items": {"a": dict(ITEM, folder="../x")}},
+    folder_root={"items": {"a": dict(ITEM, folder="/etc")}},
+    folder_list={"items": {"a": dict(ITEM, folder=["a"])}},
     list=[1],
     number=3,
     items_list={"items": ["a"]},
@@ -510,7 +510,9 @@ MANIFESTS = dict(
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_forged_manifests(tmp_path, name):
     (tmp_path / "manifest.json").write_text(
-        json.dumps(dict(items={"good": ITEM, "12:30": ITEM, "größe": ITEM, "bad": dict(failed="x")}))
+        json.dumps(
+            dict(items={"a/good": dict(ITEM, folder="good"), "12:30": ITEM, "größe": ITEM, "bad": dict(failed="x")})
+        )
     )
     assert [p.name for p in expand_clips([tmp_path])] == ["good", "12:30", "größe"]
     (tmp_path / "manifest.json").write_text(json.dumps(MANIFESTS[name]))

@@ -83,7 +83,8 @@ def test_help(monkeypatch, capsys, name, word):
 
 def test_prepare(monkeypatch, tmp_path, video):
     assert call(monkeypatch, "f3a_prepare", video, tmp_path / "out", "--max_frames", 3) == 0
-    assert len(load_clip(tmp_path / "out" / "woman_laughing")) == 3
+    (folder,) = (tmp_path / "out").iterdir()
+    assert len(load_clip(folder)) == 3 and folder.name.startswith("woman_laughing-")
 
 
 def test_train(monkeypatch, tmp_path, clip):

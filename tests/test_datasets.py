@@ -1,6 +1,6 @@
 "Miniature data sets in the layouts of 300VW, VoxCeleb2 and 300W-3D, with all that goes wrong in real ones."
 
-import json, os, signal, subprocess, sys, time
+import json, os, shutil, signal, subprocess, sys, time
 from pathlib import Path
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import torch
 from conftest import all_bytes, load_program, run_command, write_movie
 from scipy.io import savemat
 from f3a_lite import datasets
-from f3a_lite.clips import LabelledSet, expand_clips, load_clip
+from f3a_lite.clips import PART, LabelledSet, expand_clips, load_clip
 from f3a_lite.conditions import AU_NAMES, read_openface
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, unpose
@@ -66,17 +66,20 @@ def test_300vw(vw, tmp_path, capsys):
     m = prepare_dataset(vw, tmp_path / "out", "300vw", progress=False)
     assert m["counts"]["prepared"] == 2 and m["counts"]["failed"] == 2
     assert (
-        any("000003.pts" in p for p in m["items"]["002"]["problems"])
-        and m["items"]["002"]["found"] < m["items"]["002"]["frames"]
+        any("000003.pts" in p for p in m["items"]["002/vid.avi"]["problems"])
+        and m["items"]["002/vid.avi"]["found"] < m["items"]["002/vid.avi"]["frames"]
     )
-    assert "cannot be used" in m["items"]["003"]["failed"] and "vid.avi" in m["items"]["004"]["failed"]
-    c = load_clip(tmp_path / "out" / "001")
+    assert "cannot be used" in m["items"]["003/vid.avi"]["failed"]
+    assert "vid.avi" in m["items"]["004/vid.avi"]["failed"]
+    assert prepare_dataset(vw, tmp_path / "out", "300vw", progress=False) == m, "what is wrong with points is kept"
+    first = m["items"]["001/vid.avi"]["folder"]
+    c = load_clip(tmp_path / "out" / first)
     assert c.meta["fit_error"] < 0.04 and len(c) == 12
-    assert all(m["items"][k]["dropped"].startswith("a single expression") for k in ("001", "002"))
+    assert all(m["items"][f"{k}/vid.avi"]["dropped"].startswith("a single expression") for k in ("001", "002"))
     assert expand_clips([tmp_path / "out"]) == []
-    m["items"]["001"]["dropped"] = ""
+    m["items"]["001/vid.avi"]["dropped"] = ""
     (tmp_path / "out" / "manifest.json").write_text(json.dumps(m))
-    assert [p.name for p in expand_clips([tmp_path / "out"])] == ["001"]
+    assert [p.name for p in expand_clips([tmp_path / "out"])] == [first]
     assert (
         run_command(f3a_prepare, vw, tmp_path / "out", "--dataset", "300vw") == 0
         and "2 of 4 prepared" in capsys.readouterr().out
@@ -121,7 +124,7 @@ def test_shards_make_the_whole(tmp_path, frames):
     parts = [
         prepare_dataset(tmp_path, tmp_path / "o", "video", shard=f"{i}/2", progress=False)["items"] for i in range(2)
     ]
-    assert sorted([*parts[0], *parts[1]]) == ["a", "b", "c"] and all(parts)
+    assert sorted([*parts[0], *parts[1]]) == ["a.mp4", "b.mp4", "c.mp4"] and all(parts)
     assert sorted(p.name for p in (tmp_path / "o").glob("manifest*")) == [
         "manifest-0-of-2.json",
         "manifest-1-of-2.json",
@@ -146,11 +149,13 @@ def test_a_killed_run_goes_on(tmp_path, frames):
     run = lambda out, n: [sys.executable, str(script), str(root), str(out), str(n)]
     p = subprocess.Popen(run(tmp_path / "killed", 1), start_new_session=True)
     t0 = time.time()
-    while not (tmp_path / "killed" / "clip1").exists() and time.time() - t0 < 120:
+    while not list((tmp_path / "killed").glob("clip1-*")) and time.time() - t0 < 120:
         time.sleep(0.02)
     (p.kill if os.name == "nt" else lambda: os.killpg(p.pid, signal.SIGKILL))()
     p.wait()
-    assert (tmp_path / "killed" / "clip1").exists() and not (tmp_path / "killed" / "manifest.json").exists()
+    assert list((tmp_path / "killed").glob("clip1-*")) and not (tmp_path / "killed" / "manifest.json").exists()
+    for left in (tmp_path / "killed").glob(f"{PART}*"):
+        os.utime(left, (0, 0))  # it is old
     subprocess.run(run(tmp_path / "killed", 2), check=True)
     subprocess.run(run(tmp_path / "whole", 1), check=True)
     assert all_bytes(tmp_path / "killed") == all_bytes(tmp_path / "whole")
@@ -222,7 +227,7 @@ def test_one_bad_annotation_fails_alone(tmp_path):
     for name in BAD_MATS:
         said = m["items"][name]["failed"]
         assert f"{name}.mat" in said and "\n" not in said and "Error" not in said, (name, said)
-    assert len(load_clip(tmp_path / "out" / "photos_00000")) == 1
+    assert len(load_clip(tmp_path / "out" / m["items"]["sub/p0"]["folder"])) == 1
 
 
 def test_what_nobody_thought_of_fails_alone(tmp_path, monkeypatch):
@@ -340,16 +345,18 @@ def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
         go("parts", shard=f"{i}/2")
     parts = {k: v for k, v in all_bytes(tmp_path / "parts").items() if "manifest" not in k}
     assert parts == {k: v for k, v in all_bytes(tmp_path / "one").items() if "manifest" not in k}
-    (tmp_path / "one" / "photos_00001" / "params.safetensors").unlink()
+    before = list(m["folders"])
+    assert [name[:-9] for name in before] == [f"photos_0000{k}" for k in range(3)]
+    (tmp_path / "one" / before[1] / "params.safetensors").unlink()
+    with pytest.raises(F3AError, match=before[1]):
+        go("one")
+    shutil.rmtree(tmp_path / "one" / before[1])
     (tmp_path / "one" / "manifest.json").unlink()
-    (tmp_path / "one" / ".f3a_lite-x").mkdir()
-    (tmp_path / "one" / ".f3a_lite-x" / "f3a_lite-temporary.json").write_text(json.dumps({"clip": "photos_00001"}))
     go("one")
     assert all_bytes(tmp_path / "one") == all_bytes(tmp_path / "two") and not list((tmp_path / "one").glob(".*"))
-    before = m["folders"]
     write_image(np.zeros((150, 150, 3), np.uint8), str(root / "sub" / "p0.jpg"))
-    after = go("one")["folders"]
-    assert [k for k in before if before[k] != after[k]] == ["photos_00000"]
+    after = list(go("one")["folders"])
+    assert after[0] not in before and after[0].startswith("photos_00000-") and after[1:] == before[1:]
     s = LabelledSet([load_clip(c) for c in expand_clips([tmp_path / "one", tmp_path / "two"])])
     assert len(s) == 10
     train, test = s.split(every=3)
@@ -414,7 +421,7 @@ def test_basel_annotations_are_used_as_they_are(tmp_path):
         pt3d_68=read_annotation(root / "sub" / "p0.mat").points.T + [[1], [1], [0]],
     )
     assert run_command(f3a_prepare, root, tmp_path / "o", "--dataset", "300w3d", "--bfm", bfm) == 0
-    c = load_clip(tmp_path / "o" / "photos_00000")
+    c = load_clip(expand_clips([tmp_path / "o"])[0])
     assert c.params.id_coeff.shape == (3, 199) and c.params.exp_coeff.shape == (3, 29)
     assert torch.allclose(c.params.rotation[0], torch.tensor([0.1, 0.2, 0.3])) and (c.params.id_coeff[0] == 7).all()
     args = ["--labelled", tmp_path / "o", "--out", tmp_path / "r", "--steps", 2, "--batch", 2]
@@ -428,7 +435,7 @@ def test_aflw2000(faces, tmp_path):
     assert np.stack([unpose(a) for a in A]).std(0).mean() < 3  # mm
     m = prepare_dataset(faces / "aflw2000", tmp_path / "o", "300w3d", progress=False)
     assert m["counts"]["prepared"] == len(A)
-    c = load_clip(tmp_path / "o" / "photos_00000")
+    c = load_clip(expand_clips([tmp_path / "o"])[0])
     model = fixed_contour(open_model())
     straight = model.landmarks(pose(model, c.params.replace(rotation=torch.zeros(1, 3))))
     unit = (straight[:, 36] - straight[:, 45]).norm(dim=-1)

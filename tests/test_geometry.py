@@ -1,6 +1,7 @@
 "Rasteriser, projection, flow, fitting and rendered faces against closed forms, plain loops and scipy."
 
 import itertools
+import shutil
 import numpy as np
 import pytest
 import torch
@@ -824,14 +825,16 @@ def test_a_rendered_clip_is_one_scene():
 def test_a_set_in_pieces_keeps_pictures_and_parameters_together(tmp_path, monkeypatch):
     monkeypatch.setattr(rendered, "PIECE", 2)
     s = rendered.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
-    assert len(s) == 5 and len(s.pieces) == 3
+    assert len(s) == 5 and len(s.clips) == 3
     for k in (4, 0, 3):
         im, p, _ = rendered.rendered_face(k, (0, 50), 3, 48)
         close(s.images([k])[0], torch.from_numpy(im).permute(2, 0, 1) / 255.0, 1e-6)
         close(s.params[k].rotation, p.rotation, 1e-6)
-    (tmp_path / "0001.npy").unlink()
+    shutil.rmtree(s.clips[1].path)
     again = rendered.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
     close(again.images(range(5)), s.images(range(5)), 0)
+    assert [c.path for c in again.clips] == [c.path for c in s.clips]
+    assert again.valid([4]).all() and again.clips[0].meta["fit_error"] < 1e-5
 
 
 def test_blurring_the_flow_as_scipy_does():

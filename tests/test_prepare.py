@@ -1,19 +1,18 @@
-"Preparing replaces what is its own and nothing else; a clip is known by its recipe; frames are split as taught."
+"Nothing is replaced; a clip is known by its fingerprint; frames are split as taught."
 
-import dataclasses, json, os, platform, shutil, subprocess, sys
+import dataclasses, os, shutil, subprocess, sys, time
 import numpy as np
 import pytest
 import torch
 from conftest import all_bytes, load_program, one_sentence, run_command, write_movie
-from f3a_lite import clips, prepare, rendered
-from f3a_lite.clips import NOTE, PART, clip_meta, load_clip
+from f3a_lite import prepare, rendered
+from f3a_lite.clips import PART, clip_folder, load_clip, load_same_clip, new_clip
 from f3a_lite.core import F3AError
 from f3a_lite.fitting import FitConfig, fit_landmarks, landmark_error
 from f3a_lite.landmarks import Track, track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import sample_pairs, split_frames
-from f3a_lite.datasets import Item
-from f3a_lite.prepare import clip_folders, f3a_prepare, prepare_clip, prepare_dataset, prepare_rendered
+from f3a_lite.prepare import clip_fingerprint, f3a_prepare, prepare_clip, prepare_dataset, prepare_rendered
 from f3a_lite.regressor import load_regressor
 from f3a_lite.video import iter_frames, write_image
 
@@ -30,76 +29,75 @@ def movie(tmp_path, shots):
     return write_movie(tmp_path / "src" / "me.mp4", shots)
 
 
-def needs_preparing(video, folder, **wish):
-    "Whether another clip is wanted than the one that is there."
-    return prepare.made_clip(folder, prepare.clip_recipe(video, **wish)) is None
+def place(video, out, **wish):
+    "Where a command puts the clip of a video."
+    return clip_folder(out, video.stem, clip_fingerprint(video, **wish))
 
 
 # What is not ours stays, byte for byte
 
 
-def test_a_folder_of_photos_is_not_replaced(tmp_path, movie, capsys):
-    home = tmp_path / "home"
-    (home / "me" / "deep").mkdir(parents=True)
-    (home / "me" / "photo1.txt").write_text("the only copy")
-    (home / "me" / "deep" / "meta.json").write_text("{}")
+FOREIGN = dict(
+    photos=lambda p: (p.mkdir(), (p / "photo1.txt").write_text("the only copy")),
+    empty=lambda p: p.mkdir(),
+    file=lambda p: p.write_text("a file"),
+    foreign_meta=lambda p: (p.mkdir(), (p / "meta.json").write_text('{"format": "jpeg", "source": "x"}')),
+    no_dict=lambda p: (p.mkdir(), (p / "meta.json").write_text("[1]")),
+)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_is_not_a_clip_is_refused(tmp_path, movie, capsys, name):
+    "Under the name of a clip, by the command, and where a user names the folder himself."
+    (tmp_path / "out").mkdir()
+    for folder in (place(movie, tmp_path / "out"), tmp_path / "mine"):
+        FOREIGN[name](folder)
     before = all_bytes(tmp_path)
-    assert run_command(f3a_prepare, movie, home) == 2
-    assert "no prepared clip" in one_sentence(capsys) and all_bytes(tmp_path) == before
+    assert run_command(f3a_prepare, movie, tmp_path / "out") == 2
+    assert place(movie, tmp_path / "out").name in one_sentence(capsys)
+    for prepared in (lambda p: prepare_clip(movie, p, progress=False), lambda p: prepare_rendered(1, p, frames=1)):
+        with pytest.raises(F3AError, match="mine"):
+            prepared(tmp_path / "mine")
+    assert all_bytes(tmp_path) == before
 
 
-def test_an_empty_folder_and_a_foreign_meta_are_not_replaced(tmp_path, movie, capsys):
-    for n, text in enumerate([None, '{"format": "jpeg", "source": "x"}', '{"format": 1}', "[1]", '"format"']):
-        out = tmp_path / str(n)
-        (out / "me").mkdir(parents=True)
-        if text:
-            (out / "me" / "meta.json").write_text(text)
-        before = all_bytes(out)
-        assert run_command(f3a_prepare, movie, out) == 2
-        one_sentence(capsys)
-        assert all_bytes(out) == before
+def test_another_clip_is_refused_where_a_user_names_the_folder(tmp_path, movie, shots):
+    "Another video's, and one of the same video with other settings."
+    prepare_clip(movie, tmp_path / "c", size=32, progress=False)
+    other = write_movie(tmp_path / "other.mp4", shots[:2])
+    before = all_bytes(tmp_path / "c")
+    for video, size in ((other, 32), (movie, 48)):
+        with pytest.raises(F3AError, match="is another clip .of 'me.mp4'"):
+            prepare_clip(video, tmp_path / "c", size=size, progress=False)
+    assert all_bytes(tmp_path / "c") == before
 
 
-def test_the_frames_themselves_are_not_replaced(tmp_path, shots, capsys):
-    d = tmp_path / "d"
+def test_the_frames_themselves_stay(tmp_path, shots):
+    "Their folder may be the output folder too: the clip lies beside them."
+    frames = tmp_path / "d" / "frames"
     for k, f in enumerate(shots):
-        (d / "frames").mkdir(parents=True, exist_ok=True)
-        write_image(f, d / "frames" / f"{k}.png")
-    before = all_bytes(d)
-    for out in (d, d / "frames", d / "frames" / "inside"):
-        assert run_command(f3a_prepare, d / "frames", out) == 2
-        assert "source" in one_sentence(capsys) and all_bytes(d) == before
-    assert run_command(f3a_prepare, d / "frames", tmp_path / "elsewhere") == 0
-
-
-def test_a_target_that_holds_the_source_is_refused_even_where_it_is_a_clip(tmp_path, movie, clip, capsys):
-    "A prepared clip into which somebody has put a video."
-    out = tmp_path / "out"
-    shutil.copytree(clip.path, out / "me")
-    shutil.copy(movie, out / "me" / "me.mp4")
-    before = all_bytes(out)
-    with pytest.raises(F3AError, match="source"):
-        prepare_clip(out / "me" / "me.mp4", out / "me", progress=False)
-    assert run_command(f3a_prepare, out / "me" / "me.mp4", out) in (0, 2)
-    assert {k: v for k, v in all_bytes(out).items() if k in before} == before
+        frames.mkdir(parents=True, exist_ok=True)
+        write_image(f, frames / f"{k}.png")
+    before = all_bytes(tmp_path / "d")
+    with pytest.raises(F3AError, match="no prepared clip"):
+        prepare_clip(frames, frames, progress=False)
+    for out in (tmp_path / "d", frames):
+        assert run_command(f3a_prepare, frames, out) == 0 and len(load_clip(place(frames, out))) == len(shots)
+    assert {k: v for k, v in all_bytes(tmp_path / "d").items() if k in before} == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
-def test_links_are_seen_through(tmp_path, shots, movie, clip, capsys):
-    (tmp_path / "d" / "frames").mkdir(parents=True)
-    for k, f in enumerate(shots):
-        write_image(f, tmp_path / "d" / "frames" / f"{k}.png")
-    (tmp_path / "link").symlink_to(tmp_path / "d", target_is_directory=True)
-    before = all_bytes(tmp_path / "d")
-    assert run_command(f3a_prepare, tmp_path / "link" / "frames", tmp_path / "d") == 2
-    assert "source" in one_sentence(capsys) and all_bytes(tmp_path / "d") == before
+def test_links_are_seen_through(tmp_path, movie, clip):
+    "A link to another clip is that clip, and a link to nothing is in the way."
     shutil.copytree(clip.path, tmp_path / "kept")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "me").symlink_to(tmp_path / "kept", target_is_directory=True)
+    for name, target in (("a", tmp_path / "kept"), ("b", tmp_path / "nothing")):
+        (tmp_path / name).symlink_to(target, target_is_directory=True)
     before = all_bytes(tmp_path / "kept")
-    with pytest.raises(F3AError, match="no folder"):
-        prepare_clip(movie, tmp_path / "out" / "me", progress=False)
-    assert all_bytes(tmp_path / "kept") == before and (tmp_path / "out" / "me").is_symlink()
+    for name in "ab":
+        with pytest.raises(F3AError, match="not replaced"):
+            prepare_clip(movie, tmp_path / name, progress=False)
+        assert (tmp_path / name).is_symlink()
+    assert all_bytes(tmp_path / "kept") == before and not (tmp_path / "nothing").exists()
 
 
 @pytest.mark.parametrize("dataset", ["300vw", "video", "300w3d"])
@@ -118,20 +116,17 @@ def test_items_of_a_data_set_do_not_replace_folders(tmp_path, shots):
     "The output folder has folders of the items' names; one of them holds the data set itself."
     root, out = tmp_path / "out" / "one" / "root", tmp_path / "out"
     root.mkdir(parents=True)
-    for n in ("one", "two", "three"):
-        write_movie(root / f"{n}.mp4", shots[:2])
-    (out / "two").mkdir()
-    (out / "two" / "notes.txt").write_text("mine")
+    videos = [write_movie(root / f"{n}.mp4", shots[:2]) for n in ("one", "two", "three")]
+    two = place(videos[1], out)
+    two.mkdir()
+    (two / "notes.txt").write_text("mine")
     before = all_bytes(out)
     m = prepare_dataset(root, out, "video", progress=False)
-    assert (
-        "source" in m["items"]["one"]["failed"]
-        and "no prepared clip" in m["items"]["two"]["failed"]
-        and "failed" not in m["items"]["three"]
-    )
+    assert "no prepared clip" in m["items"]["two.mp4"]["failed"] and m["counts"]["prepared"] == 2
     after = all_bytes(out)
     assert {k: v for k, v in after.items() if k in before} == before
-    assert {k.split("/")[0] for k in set(after) - set(before)} == {"three", "manifest.json"}
+    new = {k.split("/")[0] for k in set(after) - set(before)}
+    assert new == {place(videos[0], out).name, place(videos[2], out).name, "manifest.json"}
 
 
 def test_a_foreign_manifest_is_not_replaced(tmp_path, movie):
@@ -143,177 +138,125 @@ def test_a_foreign_manifest_is_not_replaced(tmp_path, movie):
     assert all_bytes(tmp_path) == before
 
 
-def test_a_file_in_the_place_of_the_clip(tmp_path, movie, capsys):
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "me").write_text("a file")
-    before = all_bytes(out)
-    assert run_command(f3a_prepare, movie, out) == 2
-    assert "no folder" in one_sentence(capsys) and all_bytes(out) == before
-    with pytest.raises(F3AError, match="no folder"):
-        prepare_rendered(1, out / "me", frames=1)
-    assert all_bytes(out) == before
-
-
-def test_a_clip_with_something_else_in_it_is_not_replaced(tmp_path, movie, capsys):
-    out = tmp_path / "out"
-    assert run_command(f3a_prepare, movie, out) == 0
-    (out / "me" / "my notes.txt").write_text("mine")
-    before = all_bytes(out)
-    capsys.readouterr()
-    assert run_command(f3a_prepare, movie, out, "--size", 64) == 2
-    assert "my notes.txt" in one_sentence(capsys) and all_bytes(out) == before
-    (out / "me" / "my notes.txt").unlink()
-    (out / "me" / ".DS_Store").write_text("")
-    assert run_command(f3a_prepare, movie, out, "--size", 64) == 0 and load_clip(out / "me").meta["size"] == 64
-
-
 # What a killed run left
 
 
-def part(out, clip, name="x"):
+def part(out, name, hours=0.0, file="frames.npy"):
     "A temporary folder as a killed run leaves it."
     p = out / f"{PART}{name}"
-    (p / "new").mkdir(parents=True)
-    (p / NOTE).write_text(json.dumps({"clip": clip}))
+    p.mkdir(parents=True)
+    (p / file).write_text("x")
+    os.utime(p, (time.time() - 3600 * hours,) * 2)
     return p
 
 
-def test_sweep_removes_only_marked_temporaries(tmp_path, shots, clip):
-    root, out = tmp_path / "root", tmp_path / "out"
-    root.mkdir()
-    names = ["me", "a[b]"] if os.name == "nt" else ["me", "a[b]", "*"]
-    for n in names:
-        write_movie(root / f"{n}.mp4", shots[:2])
-    for n in (".me-backup", ".a[b]-copy", ".other-x", PART + "mine", ".b-1", "*-y" if os.name != "nt" else "y"):
-        (out / n).mkdir(parents=True)
-        (out / n / "photo.jpg").write_text(n)
-    shutil.copytree(clip.path, out / ".me-saved")
-    left_by_others = part(out, "somebody else", "o")
-    (out / f"{PART}note").mkdir()
-    (out / f"{PART}note" / NOTE).write_text("[]")
-    before = all_bytes(out)
-    gone = [part(out, n, str(k)) for k, n in enumerate(names)]
-    m = prepare_dataset(root, out, "video", progress=False)
-    assert m["counts"]["prepared"] == len(names)
-    after = all_bytes(out)
-    assert {k: after.get(k, "gone") for k in before} == before and left_by_others.exists()
-    assert not any(p.exists() for p in gone)
-    assert sorted(p.name for p in out.iterdir() if clip_meta(p) and p.name[0] != ".") == sorted(names)
-
-
-def test_commands_leave_no_temporaries(tmp_path, movie):
-    gone = part(tmp_path / "out", "me")
-    assert run_command(f3a_prepare, movie, tmp_path / "out") == 0
-    assert not gone.exists() and [p.name for p in (tmp_path / "out").iterdir()] == ["me"]
+def test_old_temporaries_of_ours_are_swept(tmp_path, movie):
+    "Not those that somebody may be at work on, nor a folder with something else in it."
+    out = tmp_path / "out"
+    kept = [part(out, "young", 23), part(out, "photos", 100, "photo.jpg"), out / ".f3a"]
+    kept[2].mkdir()
+    gone = [part(out, "old", 25), part(out, "half", 25, ".frames-x.npy"), part(out, "empty", 25)]
+    (gone[2] / "frames.npy").unlink()
+    os.utime(gone[2], (0, 0))
+    assert run_command(f3a_prepare, movie, out) == 0
+    assert sorted(out.iterdir()) == sorted([*kept, place(movie, out)]) and not any(p.exists() for p in gone)
+    again = part(out, "old", 25)
+    prepare_dataset(movie.parent, out, "video", progress=False)
+    assert not again.exists() and all(p.exists() for p in kept)
 
 
 KILLED = """
-import os, shutil, sys
+import os, sys
 from pathlib import Path
-from f3a_lite import clips, prepare
-rename, rmtree, n = os.rename, shutil.rmtree, [0]
-def step(f):
-    def g(*a, **k):
-        if n[0] == int(sys.argv[2]): os._exit(9)
-        n[0] += 1
-        return f(*a, **k)
-    return g
-os.rename, shutil.rmtree = step(rename), step(rmtree)
-out = Path(sys.argv[1])
-with clips._atomic_folder(out) as tmp:
-    for f in out.iterdir(): shutil.copy(f, tmp)
-    (tmp / "meta.json").write_text((out / "meta.json").read_text().replace("woman_laughing", "of_the_new_one"))
+from f3a_lite.clips import new_clip
+Path.rename = lambda *a: os._exit(9)
+with new_clip(sys.argv[1]) as tmp:
+    (tmp / "frames.npy").write_bytes(b"x")
 """
 
 
-@pytest.mark.parametrize("step", [0, 1, 2])
-def test_killed_between_two_steps_one_clip_is_left(tmp_path, clip, step):
-    "Killed before the first rename, between the two, and before the deletion."
-    out = tmp_path / "out"
-    shutil.copytree(clip.path, out / "me")
-    r = subprocess.run([sys.executable, "-c", KILLED, str(out / "me"), str(step)])
-    assert r.returncode == 9
-    if step == 1:
-        assert not (out / "me").exists(), "the kill came between the two renames"
-    prepare._sweep(out, ["me"])
-    c = load_clip(out / "me")
-    assert c.meta["source"] == ("of_the_new_one.mp4" if step == 2 else "woman_laughing.mp4") and len(c) == len(clip)
-    assert [p.name for p in out.iterdir()] == ["me"]
-
-
-def test_the_old_clip_comes_back_where_the_new_one_cannot_be_put(tmp_path, clip, monkeypatch):
-    out = tmp_path / "me"
-    shutil.copytree(clip.path, out)
-    before, rename = all_bytes(tmp_path), os.rename
-
-    def refuse(a, b):
-        if str(a).endswith("new"):
-            raise PermissionError(13, "in use")
-        rename(a, b)
-
-    monkeypatch.setattr(clips.os, "rename", refuse)
-    with pytest.raises(F3AError, match="in use"):
-        with clips._atomic_folder(out) as tmp:
-            (tmp / "frames.npy").write_bytes(b"new")
-    assert all_bytes(tmp_path) == before
-
-
-def test_a_folder_is_never_renamed_onto_another(tmp_path, clip, monkeypatch):
-    "As on Windows, where that is an error."
-    shutil.copytree(clip.path, tmp_path / "me")
-    rename = os.rename
-
-    def careful(a, b):
-        assert not os.path.lexists(b), f"'{a}' was renamed onto '{b}'"
-        rename(a, b)
-
-    monkeypatch.setattr(clips.os, "rename", careful)
-    monkeypatch.setattr(clips.os, "replace", careful)
-    with clips._atomic_folder(tmp_path / "me") as tmp:
-        (tmp / "frames.npy").write_bytes(b"new")
-    assert all_bytes(tmp_path) == {"me": None, "me/frames.npy": b"new"}
+def test_killed_before_its_name_nothing_is_there(tmp_path):
+    r = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "me")])
+    assert r.returncode == 9 and [p.name.startswith(PART) for p in tmp_path.iterdir()] == [True]
 
 
 def test_what_comes_into_the_way_while_a_clip_is_made_stays(tmp_path):
-    with pytest.raises(F3AError, match="no prepared clip"):
-        with clips._atomic_folder(tmp_path / "me"):
-            (tmp_path / "me").mkdir()
-            (tmp_path / "me" / "photo.jpg").write_text("mine")
+    "Another process was first, or somebody has put something else there."
+    with new_clip(tmp_path / "me") as tmp:
+        (tmp / "frames.npy").write_bytes(b"x")
+        (tmp_path / "me").mkdir()
+        (tmp_path / "me" / "photo.jpg").write_text("mine")
     assert all_bytes(tmp_path) == {"me": None, "me/photo.jpg": b"mine"}
+    with pytest.raises(F3AError, match="no prepared clip"):
+        load_same_clip(tmp_path / "me", {})
+
+
+def test_a_refusal_of_the_system_is_not_hidden(tmp_path, monkeypatch):
+    def refuse(a, b):
+        raise PermissionError(13, "in use")
+
+    monkeypatch.setattr("pathlib.Path.rename", refuse)
+    with pytest.raises(PermissionError, match="in use"):
+        with new_clip(tmp_path / "me") as tmp:
+            (tmp / "frames.npy").write_bytes(b"new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_processes_prepare_the_same_set_at_once(tmp_path, shots, monkeypatch):
+    "While one is at work on a clip, the other makes the whole set: neither damages what the other makes."
+    (tmp_path / "root").mkdir()
+    videos = [write_movie(tmp_path / "root" / f"{n}.mp4", shots[:k]) for n, k in (("a", 1), ("b", 2))]
+    out, cut, told = tmp_path / "out", prepare.cut_frames, []
+
+    def cut_and_wait(*args):
+        monkeypatch.setattr(prepare, "cut_frames", cut)
+        told.append(prepare_dataset(tmp_path / "root", out, progress=False))
+        return cut(*args)
+
+    monkeypatch.setattr(prepare, "cut_frames", cut_and_wait)
+    told.append(prepare_dataset(tmp_path / "root", out, progress=False))
+    assert told[0] == told[1] and told[0]["counts"]["prepared"] == 2
+    assert sorted(p for p in out.iterdir() if p.is_dir()) == [place(v, out) for v in videos]
+    assert [len(load_clip(place(v, out))) for v in videos] == [1, 2]
 
 
 # Names
 
 
+def test_a_clip_is_named_by_its_video_and_its_fingerprint(tmp_path, movie, monkeypatch):
+    folder = place(movie, tmp_path / "out", size=32)
+    whole = prepare.signed(clip_fingerprint(movie, size=32), {})["recipe"]
+    assert folder == tmp_path / "out" / f"me-{whole[:8]}" and len(whole) == 64
+    assert place(movie, tmp_path / "out", size=48) != folder
+    monkeypatch.chdir(movie.parent)
+    found, new = prepare.clip_in(tmp_path / "out", "me.mp4", dict(size=32), progress=False)
+    assert found.path == folder and new and found.meta["recipe"] == whole
+
+
+def test_the_name_of_a_folder_of_frames(tmp_path, shots, monkeypatch):
+    "'.' has a name too."
+    (tmp_path / "frames").mkdir()
+    write_image(shots[0], tmp_path / "frames" / "1.png")
+    monkeypatch.chdir(tmp_path / "frames")
+    clip, _ = prepare.clip_in(tmp_path, ".", dict(size=32), progress=False)
+    assert clip.path.name.startswith("frames-")
+
+
 def test_equal_names_get_a_folder_each(tmp_path, shots):
-    "Whatever their order, and in a later run."
+    "Whatever their order, and in a later run; the same video twice is one clip."
     for n, f in (("a", shots[:2]), ("b", shots[2:])):
         (tmp_path / n).mkdir()
         write_movie(tmp_path / n / "x.mp4", f)
     a, b, out = tmp_path / "a" / "x.mp4", tmp_path / "b" / "x.mp4", tmp_path / "out"
-    folders = clip_folders([a, b], out)
-    assert clip_folders([b, a], out) == folders[::-1] and len({out / "x", *folders}) == 3
-    assert run_command(f3a_prepare, b, a, out) == 0
-    frames = [load_clip(f).meta["sha256"] for f in folders]
-    assert frames == [prepare.fingerprint(a), prepare.fingerprint(b)] and sorted(out.iterdir()) == sorted(folders)
-    assert clip_folders([a], tmp_path / "new") == [tmp_path / "new" / "x"]
-
-
-def test_a_second_video_of_the_same_name_does_not_replace_the_first(tmp_path, shots):
-    for n, f in (("a", shots[:2]), ("b", shots[2:])):
-        (tmp_path / n).mkdir()
-        write_movie(tmp_path / n / "x.mp4", f)
-    out = tmp_path / "out"
-    assert run_command(f3a_prepare, tmp_path / "a" / "x.mp4", out) == 0
-    first = all_bytes(out / "x")
-    for _ in range(2):
-        assert run_command(f3a_prepare, tmp_path / "b" / "x.mp4", out) == 0
-        assert all_bytes(out / "x") == first and len(list(out.iterdir())) == 2
+    assert run_command(f3a_prepare, a, out) == 0
+    first = all_bytes(place(a, out))
+    assert run_command(f3a_prepare, b, a, b, out) == 0
+    assert all_bytes(place(a, out)) == first and sorted(out.iterdir()) == sorted([place(a, out), place(b, out)])
+    assert load_clip(place(b, out)).meta["sha256"] == prepare.video_sha256(b)
 
 
 def test_equal_names_in_a_data_set(tmp_path, shots):
-    "Two discs of 300VW with the same numbers: each video has a clip of its own, named by its path."
+    "Two discs of 300VW with the same numbers: each video has a clip of its own, in a folder of its own."
     track = track_frames([(k / 25, f) for k, f in enumerate(shots)])
     for disc in ("a", "b"):
         (tmp_path / "root" / disc / "001" / "annot").mkdir(parents=True)
@@ -324,129 +267,101 @@ def test_equal_names_in_a_data_set(tmp_path, shots):
                 "version: 1\nn_points: 68\n{\n" + text + "\n}\n"
             )
     m = prepare_dataset(tmp_path / "root", tmp_path / "out", "300vw", progress=False)
-    assert m["counts"]["prepared"] == 2 and sorted(m["items"]) == ["a-001-vid_avi", "b-001-vid_avi"]
-    assert len({v["source_sha256"] for v in m["items"].values()}) == 2
+    assert m["counts"]["prepared"] == 2 and sorted(m["items"]) == ["a/001/vid.avi", "b/001/vid.avi"]
+    assert len({v["folder"] for v in m["items"].values()}) == 2
+    assert all(v["folder"].startswith("001-") for v in m["items"].values())
 
 
-def test_names_by_other_rules(tmp_path, shots, monkeypatch):
-    a, b = write_movie(tmp_path / "x.mp4", shots[:1]), write_movie(tmp_path / "X.mkv", shots[1:2])
-    assert len({f.name.casefold() for f in clip_folders([a, b], tmp_path / "out")}) == 2, (
-        "a file system may not tell capitals"
-    )
-    assert [f.name for f in clip_folders([a, a], tmp_path / "out")] == ["x", "x"]
-    (tmp_path / "frames").mkdir()
-    write_image(shots[0], tmp_path / "frames" / "1.png")
-    monkeypatch.chdir(tmp_path / "frames")
-    assert [f.name for f in clip_folders([".", "../x.mp4"], tmp_path / "out")] == ["frames", "x"], "'.' has a name too"
+# The fingerprint
 
 
-# The recipe
-
-
-def test_own_landmarks_are_used_where_the_video_is_prepared_already(tmp_path, movie, shots, capsys):
+def test_own_landmarks_are_used_where_the_video_is_prepared_already(tmp_path, movie, capsys):
     out = tmp_path / "out"
     assert run_command(f3a_prepare, movie, out) == 0
     marks = track_frames(iter_frames(movie)).landmarks
     np.save(tmp_path / "own.npy", marks + 3)
-    tracked = load_clip(out / "me")
     for again in (False, True):
         capsys.readouterr()
         assert run_command(f3a_prepare, movie, out, "--landmarks", tmp_path / "own.npy") == 0
         assert ("already prepared" in capsys.readouterr().out) == again
-    own = load_clip(out / "me")
+    tracked, own = load_clip(place(movie, out)), load_clip(place(movie, out, landmarks=tmp_path / "own.npy"))
     assert np.allclose(np.subtract(own.meta["crop"], tracked.meta["crop"]), 3, atol=1), (
         "all points lie three pixels further"
     )
     np.save(tmp_path / "own.npy", marks + 9)
-    assert needs_preparing(movie, out / "me", landmarks=tmp_path / "own.npy"), "the same file with other points"
-    assert run_command(f3a_prepare, movie, out) == 0 and load_clip(out / "me").meta["crop"] == tracked.meta["crop"]
+    assert place(movie, out, landmarks=tmp_path / "own.npy") not in (own.path, tracked.path), "other points"
 
 
-def test_each_part_of_the_recipe_counts(tmp_path, movie, shots):
+def test_each_part_of_the_fingerprint_counts(tmp_path, movie, shots):
     base = dict(size=32, max_frames=2)
-    c = prepare_clip(movie, tmp_path / "c", progress=False, **base)
-    assert not needs_preparing(movie, c.path, **base)
     track = track_frames(iter_frames(movie, max_frames=2))
-    other = dataclasses.replace(open_model(), name="another model")
-    for change in (
+    moved = Track(track.landmarks + 1, track.found, track.detected, track.times)
+    changes = [
+        dict(),
         dict(size=64),
         dict(max_frames=3),
         dict(max_frames=None),
         dict(param_source="regressor"),
         dict(landmarks=track),
-        dict(face_model=other),
+        dict(landmarks=moved),
+        dict(face_model=dataclasses.replace(open_model(), name="another model")),
         dict(split=1),
         dict(split=None),
-    ):
-        assert needs_preparing(movie, c.path, **{**base, **change}), change
-    moved = Track(track.landmarks + 1, track.found, track.detected, track.times)
-    c = prepare_clip(movie, tmp_path / "c", landmarks=track, progress=False, **base)
-    assert not needs_preparing(movie, c.path, landmarks=track, **base) and needs_preparing(
-        movie, c.path, landmarks=moved, **base
-    )
+    ]
+    names = [place(movie, tmp_path, **{**base, **change}).name for change in changes]
+    assert len(set(names)) == len(names)
+    assert names == [place(movie, tmp_path, **{**base, **change}).name for change in changes]
     (tmp_path / "pts").mkdir()
     (tmp_path / "pts" / "000001.pts").write_text("a")
     one = prepare.landmarks_fingerprint(tmp_path / "pts")
     (tmp_path / "pts" / "000001.pts").write_text("b")
     assert one != prepare.landmarks_fingerprint(tmp_path / "pts")
     write_movie(movie, shots[::-1])
-    assert needs_preparing(movie, c.path, landmarks=track, **base), "the video has changed"
+    assert place(movie, tmp_path, **base).name not in names, "the video has changed"
 
 
-@pytest.mark.parametrize(
-    "key",
-    "format sha256 size param_source regressor max_frames landmarks face_model split".split(),
-)
-def test_a_meta_that_says_otherwise_is_another_clip(tmp_path, clip, video, key):
-    shutil.copytree(clip.path, tmp_path / "c")
-    assert not needs_preparing(video, tmp_path / "c", max_frames=40)
-    meta = json.loads((tmp_path / "c" / "meta.json").read_text())
-    for change in ({**meta, key: "other"}, {k: v for k, v in meta.items() if k != key}):
-        (tmp_path / "c" / "meta.json").write_text(json.dumps(change))
-        assert needs_preparing(video, tmp_path / "c", max_frames=40) or (key not in change and meta[key] is None)
-
-
-def test_rendered_people_of_other_settings_are_drawn_again(tmp_path):
+def test_rendered_people_of_other_settings_are_others(tmp_path):
     base = dict(dataset="rendered", max_frames=1, size=32, progress=False)
     first = prepare_dataset(1, tmp_path, **base)
-    stamp = (tmp_path / "person_00000" / "frames.npy").stat().st_mtime_ns
+    before = all_bytes(tmp_path)
     assert prepare_dataset(1, tmp_path, **base) == first
-    assert (tmp_path / "person_00000" / "frames.npy").stat().st_mtime_ns == stamp, "the same people are not drawn again"
+    assert all_bytes(tmp_path) == before, "the same people are not drawn again"
     for change in (dict(size=48), dict(seed=1), dict(max_frames=2)):
-        m = prepare_dataset(1, tmp_path, **{**base, **change})
-        c = load_clip(tmp_path / "person_00000")
-        assert m != first and (c.frames.shape[1], c.meta["seed"], len(c)) == (
+        item = prepare_dataset(1, tmp_path, **{**base, **change})["items"]["person_00000"]
+        c = load_clip(tmp_path / item["folder"])
+        assert item["folder"] not in before and (c.frames.shape[1], c.meta["seed"], len(c)) == (
             change.get("size", 32),
             change.get("seed", 0),
             change.get("max_frames", 1),
         )
-    prepare.prepare_people(1, tmp_path, 2, size=32, fps=8.0, progress=False)
-    slow = load_clip(tmp_path / "person_00000").params.rotation
-    prepare.prepare_people(1, tmp_path, 2, size=32, fps=25.0, progress=False)
-    assert not torch.equal(slow, load_clip(tmp_path / "person_00000").params.rotation), (
-        "another rate, another motion between two frames"
-    )
+    items = [prepare.prepare_people(1, tmp_path, 2, size=32, fps=f, progress=False)["items"] for f in (8.0, 25.0)]
+    slow, fast = (load_clip(tmp_path / m["person_00000"]["folder"]).params.rotation for m in items)
+    assert not torch.equal(slow, fast), "another rate, another motion between two frames"
 
 
 def test_a_clip_that_is_there_is_given_as_it_is(tmp_path, movie, monkeypatch):
-    "Nothing is tracked and no byte is written; another recipe makes it anew; a damaged clip too."
-    c = prepare_clip(movie, tmp_path / "c", size=32, progress=False)
-    before = {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in c.path.iterdir()}
-    track, tracked = prepare.track_frames, []
-    monkeypatch.setattr(prepare, "track_frames", lambda *a: tracked.append(1) or track(*a))
-    again = prepare_clip(movie, c.path, size=32, progress=False)
-    assert not tracked and {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in c.path.iterdir()} == before
-    assert again.meta == c.meta and np.array_equal(again.frames, c.frames)
-    assert prepare_clip(movie, c.path, size=48, progress=False).frames.shape[1] == 48 and len(tracked) == 1
-    (c.path / "frames.npy").write_bytes(b"x")
-    assert len(prepare_clip(movie, c.path, size=48, progress=False)) == 4 and len(tracked) == 2
+    "No video is opened, and no byte is written: by name, by a command, and by a data set."
+    out = tmp_path / "out"
+    prepare_clip(movie, tmp_path / "c", size=32, progress=False)
+    assert run_command(f3a_prepare, movie, out, "--size", 32) == 0
+    m = prepare_dataset(movie.parent, out, size=32, progress=False)
+    before = {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in tmp_path.rglob("*.npy")}
+    for name in ("video_info", "iter_frames", "track_frames"):
+        monkeypatch.setattr(prepare, name, None)
+    assert len(prepare_clip(movie, tmp_path / "c", size=32, progress=False)) == 4
+    assert run_command(f3a_prepare, movie, out, "--size", 32) == 0
+    assert prepare_dataset(movie.parent, out, size=32, progress=False) == m
+    assert {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in tmp_path.rglob("*.npy")} == before
+    (tmp_path / "c" / "frames.npy").write_bytes(b"x")
+    with pytest.raises(F3AError, match="prepare it again"):
+        prepare_clip(movie, tmp_path / "c", size=32, progress=False)
 
 
 def test_all_frames_are_one_on_the_command_line(tmp_path, movie, capsys):
     assert run_command(f3a_prepare, movie, tmp_path / "o", "--split", "None", "--size", 32) == 0
-    assert load_clip(tmp_path / "o" / "me").meta["split"] is None
+    assert load_clip(place(movie, tmp_path / "o", split=None, size=32)).meta["split"] is None
     assert run_command(f3a_prepare, movie, tmp_path / "o", "--split", "3", "--size", 32) == 0
-    assert load_clip(tmp_path / "o" / "me").meta["split"] == 3
+    assert load_clip(place(movie, tmp_path / "o", split=3, size=32)).meta["split"] == 3
     assert run_command(f3a_prepare, "--help") == 0
     text = capsys.readouterr().out
     names = "dataset workers shard size max-frames landmarks param-source split people bfm threads"
@@ -703,65 +618,11 @@ def test_pairs_need_two_frames():
     assert {tuple(r) for r in sample_pairs([two], "train", 50).tolist()} == {(0, 4, 9), (0, 9, 4)}
 
 
-# ---- names, places, and other people's clips
-
-
-def test_names_that_still_collide_get_a_fingerprint(tmp_path):
-    "Two paths that are the same once their parts are joined, and two that differ in case only."
-    videos = [tmp_path / p for p in ("a-b/001/vid.avi", "a/b/001/vid.avi", "c/X/vid.avi", "d/x/vid.avi")]
-    items = [Item(v.parent.name, v) for v in videos]
-    named = [x.name for x in prepare.distinct_names(items, tmp_path)]
-    assert len({n.casefold() for n in named}) == 4
-    assert named == [x.name for x in prepare.distinct_names(list(items), tmp_path)], "the same names each time"
-    turned = prepare.distinct_names(items[::-1], tmp_path)[::-1]
-    assert named == [x.name for x in turned], "whatever the order"
-
-
-def test_a_data_set_does_not_replace_the_clips_of_another(tmp_path, clip):
-    "A clip of the same name, of another video, is in the place: said, and left as it is."
-    shutil.copytree(clip.path, tmp_path / "001")
-    before = all_bytes(tmp_path / "001")
-    other = write_movie(tmp_path / "other.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2)
-    with pytest.raises(F3AError, match="001' is the clip of another video"):
-        prepare._prepare(other, tmp_path / "001", {}, False, replace_others=False)
-    assert before == all_bytes(tmp_path / "001")
-
-
-def test_a_clip_of_another_recipe_is_not_in_the_place(clip, tmp_path, video):
-    "A command's own clip stands beside the user's, by the name of its recipe."
-    recipe = {k: clip.meta[k] for k in prepare.clip_recipe(video)}
-    assert prepare.clip_place(clip.path, recipe) == clip.path
-    assert prepare.clip_place(tmp_path / "free", recipe) == tmp_path / "free"
-    other = prepare.clip_place(clip.path, dict(recipe, size=64))
-    assert other.parent == clip.path.parent and other.name.startswith(f"{clip.path.name}-") and not other.exists()
-
-
 def test_a_model_counts_by_its_numbers():
     m = open_model()
     assert prepare.model_fingerprint() == prepare.model_fingerprint(m) == m.name
     near = dataclasses.replace(m, mean_shape=m.mean_shape + 1e-3)
     assert prepare.model_fingerprint(near) not in (m.name, prepare.model_fingerprint(dataclasses.replace(m)))
-
-
-def test_sweep_leaves_what_somebody_is_at_work_on(tmp_path):
-    "A living process, or one of another machine, keeps its temporary folder; a dead one's goes."
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    alive = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    try:
-        notes = dict(
-            dead=dict(process=dead.pid, machine=platform.node()),
-            own=dict(process=os.getpid(), machine=platform.node()),
-            alive=dict(process=alive.pid, machine=platform.node()),
-            away=dict(process=1, machine="another machine"),
-        )
-        for name, note in notes.items():
-            (tmp_path / f"{PART}{name}").mkdir()
-            (tmp_path / f"{PART}{name}" / NOTE).write_text(json.dumps(dict(note, clip="me")))
-        prepare._sweep(tmp_path, ["me"])
-    finally:
-        alive.communicate(b"\n")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [f"{PART}alive", f"{PART}away"]
 
 
 def test_the_benchmark_of_the_two_fits(clip):
@@ -775,7 +636,7 @@ def test_people_as_a_camera_takes_them(tmp_path):
     "The background stands still behind the head, grain is new in every frame, and the clip is drawn once."
     how = dict(frames=4, size=64, fps=4.0, natural=True, progress=False)
     made = prepare.prepare_people(1, tmp_path, **how)
-    path = tmp_path / "person_00000"
+    path = tmp_path / made["items"]["person_00000"]["folder"]
     clip, stamp = load_clip(path), (path / "frames.npy").stat().st_mtime_ns
     assert prepare.prepare_people(1, tmp_path, **how) == made
     assert (path / "frames.npy").stat().st_mtime_ns == stamp, "drawn once"

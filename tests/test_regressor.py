@@ -9,7 +9,8 @@ from f3a_lite.clips import load_clip
 from f3a_lite.core import F3AError, data_path, parse_options, save_weights, sha256
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import open_model
-from f3a_lite.prepare import clip_recipe, f3a_prepare, made_clip, prepare_clip
+from f3a_lite.clips import clip_folder
+from f3a_lite.prepare import clip_fingerprint, f3a_prepare, prepare_clip
 from f3a_lite.regressor import (
     RegressorTraining,
     RegressorOptions,
@@ -95,10 +96,12 @@ def test_weights_of_something_else(tmp_path):
 
 
 def test_another_set_in_the_folder(tmp_path):
-    render_set(tmp_path, 2, progress=False)
+    "Sets of other settings lie beside each other."
+    one = render_set(tmp_path, 2, progress=False)
     for other in (dict(seed=5), dict(disguise=True)):
-        with pytest.raises(F3AError, match="other settings"):
-            render_set(tmp_path, 2, progress=False, **other)
+        assert not torch.equal(render_set(tmp_path, 2, progress=False, **other).images([0]), one.images([0]))
+    assert torch.equal(render_set(tmp_path, 2, progress=False).images([0]), one.images([0]))
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_stored_numbers_belong_to_the_bundled_weights():
@@ -144,11 +147,11 @@ def test_bundled_clip(video, tmp_path):
 
 def test_prepare_with_the_regressor(video, tmp_path, capsys):
     assert run_command(f3a_prepare, video, tmp_path, "--max_frames", 6, "--param_source", "regressor") == 0
-    recipe = clip_recipe(video, param_source="regressor", max_frames=6)
-    assert made_clip(tmp_path / video.stem, recipe) is not None
-    f = tmp_path / video.stem / "meta.json"
-    f.write_text(json.dumps({**json.loads(f.read_text()), "regressor": "of other weights"}))
-    assert made_clip(tmp_path / video.stem, recipe) is None, "parameters of other weights are no longer these"
+    fingerprint = clip_fingerprint(video, param_source="regressor", max_frames=6)
+    folder = clip_folder(tmp_path, video.stem, fingerprint)
+    assert list(tmp_path.iterdir()) == [folder]
+    other = dict(fingerprint, regressor="of other weights")
+    assert clip_folder(tmp_path, video.stem, other) != folder, "parameters of other weights are no longer these"
     assert (
         run_command(f3a_prepare, video, tmp_path, "--param_source", "guess") == 2 and "guess" in capsys.readouterr().err
     )

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from conftest import ROOT, all_bytes, one_sentence, run_command
 from f3a_lite import animation
-from f3a_lite.clips import load_clip
+from f3a_lite.clips import clip_folder, load_clip
 from f3a_lite.core import F3AError, atomic_path, save_json
 from f3a_lite.datasets import missing_frames
 from f3a_lite.evaluation import f3a_evaluate
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.loop import CHECKPOINTS, LogFile, find_checkpoint, load_checkpoint, read_checkpoint, run_training
-from f3a_lite.prepare import f3a_prepare, prepare_clip
-from f3a_lite.rendered import RenderedSet, render_set
+from f3a_lite.prepare import clip_fingerprint, prepare_clip
+from f3a_lite.rendered import render_set
 from f3a_lite.results import Record, save_records
 from f3a_lite.systems import F3AGan, save_system
 from f3a_lite.training import f3a_train
@@ -105,16 +105,15 @@ def copy(clip, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["frames.npy", "landmarks.npy", "found.npy", "params.safetensors"])
-def test_a_clip_with_one_wrong_bit_is_refused_and_prepared_anew(clip, copy, tmp_path, video, capsys, name):
-    right = (copy / name).read_bytes()
+def test_a_clip_with_one_wrong_bit_is_refused(copy, tmp_path, video, capsys, name):
     flip(copy / name, at=1.0 if name == "found.npy" else 0.5)
     with pytest.raises(F3AError, match=f"{name} is not what was written"):
         load_clip(copy)
     assert run_command(f3a_train, copy, "--out", tmp_path / "run", "--steps", "1") == 2
     assert name in one_sentence(capsys) and not (tmp_path / "run").exists()
     if name == "frames.npy":
-        prepare_clip(video, copy, max_frames=40, progress=False)
-        assert (copy / name).read_bytes() == right
+        with pytest.raises(F3AError, match=f"{name} is not what was written.: delete it and prepare it again"):
+            prepare_clip(video, copy, max_frames=40, progress=False)
 
 
 def test_a_clip_whose_file_is_missing_is_refused(copy):
@@ -130,16 +129,15 @@ def test_a_clip_of_an_earlier_version_has_no_fingerprints(copy):
     assert len(load_clip(copy)) == 40
 
 
-@pytest.mark.parametrize("name", ["0000.npy", "0000.safetensors"])
+@pytest.mark.parametrize("name", ["frames.npy", "params.safetensors"])
 def test_rendered_faces_with_one_wrong_bit_are_refused(tmp_path, name):
-    render_set(tmp_path, 4, progress=False)
-    right = (tmp_path / name).read_bytes()
-    flip(tmp_path / name, at=0.9)
-    for read in (RenderedSet, lambda folder: render_set(folder, 4, progress=False)):
-        with pytest.raises(F3AError, match=f"{name}' is damaged: delete"):
-            read(tmp_path)
-    (tmp_path / "0000.npy").unlink()
-    assert len(render_set(tmp_path, 4, progress=False)) == 4 and (tmp_path / name).read_bytes() == right
+    (piece,) = render_set(tmp_path, 4, progress=False).clips
+    right = (piece.path / name).read_bytes()
+    flip(piece.path / name, at=0.9)
+    with pytest.raises(F3AError, match=f"{name} is not what was written.: delete"):
+        render_set(tmp_path, 4, progress=False)
+    shutil.rmtree(piece.path)
+    assert len(render_set(tmp_path, 4, progress=False)) == 4 and (piece.path / name).read_bytes() == right
     assert len(render_set(tmp_path, 6, progress=False)) == 6, "a set that grows is another one"
 
 
@@ -182,9 +180,10 @@ def test_a_full_disk_ends_the_preparation_with_a_sentence(tight, video, tmp_path
     source = tmp_path / "root" if len(words) > 1 else tmp_path / "root" / "a.mp4"
     command = f"f3a_prepare({[str(source), str(folder), *words]})"
     code, said = in_a_process("from f3a_lite.prepare import f3a_prepare", limit, command)
+    name = clip_folder(folder, "a", clip_fingerprint(tmp_path / "root" / "a.mp4", max_frames=40)).name
     told = [line for line in said if "disk is full" in line or "Traceback" in line]
     assert code == 2 and told == [
-        "The disk is full: 'a' was not written; free some space and run the command again."
+        f"The disk is full: '{name}' was not written; free some space and run the command again."
     ], said
     assert list(folder.iterdir()) == []
 
@@ -211,7 +210,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_of_a_training(tight, clip, tmp_p
 
 WRITERS = """
 import numpy as np, torch
-from f3a_lite.clips import _atomic_folder, write_clip
+from f3a_lite.clips import new_clip, write_clip
 from f3a_lite.core import F3AError, make_folder, save_array, save_json, save_weights
 from f3a_lite.loop import LogFile, save_checkpoint
 from f3a_lite.morphable import FaceParams, open_model
@@ -233,7 +232,7 @@ def write_log(path):
 
 
 def write_folder(path):
-    with _atomic_folder(path) as folder:
+    with new_clip(path) as folder:
         save_array(np.zeros(9), folder / "frames.npy")
         many = 20000
         write_clip(folder, FaceParams.neutral(many, 80, 52), torch.zeros(many, 68, 2), np.ones(many, bool), {})
@@ -444,13 +443,3 @@ def test_the_bundled_video_is_not_written_over(tmp_path, monkeypatch, video):
     monkeypatch.setattr(animation, "data_path", lambda name: tmp_path / name)
     with pytest.raises(F3AError, match="is read, so it is not written over"):
         animation.check_outputs(animation.AnimateOptions(out=tmp_path, name="woman_laughing"))
-
-
-def test_own_landmarks_are_not_replaced_with_the_clip_that_holds_them(copy, video, tmp_path, capsys):
-    before = all_bytes(tmp_path)
-    words = [video, tmp_path, "--max-frames", 40, "--landmarks", tmp_path / "woman_laughing" / "landmarks.npy"]
-    copy.rename(tmp_path / "woman_laughing")
-    assert run_command(f3a_prepare, *words) == 2
-    assert "would be replaced" in one_sentence(capsys)
-    (tmp_path / "woman_laughing").rename(copy)
-    assert all_bytes(tmp_path) == before

@@ -118,13 +118,19 @@ def test_whole_people_are_held_out():
 def test_who_is_who(tmp_path):
     "From a table, with a mark at its beginning as spreadsheets write it; else from manifests; else everybody is new."
     table = tmp_path / "a.csv"
-    table.write_text("file,identity,more\nclips/x.mp4,anna,1\nclips/y.mp4,anna,2\n", encoding="utf-8-sig")
-    assert read_people(table) == dict(x="anna", y="anna") and read_people(None) == {}
+    table.write_text(
+        "file,identity,more\nclips/x.mp4,anna,1\nclips/y.mp4,anna,2\ny-00000001,eva,3\n", encoding="utf-8-sig"
+    )
+    assert read_people(table) == {"x": "anna", "y": "anna", "y-00000001": "eva"} and read_people(None) == {}
     clips = [tmp_path / name for name in ("x", "y")]
     assert who_is_who(clips, (), table) == {str(c): "anna" for c in clips}
     with pytest.raises(F3AError, match="'z': add a row"):
         who_is_who([*clips, tmp_path / "z"], (), table)
-    items = dict(x=dict(identity="id1", dropped=""), y=dict(identity="id1", dropped=""), z=dict(dropped=""))
+    named = [tmp_path / name for name in ("x-1a2b3c4d", "y-00000000")]
+    assert who_is_who(named, (), table) == {str(c): "anna" for c in named}, "without the digits of the fingerprint"
+    assert who_is_who([tmp_path / "y-00000001"], (), table) == {str(tmp_path / "y-00000001"): "eva"}, "or with them"
+    items = {"a/x.mp4": dict(identity="id1", dropped="", folder="x")}
+    items |= dict(y=dict(identity="id1", dropped=""), z=dict(dropped=""))
     (tmp_path / "manifest.json").write_text(json.dumps(dict(items=items)))
     who = who_is_who([*clips, tmp_path / "z"], (tmp_path,))
     assert [person_of(SimpleNamespace(path=tmp_path / n), who) for n in "xyz"] == ["id1", "id1", str(tmp_path / "z")]
