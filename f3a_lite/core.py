@@ -343,24 +343,6 @@ def shown(
     "A value from a file as part of a sentence: short, on one line, and without characters that a terminal would obey."
     return "".join(c if c.isprintable() else "?" for c in str(x)[:most])
 
-
-@contextlib.contextmanager
-def reading(
-    path,  # a file or a folder
-    what: str,  # that it should be
-):
-    "Inside, whatever goes wrong becomes one sentence that names the file."
-    path = Path(path)
-    if not path.exists():
-        raise F3AError(f"'{path}' is missing: give {what}.")
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    except F3AError:
-        raise
-    except Exception as e:
-        raise F3AError(f"'{path.name}' cannot be read, {shown(e, 120)}: give {what}.") from e
-
 # %% ../nbs/90_core.ipynb #cff5a08f
 def check_fields(
     config,  # a dataclass whose fields have defaults, and `limits`: field → (least, largest), also of a tuple's numbers
