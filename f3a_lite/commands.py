@@ -11,22 +11,23 @@ import importlib
 import os
 
 # %% ../nbs/99_commands.ipynb #0bd1ed3f
-def command(module, name):
-    "A program: set the thread policy, then import a command and run it."
+def command(module, name, words):
+    "A program of these words: set the thread policy, then import a command and run it."
 
     def program(argv=None):
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         return getattr(importlib.import_module(f"f3a_lite.{module}"), name)(argv)
 
+    program.__doc__ = words
     return program
 
 # %% ../nbs/99_commands.ipynb #4a9cb15e
-f3a_demo = command("demo", "main")
-f3a_prepare = command("prepare", "f3a_prepare")
-f3a_model = command("licensed_models", "f3a_model")
-f3a_train = command("training", "f3a_train")
-f3a_train_regressor = command("regressor", "f3a_train_regressor")
-f3a_animate = command("animation", "f3a_animate")
-f3a_evaluate = command("evaluation", "f3a_evaluate")
-f3a_tables = command("tables", "f3a_tables")
-f3a_app = command("app", "main")
+f3a_demo = command("demo", "main", "The tour from a video to a film.")
+f3a_prepare = command("prepare", "f3a_prepare", "Videos and data sets to prepared clips.")
+f3a_model = command("licensed_models", "f3a_model", "Turn somebody's face model into a file of this project.")
+f3a_train = command("training", "f3a_train", "Train a system.")
+f3a_train_regressor = command("regressor", "f3a_train_regressor", "Train the 3DMM regressor.")
+f3a_animate = command("animation", "f3a_animate", "Animate a photo.")
+f3a_evaluate = command("evaluation", "f3a_evaluate", "Measure generated pictures.")
+f3a_tables = command("tables", "f3a_tables", "Train and measure what the paper's tables are made of.")
+f3a_app = command("app", "main", "Animate a photo on a page in the browser.")
