@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY = PASSIVE
 .PHONY: demo test mutants browser dev figures weights export clean
 
 demo: $(VENV)/.run
-	$(BIN)/python -m f3a_lite.demo
+	$(BIN)/python -m f3a_lite.ui.demo
 
 # One process a core; each test runs on one thread.
 test: $(VENV)/.dev

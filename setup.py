@@ -2,7 +2,7 @@
 
 from configparser import ConfigParser
 from pathlib import Path
-from setuptools import setup
+from setuptools import find_packages, setup
 
 here = Path(__file__).parent
 config = ConfigParser(delimiters=["="], interpolation=None)
@@ -29,7 +29,7 @@ PROGRAMS = (
     "f3a_tables",
     "f3a_app",
 )
-commands = {name: f"commands:{name}" for name in PROGRAMS}
+commands = {name: f"ui.commands:{name}" for name in PROGRAMS}
 
 setup(
     name=cfg["lib_name"],
@@ -42,7 +42,7 @@ setup(
     url=cfg["git_url"],
     license="Apache-2.0",
     python_requires=f">={cfg['min_python']},<3.15",
-    packages=["f3a_lite", "f3a_lite.data_samples"],
+    packages=[*find_packages(include=["f3a_lite*"]), "f3a_lite.data_samples"],
     package_dir={"f3a_lite": "f3a_lite", "f3a_lite.data_samples": "data_samples"},
     package_data={"f3a_lite.data_samples": ["*"]},
     include_package_data=False,

@@ -13,10 +13,10 @@ import re
 import time
 from f3a_lite.core import friendly_errors, save_json
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.prepare import prepare_rendered
-from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.data.prepare_datasets import prepare_rendered
+from f3a_lite.lab.results import Record, figure, run_info, save_records
 from f3a_lite.systems import LossConfig
-from f3a_lite.training import TrainConfig
+from f3a_lite.schedule import TrainConfig
 from short_trainings import ROOT, begin, steps_for, train_once
 
 RESULT = ROOT / "results" / "ablations.json"

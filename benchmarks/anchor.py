@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from f3a_lite.core import friendly_errors
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.training import TrainConfig
+from f3a_lite.schedule import TrainConfig
 from short_trainings import ROOT, begin, over_seeds, save_comparison
 
 RESULT = ROOT / "results" / "anchor.json"

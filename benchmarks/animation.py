@@ -16,10 +16,12 @@ import numpy as np
 import torch
 from f3a_lite.animation import BUNDLED, Face, scripted
 from f3a_lite.conditions import Frames, GeometryMaps, make_condition
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads, to_tensor
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.pictures import to_tensor
 from f3a_lite.flow import extend_flow
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
-from f3a_lite.results import Record, run_info, save_records
+from f3a_lite.lab.results import Record, run_info, save_records
 from f3a_lite.systems import Warping, load_system
 from f3a_lite.warp_generator import resized
 from safetensors.torch import load_file
@@ -110,7 +112,7 @@ def one_frame():
 def blink():
     "Seconds of the command line for a blink: face found and fitted, 14 frames, three files."
     with tempfile.TemporaryDirectory() as d:
-        words = "from f3a_lite.commands import f3a_animate; import sys; f3a_animate(sys.argv[1:])"
+        words = "from f3a_lite.ui.commands import f3a_animate; import sys; f3a_animate(sys.argv[1:])"
         command = [sys.executable, "-c", words, "--script", "blink", "--out", d]
         return seconds_of(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=d))
 

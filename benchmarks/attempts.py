@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 from tyro.conf import Positional
-from f3a_lite.core import F3AError, friendly_errors, parse_options, set_threads
-from f3a_lite.evaluation import evaluate, still_psnr
+from f3a_lite.core import F3AError, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.lab.evaluation import evaluate, still_psnr
 from f3a_lite.pairs import split_clips
-from f3a_lite.prepare import bundled_clip
-from f3a_lite.results import Record, load_records, run_info, save_records
+from f3a_lite.data.prepare import bundled_clip
+from f3a_lite.lab.results import Record, load_records, run_info, save_records
 from f3a_lite.systems import load_system
 from figures import measure_liveliness, training_of
 

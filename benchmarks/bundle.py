@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 import json
 import numpy as np
-from f3a_lite.core import F3AError, friendly_errors, parse_options, tile_images
-from f3a_lite.loop import read_checkpoint
-from f3a_lite.results import Record, load_records, save_records
+from f3a_lite.core import F3AError, friendly_errors, parse_options
+from f3a_lite.pictures import tile_images
+from f3a_lite.checkpoints import read_checkpoint
+from f3a_lite.lab.results import Record, load_records, save_records
 from f3a_lite.systems import SYSTEMS, load_system, save_system
-from f3a_lite.training import load_recipe, stage_of
-from f3a_lite.video import read_image, write_image
+from f3a_lite.schedule import stage_of
+from f3a_lite.ui.train import load_recipe
+from f3a_lite.data.video import read_image, write_image
 from tyro.conf import Positional
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,22 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from f3a_lite.core import save_json, set_threads
+from f3a_lite.core import save_json
+from f3a_lite.jobs import set_threads
 from f3a_lite.fitting import landmark_error
 from f3a_lite.morphable import open_model
 from f3a_lite.projection import posed_landmarks
-from f3a_lite.regressor import (
-    Regressor,
-    RegressorConfig,
-    augment,
-    pose_error,
-    shape_loss,
-    sub_loss,
-    variance_share,
-    warm_loss,
-)
-from f3a_lite.rendered import render_set
-from f3a_lite.results import Record, run_info, save_records
+from f3a_lite.augmentation import augment
+from f3a_lite.regressor import Regressor, RegressorConfig, shape_loss, sub_loss, variance_share, warm_loss
+from f3a_lite.regressor_metrics import pose_error
+from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.lab.results import Record, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE, BATCH, LR = 64, 32, 1e-3

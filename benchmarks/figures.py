@@ -11,25 +11,20 @@ import shutil
 import time
 import numpy as np
 import torch
-from f3a_lite.animation import BUNDLED, BUNDLED_FRAME
-from f3a_lite.core import (
-    F3AError,
-    data_path,
-    friendly_errors,
-    parse_options,
-    set_threads,
-    sha256,
-    tile_images,
-    weights_digest,
-)
-from f3a_lite.demo import run_demo
-from f3a_lite.evaluation import evaluate, print_results
+from f3a_lite.animation import BUNDLED
+from f3a_lite.ui.animate import BUNDLED_FRAME
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, sha256
+from f3a_lite.jobs import set_threads
+from f3a_lite.pictures import tile_images
+from f3a_lite.weights import weights_digest
+from f3a_lite.ui.demo import run_demo
+from f3a_lite.lab.evaluation import evaluate, print_results
 from f3a_lite.metrics import liveliness, psnr
 from f3a_lite.pairs import HELD_OUT, pick_frames, split_clips
-from f3a_lite.prepare import bundled_clip
-from f3a_lite.results import figure, find_record, run_info, save_records
+from f3a_lite.data.prepare import bundled_clip
+from f3a_lite.lab.results import figure, find_record, run_info, save_records
 from f3a_lite.systems import Warping, load_system
-from f3a_lite.video import write_image
+from f3a_lite.data.video import write_image
 from readme import write_readme
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,14 +11,15 @@ import time
 import numpy as np
 import torch
 from tyro.conf import Positional
-from f3a_lite.core import F3AError, friendly_errors, parse_options, set_threads
-from f3a_lite.evaluation import measure_pairs
+from f3a_lite.core import F3AError, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.lab.evaluation import measure_pairs
 from f3a_lite.fitting import fit_landmarks, landmark_error
 from f3a_lite.landmarks import eye_opening
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import sample_pairs
-from f3a_lite.prepare import prepare_clip
-from f3a_lite.results import Record, figure, run_info, save_records, show_figure
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.lab.results import Record, figure, run_info, save_records, show_figure
 
 ROOT = Path(__file__).resolve().parent.parent
 SPREAD = ("error", "p95", "blink", "copy_mae", "warp_mae")  # figures whose spread over clips is told

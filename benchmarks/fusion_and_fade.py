@@ -18,11 +18,12 @@ from f3a_lite.generator import GeneratorConfig, UpBlock, double
 from f3a_lite.metrics import picture_metrics
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import make_batch, sample_pairs
-from f3a_lite.prepare import prepare_rendered
-from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.data.prepare_datasets import prepare_rendered
+from f3a_lite.lab.results import Record, figure, run_info, save_records
 from f3a_lite.spade import Encoder, SPADE
-from f3a_lite.systems import SYSTEMS, F3AGan
-from f3a_lite.training import TrainConfig, Trainer, stage_of
+from f3a_lite.systems import F3AGan, SYSTEMS
+from f3a_lite.schedule import TrainConfig, stage_of
+from f3a_lite.training import Trainer
 from short_trainings import ROOT, begin, kinds_of_steps
 
 PEOPLE, FRAMES, TIMES = 40, 48, 3  # rendered people, frames of each, and how often the bundled clip counts

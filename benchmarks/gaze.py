@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from tyro.conf import Positional
 from f3a_lite.animation import animate, put_back, read_face, scripted, smaller
-from f3a_lite.blendshapes import BlendshapeReader, read_blendshapes
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads
+from f3a_lite.data.blendshapes import BlendshapeReader, read_blendshapes
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
 from f3a_lite.fitting import fit_landmarks, gaze_units, landmark_error
 from f3a_lite.morphable import open_model
-from f3a_lite.prepare import bundled_clip
+from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.projection import posed_landmarks, to_pixels
-from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.lab.results import Record, figure, run_info, save_records
 from f3a_lite.systems import load_system
 
 ROOT = Path(__file__).resolve().parent.parent

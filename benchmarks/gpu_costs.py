@@ -14,11 +14,13 @@ import sys
 import time
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from f3a_lite.clips import load_clip
-from f3a_lite.core import F3AError, friendly_errors, get_device, parse_options, set_threads
-from f3a_lite.prepare import bundled_clip
-from f3a_lite.results import Record, load_records, run_info, save_records
-from f3a_lite.training import TrainConfig, Trainer, stage_of
+from f3a_lite.data.clips import load_clip
+from f3a_lite.core import F3AError, friendly_errors, get_device, parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.data.prepare import bundled_clip
+from f3a_lite.lab.results import Record, load_records, run_info, save_records
+from f3a_lite.schedule import TrainConfig, stage_of
+from f3a_lite.training import Trainer
 from short_trainings import ROOT
 
 

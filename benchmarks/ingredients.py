@@ -12,14 +12,17 @@ import tempfile
 from tqdm.auto import tqdm
 from tyro.conf import Positional
 from f3a_lite import warp_generator
-from f3a_lite.clips import load_clip
+from f3a_lite.data.clips import load_clip
 from f3a_lite.conditions import GeometryMaps
-from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads
-from f3a_lite.loop import Alone, run_training
-from f3a_lite.prepare import bundled_clip, prepare_clip
-from f3a_lite.results import Record, run_info, save_records
+from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.loop import run_training
+from f3a_lite.team import Alone
+from f3a_lite.data.prepare import bundled_clip, prepare_clip
+from f3a_lite.lab.results import Record, run_info, save_records
 from f3a_lite.systems import load_system
-from f3a_lite.training import Trainer, drawn_people, load_recipe
+from f3a_lite.training import Trainer
+from f3a_lite.ui.train import drawn_people, load_recipe
 from strangers import as_records, means_of_person, measure_clip, read_people
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from f3a_lite.core import friendly_errors
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.loop import DivergedError
-from f3a_lite.results import Record, run_info, save_records
+from f3a_lite.checkpoints import DivergedError
+from f3a_lite.lab.results import Record, run_info, save_records
 from f3a_lite.systems import LossConfig
-from f3a_lite.training import TrainConfig
+from f3a_lite.schedule import TrainConfig
 from short_trainings import ROOT, begin, over_seeds, save_comparison, steps_for
 
 RESULT = ROOT / "results" / "losses.json"

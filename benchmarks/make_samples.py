@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 import torch
 from f3a_lite.core import atomic_path, data_path, friendly_errors, parse_options
 from f3a_lite.morphable import PARAM_NAMES
-from f3a_lite.prepare import bundled_clip
+from f3a_lite.data.prepare import bundled_clip
 
 ROOT = Path(__file__).resolve().parent.parent
 

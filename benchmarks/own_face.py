@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 import tempfile
 from tyro.conf import Positional
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads
-from f3a_lite.evaluation import evaluate
-from f3a_lite.prepare import prepare_clip
-from f3a_lite.results import Record, run_info, save_records
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.lab.evaluation import evaluate
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.lab.results import Record, run_info, save_records
 from f3a_lite.systems import load_system
-from f3a_lite.training import finetuning, train
+from f3a_lite.training import train
+from f3a_lite.ui.train import finetuning
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = ("lp_d6", "st_obama_clip1", "sy_happyenglish_clip1", "tps_driving", "vr_1")  # long clips of five people

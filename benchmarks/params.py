@@ -7,9 +7,11 @@ The bundled clip is prepared with each; each warps the photo, and drives the sam
 from dataclasses import dataclass
 from pathlib import Path
 import time
-from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads
-from f3a_lite.prepare import PARAM_SOURCES, prepare_clip
-from f3a_lite.training import TrainConfig
+from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.data.estimation import PARAM_SOURCES
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.schedule import TrainConfig
 from short_trainings import over_seeds, save_comparison
 
 ROOT = Path(__file__).resolve().parent.parent

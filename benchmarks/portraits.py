@@ -14,10 +14,11 @@ from PIL import Image
 from skimage.data import astronaut
 from tyro.conf import Positional
 from f3a_lite.animation import animate, default_weights, gesture, put_back, read_face
-from f3a_lite.core import F3AError, atomic_path, friendly_errors, parse_options, set_threads
+from f3a_lite.core import F3AError, atomic_path, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.systems import load_system
-from f3a_lite.video import SYNTHETIC, read_image, write_image
+from f3a_lite.data.video import SYNTHETIC, read_image, write_image
 
 ROOT = Path(__file__).resolve().parent.parent
 FPS = 12.5

@@ -11,8 +11,8 @@ import tempfile
 import time
 import torch
 from f3a_lite.core import data_path, friendly_errors, parse_options
-from f3a_lite.prepare import prepare_clip
-from f3a_lite.results import Record, run_info, save_records
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.lab.results import Record, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent
 

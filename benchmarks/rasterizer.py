@@ -13,7 +13,7 @@ from f3a_lite.core import friendly_errors, parse_options
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.rasterizer import rasterize_map
-from f3a_lite.results import Record, run_info, save_records
+from f3a_lite.lab.results import Record, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,28 +16,28 @@ import time
 from pathlib import Path
 import numpy as np
 import torch
-from f3a_lite.core import F3AError, data_path, set_threads, sha256
-from f3a_lite.datasets import read_annotation, read_labelled
+from f3a_lite.core import F3AError, data_path, sha256
+from f3a_lite.jobs import set_threads
+from f3a_lite.data.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import FaceParams, open_model
-from f3a_lite.prepare import prepare_clip
+from f3a_lite.data.prepare import prepare_clip
 from f3a_lite.projection import posed_landmarks
 from f3a_lite.regressor import (
     LazyFrames,
     Regressor,
-    evaluate_rendered,
-    finetune,
     jitter,
     load_regressor,
-    pose_error,
     pose_error_between_models,
     regress_clip,
-    rotation_angle,
     variance_share,
     warm_loss,
 )
-from f3a_lite.rendered import render_set, rendered_face
-from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.regressor_metrics import evaluate_rendered, pose_error, rotation_angle
+from f3a_lite.regressor_training import finetune
+from f3a_lite.synth.rendered import rendered_face
+from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.lab.results import Record, figure, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent
 FRESH = [[101, 20000], [102, 21000], [103, 22000]]  # seed and first of 200 people: a thousand pictures each

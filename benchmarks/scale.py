@@ -9,12 +9,13 @@ ten people, and on held-out frames of its own. A training that is done is kept, 
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from f3a_lite.core import friendly_errors, parse_options, set_threads
+from f3a_lite.core import friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
 from f3a_lite.loop import run_training
-from f3a_lite.measuring import made_by_system
-from f3a_lite.paper_tables import BUDGET
-from f3a_lite.results import Record, choose_records, load_records, run_info, save_records
-from f3a_lite.tables import SIZE, groups_of, measures_of, table_config
+from f3a_lite.lab.measuring import made_by_system
+from f3a_lite.lab.paper_tables import BUDGET
+from f3a_lite.lab.results import Record, choose_records, load_records, run_info, save_records
+from f3a_lite.lab.tables import SIZE, groups_of, measures_of, table_config
 from f3a_lite.training import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent

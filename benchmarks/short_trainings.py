@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 import time
 import torch
-from f3a_lite.core import parse_options, set_threads
-from f3a_lite.evaluation import evaluate
+from f3a_lite.core import parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.lab.evaluation import evaluate
 from f3a_lite.landmarks import laplacian_variance
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import HELD_OUT, make_batch, sample_pairs
-from f3a_lite.prepare import bundled_clip
+from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.projection import to_pixels
-from f3a_lite.results import Record, figure, load_records, run_info, save_records
-from f3a_lite.training import Trainer, stage_of
+from f3a_lite.lab.results import Record, figure, load_records, run_info, save_records
+from f3a_lite.schedule import stage_of
+from f3a_lite.training import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 

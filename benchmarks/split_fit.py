@@ -7,13 +7,14 @@ The bundled clip is fitted twice: all frames as one, and held-out frames by them
 import time
 from pathlib import Path
 import numpy as np
-from f3a_lite.core import set_threads
+from f3a_lite.jobs import set_threads
 from f3a_lite.fitting import landmark_error
-from f3a_lite.landmarks import Track
+from f3a_lite.tracker import Track
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
-from f3a_lite.prepare import bundled_clip, fit_clip
-from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.data.estimation import fit_clip
+from f3a_lite.data.prepare import bundled_clip
+from f3a_lite.lab.results import Record, figure, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent
 

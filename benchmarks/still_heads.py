@@ -13,11 +13,12 @@ from pathlib import Path
 import sys
 import time
 import numpy as np
-from f3a_lite.core import F3AError, friendly_errors, parse_options, set_threads
-from f3a_lite.measuring import BASE, Measure, Part, made_by_system
+from f3a_lite.core import F3AError, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.lab.measuring import BASE, Measure, Part, made_by_system
 from f3a_lite.pairs import pick_frames, sample_pairs, split_clips
-from f3a_lite.results import Record, load_records, run_info, save_records, show_figure
-from f3a_lite.tables import SIZE, TableOptions, Tables
+from f3a_lite.lab.results import Record, load_records, run_info, save_records, show_figure
+from f3a_lite.lab.tables import SIZE, TableOptions, Tables
 from short_trainings import ROOT
 
 RIGID = [27, 28, 29, 30, 36, 39, 42, 45]  # of 68 points: bridge of the nose, corners of the eyes

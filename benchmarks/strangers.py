@@ -19,12 +19,13 @@ from tqdm.auto import tqdm
 from tyro.conf import Positional
 from f3a_lite.animation import BUNDLED, Face, animate
 from f3a_lite.conditions import GeometryMaps
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, set_threads
+from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
 from f3a_lite.landmarks import eye_opening, mouth_opening
 from f3a_lite.metrics import csim, look_at, mae, psnr
 from f3a_lite.pairs import make_batch, sample_pairs
-from f3a_lite.prepare import prepare_clip
-from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.lab.results import Record, figure, run_info, save_records
 from f3a_lite.systems import Warping, load_system
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,9 +13,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from tyro.conf import Positional
 from f3a_lite.core import F3AError, atomic_path, friendly_errors, parse_options
-from f3a_lite.paper_tables import ROWS
-from f3a_lite.tables import SIZE, groups_of, measures_of, strip_of
-from f3a_lite.video import read_image
+from f3a_lite.lab.paper_tables import ROWS
+from f3a_lite.lab.tables import SIZE, groups_of, measures_of, strip_of
+from f3a_lite.data.video import read_image
 
 ROOT = Path(__file__).resolve().parent.parent
 

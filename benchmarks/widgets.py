@@ -9,12 +9,14 @@ import time
 import numpy as np
 from safetensors.torch import load_file
 from f3a_lite.animation import Face
-from f3a_lite.core import data_path, friendly_errors, parse_options, set_threads, to_tensor
+from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.jobs import set_threads
+from f3a_lite.pictures import to_tensor
 from f3a_lite.morphable import FaceParams, PARAM_NAMES
-from f3a_lite.prepare import bundled_clip
-from f3a_lite.results import Record, figure, run_info, save_records
+from f3a_lite.data.prepare import bundled_clip
+from f3a_lite.lab.results import Record, figure, run_info, save_records
 from f3a_lite.systems import load_system
-from f3a_lite import widgets
+from f3a_lite.ui import widgets
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "widgets.json"

@@ -4,65 +4,33 @@
 
 # %% auto #0
 __all__ = ['MATCH', 'UNITS', 'BACK', 'READ', 'ATTENTION', 'SMOOTH', 'BASELINES', 'X2FaceConfig', 'X2FaceGenerator',
-           'plain_pixel_loss', 'X2Face', 'Pix2PixHDConfig', 'Pix2PixHDGenerator', 'ScaleCritics', 'feature_matching',
-           'squares', 'Pix2PixHD', 'GANimationConfig', 'GANimationGenerator', 'UnitCritic', 'total_variation',
-           'GANimation', 'MotionGANConfig', 'MotionGANGenerator', 'MotionGAN']
+           'plain_pixel_loss', 'X2Face', 'Pix2PixHDConfig', 'Pix2PixHDGenerator', 'Pix2PixHD', 'GANimationConfig',
+           'GANimationGenerator', 'UnitCritic', 'total_variation', 'GANimation', 'MotionGANConfig',
+           'MotionGANGenerator', 'MotionGAN']
 
 # %% ../nbs/21_baselines.ipynb #b1a5e003
 from dataclasses import dataclass
-from math import gcd
 from typing import Literal
-from torch import nn
 import torch
 import torch.nn.functional as F
+from torch import nn
+from f3a_lite.baseline_blocks import (
+    Body,
+    HourGlass,
+    ResidualBlock,
+    ScaleCritics,
+    feature_matching,
+    painted,
+    squares,
+    step,
+    step_up,
+)
 from .conditions import AU_NAMES
 from .flow import warp_by_flow
 from .generator import NetworkConfig
 from .losses import PatchDiscriminator, adversarial_loss, critic_loss, gradient_penalty, weighted_pixel_loss
 from .systems import System, real_only
 from .warp_generator import resized
-
-# %% ../nbs/21_baselines.ipynb #b1a5e007
-def normed(channels: int) -> nn.Module:
-    "Group normalisation: the same for one picture as for many."
-    return nn.GroupNorm(gcd(8, channels), channels)
-
-
-class HourGlass(nn.Module):
-    "Halve a picture until a code is left, then double the code until it has the picture's size."
-
-    def __init__(
-        self,
-        in_channels: int,  # of the picture
-        channels,  # after each halving; the last are the code's
-        out_channels: int,  # of the map
-        skips: bool,  # whether features of the way down are seen on the way up
-    ):
-        super().__init__()
-        deepest = len(channels) - 1
-        self.skips = skips
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        for k, c in enumerate(channels):
-            halve = nn.Conv2d(channels[k - 1] if k else in_channels, c, 4, 2, 1, bias=False)
-            self.down.append(halve if k in (0, deepest) else nn.Sequential(halve, normed(c)))
-            joined = 2 * c if skips and k < deepest else c
-            same = nn.Conv2d(joined, channels[k - 1] if k else out_channels, 3, 1, 1, bias=k == 0)
-            self.up.append(nn.Sequential(same, normed(channels[k - 1])) if k else same)
-        nn.init.normal_(self.up[0].weight, std=0.01)  # begin near "read where you are"
-        nn.init.zeros_(self.up[0].bias)
-
-    def forward(self, x):  # (B,in_channels,H,W)
-        "The map, and the code."
-        h = []
-        for k, down in enumerate(self.down):
-            x = down(x if k == 0 else F.leaky_relu(x, 0.2))  # (B,ck,H/2^(k+1),W/2^(k+1))
-            h.append(x)
-        y = h[-1]
-        for k in reversed(range(len(self.up))):
-            seen = torch.cat([y, h[k]], 1) if self.skips and k < len(h) - 1 else y
-            larger = F.interpolate(F.relu(seen), scale_factor=2, mode="bilinear", align_corners=False)
-            y = self.up[k](larger)  # (B,ck-1,H/2^k,W/2^k)
-        return y, h[-1]  # (B,made,H,W), (B,code,H/2^n,W/2^n)
 
 # %% ../nbs/21_baselines.ipynb #b1a5e008
 @dataclass
@@ -130,62 +98,6 @@ class X2Face(System, kind="x2face"):
         "The pixel loss of its first training."
         return dict(pixel=self.losses.pixel * plain_pixel_loss(out["image"], batch))
 
-# %% ../nbs/21_baselines.ipynb #b1a5e014
-class ResidualBlock(nn.Module):
-    "Two convolutions beside a way straight through."
-
-    def __init__(self, channels: int, pad: str = "reflect"):
-        super().__init__()
-        layers = []
-        for last in (False, True):
-            layers += [nn.Conv2d(channels, channels, 3, 1, 1, padding_mode=pad, bias=False)]
-            layers += [nn.InstanceNorm2d(channels, affine=True), *([] if last else [nn.ReLU()])]
-        self.main = nn.Sequential(*layers)
-
-    def forward(self, x):  # (B,C,H,W)
-        "What comes in, and a change of it."
-        return x + self.main(x)  # (B,C,H,W)
-
-
-def step(cin: int, cout: int, width: int, stride: int = 1, pad: str = "reflect") -> nn.Sequential:
-    "Convolution, instance normalisation, activation; the resolution stays, or is halved."
-    conv = nn.Conv2d(cin, cout, width, stride, (width - 1) // 2, padding_mode=pad, bias=False)
-    return nn.Sequential(conv, nn.InstanceNorm2d(cout, affine=True), nn.ReLU())
-
-
-def step_up(cin: int, cout: int, width: int = 4) -> nn.Sequential:
-    "The same for twice the resolution."
-    conv = nn.ConvTranspose2d(cin, cout, width, 2, 1, output_padding=width % 2, bias=False)
-    return nn.Sequential(conv, nn.InstanceNorm2d(cout, affine=True), nn.ReLU())
-
-
-class Body(nn.Module):
-    "Down, residual blocks, up: features of the picture's size."
-
-    def __init__(
-        self,
-        cin: int,  # channels that come in
-        channels,  # at full, half, … resolution
-        blocks: int,  # residual blocks at the deepest scale
-        width: int,  # of the convolutions that change the resolution: 3 or 4
-        pad: str = "reflect",  # what a convolution sees beyond the rim: 'reflect' or 'zeros'
-    ):
-        super().__init__()
-        pairs = list(zip(channels, channels[1:]))
-        halve = [step(a, b, width, 2, pad) for a, b in pairs]
-        self.encode = nn.Sequential(step(cin, channels[0], 7, pad=pad), *halve)
-        self.blocks = nn.Sequential(*[ResidualBlock(channels[-1], pad) for _ in range(blocks)])
-        self.decode = nn.Sequential(*[step_up(b, a, width) for a, b in reversed(pairs)])
-
-    def forward(self, x):  # (B,cin,H,W)
-        "Features as large as the picture."
-        return self.decode(self.blocks(self.encode(x)))  # (B,c0,H,W)
-
-
-def painted(in_channels: int, out_channels: int = 3, pad: str = "reflect") -> nn.Conv2d:
-    "The last layer."
-    return nn.Conv2d(in_channels, out_channels, 7, 1, 3, padding_mode=pad)
-
 # %% ../nbs/21_baselines.ipynb #b1a5e015
 @dataclass
 class Pix2PixHDConfig(NetworkConfig):
@@ -220,56 +132,6 @@ class Pix2PixHDGenerator(nn.Module):
         coarse = self.coarse(F.avg_pool2d(m, 2))  # (B,c0,H/2,W/2)
         fine = self.fine_in(m)  # (B,c0,H/2,W/2)
         return dict(image=(torch.tanh(self.fine_out(coarse + fine)) + 1) / 2)  # image: (B,3,H,W)
-
-# %% ../nbs/21_baselines.ipynb #b1a5e017
-class ScaleCritics(nn.Module):
-    "Critics of patches, one a scale, which also give their features."
-
-    def __init__(
-        self,
-        cin: int,  # channels of label map and picture
-        width: int,  # channels of the first layer
-    ):
-        super().__init__()
-        self.critics = nn.ModuleList([self.layers(cin, width) for _ in range(2)])  # at full and at half resolution
-
-    @staticmethod
-    def layers(cin, width):
-        "Five convolutions of one critic; the last gives the verdicts."
-        c = [width, 2 * width, 4 * width, 8 * width]
-        first = nn.Sequential(nn.Conv2d(cin, c[0], 4, 2, 2), nn.LeakyReLU(0.2))
-        middle = [
-            nn.Sequential(nn.Conv2d(a, b, 4, s, 2), nn.InstanceNorm2d(b), nn.LeakyReLU(0.2))
-            for a, b, s in zip(c, c[1:], (2, 2, 1))
-        ]
-        return nn.ModuleList([first, *middle, nn.Conv2d(c[-1], 1, 4, 1, 2)])
-
-    def forward(self, label, image):  # (B,C,H,W), (B,3,H,W)
-        "A list of layers for each critic; the last layer holds the verdicts."
-        x = torch.cat([label, image], 1) * 2 - 1
-        seen = []
-        for critic in self.critics:
-            h, layers = x, []
-            for layer in critic:
-                h = layer(h)
-                layers.append(h)
-            seen.append(layers)
-            x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
-        return seen
-
-
-def feature_matching(
-    fake: list,  # layers of each critic, of generated pictures
-    real: list,  # the same of true pictures
-) -> torch.Tensor:
-    "Mean absolute differences of all layers but the verdicts: their sum over layers, a mean over critics."
-    terms = [(a - b.detach()).abs().mean() for f, r in zip(fake, real) for a, b in zip(f[:-1], r[:-1])]
-    return sum(terms) / len(fake)
-
-
-def squares(critics: list, wanted: float) -> torch.Tensor:
-    "Least squares GAN: how far the verdicts are from what is wanted, a sum over critics."
-    return sum((layers[-1] - wanted).square().mean() for layers in critics)
 
 # %% ../nbs/21_baselines.ipynb #b1a5e018
 MATCH = 10.0  # weight of feature matching in pix2pixHD

@@ -8,14 +8,15 @@ __all__ = ['NetworkConfig', 'GeneratorConfig', 'UpBlock', 'Generator', 'costs_of
 # %% ../nbs/12_fade_in_decoding.ipynb #12447f01
 from dataclasses import dataclass
 from typing import ClassVar, Literal
-from torch import nn
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from .conditions import CONDITIONS
-from .core import F3AError, check_fields
+from .core import F3AError
 from .flow import FLOW_SCALE
 from .spade import Encoder, SPADE, act
+from .weights import check_fields
 
 # %% ../nbs/12_fade_in_decoding.ipynb #d08cf9c0
 @dataclass

@@ -8,9 +8,9 @@ __all__ = ['feature_weights', 'weighted_pixel_loss', 'frozen', 'perceptual_loss'
 
 # %% ../nbs/15_losses.ipynb #9059ef50
 from contextlib import contextmanager
-from torch import nn
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 # %% ../nbs/15_losses.ipynb #0df51172

@@ -15,20 +15,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from .conditions import action_units
-from .core import F3AError, data_path, reading, to_image
+from .core import F3AError, data_path, reading
 from .fitting import FitConfig, fit_landmarks
-from f3a_lite.landmarks import (
-    detect_faces,
-    eye_opening,
-    face_embedding,
-    laplacian_variance,
-    mouth_opening,
-    place_landmarks,
-)
+from .landmarks import eye_opening, face_embedding, laplacian_variance, mouth_opening
 from .morphable import FaceParams, open_model
-from .people import person
+from .pictures import to_image
 from .projection import posed_landmarks, to_pixels
-from .rendered import render_face
+from .synth.people import person
+from .synth.rendered import render_face
+from .tracker import detect_faces, place_landmarks
 
 # %% ../nbs/20_metrics.ipynb #e620d86e
 def checked_pair(a, b, valid):  # (B,3,H,W), (B,3,H,W), (B,1,H,W) or None

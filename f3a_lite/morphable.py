@@ -9,11 +9,11 @@ __all__ = ['PARAM_NAMES', 'PARAM_RANGES', 'REGIONS', 'FaceParams', 'MorphableMod
 import dataclasses
 import functools
 from dataclasses import dataclass
-from fastcore.basics import patch
 import numpy as np
+import torch
+from fastcore.basics import patch
 from safetensors import safe_open
 from safetensors.torch import save as tensor_bytes
-import torch
 from .core import F3AError, atomic_path, data_path, reading
 
 # %% ../nbs/01_morphable_model.ipynb #2f62a34b

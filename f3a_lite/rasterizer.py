@@ -6,10 +6,10 @@
 __all__ = ['splat_points', 'rasterize_loop', 'rasterize', 'rasterize_map', 'vertex_normals', 'lambert']
 
 # %% ../nbs/03_rasterizer.ipynb #db76288b
-import functools
 import numpy as np
 import torch
 from .core import F3AError
+from .kernels import SUBPIXEL, _kernels, _snap
 
 # %% ../nbs/03_rasterizer.ipynb #011b481a
 def splat_points(
@@ -28,17 +28,6 @@ def splat_points(
         if 0 <= i < height and 0 <= j < width and z > depth[i, j]:
             depth[i, j], out[i, j] = z, a
     return out
-
-# %% ../nbs/03_rasterizer.ipynb #ac522c7b
-SUBPIXEL = 256  # vertices are snapped to 1/256 pixel, as graphics hardware does
-_LIMIT = 1 << 21  # snapped coordinates beyond this (8192 pixels) are clamped
-
-
-def _snap(vertices):
-    "Whole-number positions (…,2) int64 and a mask of the vertices that are finite."
-    finite = np.isfinite(vertices).all(-1)
-    xy = np.where(finite[..., None], vertices[..., :2], 0)
-    return np.clip(np.floor(xy * SUBPIXEL + 0.5), -_LIMIT, _LIMIT).astype(np.int64), finite
 
 # %% ../nbs/03_rasterizer.ipynb #bced3006
 def rasterize_loop(
@@ -101,133 +90,6 @@ def interpolate(
     value = attributes.gather(1, index).view(B, H, W, 3, -1)  # (B,H,W,3,C)
     out = (value * weights[..., None].to(value.dtype)).sum(3)  # (B,H,W,C)
     return (out * (ids >= 0)[..., None]).permute(0, 3, 1, 2)  # (B,C,H,W)
-
-# %% ../nbs/03_rasterizer.ipynb #ea99f4fc
-def _snap_all(verts, xs, ys):
-    "Snapped positions of one mesh; vertices that are not finite land out of reach."
-    for n in range(verts.shape[0]):
-        x, y, z = verts[n, 0], verts[n, 1], verts[n, 2]
-        if x - x == 0 and y - y == 0 and z - z == 0:  # finite
-            xs[n] = max(-_LIMIT, min(_LIMIT, np.floor(x * SUBPIXEL + 0.5)))
-            ys[n] = max(-_LIMIT, min(_LIMIT, np.floor(y * SUBPIXEL + 0.5)))
-        else:
-            xs[n] = _LIMIT * 4
-
-# %% ../nbs/03_rasterizer.ipynb #4889cdcc
-def _fill_triangle(ax, ay, az, bx, by, bz, cx, cy, cz, area, x0, x1, y0, y1, t, ids, depth):
-    "Walk the box of one counter-clockwise triangle; keep the nearest."
-    S = SUBPIXEL
-    d0x, d0y = np.int64(by - cy) * S, np.int64(cx - bx) * S  # change of edge 0 with a step right / down
-    d1x, d1y = np.int64(cy - ay) * S, np.int64(ax - cx) * S
-    d2x, d2y = np.int64(ay - by) * S, np.int64(bx - ax) * S
-    px, py = x0 * S, y0 * S
-    r0 = np.int64(cx - bx) * (py - by) - np.int64(cy - by) * (px - bx)  # value at the first pixel
-    r1 = np.int64(ax - cx) * (py - cy) - np.int64(ay - cy) * (px - cx)
-    r2 = np.int64(bx - ax) * (py - ay) - np.int64(by - ay) * (px - ax)
-    k0 = 0 if (cy < by or (cy == by and cx > bx)) else 1  # on an edge, only top and left ones count
-    k1 = 0 if (ay < cy or (ay == cy and ax > cx)) else 1
-    k2 = 0 if (by < ay or (by == ay and bx > ax)) else 1
-    inv, y = np.float32(1) / np.float32(area), y0
-    while y <= y1:
-        e0, e1, e2, x = r0, r1, r2, x0
-        while x <= x1:
-            if e0 >= k0 and e1 >= k1 and e2 >= k2:
-                z = (np.float32(e0) * az + np.float32(e1) * bz + np.float32(e2) * cz) * inv
-                if z > depth[y, x]:
-                    depth[y, x] = z
-                    ids[y, x] = t
-            e0 += d0x
-            e1 += d1x
-            e2 += d2x
-            x += 1
-        r0 += d0y
-        r1 += d1y
-        r2 += d2y
-        y += 1
-
-# %% ../nbs/03_rasterizer.ipynb #142ac305
-def _draw(verts, tris, xs, ys, ids, depth, cull):
-    "First pass: the nearest triangle of each pixel."
-    _snap_all(verts, xs, ys)
-    H, W = ids.shape
-    for t in range(tris.shape[0]):
-        ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
-        ax, bx, cx = xs[ia], xs[ib], xs[ic]
-        x1 = min(W - 1, max(ax, bx, cx) >> 8)
-        x0 = max(0, (min(ax, bx, cx) + 255) >> 8)
-        if x0 > x1:
-            continue
-        ay, by, cy = ys[ia], ys[ib], ys[ic]
-        y1 = min(H - 1, max(ay, by, cy) >> 8)
-        y0 = max(0, (min(ay, by, cy) + 255) >> 8)
-        if y0 > y1 or max(ax, bx, cx) > _LIMIT:
-            continue
-        area = np.int64(bx - ax) * np.int64(cy - ay) - np.int64(by - ay) * np.int64(cx - ax)
-        if area == 0 or (cull and area > 0):
-            continue
-        az, bz, cz = verts[ia, 2], verts[ib, 2], verts[ic, 2]
-        if area > 0:
-            _fill_triangle(ax, ay, az, bx, by, bz, cx, cy, cz, area, x0, x1, y0, y1, t, ids, depth)
-        else:
-            _fill_triangle(ax, ay, az, cx, cy, cz, bx, by, bz, -area, x0, x1, y0, y1, t, ids, depth)
-
-# %% ../nbs/03_rasterizer.ipynb #23ce08b0
-def _corner_weights(xs, ys, tris, t, x, y):
-    "Barycentric weights of triangle t at a pixel."
-    ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
-    ax, ay, bx, by, cx, cy = xs[ia], ys[ia], xs[ib], ys[ib], xs[ic], ys[ic]
-    px, py = x * SUBPIXEL, y * SUBPIXEL
-    area = np.int64(bx - ax) * np.int64(cy - ay) - np.int64(by - ay) * np.int64(cx - ax)
-    inv = np.float32(1) / np.float32(area)
-    w0 = np.float32(np.int64(cx - bx) * (py - by) - np.int64(cy - by) * (px - bx)) * inv
-    w1 = np.float32(np.int64(ax - cx) * (py - cy) - np.int64(ay - cy) * (px - cx)) * inv
-    return w0, w1, np.float32(np.int64(bx - ax) * (py - ay) - np.int64(by - ay) * (px - ax)) * inv
-
-# %% ../nbs/03_rasterizer.ipynb #08e23c57
-def _one_weights(verts, tris, ids, depth, weights, cull):
-    "Ids and weights of one mesh."
-    xs, ys = np.empty(len(verts), np.int32), np.empty(len(verts), np.int32)
-    _draw(verts, tris, xs, ys, ids, depth, cull)
-    for y in range(ids.shape[0]):
-        for x in range(ids.shape[1]):
-            if ids[y, x] >= 0:
-                weights[y, x, 0], weights[y, x, 1], weights[y, x, 2] = _corner_weights(xs, ys, tris, ids[y, x], x, y)
-
-# %% ../nbs/03_rasterizer.ipynb #36c01c95
-def _one_map(verts, tris, attrs, ids, depth, out, cull):
-    "Attribute map of one mesh."
-    xs, ys = np.empty(len(verts), np.int32), np.empty(len(verts), np.int32)
-    _draw(verts, tris, xs, ys, ids, depth, cull)
-    for y in range(ids.shape[0]):
-        for x in range(ids.shape[1]):
-            t = ids[y, x]
-            if t >= 0:
-                w0, w1, w2 = _corner_weights(xs, ys, tris, t, x, y)
-                ia, ib, ic = tris[t, 0], tris[t, 1], tris[t, 2]
-                for c in range(attrs.shape[1]):
-                    out[c, y, x] = w0 * attrs[ia, c] + w1 * attrs[ib, c] + w2 * attrs[ic, c]
-
-# %% ../nbs/03_rasterizer.ipynb #aad5c23a
-def _batch_weights(verts, tris, ids, depth, weights, cull):
-    for b in numba.prange(len(verts)):
-        _one_weights(verts[b], tris, ids[b], depth[b], weights[b], cull)
-
-
-def _batch_map(verts, tris, attrs, ids, depth, out, cull):
-    for b in numba.prange(len(verts)):
-        _one_map(verts[b], tris, attrs[b], ids[b], depth[b], out[b], cull)
-
-# %% ../nbs/03_rasterizer.ipynb #ebf6bcec
-@functools.lru_cache(None)
-def _kernels():
-    "Compile on first use: each function replaces its plain version, innermost first."
-    global numba
-    import numba
-
-    numba.config.SLP_VECTORIZE, here = 1, globals()
-    for name in ("_snap_all", "_fill_triangle", "_draw", "_corner_weights", "_one_weights", "_one_map"):
-        here[name] = numba.njit(here[name], cache=True, error_model="numpy", nogil=True)
-    return [numba.njit(f, cache=True, error_model="numpy", parallel=True) for f in (_batch_weights, _batch_map)]
 
 # %% ../nbs/03_rasterizer.ipynb #1e6cba98
 def _prepare(vertices, triangles):

@@ -7,4 +7,4 @@ __all__ = []
 
 # %% ../nbs/18_registry.ipynb #359ea941
 from .baselines import BASELINES
-from .systems import SYSTEMS, F3AGan, TWarp, load_system, make_system, save_system
+from .systems import F3AGan, SYSTEMS, TWarp, load_system, make_system, save_system

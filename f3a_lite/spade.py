@@ -6,9 +6,9 @@
 __all__ = ['act', 'DownBlock', 'Encoder', 'SPADE']
 
 # %% ../nbs/11_spade_fusion.ipynb #3df446a3
-from torch import nn
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 # %% ../nbs/11_spade_fusion.ipynb #1f0dd5cb
 def act(

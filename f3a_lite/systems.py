@@ -10,10 +10,10 @@ __all__ = ['SYSTEMS', 'Stage', 'LossConfig', 'System', 'F3AGan', 'TWarp', 'Copyi
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
-from torch import nn
 import torch
+from torch import nn
 from .conditions import Frames, make_condition
-from .core import F3AError, check_fields, check_shapes, config_from, load_weights, save_weights, shown
+from .core import F3AError, shown
 from .flow import extend_flow, warp_by_flow
 from .generator import Generator, GeneratorConfig, NetworkConfig
 from f3a_lite.losses import (
@@ -26,6 +26,7 @@ from f3a_lite.losses import (
 )
 from .morphable import open_model
 from .warp_generator import WarpConfig, WarpGenerator
+from .weights import check_fields, check_shapes, config_from, load_weights, save_weights
 
 # %% ../nbs/16_systems.ipynb #19e8968c
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ __all__ = ['FARTHEST_FLOW', 'INSIDE', 'KEEP_LEARNING', 'KEEP', 'WORK', 'WarpConf
 # %% ../nbs/13_warp_generator.ipynb #027e441d
 from dataclasses import dataclass
 from typing import Literal
-from torch import nn
 import torch
 import torch.nn.functional as F
+from torch import nn
 from .conditions import GeometryMaps
 from .core import F3AError
 from .flow import FLOW_SCALE, extend_flow, warp_by_flow

@@ -41,7 +41,7 @@ def video():
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory, video):
     "40 frames of the bundled clip, prepared once."
-    from f3a_lite.prepare import prepare_clip
+    from f3a_lite.data.prepare import prepare_clip
 
     return prepare_clip(video, tmp_path_factory.mktemp("clips") / "woman", max_frames=40, progress=False)
 

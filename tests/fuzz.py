@@ -292,12 +292,13 @@ def make_inputs(root):
     from f3a_lite.core import data_path
     from f3a_lite.warp_generator import WarpConfig
     from f3a_lite.morphable import FaceParams, open_model
-    from f3a_lite.prepare import prepare_clip, prepare_dataset
+    from f3a_lite.data.prepare import prepare_clip
+    from f3a_lite.data.prepare_datasets import prepare_dataset
     from f3a_lite.projection import pose, to_pixels
     from f3a_lite.regressor import Regressor, RegressorConfig, save_regressor
-    from f3a_lite.rendered import rendered_face
+    from f3a_lite.synth.rendered import rendered_face
     from f3a_lite.systems import TWarp, save_system
-    from f3a_lite.video import iter_frames, write_image
+    from f3a_lite.data.video import iter_frames, write_image
 
     rng, at = np.random.default_rng(0), lambda name: (root / name).mkdir(exist_ok=True) or root / name
     arrays = dict(
@@ -396,7 +397,7 @@ def make_inputs(root):
 
 
 def read_clip(path):
-    from f3a_lite.clips import load_clip
+    from f3a_lite.data.clips import load_clip
 
     c = load_clip(path)
     c.images(range(len(c)))
@@ -404,20 +405,20 @@ def read_clip(path):
 
 
 def read_manifest(path):
-    from f3a_lite.clips import LabelledSet, expand_clips, load_clip
+    from f3a_lite.data.clips import LabelledSet, expand_clips, load_clip
 
     return LabelledSet([load_clip(c) for c in expand_clips([path])]).images([0])
 
 
 def read_video(path):
-    from f3a_lite.video import iter_frames, video_info
+    from f3a_lite.data.video import iter_frames, video_info
 
     return [f.sum() for _, f in iter_frames(path, video_info(path).fps, 20)]
 
 
 def first_error(folder):
     "Photos one by one; an error that no check foresaw counts as a traceback."
-    from f3a_lite.datasets import read_annotation, read_photo
+    from f3a_lite.data.datasets import read_annotation, read_photo
 
     for p in sorted(folder.glob("*.mat")):
         read_annotation(p)
@@ -426,7 +427,7 @@ def first_error(folder):
 
 def each_loader(path):
     "Two readers of MATLAB files, whose arrays are all in this one."
-    from f3a_lite.licensed_models import load_basel_3ddfa, load_deep3d
+    from f3a_lite.data.licensed_models import load_basel_3ddfa, load_deep3d
 
     return load_deep3d(path), load_basel_3ddfa(path, path)
 
@@ -522,7 +523,7 @@ TARGETS = {**READERS, **COMMANDS}
 
 def unfinished(out, code):
     "What a command left that is neither nothing nor complete; and errors that a data set's manifest hides."
-    from f3a_lite.clips import load_clip
+    from f3a_lite.data.clips import load_clip
     from f3a_lite.core import F3AError
 
     if not out.exists():

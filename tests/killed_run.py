@@ -4,11 +4,12 @@ python tests/killed_run.py CLIP OUT
 """
 
 import sys
-from f3a_lite.clips import load_clip
-from f3a_lite.core import set_threads
+from f3a_lite.data.clips import load_clip
+from f3a_lite.jobs import set_threads
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.loop import run_training
-from f3a_lite.training import TrainConfig, Trainer
+from f3a_lite.schedule import TrainConfig
+from f3a_lite.training import Trainer
 
 STEPS = 24
 

@@ -27,21 +27,21 @@ MUTANTS = [
     # rasterizer
     (
         "compiled: the top-left rule dropped for edge 0",
-        "rasterizer",
+        "kernels",
         "k0 = 0 if (cy < by or (cy == by and cx > bx)) else 1",
         "k0 = 0",
         ["tests/test_geometry.py::test_top_left_rule_on_every_edge"],
     ),
     (
         "compiled: top edges do not count",
-        "rasterizer",
+        "kernels",
         "k1 = 0 if (ay < cy or (ay == cy and ax > cx)) else 1",
         "k1 = 0 if ay < cy else 1",
         ["tests/test_geometry.py::test_top_left_rule_on_every_edge"],
     ),
     (
         "compiled: of equal depths the last wins",
-        "rasterizer",
+        "kernels",
         "if z > depth[y, x]:",
         "if z >= depth[y, x]:",
         ["tests/test_geometry.py::test_of_two_triangles_at_one_depth_the_first_is_seen"],
@@ -414,7 +414,7 @@ MUTANTS = [
     ),
     (
         "an infinite number passes for finite",
-        "loop",
+        "checkpoints",
         "bool(torch.isfinite(state).all())",
         "not bool(torch.isnan(state).any())",
         [
@@ -424,21 +424,21 @@ MUTANTS = [
     ),
     (
         "the checkpoint before the last is not kept",
-        "loop",
+        "checkpoints",
         "        if newest.exists():",
         "        if False:",
         ["tests/test_loop.py::test_one_of_the_two_checkpoints_is_there_at_every_moment"],
     ),
     (
         "resume accepts other clips",
-        "loop",
+        "checkpoints",
         "    if clips != here:",
         "    if False:",
         ["tests/test_loop.py::test_resume_refuses_other_clips"],
     ),
     (
         "only the sha256 of a clip is compared",
-        "loop",
+        "checkpoints",
         'recipes.append({k: v for k, v in c.meta.items() if k not in ("source", "files")})',
         'recipes.append(dict(sha256=c.meta["sha256"]))',
         ["tests/test_loop.py::test_resume_refuses_other_clips"],
@@ -496,14 +496,14 @@ MUTANTS = [
     # prepare
     (
         "held-out frames are fitted with the training frames",
-        "prepare",
+        "data.estimation",
         "    train = np.flatnonzero(mine)\n",
         "    train = np.flatnonzero(found)\n",
         ["tests/test_prepare.py::test_a_held_out_frame_has_no_say_in_any_other"],
     ),
     (
         "held-out frames have an identity of their own",
-        "prepare",
+        "data.estimation",
         "cfg=alone, identity=identity, unit",
         "cfg=alone, unit",
         [
@@ -530,63 +530,63 @@ MUTANTS = [
     # tables
     (
         "frames count, not clips",
-        "measuring",
+        "lab.measuring",
         "means = np.array([np.nanmean(v) for v in values if np.isfinite(v).any()])",
         "means = every[np.isfinite(every)]",
         ["tests/test_tables.py::test_means_over_clips", "tests/test_tables.py::test_undefined_cases_are_counted"],
     ),
     (
         "sources from held-out frames",
-        "measuring",
+        "lab.measuring",
         'mine = dict(train=split["train"], these=',
         "mine = dict(train=np.arange(len(clip)), these=",
         ["tests/test_tables.py::test_targets_come_from_the_split_and_sources_from_training"],
     ),
     (
         "the driver's place too",
-        "measuring",
+        "lab.measuring",
         "moved = source.params.replace(exp_coeff=driver.params.exp_coeff, rotation=driver.params.rotation)",
         "moved = driver.params.replace(id_coeff=source.params.id_coeff)",
         ["tests/test_tables.py::test_across_people_the_driver_gives_expression_and_rotation_only"],
     ),
     (
         "somebody drives herself",
-        "measuring",
+        "lab.measuring",
         "others = [c for c in clips if person_of(c, who) != person_of(clip, who)]",
         "others = [c for c in clips if c is not clip]",
         ["tests/test_tables.py::test_across_people_the_driver_gives_expression_and_rotation_only"],
     ),
     (
         "people on both sides",
-        "tables",
+        "lab.tables",
         "if (p in held) == out]",
         "if (p in held) == out or p == people[0]]",
         ["tests/test_tables.py::test_whole_people_are_held_out"],
     ),
     (
         "noise on the source",
-        "measuring",
+        "lab.measuring",
         "params = add_noise(target.params, noise, model, rng)",
         "params = add_noise(part.source.params, noise, model, rng)",
         ["tests/test_tables.py::test_noise_is_on_the_targets_parameters"],
     ),
     (
         "every order agrees",
-        "paper_tables",
+        "lab.paper_tables",
         "answers.append((row, metric, paper == (pair[0] < pair[1])))",
         "answers.append((row, metric, True))",
         ["tests/test_tables.py::test_the_order_is_compared_metric_by_metric"],
     ),
     (
         "many drivers in one part",
-        "measuring",
+        "lab.measuring",
         "drivers = [others[rng.integers(len(others))]]",
         "drivers = others",
         ["tests/test_tables.py::test_one_driver_a_part"],
     ),
     (
         "landmarks without noise",
-        "measuring",
+        "lab.measuring",
         "landmarks=target.points(model) + away",
         "landmarks=target.points(model)",
         ["tests/test_tables.py::test_noise_is_on_the_targets_parameters"],
@@ -596,7 +596,7 @@ MUTANTS = [
 
 def find(root, module, old):
     "Module file, notebook and cell of a mutant's old text; or a sentence that says why it cannot be applied."
-    path = root / "f3a_lite" / f"{module}.py"
+    path = (root / "f3a_lite" / module.replace(".", "/")).with_suffix(".py")
     if not path.exists() or path.read_text(encoding="utf-8").count(old) != 1:
         return f"its old text is not found once in {path.name}"
     places = []

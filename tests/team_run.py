@@ -6,13 +6,15 @@ python -m torch.distributed.run --nproc_per_node 2 tests/team_run.py KIND CLIP O
 from pathlib import Path
 import sys
 import torch
-from f3a_lite import tables
-from f3a_lite.clips import load_clip
-from f3a_lite.core import set_threads
+from f3a_lite.lab import tables
+from f3a_lite.data.clips import load_clip
+from f3a_lite.jobs import set_threads
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.loop import leave_team
-from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
-from f3a_lite.training import TrainConfig, Trainer
+from f3a_lite.team import leave_team
+from f3a_lite.regressor import RegressorConfig
+from f3a_lite.regressor_training import RegressorTrainer, RegressorTraining
+from f3a_lite.schedule import TrainConfig
+from f3a_lite.training import Trainer
 
 SMALL = GeneratorConfig(channels=(8, 8, 8), flow_channels=(4, 4, 4), grows=1)
 

@@ -9,9 +9,12 @@ import skimage.data
 import torch
 from conftest import run_command, write_movie
 from PIL import Image
-from f3a_lite import animation, conditions, flow
+from f3a_lite import driving as driving_module
+from f3a_lite.ui import animate as animate_module
+from f3a_lite import animation
+from f3a_lite import conditions
+from f3a_lite import flow
 from f3a_lite.animation import (
-    BUNDLED_FRAME,
     Face,
     GESTURES,
     animate,
@@ -19,27 +22,27 @@ from f3a_lite.animation import (
     cut_to_real,
     default_weights,
     driven,
-    f3a_animate,
     face_of_clip,
-    follow,
     gesture,
     knows,
-    move_towards,
-    plan_motion,
     read_face,
     scripted,
 )
-from f3a_lite.clips import load_clip
+from f3a_lite.driving import follow, move_towards, plan_motion
+from f3a_lite.ui.animate import BUNDLED_FRAME, f3a_animate
+from f3a_lite.data.clips import load_clip
 from f3a_lite.conditions import FILM, Frames, landmark_heatmap, make_condition
-from f3a_lite.core import F3AError, data_path, tile_images
+from f3a_lite.core import F3AError, data_path
+from f3a_lite.pictures import tile_images
 from f3a_lite.flow import facial_flow, warp_along
-from f3a_lite.landmarks import KNOWN_DISTANCE, head_crop, track_frames
+from f3a_lite.landmarks import KNOWN_DISTANCE, head_crop
+from f3a_lite.tracker import track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
-from f3a_lite.prepare import prepare_rendered
+from f3a_lite.data.prepare_datasets import prepare_rendered
 from f3a_lite.generator import NetworkConfig
 from f3a_lite.systems import Copying, System, Warping, load_system
-from f3a_lite.video import SYNTHETIC, iter_frames, video_info, write_gif, write_image, write_video
+from f3a_lite.data.video import SYNTHETIC, iter_frames, video_info, write_gif, write_image, write_video
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +89,7 @@ def quick(tmp_path, monkeypatch):
         return animate(Warping(), face, targets[:3])
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(animation, "animate", look)
+    monkeypatch.setattr(animate_module, "animate", look)
     return seen
 
 
@@ -421,8 +424,8 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
     made = animate(Warping(), face, clip.params[[0, 5, 9]])
     assert torch.equal(cut_to_real(face, made["output"]), made["output"][:, :, 8:, :120])
     assert contact_sheet(face, made).shape == (5 * 122 - 2 + 16, 3 * 122 - 2 + 58, 3)
-    m = animation.Motion(clip.params[[0, 5, 9]], 25.0)
-    animation.write_film(face, made, m, tmp_path / "a.b")
+    m = driving_module.Motion(clip.params[[0, 5, 9]], 25.0)
+    animate_module.write_film(face, made, m, tmp_path / "a.b")
     i = video_info(tmp_path / "a.b.mp4")
     assert (i.width, i.height) == (120, 120) and Image.open(tmp_path / "a.b.gif").size == (120, 120)
 
@@ -431,9 +434,9 @@ def test_the_bundled_source_is_a_training_frame(video, tmp_path, monkeypatch):
     assert BUNDLED_FRAME in split_frames(video_info(video).frames)["train"]
     asked = []
     monkeypatch.setattr(animation, "read_face", lambda source, frame, **how: asked.append((source, frame)))
-    animation.source_face(animation.AnimateOptions())
-    animation.source_face(animation.AnimateOptions(frame=0))
-    animation.source_face(animation.AnimateOptions(source=video))
+    animate_module.source_face(animate_module.AnimateOptions())
+    animate_module.source_face(animate_module.AnimateOptions(frame=0))
+    animate_module.source_face(animate_module.AnimateOptions(source=video))
     assert asked == [(video, BUNDLED_FRAME), (video, 0), (video, None)]
 
 
@@ -561,13 +564,13 @@ def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, 
 )
 def test_options_are_looked_at_first(tmp_path, quick, capsys, monkeypatch, words, told):
     "Before the weights and the photo are read; the photo and the motion need not even be there."
-    monkeypatch.setattr(animation, "load_system", None)
+    monkeypatch.setattr(animate_module, "load_system", None)
     assert run_command(f3a_animate, "missing.png", *words) == 2
     assert told in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_a_clip_has_one_face_and_no_photo(clip, short, quick, capsys, monkeypatch):
-    monkeypatch.setattr(animation, "load_system", None)
+    monkeypatch.setattr(animate_module, "load_system", None)
     itself = [short, "--driving", short]
     for words, option in (([clip.path], "--face=1"), ([clip.path], "--full"), (itself, "--face=1")):
         assert run_command(f3a_animate, *words, option) == 2
@@ -578,7 +581,7 @@ def test_an_interrupted_film_is_begun_anew(tmp_path, clip, quick, capsys, monkey
     def press(*a, **k):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(animation, "animate", press)
+    monkeypatch.setattr(animate_module, "animate", press)
     assert run_command(f3a_animate, clip.path, "--script", "blink") == 130
     said = capsys.readouterr().err
     assert "begins it anew" in said and "kept" not in said and not list(tmp_path.iterdir())
@@ -773,8 +776,8 @@ def test_what_is_read_is_not_written_over(tmp_path, capsys, name, word):
 
 def test_the_driving_video_itself_is_seen_through_one_crop(tmp_path, video, clip, monkeypatch):
     "Source and driver are one file: the face comes from the driver's prepared clip, and its own frame does not move."
-    monkeypatch.setattr(animation, "driving_clip", lambda *a, **k: clip)
-    face, source = animation.source_face(animation.AnimateOptions(source=video, driving=video, frame=7))
-    motion = animation.follow(face, source, video, open_model())
+    monkeypatch.setattr(animate_module, "driving_clip", lambda *a, **k: clip)
+    face, source = animate_module.source_face(animate_module.AnimateOptions(source=video, driving=video, frame=7))
+    motion = driving_module.follow(face, source, video, open_model())
     flow = facial_flow(open_model(), face.params, motion.targets[7], 64)[0]
     assert source == clip.path and float(flow.abs().max()) < 1e-5

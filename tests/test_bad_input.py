@@ -6,16 +6,16 @@ import pytest
 import torch
 from conftest import first_coefficients, one_sentence, run_command
 from f3a_lite import core
-from f3a_lite.animation import f3a_animate
-from f3a_lite.clips import expand_clips, load_clip
+from f3a_lite.ui.animate import f3a_animate
+from f3a_lite.data.clips import expand_clips, load_clip
 from f3a_lite.core import F3AError, atomic_path, get_device, save_json
 from f3a_lite.generator import GeneratorConfig
 from f3a_lite.morphable import FaceParams, load_model
-from f3a_lite.prepare import f3a_prepare
+from f3a_lite.ui.prepare import f3a_prepare
 from f3a_lite.rasterizer import rasterize
 from f3a_lite.regressor import Regressor, RegressorConfig, load_regressor, save_regressor
 from f3a_lite.systems import F3AGan, load_system, save_system
-from f3a_lite.training import f3a_train
+from f3a_lite.ui.train import f3a_train
 
 
 @pytest.fixture

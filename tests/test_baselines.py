@@ -6,24 +6,17 @@ import pytest
 import torch
 from torch import nn
 from conftest import run_command
-from f3a_lite.baselines import (
-    BASELINES,
-    UNITS,
-    ConvLSTM,
-    GANimationConfig,
-    GANimationGenerator,
-    ScaleCritics,
-    feature_matching,
-    squares,
-    total_variation,
-)
+from f3a_lite.baseline_blocks import ScaleCritics, feature_matching, squares
+from f3a_lite.baselines import BASELINES, ConvLSTM, GANimationConfig, GANimationGenerator, UNITS, total_variation
 from f3a_lite.conditions import CONDITIONS, FILM, Frames, action_units, landmark_heatmap, make_condition
 from f3a_lite.core import F3AError
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.pairs import pick_frames
-from f3a_lite.registry import SYSTEMS, load_system, make_system, save_system
+from f3a_lite.systems import SYSTEMS, load_system, make_system, save_system
 from f3a_lite.systems import Stage
-from f3a_lite.training import TrainConfig, Trainer, f3a_train
+from f3a_lite.schedule import TrainConfig
+from f3a_lite.training import Trainer
+from f3a_lite.ui.train import f3a_train
 
 KINDS = [s.kind for s in BASELINES]
 SMALL = dict(channels=(8, 16, 16), blocks=1)

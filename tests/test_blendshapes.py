@@ -11,18 +11,31 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from f3a_lite import blendshapes, prepare
-from f3a_lite.animation import plan_motion, read_face
-from f3a_lite.blendshapes import BlendshapeReader, cut_square, face_square, find_bundle, read_blendshapes, to_picture
-from f3a_lite.clips import load_clip
+from f3a_lite.data import estimation
+from f3a_lite.data import fingerprints
+from f3a_lite.data import blendshapes
+from f3a_lite.data import prepare
+from f3a_lite.animation import read_face
+from f3a_lite.driving import plan_motion
+from f3a_lite.data.blendshapes import (
+    BlendshapeReader,
+    cut_square,
+    face_square,
+    find_bundle,
+    read_blendshapes,
+    to_picture,
+)
+from f3a_lite.data.clips import load_clip
 from f3a_lite.core import F3AError, sha256
 from f3a_lite.fitting import FitConfig, fit_landmarks, gaze_units, landmark_error
-from f3a_lite.landmarks import Track
+from f3a_lite.tracker import Track
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.pairs import split_frames
-from f3a_lite.prepare import fit_clip, prepare_clip, prepare_dataset
+from f3a_lite.data.estimation import fit_clip
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.data.prepare_datasets import prepare_dataset
 from f3a_lite.projection import posed_landmarks, project
-from f3a_lite.video import iter_frames, video_info, write_image
+from f3a_lite.data.video import iter_frames, video_info, write_image
 
 MODEL = open_model()
 GAZE = gaze_units(MODEL)
@@ -75,7 +88,7 @@ def test_each_frame_hears_of_its_own_units(monkeypatch):
         heard["train" if identity is None else "held"] = (landmarks[:, 0, 0], exp_prior[:, 0])
         return FaceParams.neutral(len(landmarks))
 
-    monkeypatch.setattr(prepare, "fit_landmarks", look)
+    monkeypatch.setattr(estimation, "fit_landmarks", look)
     T = 60
     landmarks = torch.arange(T).float().view(T, 1, 1).expand(T, 68, 2) + torch.rand(1, 68, 2)
     units, found = torch.arange(T).float()[:, None].expand(T, 52), np.ones(T, bool)
@@ -167,9 +180,9 @@ def test_a_prepared_clip_with_a_tracker(tmp_path, video, monkeypatch):
     with pytest.raises(F3AError, match="--param-source fit"):
         prepare_clip(video, tmp_path / "other", param_source=bundle, face_model=other)
     with pytest.raises(F3AError, match="--param-source fit"):
-        prepare.estimate_params(bundle, other, track=None, frames=None)
+        estimation.estimate_params(bundle, other, track=None, frames=None)
     with pytest.raises(F3AError, match="--param-source fit"):
-        prepare.source_of(SimpleNamespace(tracker=bundle, param_source="regressor"))
+        estimation.source_of(SimpleNamespace(tracker=bundle, param_source="regressor"))
 
 
 def test_recipes_are_those_of_earlier_clips(tmp_path, video):
@@ -181,7 +194,7 @@ def test_recipes_are_those_of_earlier_clips(tmp_path, video):
     found = np.ones(2, bool)
     track = Track(np.zeros((2, 68, 2)), found, found, np.arange(2))
     read = dataclasses.replace(track, units=torch.zeros(2, 52))
-    same, own = (prepare.landmarks_fingerprint(t) for t in (track, read))
+    same, own = (fingerprints.landmarks_fingerprint(t) for t in (track, read))
     assert same == hashlib.sha256(bytes(2 * 68 * 2 * 8) + b"\1\1").hexdigest() != own
 
 

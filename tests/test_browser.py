@@ -24,7 +24,7 @@ import skimage.data
 from PIL import Image
 
 from f3a_lite.core import data_path
-from f3a_lite.video import iter_frames
+from f3a_lite.data.video import iter_frames
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOTS = ROOT / "out" / "screenshots"
@@ -219,7 +219,7 @@ def app(tmp_path_factory):
     "The app, started as its command starts it; its port."
     pytest.importorskip("voila", reason="Voilà is not installed")
     folder, port = tmp_path_factory.mktemp("app"), free_port()
-    start = "from f3a_lite.commands import f3a_app; f3a_app()"
+    start = "from f3a_lite.ui.commands import f3a_app; f3a_app()"
     command = [sys.executable, "-c", start, "--port", str(port), "--no-browser"]
     log = folder / "app.log"
     with serving(command, f"http://127.0.0.1:{port}/voila/static/voila.js", log):
@@ -240,7 +240,7 @@ def test_the_app_makes_a_film(browser, app, tmp_path):
     film = tmp_path / "film.mp4"
     coming.value.save_as(film)
     w.shot("app_film")
-    from f3a_lite.video import SYNTHETIC
+    from f3a_lite.data.video import SYNTHETIC
     import av
 
     assert len(list(iter_frames(film))) > 10

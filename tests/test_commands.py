@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 import pytest
 from conftest import one_sentence
-from f3a_lite import commands, core, prepare
-from f3a_lite.clips import load_clip
-from f3a_lite.video import video_info
+from f3a_lite.data import prepare_datasets
+from f3a_lite.ui import prepare as prepare_command
+from f3a_lite.ui import commands
+from f3a_lite import core
+from f3a_lite.data.clips import load_clip
+from f3a_lite.data.video import video_info
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
@@ -48,7 +51,7 @@ def test_the_installed_scripts_are_these():
     }
     if not there:
         pytest.skip("f3a_lite is not installed here")
-    assert there == {n: f"f3a_lite.commands:{n}" for n in COMMANDS}
+    assert there == {n: f"f3a_lite.ui.commands:{n}" for n in COMMANDS}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -162,14 +165,19 @@ def test_wrong_words_are_one_sentence_and_leave_nothing(monkeypatch, tmp_path, c
 @pytest.mark.parametrize(
     "name, module, within, true",
     [
-        ("f3a_demo", "demo", "run_demo", "a clip that was prepared is kept, and the same command begins the rest anew"),
-        ("f3a_prepare", "prepare", "prepare_videos", core.RESUMES),
-        ("f3a_train", "training", "find_team", core.RESUMES),
-        ("f3a_train_regressor", "regressor", "find_team", core.RESUMES),
-        ("f3a_animate", "animation", "load_system", "the film is not finished, and the same command begins it anew"),
-        ("f3a_evaluate", "evaluation", "measure_sets", "no figures are kept, and the same command begins anew"),
-        ("f3a_tables", "tables", "Tables", core.RESUMES),
-        ("f3a_app", "app", "serve", "the app has ended, and what was uploaded is deleted"),
+        (
+            "f3a_demo",
+            "ui.demo",
+            "run_demo",
+            "a clip that was prepared is kept, and the same command begins the rest anew",
+        ),
+        ("f3a_prepare", "ui.prepare", "prepare_videos", core.RESUMES),
+        ("f3a_train", "ui.train", "find_team", core.RESUMES),
+        ("f3a_train_regressor", "regressor_training", "find_team", core.RESUMES),
+        ("f3a_animate", "ui.animate", "load_system", "the film is not finished, and the same command begins it anew"),
+        ("f3a_evaluate", "lab.measure_files", "measure_sets", "no figures are kept, and the same command begins anew"),
+        ("f3a_tables", "lab.tables", "Tables", core.RESUMES),
+        ("f3a_app", "ui.app", "serve", "the app has ended, and what was uploaded is deleted"),
     ],
 )
 def test_an_interrupt_says_what_is_kept(monkeypatch, tmp_path, capsys, video, name, module, within, true):
@@ -189,12 +197,12 @@ def test_an_interrupted_preparation_goes_on(monkeypatch, tmp_path, capsys, video
     second = tmp_path / "second.mp4"
     shutil.copy(video, second)
     words = [video, second, tmp_path / "out", "--max-frames", 2]
-    one = prepare.prepare_one
+    one = prepare_datasets.prepare_one
     monkeypatch.setattr(
-        prepare, "prepare_one", lambda path, *a: os.kill(os.getpid(), 2) if path == second else one(path, *a)
+        prepare_command, "prepare_one", lambda path, *a: os.kill(os.getpid(), 2) if path == second else one(path, *a)
     )
     assert call(monkeypatch, "f3a_prepare", *words) == 130
-    monkeypatch.setattr(prepare, "prepare_one", one)
+    monkeypatch.setattr(prepare_command, "prepare_one", one)
     capsys.readouterr()
     assert call(monkeypatch, "f3a_prepare", *words) == 0
     assert "woman_laughing.mp4: already prepared" in capsys.readouterr().out
@@ -203,7 +211,7 @@ def test_an_interrupted_preparation_goes_on(monkeypatch, tmp_path, capsys, video
 def test_a_script_of_its_own_process(tmp_path):
     "The thread policy is set before torch is imported, and the exit code reaches the shell."
     code = (
-        "import sys; from f3a_lite.commands import f3a_prepare; assert 'torch' not in sys.modules\n"
+        "import sys; from f3a_lite.ui.commands import f3a_prepare; assert 'torch' not in sys.modules\n"
         "sys.argv = ['f3a_prepare', 'nothing.mp4', 'out']\n"
         "try: f3a_prepare()\nfinally: import os; print(os.environ['OMP_WAIT_POLICY'])"
     )

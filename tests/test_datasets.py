@@ -7,18 +7,22 @@ import pytest
 import torch
 from conftest import all_bytes, load_program, run_command, write_movie
 from scipy.io import savemat
-from f3a_lite import datasets
-from f3a_lite.clips import PART, LabelledSet, expand_clips, load_clip
-from f3a_lite.conditions import AU_NAMES, read_openface
+from f3a_lite.data import datasets
+from f3a_lite.data.clips import LabelledSet, PART, expand_clips, load_clip
+from f3a_lite.conditions import AU_NAMES
+from f3a_lite.data.openface import read_openface
 from f3a_lite.core import F3AError, data_path
-from f3a_lite.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, unpose
-from f3a_lite.landmarks import check_points, head_crop, read_pts
+from f3a_lite.data.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, unpose
+from f3a_lite.landmarks import head_crop
+from f3a_lite.tracker import check_points, read_pts
 from f3a_lite.morphable import open_model
-from f3a_lite.prepare import f3a_prepare, prepare_dataset
+from f3a_lite.data.prepare_datasets import prepare_dataset
+from f3a_lite.ui.prepare import f3a_prepare
 from f3a_lite.projection import pose, to_pixels
-from f3a_lite.regressor import f3a_train_regressor, load_regressor, pose_error_between_models
-from f3a_lite.rendered import rendered_face
-from f3a_lite.video import iter_frames, write_image
+from f3a_lite.regressor import load_regressor, pose_error_between_models
+from f3a_lite.regressor_training import f3a_train_regressor
+from f3a_lite.synth.rendered import rendered_face
+from f3a_lite.data.video import iter_frames, write_image
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def write_pts(path, m, sep=".", n=68):
 
 @pytest.fixture(scope="module")
 def tracked(frames):
-    from f3a_lite.landmarks import track_frames
+    from f3a_lite.tracker import track_frames
 
     return track_frames(((k / 25, f) for k, f in enumerate(frames)), "test", progress=False).landmarks
 
@@ -140,7 +144,7 @@ def test_a_killed_run_goes_on(tmp_path, frames):
     for n in range(4):
         write_movie(root / f"clip{n}.mp4", frames[n : n + 6])
     code = (
-        "import sys; from f3a_lite.prepare import prepare_dataset\n"
+        "import sys; from f3a_lite.data.prepare_datasets import prepare_dataset\n"
         "if __name__ == '__main__':\n"
         "    prepare_dataset(sys.argv[1], sys.argv[2], 'video', workers=int(sys.argv[3]), progress=False)"
     )
@@ -332,7 +336,7 @@ def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
     "Pieces in two processes, by shards, and after a broken run are the same bytes; a photo that changed is read again."
     root = write_photos(tmp_path / "root", 5)
     (root / "broken.mat").write_text("x")
-    monkeypatch.setattr("f3a_lite.prepare.PHOTOS", 2)
+    monkeypatch.setattr("f3a_lite.data.prepare_datasets.PHOTOS", 2)
     go = lambda out, **kw: prepare_dataset(root, tmp_path / out, "300w3d", progress=False, **kw)
     m = go("one")
     assert (

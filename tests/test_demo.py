@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_command
-from f3a_lite import demo
-from f3a_lite.animation import BUNDLED_FRAME, face_of_clip
+from f3a_lite.ui import demo
+from f3a_lite.animation import face_of_clip
+from f3a_lite.ui.animate import BUNDLED_FRAME
 from f3a_lite.systems import Warping
-from f3a_lite.demo import film_frames, film_parts, measure
+from f3a_lite.ui.demo import film_frames, film_parts, measure
 from f3a_lite.pairs import HELD_OUT, split_frames
-from f3a_lite.results import Record
-from f3a_lite.video import SYNTHETIC, video_info
+from f3a_lite.lab.results import Record
+from f3a_lite.data.video import SYNTHETIC, video_info
 
 METHODS = ("copying", "warping only", "F3A-GAN", "T_warp")
 ROW = r"^  (copying|warping only|F3A-GAN|T_warp)\s+MAE .*PSNR ([\d.]+) ± [\d.]+"
@@ -33,7 +34,7 @@ def rows_of(text):
 def test_demo(tmp_path):
     "By the console script's function, in a process of its own."
     out = tmp_path / "out"
-    code = "import sys; from f3a_lite.commands import f3a_demo; f3a_demo(sys.argv[1:])"
+    code = "import sys; from f3a_lite.ui.commands import f3a_demo; f3a_demo(sys.argv[1:])"
     r = subprocess.run(
         [sys.executable, "-c", code, "--out", str(out)],
         capture_output=True,
@@ -55,7 +56,7 @@ def test_demo(tmp_path):
 
 
 def test_the_file_runs_as_it_lies():
-    r = subprocess.run([sys.executable, "-m", "f3a_lite.demo", "--help"], capture_output=True, text=True)
+    r = subprocess.run([sys.executable, "-m", "f3a_lite.ui.demo", "--help"], capture_output=True, text=True)
     assert r.returncode == 0 and "demo.mp4" in r.stdout
 
 

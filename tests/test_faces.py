@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from f3a_lite.animation import f3a_animate
+from f3a_lite.ui.animate import f3a_animate
 from f3a_lite.fitting import fit_landmarks, landmark_error
-from f3a_lite.core import to_tensor
-from f3a_lite.landmarks import detect_faces, place_landmarks, read_pts
+from f3a_lite.pictures import to_tensor
+from f3a_lite.tracker import detect_faces, place_landmarks, read_pts
 from f3a_lite.metrics import track_pictures
 from f3a_lite.morphable import open_model
-from f3a_lite.prepare import prepare_clip
+from f3a_lite.data.prepare import prepare_clip
 from f3a_lite.projection import from_pixels
-from f3a_lite.video import iter_frames, read_image
+from f3a_lite.data.video import iter_frames, read_image
 from conftest import run_command
 
 

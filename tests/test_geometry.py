@@ -7,17 +7,23 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial.transform import Rotation
+from f3a_lite.synth import looks
+from f3a_lite.synth import parts
+from f3a_lite.synth import rendered_clips
+from f3a_lite.synth import rendered_sets
+from f3a_lite.synth import skin
 from f3a_lite import flow as flow_module
-from f3a_lite import people, rendered
-from f3a_lite.build_model import (
+from f3a_lite.synth import people
+from f3a_lite.synth import rendered
+from f3a_lite.synth.open_model import (
     MIRROR,
     align_heads,
     head_vertices,
     identity_basis,
     load_anny,
     mark_brows_and_eyes,
-    random_heads,
     place_model_landmarks,
+    random_heads,
 )
 from f3a_lite.core import F3AError
 from f3a_lite.fitting import (
@@ -677,10 +683,10 @@ def test_distance_to_a_line():
         [line[0] * (1 - s[:, None]) + line[1] * s[:, None], line[1] * (1 - s[:, None]) + line[2] * s[:, None]]
     )
     d = np.hypot(x[:, None] - dense[:, 0], y[:, None] - dense[:, 1])
-    got, where = people.distance_to_line(x, y, line)
+    got, where = skin.distance_to_line(x, y, line)
     close(got, d.min(1), 1e-3)
     close(where, d.argmin(1) / len(dense), 2e-3)
-    close(people.soft_step(1, 3, np.array([0, 1, 1.5, 2, 3, 4])), [0, 0, 0.15625, 0.5, 1, 1], 1e-6)
+    close(skin.soft_step(1, 3, np.array([0, 1, 1.5, 2, 3, 4])), [0, 0, 0.15625, 0.5, 1, 1], 1e-6)
 
 
 def test_spherical_harmonics():
@@ -738,7 +744,7 @@ def test_a_rendered_face_lies_where_its_parameters_say():
     assert (
         tri.max() < len(X) == len(attr)
         and set(np.unique(attr[:, 8])) <= set(range(5))
-        and (attr[:N, 8] == people.HEAD).all()
+        and (attr[:N, 8] == parts.HEAD).all()
     )
     close(attr[:N, :3], MODEL.mean_shape, 1e-5)
     assert torch.equal(p.id_coeff, people.person(number).id_coeff)
@@ -756,7 +762,7 @@ def test_teeth_follow_skull_and_chin():
     look = people.person(0).look
     shut, wide = (FaceParams.neutral().replace(exp_coeff=MODEL.expression(1, jawOpen=v)) for v in (0.0, 1.0))
     a, b = (rendered.posed_mesh(look, p) for p in (shut, wide))
-    teeth = np.flatnonzero(a[2][:, 8] == people.TEETH)
+    teeth = np.flatnonzero(a[2][:, 8] == parts.TEETH)
     moved = (b[0] - a[0])[teeth, 1]
     upper, lower = np.split(moved, 2)
     assert np.abs(upper).max() < 1e-5 and lower.max() < -0.05
@@ -764,11 +770,11 @@ def test_teeth_follow_skull_and_chin():
 
 def test_eyes_have_iris_and_pupil():
     look = people.person(0).look
-    centre = people.face_lines()[3]
+    centre = skin.face_lines()[3]
     v = np.array([[0, 0, 1], [np.sin(0.35), 0, np.cos(0.35)], [np.sin(0.9), 0, np.cos(0.9)]]) * 0.12 + centre
-    pupil, iris, white = people.eye_albedo(look, v.astype(np.float32))
+    pupil, iris, white = skin.eye_albedo(look, v.astype(np.float32))
     assert (pupil < 0.03).all() and (white > 0.75).all()
-    close(iris, look.iris * (0.75 + 0.5 * people.soft_step(0.18, 0.42, 0.35)), 0.03)
+    close(iris, look.iris * (0.75 + 0.5 * skin.soft_step(0.18, 0.42, 0.35)), 0.03)
 
 
 def test_camera_and_background():
@@ -788,12 +794,12 @@ def test_camera_and_background():
 
 
 def test_tracks_are_smooth_and_of_unit_variance():
-    x = np.concatenate([rendered.smooth_track(np.random.default_rng(k), 600, 8) for k in range(12)], 1)
+    x = np.concatenate([rendered_clips.smooth_track(np.random.default_rng(k), 600, 8) for k in range(12)], 1)
     assert abs(x.std() - 1) < 0.12 and np.abs(np.diff(x, axis=0)).max() < 0.35
-    p = rendered.clip_params(7, 120)
+    p = rendered_clips.clip_params(7, 120)
     assert (p.id_coeff == p.id_coeff[:1]).all() and p.exp_coeff.min() >= 0 and p.exp_coeff.max() <= 1
     assert (p.translation[:, 2] == 0).all() and p.rotation.diff(dim=0).abs().max() < 0.07
-    assert torch.equal(p.rotation, rendered.clip_params(7, 120).rotation)
+    assert torch.equal(p.rotation, rendered_clips.clip_params(7, 120).rotation)
 
 
 def test_grooming_by_chance():
@@ -801,37 +807,37 @@ def test_grooming_by_chance():
     import dataclasses
 
     look = dataclasses.replace(people.person(0).look, volume=0.2, glasses=False)
-    days = [people.groomed(look, np.random.default_rng(k)) for k in range(800)]
+    days = [looks.groomed(look, np.random.default_rng(k)) for k in range(800)]
     share = [np.mean([getattr(d, n) > 0 for d in days]) for n in ("fringe", "strand", "shades")]
     close(share, [0.3, 0.15, 0.08], 0.04)
     assert all(d.glasses == d.shades for d in days) and all(d.skin is look.skin and -1 <= d.sweep <= 1 for d in days)
     assert all(0.1 <= d.fringe <= 0.5 for d in days if d.fringe) and all(0.3 <= d.strand <= 1 for d in days if d.strand)
-    bald = [people.groomed(dataclasses.replace(look, volume=0.0), np.random.default_rng(k)) for k in range(50)]
+    bald = [looks.groomed(dataclasses.replace(look, volume=0.0), np.random.default_rng(k)) for k in range(50)]
     assert not any(d.fringe or d.strand for d in bald)
 
 
 def test_a_rendered_clip_is_one_scene():
     "Its frames have the parameters of `clip_params`, the same background, and differ where the face moves."
-    pictures, p = rendered.render_clip(7, 6, size=64)
+    pictures, p = rendered_clips.render_clip(7, 6, size=64)
     assert pictures.shape == (6, 64, 64, 3) and pictures.dtype == np.uint8
-    want = rendered.clip_params(7, 6)
+    want = rendered_clips.clip_params(7, 6)
     for n in PARAM_NAMES:
         assert torch.equal(getattr(p, n), getattr(want, n))
-    assert (rendered.render_clip(7, 6, size=64)[0] == pictures).all()
+    assert (rendered_clips.render_clip(7, 6, size=64)[0] == pictures).all()
     corner = pictures[:, :6, :6].astype(int)
     assert np.abs(corner - corner[:1]).mean() < 6, "the background stands still but for noise"
 
 
 def test_a_set_in_pieces_keeps_pictures_and_parameters_together(tmp_path, monkeypatch):
-    monkeypatch.setattr(rendered, "PIECE", 2)
-    s = rendered.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
+    monkeypatch.setattr(rendered_sets, "PIECE", 2)
+    s = rendered_sets.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
     assert len(s) == 5 and len(s.clips) == 3
     for k in (4, 0, 3):
         im, p, _ = rendered.rendered_face(k, (0, 50), 3, 48)
         close(s.images([k])[0], torch.from_numpy(im).permute(2, 0, 1) / 255.0, 1e-6)
         close(s.params[k].rotation, p.rotation, 1e-6)
     shutil.rmtree(s.clips[1].path)
-    again = rendered.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
+    again = rendered_sets.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
     close(again.images(range(5)), s.images(range(5)), 0)
     assert [c.path for c in again.clips] == [c.path for c in s.clips]
     assert again.valid([4]).all() and again.clips[0].meta["fit_error"] < 1e-5

@@ -12,8 +12,9 @@ from f3a_lite.losses import PatchDiscriminator, critic_loss, gradient_penalty, p
 from f3a_lite.pairs import make_batch
 from f3a_lite.spade import Encoder
 from f3a_lite.systems import LossConfig, make_system
-from f3a_lite.training import TrainConfig, Trainer, stage_of
-from f3a_lite.video import write_image
+from f3a_lite.schedule import TrainConfig, stage_of
+from f3a_lite.training import Trainer
+from f3a_lite.data.video import write_image
 from conftest import load_program
 
 CPU = torch.device("cpu")

@@ -7,7 +7,8 @@ import sys
 import time
 import pytest
 import torch
-from f3a_lite.core import F3AError, physical_cores, run_jobs, set_threads
+from f3a_lite.core import F3AError
+from f3a_lite.jobs import physical_cores, run_jobs, set_threads
 
 
 def double(x):
@@ -128,7 +129,7 @@ def test_a_rendered_flow_leaves_the_threads_as_they_were():
     "The rasteriser's compiled loops share a pool of threads with torch; sums depend on their number."
     program = """
 import torch
-from f3a_lite.core import set_threads
+from f3a_lite.jobs import set_threads
 from f3a_lite.morphable import open_model
 from f3a_lite.rasterizer import rasterize
 set_threads(1)

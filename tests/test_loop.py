@@ -13,26 +13,30 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from f3a_lite import core, regressor, systems, training
-from f3a_lite.core import RESUMES, F3AError, friendly_errors
+from f3a_lite import jobs
+from f3a_lite import pictures
+from f3a_lite import core
+from f3a_lite import regressor
+from f3a_lite import systems
+from f3a_lite import training
+from f3a_lite.core import F3AError, RESUMES, friendly_errors
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.loop import (
-    Alone,
-    Curves,
+from f3a_lite.checkpoints import (
     DivergedError,
-    LogFile,
     all_finite,
     find_checkpoint,
     load_checkpoint,
-    note_interrupts,
     run_identity,
-    run_training,
     save_checkpoint,
 )
-from f3a_lite.regressor import RegressorConfig, RegressorTrainer, RegressorTraining
-from f3a_lite.rendered import render_set
-from f3a_lite.training import SampleSheets, TrainConfig, Trainer, lr_of
-from f3a_lite.video import read_image
+from f3a_lite.loop import Curves, LogFile, note_interrupts, run_training
+from f3a_lite.team import Alone
+from f3a_lite.regressor import RegressorConfig
+from f3a_lite.regressor_training import RegressorTrainer, RegressorTraining
+from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.schedule import TrainConfig, lr_of
+from f3a_lite.training import SampleSheets, Trainer
+from f3a_lite.data.video import read_image
 
 from conftest import ROOT
 import killed_run
@@ -132,7 +136,7 @@ def test_interrupted_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_pa
 @pytest.fixture(scope="module")
 def undisturbed(clip):
     "The state of the killed run's training, had nobody killed it."
-    core.set_threads(1)
+    jobs.set_threads(1)
     t = killed_run.trainer_of(clip.path)
     for _ in range(killed_run.STEPS):
         t.step()
@@ -152,7 +156,7 @@ def test_killed_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_path, u
     time.sleep(rng.uniform(0, 0.05))
     run.kill()
     run.communicate()
-    core.set_threads(1)
+    jobs.set_threads(1)
     again = killed_run.trainer_of(clip.path)
     assert run_training(again, killed_run.STEPS, tmp_path, progress=False)
     assert len(again.log) == killed_run.STEPS and again.log[last]["step"] == last
@@ -469,7 +473,7 @@ def test_sheets_of_the_same_pairs(clip, tmp_path):
     assert first.shape == last.shape == (3 * 32, 3 * 32, 3)
     assert np.abs(first[:64].astype(int) - np.kron(first[:64:2, ::2], np.ones((2, 2, 1)))).max() == 0, "16 pixels wide"
     pairs = training.sample_pairs(t.splits, "random", 3, seed=0)
-    wanted = core.to_image(training.make_batch([clip], pairs, 32)["target"][1])
+    wanted = pictures.to_image(training.make_batch([clip], pairs, 32)["target"][1])
     assert np.abs(last[32:64, 32:64].astype(int) - wanted).max() <= 1
 
 

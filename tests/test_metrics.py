@@ -8,11 +8,13 @@ import torch
 from conftest import one_sentence, run_command
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import cosine
-from f3a_lite import evaluation, metrics
+from f3a_lite.lab import measure_files
+from f3a_lite import metrics
 from f3a_lite.conditions import AU_NAMES
-from f3a_lite.core import F3AError, to_image
-from f3a_lite.evaluation import f3a_evaluate, measure_sets
-from f3a_lite.landmarks import _faces
+from f3a_lite.core import F3AError
+from f3a_lite.pictures import to_image
+from f3a_lite.lab.measure_files import f3a_evaluate, measure_sets
+from f3a_lite.tracker import _faces
 from f3a_lite.metrics import (
     FaceReading,
     FeatureNet,
@@ -30,10 +32,10 @@ from f3a_lite.metrics import (
     read_faces,
 )
 from f3a_lite.morphable import FaceParams, open_model
-from f3a_lite.people import person
+from f3a_lite.synth.people import person
 from f3a_lite.projection import posed_landmarks, to_pixels
-from f3a_lite.rendered import render_face
-from f3a_lite.video import write_image, write_video
+from f3a_lite.synth.rendered import render_face
+from f3a_lite.data.video import write_image, write_video
 
 
 # Fréchet
@@ -298,11 +300,11 @@ def test_two_videos_and_a_cross_reenactment(sets, capsys):
 def test_openface_in_the_place_of_our_tracker(sets):
     reading = as_reading(np.full((2, 68, 2), np.nan), np.zeros((2, 128)), (8, 8))
     table = dict(aus=torch.rand(2, 17), pose=torch.full((2, 3), torch.pi / 6), success=torch.tensor([True, False]))
-    evaluation.take_openface(reading, table)
+    measure_files.take_openface(reading, table)
     assert np.allclose(reading.pose[0], 30) and np.isnan(reading.pose[1]).all() and np.isnan(reading.units[1]).all()
     assert np.allclose(reading.units[0], table["aus"][0])
     with pytest.raises(F3AError, match="2 rows for 3 pictures"):
-        evaluation.take_openface(SimpleNamespace(found=np.ones(3, bool)), table)
+        measure_files.take_openface(SimpleNamespace(found=np.ones(3, bool)), table)
 
 
 def test_sets_that_do_not_belong_together(sets, capsys):
@@ -319,7 +321,7 @@ def test_sets_that_do_not_belong_together(sets, capsys):
 
 def test_words_about_faces_go_with_faces(sets, capsys, monkeypatch):
     "Found before any network is loaded."
-    monkeypatch.setattr(evaluation, "FeatureNet", None)
+    monkeypatch.setattr(measure_files, "FeatureNet", None)
     for words in (["--source", "me.png"], ["--openface", "a.csv", "b.csv"]):
         assert run_command(f3a_evaluate, sets / "fake", sets / "real", "--no-faces", *words) == 2
         assert "leave them away with --no-faces" in one_sentence(capsys)
@@ -327,7 +329,7 @@ def test_words_about_faces_go_with_faces(sets, capsys, monkeypatch):
 
 def test_a_source_without_a_face(sets, capsys, monkeypatch):
     "Found before the pictures are measured."
-    monkeypatch.setattr(evaluation, "in_batches", None)
+    monkeypatch.setattr(measure_files, "in_batches", None)
     write_image(np.zeros((128, 128, 3), np.uint8), sets / "black.png")
     assert run_command(f3a_evaluate, sets / "fake", sets / "real", "--source", sets / "black.png") == 2
     assert "No face was found in the source" in capsys.readouterr().err

@@ -6,11 +6,12 @@ import pytest
 from scipy.io import savemat
 import torch
 from conftest import first_coefficients, one_sentence, run_command
+from f3a_lite.ui import animate
 from f3a_lite import animation
-from f3a_lite.animation import f3a_animate
-from f3a_lite.clips import load_clip
+from f3a_lite.ui.animate import f3a_animate
+from f3a_lite.data.clips import load_clip
 from f3a_lite.core import F3AError
-from f3a_lite.licensed_models import (
+from f3a_lite.data.licensed_models import (
     f3a_model,
     from_arrays,
     load_3ddfa_v2,
@@ -25,10 +26,10 @@ from f3a_lite.licensed_models import (
     save_mesh,
 )
 from f3a_lite.morphable import FaceParams, REGIONS, load_model, open_model
-from f3a_lite.prepare import f3a_prepare
+from f3a_lite.ui.prepare import f3a_prepare
 from f3a_lite.projection import pose
 from f3a_lite.systems import load_system
-from f3a_lite.training import f3a_train
+from f3a_lite.ui.train import f3a_train
 
 RNG = np.random.default_rng(0)
 
@@ -446,7 +447,7 @@ def test_train_and_animate_with_a_model(model_file, other_clip, clip, tmp_path, 
     turn = ["--script", "turn", "--device", "cpu", "--person", weights]
     capsys.readouterr()
     used, whole = [], animation.animate
-    monkeypatch.setattr(animation, "animate", lambda *a, **k: used.append(a[5].name) or whole(*a, **k))
+    monkeypatch.setattr(animate, "animate", lambda *a, **k: used.append(a[5].name) or whole(*a, **k))
     assert run_command(f3a_animate, other_clip.path, *turn, *model) == 0
     assert used == ["GNM Head v3"]
     assert "another face model" not in capsys.readouterr().out

@@ -10,69 +10,59 @@ from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 from torch import nn
-from f3a_lite import metrics, regressor
-from f3a_lite.build_model import MIRROR
-from f3a_lite.conditions import (
-    AU_NAMES,
-    CONDITIONS,
-    Frames,
-    action_units,
-    landmark_heatmap,
-    make_condition,
-    replicated,
-)
-from f3a_lite.core import F3AError, to_tensor
+from f3a_lite import augmentation
+from f3a_lite import metrics
+from f3a_lite.synth.open_model import MIRROR
+from f3a_lite.conditions import AU_NAMES, CONDITIONS, Frames, action_units, landmark_heatmap, make_condition, replicated
+from f3a_lite.core import F3AError
+from f3a_lite.pictures import to_tensor
 from f3a_lite.flow import facial_flow
 from f3a_lite.generator import Generator, GeneratorConfig, UpBlock
 from f3a_lite.warp_generator import WarpConfig, WarpGenerator
-from f3a_lite.landmarks import Tracker, resize_square
+from f3a_lite.landmarks import resize_square
+from f3a_lite.tracker import Tracker
 from f3a_lite.metrics import liveliness, mae, mse, picture_metrics, psnr, ssim
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, mirror_twins, open_model
 from f3a_lite.projection import euler_to_matrix, matrix_to_euler, pose, posed_landmarks, project, to_pixels
+from f3a_lite.augmentation import (
+    augment,
+    centring,
+    cover,
+    move_in_plane,
+    move_params,
+    move_picture,
+    random_move,
+    recolour,
+    undo,
+)
 from f3a_lite.regressor import (
     LAMBDAS,
     LazyFrames,
     Regressor,
     RegressorConfig,
-    RegressorTrainer,
-    RegressorTraining,
     ResBlock,
     angle_difference,
-    augment,
-    centring,
     coefficient_loss,
-    cover,
-    evaluate_rendered,
-    finetune,
     folded,
     jitter,
     landmark_loss,
     look_again,
-    loss_shares,
     mirror_matrix,
     mirror_params,
-    move_in_plane,
-    move_params,
-    move_picture,
     point_weights,
-    pose_error,
     pose_error_between_models,
-    random_move,
-    recolour,
     regress_clip,
-    regressor_lr,
-    wake,
-    rotation_angle,
     shape_loss,
     sub_loss,
     transformation_loss,
-    undo,
     variance_share,
     warm_loss,
 )
-from f3a_lite.rendered import render_set
+from f3a_lite.regressor_metrics import evaluate_rendered, loss_shares, pose_error, rotation_angle
+from f3a_lite.regressor_training import RegressorTrainer, RegressorTraining, finetune, regressor_lr, wake
+from f3a_lite.synth.rendered_sets import render_set
 from f3a_lite.spade import DownBlock, Encoder, SPADE
-from f3a_lite.video import iter_frames
+from f3a_lite.data.video import iter_frames
 from test_geometry import close, some_faces
 
 MODEL = open_model()
@@ -653,7 +643,7 @@ def test_covered_faces():
     assert (some[some > 0] < 0.9).float().mean() > 0.9 and y.min() >= 0 and y.max() <= 1
     assert torch.equal(cover(x, p, torch.Generator().manual_seed(0), 0.0), x)
     close(
-        torch.stack(regressor._head_axes(FaceParams.neutral(1, scale=0.5), 16))[:, 0].flatten(1).mean(1),
+        torch.stack(augmentation._head_axes(FaceParams.neutral(1, scale=0.5), 16))[:, 0].flatten(1).mean(1),
         [0.0, 0.0],
         1e-4,
     )
@@ -662,14 +652,14 @@ def test_covered_faces():
 def test_the_heads_axes():
     "For a head that looks ahead: right and up of the picture, in dm of the head; sunglasses lie over the eyes."
     p = FaceParams.neutral(1, scale=0.5).replace(translation=torch.tensor([[0.1, -0.2, 0]]))
-    x, y = regressor._head_axes(p, 64)
+    x, y = augmentation._head_axes(p, 64)
     damp = 1 / (1 + 0.15**2)
     c = (torch.arange(64) + 0.5) / 32 - 1
     close(x[0, 5], (c - 0.1) / 0.5 * damp, 1e-4)
     close(y[0, :, 7], (-c + 0.2) / 0.5 * damp, 1e-4)
     turned = FaceParams.neutral(1, scale=0.5).replace(rotation=torch.tensor([[0.2, -0.4, 0.3]]))
     lm = to_pixels(posed_landmarks(MODEL, turned), 128, 128)[0]
-    x, y = regressor._head_axes(turned, 128)
+    x, y = augmentation._head_axes(turned, 128)
     for k in (27, 30, 33):
         i, j = lm[k, 1].round().long(), lm[k, 0].round().long()
         close([float(x[0, i, j]), float(y[0, i, j])], MODEL.mean_shape[MODEL.landmark_vertices[k], :2], 0.2)

@@ -82,7 +82,7 @@ def test_the_source_archive_builds_a_wheel_that_holds_everything(tmp_path):
         names = set(wheel.namelist())
         facts = Parser().parsestr(wheel.read(next(n for n in names if n.endswith("/METADATA"))).decode())
         wheel.extractall(tmp_path / "site")
-    want = {f"f3a_lite/{p.name}" for p in (ROOT / "f3a_lite").glob("*.py")}
+    want = {p.relative_to(ROOT).as_posix() for p in (ROOT / "f3a_lite").rglob("*.py")}
     want |= {f"f3a_lite/data_samples/{p.name}" for p in (ROOT / "data_samples").iterdir()}
     assert {n for n in names if n.startswith("f3a_lite/")} == want
     extra = " ".join(r for r in facts.get_all("Requires-Dist") if 'extra == "all"' in r)

@@ -5,16 +5,23 @@ import numpy as np
 import pytest
 import torch
 from conftest import all_bytes, load_program, one_sentence, run_command, write_movie
-from f3a_lite import prepare, rendered
-from f3a_lite.clips import PART, clip_folder, load_clip, load_same_clip, new_clip
+from f3a_lite.data import estimation
+from f3a_lite.data import fingerprints
+from f3a_lite.data import prepare_datasets
+from f3a_lite.synth import rendered_clips
+from f3a_lite.data import prepare
+from f3a_lite.data.clips import PART, clip_folder, load_clip, load_same_clip, new_clip
 from f3a_lite.core import F3AError
 from f3a_lite.fitting import FitConfig, fit_landmarks, landmark_error
-from f3a_lite.landmarks import Track, track_frames
+from f3a_lite.tracker import Track, track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import sample_pairs, split_frames
-from f3a_lite.prepare import clip_fingerprint, f3a_prepare, prepare_clip, prepare_dataset, prepare_rendered
+from f3a_lite.data.fingerprints import clip_fingerprint
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.data.prepare_datasets import prepare_dataset, prepare_rendered
+from f3a_lite.ui.prepare import f3a_prepare
 from f3a_lite.regressor import load_regressor
-from f3a_lite.video import iter_frames, write_image
+from f3a_lite.data.video import iter_frames, write_image
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +175,7 @@ def test_old_temporaries_of_ours_are_swept(tmp_path, movie):
 KILLED = """
 import os, sys
 from pathlib import Path
-from f3a_lite.clips import new_clip
+from f3a_lite.data.clips import new_clip
 Path.rename = lambda *a: os._exit(9)
 with new_clip(sys.argv[1]) as tmp:
     (tmp / "frames.npy").write_bytes(b"x")
@@ -252,7 +259,7 @@ def test_equal_names_get_a_folder_each(tmp_path, shots):
     first = all_bytes(place(a, out))
     assert run_command(f3a_prepare, b, a, b, out) == 0
     assert all_bytes(place(a, out)) == first and sorted(out.iterdir()) == sorted([place(a, out), place(b, out)])
-    assert load_clip(place(b, out)).meta["sha256"] == prepare.video_sha256(b)
+    assert load_clip(place(b, out)).meta["sha256"] == fingerprints.video_sha256(b)
 
 
 def test_equal_names_in_a_data_set(tmp_path, shots):
@@ -313,9 +320,9 @@ def test_each_part_of_the_fingerprint_counts(tmp_path, movie, shots):
     assert names == [place(movie, tmp_path, **{**base, **change}).name for change in changes]
     (tmp_path / "pts").mkdir()
     (tmp_path / "pts" / "000001.pts").write_text("a")
-    one = prepare.landmarks_fingerprint(tmp_path / "pts")
+    one = fingerprints.landmarks_fingerprint(tmp_path / "pts")
     (tmp_path / "pts" / "000001.pts").write_text("b")
-    assert one != prepare.landmarks_fingerprint(tmp_path / "pts")
+    assert one != fingerprints.landmarks_fingerprint(tmp_path / "pts")
     write_movie(movie, shots[::-1])
     assert place(movie, tmp_path, **base).name not in names, "the video has changed"
 
@@ -334,7 +341,9 @@ def test_rendered_people_of_other_settings_are_others(tmp_path):
             change.get("seed", 0),
             change.get("max_frames", 1),
         )
-    items = [prepare.prepare_people(1, tmp_path, 2, size=32, fps=f, progress=False)["items"] for f in (8.0, 25.0)]
+    items = [
+        prepare_datasets.prepare_people(1, tmp_path, 2, size=32, fps=f, progress=False)["items"] for f in (8.0, 25.0)
+    ]
     slow, fast = (load_clip(tmp_path / m["person_00000"]["folder"]).params.rotation for m in items)
     assert not torch.equal(slow, fast), "another rate, another motion between two frames"
 
@@ -394,13 +403,13 @@ def track_of(clip, points=None, found=None):
 
 @pytest.fixture(scope="module")
 def fitted(clip):
-    return prepare.estimate_params("fit", open_model(), track_of(clip), clip.frames, 0)
+    return estimation.estimate_params("fit", open_model(), track_of(clip), clip.frames, 0)
 
 
 @pytest.mark.parametrize("which", ["random", "block_1", "block_2"])
 def test_a_held_out_frame_has_no_say_in_any_other(clip, fitted, which):
     frame = int(split_frames(len(clip), found=clip.found)[which][0])
-    after = prepare.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames, 0)
+    after = estimation.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames, 0)
     assert unlike(fitted, after) == [frame]
 
 
@@ -410,21 +419,21 @@ def test_held_out_frames_have_no_say_in_each_other(clip, fitted):
     held = np.concatenate([split[k] for k in ("random", "block_1", "block_2")])
     points = clip.landmarks.clone()
     points[held[1:]] *= 1.3
-    after = prepare.estimate_params("fit", open_model(), track_of(clip, points), clip.frames, 0)
+    after = estimation.estimate_params("fit", open_model(), track_of(clip, points), clip.frames, 0)
     assert sorted(unlike(fitted, after)) == sorted(held[1:].tolist())
 
 
 def test_a_training_frame_has(clip, fitted):
     frame = int(split_frames(len(clip), found=clip.found)["train"][3])
-    after = prepare.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames, 0)
+    after = estimation.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames, 0)
     assert len(unlike(fitted, after)) == len(clip), "the identity is everybody's"
 
 
 def test_without_a_split_all_frames_are_one(clip, fitted):
     frame = int(split_frames(len(clip), found=clip.found)["block_1"][0])
     one = fit_landmarks(open_model(), clip.landmarks, clip.found)
-    assert unlike(one, prepare.estimate_params("fit", open_model(), track_of(clip), clip.frames)) == []
-    after = prepare.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames)
+    assert unlike(one, estimation.estimate_params("fit", open_model(), track_of(clip), clip.frames)) == []
+    after = estimation.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames)
     assert len(unlike(one, after)) == len(clip) and unlike(one, fitted)
     assert clip.meta["split"] == 0 and unlike(clip.params, fitted) == [], "prepare_clip fits by the split"
 
@@ -446,8 +455,10 @@ def test_held_out_frames_are_fitted_as_well(clip, fitted):
 def test_a_clip_fits_its_training_frames_with_their_numbers(clip, monkeypatch):
     "The smoothing must know where frames are missing; held-out frames come without a number."
     whole, numbers = prepare.fit_landmarks, []
-    monkeypatch.setattr(prepare, "fit_landmarks", lambda *a, **kw: numbers.append(kw.get("frames")) or whole(*a, **kw))
-    prepare.fit_clip(open_model(), track_of(clip))
+    monkeypatch.setattr(
+        estimation, "fit_landmarks", lambda *a, **kw: numbers.append(kw.get("frames")) or whole(*a, **kw)
+    )
+    estimation.fit_clip(open_model(), track_of(clip))
     assert numbers[0].tolist() == split_frames(len(clip), found=clip.found)["train"].tolist() and numbers[1] is None
 
 
@@ -455,7 +466,7 @@ def test_lost_frames_take_the_nearest_training_frame(clip):
     found = clip.found.copy()
     found[[2, 22]] = False
     split = split_frames(len(clip), found=found)
-    p = prepare.fit_clip(open_model(), track_of(clip, found=found))
+    p = estimation.fit_clip(open_model(), track_of(clip, found=found))
     train = fit_landmarks(open_model(), clip.landmarks[split["train"]], frames=split["train"])
     assert unlike(p[torch.from_numpy(split["train"])], train) == []
     for k in (2, 22):
@@ -463,27 +474,27 @@ def test_lost_frames_take_the_nearest_training_frame(clip):
         assert torch.equal(p.rotation[k], p.rotation[nearest]) and torch.equal(p.exp_coeff[k], p.exp_coeff[nearest])
     points = clip.landmarks.clone()
     points[[2, 22]] = 3.0
-    assert unlike(p, prepare.fit_clip(open_model(), track_of(clip, points, found))) == []
+    assert unlike(p, estimation.fit_clip(open_model(), track_of(clip, points, found))) == []
 
 
 def test_a_clip_without_training_frames_is_fitted_as_a_whole():
     found = np.zeros(100, bool)
     found[52:58] = True
     assert len(split_frames(100, found=found)["train"]) == 0
-    assert (prepare.training_frames(found) == found).all()
-    mine = prepare.training_frames(np.ones(100, bool), 3)
+    assert (estimation.training_frames(found) == found).all()
+    mine = estimation.training_frames(np.ones(100, bool), 3)
     assert np.flatnonzero(mine).tolist() == split_frames(100, 3)["train"].tolist()
-    assert prepare.training_frames(np.ones(100, bool), None).all()
+    assert estimation.training_frames(np.ones(100, bool), None).all()
 
 
 def test_the_regressor_and_its_tuning_know_the_training_frames_only(clip, monkeypatch):
     seen = []
-    monkeypatch.setattr(prepare, "finetune", lambda net, x, m, found, progress: seen.append(found) or net)
+    monkeypatch.setattr(estimation, "finetune", lambda net, x, m, found, progress: seen.append(found) or net)
     args = open_model(), track_of(clip), clip.frames
-    tuned = prepare.estimate_params("tuned", *args, 0)
+    tuned = estimation.estimate_params("tuned", *args, 0)
     train = split_frames(len(clip), found=clip.found)["train"]
     assert np.flatnonzero(seen[0]).tolist() == train.tolist()
-    p = prepare.estimate_params("regressor", *args, 0)
+    p = estimation.estimate_params("regressor", *args, 0)
     assert unlike(p, tuned) == []
     each = load_regressor().predict(clip.images(range(len(clip)))).id_coeff
     assert torch.allclose(p.id_coeff[0], each[train].mean(0), atol=1e-4)
@@ -620,9 +631,9 @@ def test_pairs_need_two_frames():
 
 def test_a_model_counts_by_its_numbers():
     m = open_model()
-    assert prepare.model_fingerprint() == prepare.model_fingerprint(m) == m.name
+    assert fingerprints.model_fingerprint() == fingerprints.model_fingerprint(m) == m.name
     near = dataclasses.replace(m, mean_shape=m.mean_shape + 1e-3)
-    assert prepare.model_fingerprint(near) not in (m.name, prepare.model_fingerprint(dataclasses.replace(m)))
+    assert fingerprints.model_fingerprint(near) not in (m.name, fingerprints.model_fingerprint(dataclasses.replace(m)))
 
 
 def test_the_benchmark_of_the_two_fits(clip):
@@ -635,10 +646,10 @@ def test_the_benchmark_of_the_two_fits(clip):
 def test_people_as_a_camera_takes_them(tmp_path):
     "The background stands still behind the head, grain is new in every frame, and the clip is drawn once."
     how = dict(frames=4, size=64, fps=4.0, natural=True, progress=False)
-    made = prepare.prepare_people(1, tmp_path, **how)
+    made = prepare_datasets.prepare_people(1, tmp_path, **how)
     path = tmp_path / made["items"]["person_00000"]["folder"]
     clip, stamp = load_clip(path), (path / "frames.npy").stat().st_mtime_ns
-    assert prepare.prepare_people(1, tmp_path, **how) == made
+    assert prepare_datasets.prepare_people(1, tmp_path, **how) == made
     assert (path / "frames.npy").stat().st_mtime_ns == stamp, "drawn once"
     assert clip.meta["natural"] is True and len(clip) == 4 and clip.meta["param_source"] == "exact"
     frames = np.asarray(clip.frames, float)
@@ -650,18 +661,18 @@ def test_people_as_a_camera_takes_them(tmp_path):
     assert np.abs(np.asarray(plain.frames, float) - frames).mean() > 3, "before another background"
 
 
-@pytest.mark.parametrize("name", rendered.SCENES)
+@pytest.mark.parametrize("name", rendered_clips.SCENES)
 def test_backgrounds_are_in_the_package(name):
     "Photographs that scikit-image ships: nothing is fetched."
-    picture = rendered.photograph(name)
+    picture = rendered_clips.photograph(name)
     assert picture.mode == "RGB" and min(picture.size) >= 256
 
 
 def test_natural_backgrounds_differ_and_have_their_size():
-    made = [rendered.natural_background(np.random.default_rng(k), 48) for k in range(6)]
+    made = [rendered_clips.natural_background(np.random.default_rng(k), 48) for k in range(6)]
     assert all(x.shape == (48, 48, 3) and 0 <= x.min() and x.max() <= 1 for x in made)
     assert len({x.tobytes() for x in made}) == 6
-    again = rendered.natural_background(np.random.default_rng(3), 48)
+    again = rendered_clips.natural_background(np.random.default_rng(3), 48)
     assert np.array_equal(again, made[3])
 
 
@@ -669,9 +680,9 @@ def test_one_camera_for_a_whole_clip():
     "Two equal frames differ by grain and compression only; blur, colour and exposure are the clip's."
     image = np.linspace(0.2, 0.8, 32 * 32 * 3).reshape(32, 32, 3).astype(np.float32)
     for k in range(5):
-        a, b = rendered.film(np.random.default_rng(k), [image, image]).astype(float)
+        a, b = rendered_clips.film(np.random.default_rng(k), [image, image]).astype(float)
         assert a.shape == (32, 32, 3) and np.abs(a.mean((0, 1)) - b.mean((0, 1))).max() < 1.5
-    one, other = (rendered.film(np.random.default_rng(k), [image])[0].astype(float) for k in (0, 1))
+    one, other = (rendered_clips.film(np.random.default_rng(k), [image])[0].astype(float) for k in (0, 1))
     assert np.abs(one.mean((0, 1)) - other.mean((0, 1))).max() > 2, "two clips, two cameras"
 
 

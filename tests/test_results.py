@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 import pytest
 from conftest import load_program
-from f3a_lite.core import F3AError, data_path, load_weights, sha256, weights_digest
-from f3a_lite.results import (
+from f3a_lite.core import F3AError, data_path, sha256
+from f3a_lite.weights import load_weights, weights_digest
+from f3a_lite.lab.results import (
     Record,
     choose_records,
     current_commit,
@@ -23,7 +24,7 @@ from f3a_lite.results import (
     save_records,
     show_figure,
 )
-from f3a_lite.paper_tables import BUDGET, PAPER
+from f3a_lite.lab.paper_tables import BUDGET, PAPER
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "results").rglob("*.json"))

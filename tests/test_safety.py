@@ -12,19 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, all_bytes, one_sentence, run_command
+from f3a_lite.ui import animate
 from f3a_lite import animation
-from f3a_lite.clips import clip_folder, load_clip
+from f3a_lite.data.clips import clip_folder, load_clip
 from f3a_lite.core import F3AError, atomic_path, save_json
-from f3a_lite.datasets import missing_frames
-from f3a_lite.evaluation import f3a_evaluate
+from f3a_lite.data.datasets import missing_frames
+from f3a_lite.lab.measure_files import f3a_evaluate
 from f3a_lite.generator import GeneratorConfig
-from f3a_lite.loop import CHECKPOINTS, LogFile, find_checkpoint, load_checkpoint, read_checkpoint, run_training
-from f3a_lite.prepare import clip_fingerprint, prepare_clip
-from f3a_lite.rendered import render_set
-from f3a_lite.results import Record, save_records
+from f3a_lite.checkpoints import CHECKPOINTS, find_checkpoint, load_checkpoint, read_checkpoint
+from f3a_lite.loop import LogFile, run_training
+from f3a_lite.data.fingerprints import clip_fingerprint
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.lab.results import Record, save_records
 from f3a_lite.systems import F3AGan, save_system
-from f3a_lite.training import f3a_train
-from f3a_lite.video import PHOTOS, read_image
+from f3a_lite.ui.train import f3a_train
+from f3a_lite.data.video import PHOTOS, read_image
 from PIL import Image
 from test_loop import same, small_trainer, state
 
@@ -179,7 +182,7 @@ def test_a_full_disk_ends_the_preparation_with_a_sentence(tight, video, tmp_path
     folder, limit = tight(900 * 1024)  # 40 frames have two megabytes
     source = tmp_path / "root" if len(words) > 1 else tmp_path / "root" / "a.mp4"
     command = f"f3a_prepare({[str(source), str(folder), *words]})"
-    code, said = in_a_process("from f3a_lite.prepare import f3a_prepare", limit, command)
+    code, said = in_a_process("from f3a_lite.ui.prepare import f3a_prepare", limit, command)
     name = clip_folder(folder, "a", clip_fingerprint(tmp_path / "root" / "a.mp4", max_frames=40)).name
     told = [line for line in said if "disk is full" in line or "Traceback" in line]
     assert code == 2 and told == [
@@ -196,7 +199,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_of_a_training(tight, clip, tmp_p
     run = shutil.copytree(tmp_path / "first", folder / "run")
     code, said = in_a_process(
         "from test_loop import small_trainer, run_training, friendly_errors",
-        "from f3a_lite.clips import load_clip",
+        "from f3a_lite.data.clips import load_clip",
         f"t = small_trainer(load_clip({str(clip.path)!r}))",
         limit.replace(str(int(1.6 * size)), str(size // 2)),
         "with friendly_errors():",
@@ -210,11 +213,13 @@ def test_a_full_disk_leaves_the_last_checkpoint_of_a_training(tight, clip, tmp_p
 
 WRITERS = """
 import numpy as np, torch
-from f3a_lite.clips import new_clip, write_clip
-from f3a_lite.core import F3AError, make_folder, save_array, save_json, save_weights
-from f3a_lite.loop import LogFile, save_checkpoint
+from f3a_lite.data.clips import new_clip, write_clip
+from f3a_lite.core import F3AError, make_folder, save_array, save_json
+from f3a_lite.weights import save_weights
+from f3a_lite.checkpoints import save_checkpoint
+from f3a_lite.loop import LogFile
 from f3a_lite.morphable import FaceParams, open_model
-from f3a_lite.video import write_gif, write_image, write_video
+from f3a_lite.data.video import write_gif, write_image, write_video
 
 noise = torch.rand(8, 3, 500, 500)
 numbers = torch.rand(10**6)
@@ -281,7 +286,7 @@ def test_a_folder_of_photos_that_are_named_by_times(tmp_path):
     for name in ("IMG_0001", "IMG_0004", "PXL_20261129141414123"):
         Image.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({6 * 2**30}, {6 * 2**30}))"
-    ask = f"from f3a_lite.datasets import missing_frames; print(missing_frames({str(tmp_path)!r}))"
+    ask = f"from f3a_lite.data.datasets import missing_frames; print(missing_frames({str(tmp_path)!r}))"
     code, said = in_a_process(limit, ask)
     assert resource and (code, said[0]) == (0, "[]"), said[-3:]
     (tmp_path / "PXL_20261129141414123.png").unlink()
@@ -333,7 +338,7 @@ def test_only_the_formats_of_photos_are_opened(tmp_path):
 
 
 def test_every_picture_is_opened_with_a_list_of_formats():
-    for path in [*(ROOT / "f3a_lite").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
+    for path in [*(ROOT / "f3a_lite").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Image.open", "PIL.Image.open"):
                 assert any(k.arg == "formats" for k in node.keywords), f"{path.name}: {ast.unparse(node)}"
@@ -442,4 +447,4 @@ def test_the_bundled_video_is_not_written_over(tmp_path, monkeypatch, video):
     shutil.copy(video, tmp_path)
     monkeypatch.setattr(animation, "data_path", lambda name: tmp_path / name)
     with pytest.raises(F3AError, match="is read, so it is not written over"):
-        animation.check_outputs(animation.AnimateOptions(out=tmp_path, name="woman_laughing"))
+        animate.check_outputs(animate.AnimateOptions(out=tmp_path, name="woman_laughing"))

@@ -7,9 +7,9 @@ import torch
 from f3a_lite.conditions import CONDITIONS, make_condition
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import pick_frames
-from f3a_lite.paper_tables import ROWS
-from f3a_lite.registry import SYSTEMS
-from f3a_lite.tables import table_config
+from f3a_lite.lab.paper_tables import ROWS
+from f3a_lite.systems import SYSTEMS
+from f3a_lite.lab.tables import table_config
 
 OWN = [(row, None) for row in ROWS]  # with the condition of its row
 OTHERS = [("flow", name) for name in CONDITIONS if name != "flow"]  # the paper's generator can be told anything

@@ -9,25 +9,17 @@ import pytest
 import scipy.stats
 import torch
 from conftest import run_command
-from f3a_lite import tables
+from f3a_lite.lab import tables
 from f3a_lite.conditions import make_condition
 from f3a_lite.core import F3AError, parse_options
-from f3a_lite.evaluation import Looks
+from f3a_lite.lab.measure_files import Looks
 from f3a_lite.flow import add_noise
-from f3a_lite.loop import DivergedError
-from f3a_lite.measuring import (
-    BASE,
-    Measure,
-    cross_parts,
-    made_by_system,
-    over_clips,
-    person_of,
-    self_parts,
-)
+from f3a_lite.checkpoints import DivergedError
+from f3a_lite.lab.measuring import BASE, Measure, cross_parts, made_by_system, over_clips, person_of, self_parts
 from f3a_lite.metrics import csim, identity_mean, look_at, read_faces
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_clips
-from f3a_lite.paper_tables import (
+from f3a_lite.lab.paper_tables import (
     BUDGET,
     PAPER,
     ROWS,
@@ -40,10 +32,10 @@ from f3a_lite.paper_tables import (
     table_records,
 )
 from f3a_lite.projection import posed_landmarks, project
-from f3a_lite.results import Record, choose_records, load_records, run_info, save_records
+from f3a_lite.lab.results import Record, choose_records, load_records, run_info, save_records
 from f3a_lite.generator import NetworkConfig
 from f3a_lite.systems import Copying, System
-from f3a_lite.tables import (
+from f3a_lite.lab.tables import (
     Group,
     TableOptions,
     Tables,

@@ -11,12 +11,15 @@ import sys
 import numpy as np
 import pytest
 import torch
-from f3a_lite.core import F3AError, set_threads
-from f3a_lite.loop import Alone, BatchesEnded, find_team
+from f3a_lite.core import F3AError
+from f3a_lite.jobs import set_threads
+from f3a_lite.checkpoints import BatchesEnded
+from f3a_lite.team import Alone, find_team
 from f3a_lite import training
-from f3a_lite.paper_tables import table_records
+from f3a_lite.lab.paper_tables import table_records
 from f3a_lite.systems import load_system
-from f3a_lite.training import TrainConfig, Trainer
+from f3a_lite.schedule import TrainConfig
+from f3a_lite.training import Trainer
 from conftest import ROOT
 from team_run import generator_trainer, regressor_trainer, state_of
 
@@ -205,7 +208,7 @@ def test_batches_made_ahead_by_other_processes_are_the_same(clip):
 def test_averages_over_one_process_change_nothing():
     program = """
 import torch
-from f3a_lite.loop import Team
+from f3a_lite.team import Team
 t = Team("no", "cpu")
 x = torch.rand(3)
 y = x.clone()

@@ -13,19 +13,25 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_command
-from f3a_lite import conditions, evaluation, training
-from f3a_lite.clips import load_clip
+from f3a_lite import schedule as schedule_module
+from f3a_lite.ui import train
+from f3a_lite import conditions
+from f3a_lite.lab import evaluation
+from f3a_lite import training
+from f3a_lite.data.clips import load_clip
 from f3a_lite.conditions import CONDITIONS, GeometryMaps
 from f3a_lite.core import F3AError, data_path
-from f3a_lite.evaluation import evaluate, measure_pairs, still_psnr
+from f3a_lite.lab.evaluation import evaluate, measure_pairs, still_psnr
 from f3a_lite.generator import Generator, GeneratorConfig, NetworkConfig
 from f3a_lite.losses import adversarial_loss, critic_loss, feature_weights, perceptual_loss, weighted_pixel_loss
 from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames, split_people
-from f3a_lite.prepare import prepare_rendered
-from f3a_lite.results import find_record, load_records
-from f3a_lite.registry import SYSTEMS, load_system, make_system, save_system
+from f3a_lite.data.prepare_datasets import prepare_rendered
+from f3a_lite.lab.results import find_record, load_records
+from f3a_lite.systems import SYSTEMS, load_system, make_system, save_system
 from f3a_lite.systems import Copying, LossConfig, System
-from f3a_lite.training import TrainConfig, Trainer, f3a_train, lr_of, stage_of, start_from
+from f3a_lite.schedule import TrainConfig, lr_of, stage_of
+from f3a_lite.training import Trainer, start_from
+from f3a_lite.ui.train import f3a_train
 
 CPU = torch.device("cpu")
 KINDS = ["f3a_gan", "t_warp"]
@@ -139,13 +145,13 @@ def test_the_share_of_rendered_people(clip, tmp_path):
     clips = [clip, *drawn]
     splits = [split_frames(len(c)) for c in clips]
     cfg = TrainConfig(people=3, people_share=0.75)
-    weights = training.clip_weights(cfg, clips, splits)
+    weights = schedule_module.clip_weights(cfg, clips, splits)
     pairs = sample_pairs(splits, "train", 4000, 0, weights)
     share = np.bincount(pairs[:, 0], minlength=4) / len(pairs)
     assert abs(share[0] - 0.25) < 0.03 and np.abs(share[1:] - 0.25).max() < 0.03
-    assert training.clip_weights(TrainConfig(), clips, splits) is None, "no rendered people were asked for"
-    assert training.clip_weights(cfg, drawn, splits[1:]) is None, "there is nothing to weigh against"
-    schedule = training.PairSchedule(replace(cfg, steps=3, low_share=0.0), splits, weights)
+    assert schedule_module.clip_weights(TrainConfig(), clips, splits) is None, "no rendered people were asked for"
+    assert schedule_module.clip_weights(cfg, drawn, splits[1:]) is None, "there is nothing to weigh against"
+    schedule = schedule_module.PairSchedule(replace(cfg, steps=3, low_share=0.0), splits, weights)
     want = sample_pairs(splits, "train", 8, (0, 1), weights)
     assert np.array_equal(schedule.drawn(1), want)
 
@@ -154,8 +160,8 @@ def test_people_are_drawn_where_the_command_runs(tmp_path, monkeypatch):
     "As many as asked for, of so many frames, as a camera takes them; nobody where nobody is asked for."
     monkeypatch.chdir(tmp_path)
     team = training.find_team("no", CPU)
-    assert training.drawn_people(TrainConfig(), team) == []
-    paths = training.drawn_people(TrainConfig(people=2, people_frames=2, size=64), team)
+    assert train.drawn_people(TrainConfig(), team) == []
+    paths = train.drawn_people(TrainConfig(people=2, people_frames=2, size=64), team)
     assert [str(p)[:-9] for p in paths] == [f"runs/people_64_2/person_0000{k}" for k in range(2)]
     for path in paths:
         clip = load_clip(path)
@@ -575,8 +581,8 @@ def test_a_run_begins_with_the_weights_it_is_given(clip, tmp_path):
 
 def test_first_weights_of_another_system_are_refused_first(tmp_path, capsys, monkeypatch):
     "Before a clip is prepared or people are drawn."
-    monkeypatch.setattr(training, "bundled_clip", None)
-    monkeypatch.setattr(training, "drawn_people", None)
+    monkeypatch.setattr(train, "bundled_clip", None)
+    monkeypatch.setattr(train, "drawn_people", None)
     words = ["--system", "t_warp", "--init", "f3a_gan", "--out", tmp_path / "run"]
     assert run_command(f3a_train, *words) == 2
     assert "start from weights of the same system" in capsys.readouterr().err and not list(tmp_path.iterdir())
@@ -612,7 +618,7 @@ def test_init_alone_is_a_fine_tuning_of_what_the_file_holds(clip, tmp_path, monk
         got.update(cfg=cfg, init=init)
         return []
 
-    monkeypatch.setattr(training, "train", look)
+    monkeypatch.setattr(train, "train", look)
     old = make_system("t_warp", channels=(6, 8))
     own = save_system(old, tmp_path / "w.safetensors")
     assert run_command(f3a_train, clip.path, "--init", own) == 0
@@ -663,8 +669,8 @@ def test_interrupted_and_resumed_is_the_same_run(clip, tmp_path, pairs):
 
 def test_without_clips_the_bundled_one_is_trained_on(clip, tmp_path, monkeypatch):
     got = {}
-    monkeypatch.setattr(training, "bundled_clip", lambda face_model: clip)
-    monkeypatch.setattr(training, "train", lambda cfg, clips, *a, **k: got.update(clips=clips, people=k["people"]))
+    monkeypatch.setattr(train, "bundled_clip", lambda face_model: clip)
+    monkeypatch.setattr(train, "train", lambda cfg, clips, *a, **k: got.update(clips=clips, people=k["people"]))
     assert run_command(f3a_train, "--out", tmp_path) == 0
     assert [c.path for c in got["clips"]] == [clip.path] and got["people"] == []
 
@@ -672,7 +678,7 @@ def test_without_clips_the_bundled_one_is_trained_on(clip, tmp_path, monkeypatch
 def test_every_field_of_the_config_can_be_set(clip, tmp_path, monkeypatch):
     "Each option of the command line reaches the config; presets and systems give the defaults."
     got = {}
-    monkeypatch.setattr(training, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
+    monkeypatch.setattr(train, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
     words = ["--lr", "0.5", "--channels", "8", "16", "--flow_channels", "4", "4", "--anchor", "source", "--pixel", "3"]
     words += ["--grows", "1", "--fusion", "latent"]
     assert run_command(f3a_train, clip.path, *words, "--no-flow-norm", "--condition", "landmarks") == 0
@@ -754,10 +760,10 @@ def test_a_system_without_a_loss_or_without_weights_cannot_be_trained(clip, made
 
 def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
     got = {}
-    monkeypatch.setattr(training, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
-    monkeypatch.setattr(training, "drawn_people", lambda cfg, team: [])  # drawing them takes minutes
+    monkeypatch.setattr(train, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
+    monkeypatch.setattr(train, "drawn_people", lambda cfg, team: [])  # drawing them takes minutes
     assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--steps", "3") == 0
-    assert got["cfg"] == replace(training.load_recipe("t_warp"), steps=3) and got["cfg"].still == 0.05
+    assert got["cfg"] == replace(train.load_recipe("t_warp"), steps=3) and got["cfg"].still == 0.05
     assert run_command(f3a_train, clip.path, "--recipe", "soup") == 2 and "no recipe" in capsys.readouterr().err
     assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--preset", "paper") == 2
     assert "leave --preset" in capsys.readouterr().err
@@ -826,8 +832,9 @@ def test_steps_on_the_gpu_agree_with_the_cpu(clip, precision):
     on_the_gpu()
     program = f"""
 import torch
-from f3a_lite.clips import load_clip
-from f3a_lite.training import TrainConfig, Trainer
+from f3a_lite.data.clips import load_clip
+from f3a_lite.schedule import TrainConfig
+from f3a_lite.training import Trainer
 from team_run import SMALL
 rows = []
 for device, bits in (("cpu", "no"), ("cuda", {precision!r})):

@@ -8,28 +8,25 @@ import skimage.data
 import torch
 from PIL import Image
 from conftest import one_sentence, run_command, write_movie
-from f3a_lite.animation import f3a_animate
-from f3a_lite.clips import load_clip
+from f3a_lite.ui.animate import f3a_animate
+from f3a_lite.data.clips import load_clip
 from f3a_lite.core import F3AError
-from f3a_lite.prepare import f3a_prepare, prepare_clip
-from f3a_lite.video import write_video
+from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.ui.prepare import f3a_prepare
+from f3a_lite.data.video import write_video
+from f3a_lite import tracker
 from f3a_lite import landmarks
 from f3a_lite.landmarks import (
     Crop,
-    Track,
-    Tracker,
-    crop_square,
-    detect_faces,
     eye_opening,
     face_embedding,
     head_crop,
     laplacian_variance,
     mouth_opening,
-    place_landmarks,
     resize_square,
-    track_frames,
 )
-from f3a_lite.video import frame_files, iter_frames, open_media, read_image, upright, video_info, write_image
+from f3a_lite.tracker import Track, Tracker, crop_square, detect_faces, place_landmarks, track_frames
+from f3a_lite.data.video import frame_files, iter_frames, open_media, read_image, upright, video_info, write_image
 
 
 @pytest.fixture(scope="session")
@@ -593,7 +590,7 @@ def test_a_badge_is_no_face(astronaut, every):
     assert around_her_face(box)
     covered = astronaut.copy()
     covered[50:200, 150:300] = 90
-    assert landmarks._detect(covered, 420 / 512), "the detector alone takes the badge"
+    assert tracker._detect(covered, 420 / 512), "the detector alone takes the badge"
     assert detect_faces(covered, every=every) == []
 
 
@@ -625,7 +622,7 @@ def test_a_weak_detection_does_not_end_the_search(astronaut):
     covered[50:200, 150:300] = 90
     scene = np.asarray(Image.fromarray(covered).resize((860, 860), Image.NEAREST)).copy()
     scene[40:240, 620:820] = astronaut[20:220, 130:330]
-    assert len(landmarks._detect(scene, 420 / 860)) == 1, "the badge alone, and more than the detector's limit"
+    assert len(tracker._detect(scene, 420 / 860)) == 1, "the badge alone, and more than the detector's limit"
     (box,) = detect_faces(scene)
     assert around_her_face(box, left=490, top=20)
 
@@ -633,10 +630,10 @@ def test_a_weak_detection_does_not_end_the_search(astronaut):
 def test_a_doubtful_face_has_a_second_look(astronaut, monkeypatch):
     "A face with a low score is kept, since it is liked better at another size and its landmarks stay; a badge is not."
     face, badge = (182.0, 84.0, 269.0, 172.0), (123.0, 338.0, 211.0, 425.0)
-    assert landmarks._wandering(astronaut, face) < 0.02 < 0.06 < landmarks._wandering(astronaut, badge)
-    assert landmarks._second_look(astronaut, 0.05, face) > 1 and landmarks._second_look(astronaut, 0.05, badge) == 0
-    monkeypatch.setattr(landmarks, "_wandering", lambda *a: 0.2)
-    assert landmarks._second_look(astronaut, 0.05, badge) == 0 < landmarks._second_look(astronaut, 0.05, face)
+    assert tracker._wandering(astronaut, face) < 0.02 < 0.06 < tracker._wandering(astronaut, badge)
+    assert tracker._second_look(astronaut, 0.05, face) > 1 and tracker._second_look(astronaut, 0.05, badge) == 0
+    monkeypatch.setattr(tracker, "_wandering", lambda *a: 0.2)
+    assert tracker._second_look(astronaut, 0.05, badge) == 0 < tracker._second_look(astronaut, 0.05, face)
 
 
 @pytest.fixture
@@ -689,14 +686,14 @@ def test_a_face_that_was_never_there_is_not_invented(stage):
 def test_points_that_are_no_face_end_the_following(stage, monkeypatch):
     box = (100, 100, 200, 200)
     stage += [(box, False), (None, False), (None, False)]
-    good = landmarks.place_landmarks
+    good = tracker.place_landmarks
     calls = []
 
     def drifts(frame, box):
         calls.append(0)
         return good(frame, box) * (1 if len(calls) < 2 else [3, 1])
 
-    monkeypatch.setattr(landmarks, "place_landmarks", drifts)
+    monkeypatch.setattr(tracker, "place_landmarks", drifts)
     assert track_frames([(0.0, None)] * 3).found.tolist() == [True, False, False]
 
 
@@ -718,7 +715,7 @@ def test_a_face_found_again_is_followed_anew(stage):
 
 
 def test_a_face_too_small_is_refused():
-    from f3a_lite.prepare import check_face_size
+    from f3a_lite.data.prepare import check_face_size
 
     marks = np.zeros((3, 68, 2))
     ok = np.ones(3, bool)

@@ -4,21 +4,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from f3a_lite.conditions import Frames, GeometryMaps, region_masks, hidden_at, make_condition, mouth_map
+from f3a_lite.conditions import Frames, GeometryMaps, hidden_at, make_condition, mouth_map, region_masks
 from f3a_lite.core import F3AError
 from f3a_lite.flow import extend_flow, warp_by_flow
 from f3a_lite.morphable import FaceParams, REGIONS, open_model
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.rasterizer import rasterize_loop
-from f3a_lite.warp_generator import (
-    WarpConfig,
-    FARTHEST_FLOW,
-    INSIDE,
-    KEEP,
-    KEEP_LEARNING,
-    WarpGenerator,
-    visible_skin,
-)
+from f3a_lite.warp_generator import FARTHEST_FLOW, INSIDE, KEEP, KEEP_LEARNING, WarpConfig, WarpGenerator, visible_skin
 
 MODEL = open_model()
 SIZE = 48

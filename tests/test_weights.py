@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from f3a_lite.conditions import Frames, make_condition
-from f3a_lite.core import data_path, to_tensor
+from f3a_lite.core import data_path
+from f3a_lite.pictures import to_tensor
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
 from f3a_lite.regressor import load_regressor
 from f3a_lite.systems import load_system

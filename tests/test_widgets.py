@@ -15,15 +15,18 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from conftest import write_movie
-from f3a_lite import app, widgets
+from f3a_lite.ui import explore
+from f3a_lite.ui import app
+from f3a_lite.ui import widgets
 from f3a_lite.animation import Face
 from f3a_lite.conditions import Frames
-from f3a_lite.core import F3AError, data_path, to_image, to_tensor
+from f3a_lite.core import F3AError, data_path
+from f3a_lite.pictures import to_image, to_tensor
 from f3a_lite.losses import PatchDiscriminator, feature_weights
-from f3a_lite.morphable import PARAM_NAMES, FaceParams, open_model
+from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
 from f3a_lite.projection import posed_landmarks
 from f3a_lite.systems import LossConfig, load_system, make_system, save_system
-from f3a_lite.video import video_info
+from f3a_lite.data.video import video_info
 
 MODEL = open_model()
 
@@ -58,15 +61,15 @@ def close(x, y, eps):
 
 
 def test_what_a_control_is_made_from():
-    assert isinstance(widgets.control("a", True), w.Checkbox)
-    assert widgets.control("a", ["x", "y"]).options == ("x", "y")
-    whole, broken = widgets.control("a", (0, 7, 3)), widgets.control("theta", (1.0, 2.0))
+    assert isinstance(explore.control("a", True), w.Checkbox)
+    assert explore.control("a", ["x", "y"]).options == ("x", "y")
+    whole, broken = explore.control("a", (0, 7, 3)), explore.control("theta", (1.0, 2.0))
     assert isinstance(whole, w.IntSlider) and whole.value == 3 and whole.max == 7
     assert isinstance(broken, w.FloatSlider) and broken.value == 1.0 and broken.description == "θ"
-    assert widgets.control("a", (-2.0, 2.0)).value == 0.0
+    assert explore.control("a", (-2.0, 2.0)).value == 0.0
     for wrong in ((2, 1), (1,), [], "abc", 5, ("a", "b"), (0, None), (0, float("inf")), (0, 1, 2)):
         with pytest.raises(F3AError, match="control 'a'"):
-            widgets.control("a", wrong)
+            explore.control("a", wrong)
 
 
 def test_an_explorer_shows_what_its_function_gives():
@@ -79,7 +82,7 @@ def test_an_explorer_shows_what_its_function_gives():
         shown = {"grey": np.full((64, 64, 3), int(255 * bright), np.uint8), "said": name}
         return shown if name == "one" else {**shown, "second": np.zeros((4, 4, 3), np.uint8)}
 
-    e = widgets.explore(compute, {"both": dict(bright=0.5, name="two")}, bright=(0.0, 1.0, 0.25), name=["one", "two"])
+    e = explore.explore(compute, {"both": dict(bright=0.5, name="two")}, bright=(0.0, 1.0, 0.25), name=["one", "two"])
     assert calls == [(0.25, "one")] and list(pictures(e)) == ["grey"]
     assert (pictures(e)["grey"] == 63).all() and e.notes.value == "said: one"
     e.controls["bright"].value = 0.75
@@ -97,14 +100,14 @@ def test_an_explorer_shows_what_its_function_gives():
 
 
 def test_without_a_kernel_an_explorer_is_a_picture(monkeypatch):
-    e = widgets.explore(lambda a: {"grey": np.zeros((64, 64, 3), np.uint8)}, a=(0, 1))
+    e = explore.explore(lambda a: {"grey": np.zeros((64, 64, 3), np.uint8)}, a=(0, 1))
     shown = e._repr_mimebundle_()
     assert set(shown) == {"image/png", "text/plain"} and shown["image/png"][:4] == b"\x89PNG"
 
     class Shell:
         kernel = object()
 
-    monkeypatch.setattr(widgets, "get_ipython", lambda: Shell())
+    monkeypatch.setattr(explore, "get_ipython", lambda: Shell())
     assert "application/vnd.jupyter.widget-view+json" in e._repr_mimebundle_()
     monkeypatch.setenv("F3A_STATIC", "1")
     assert "image/png" in e._repr_mimebundle_()
@@ -160,7 +163,7 @@ def test_errors_need_a_system(clip):
 
 def test_a_preset_for_a_control_that_is_not_there():
     with pytest.raises(F3AError, match="'c', which this explorer does not have"):
-        widgets.explore(lambda a: {}, {"x": dict(c=1)}, a=(0, 1))
+        explore.explore(lambda a: {}, {"x": dict(c=1)}, a=(0, 1))
 
 
 # The explorers
