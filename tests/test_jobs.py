@@ -9,6 +9,8 @@ import pytest
 import torch
 from f3a_lite.core import F3AError, physical_cores, run_jobs, set_threads
 
+pytestmark = pytest.mark.processes
+
 
 def double(x):
     "A job."

@@ -227,6 +227,7 @@ with clips._atomic_folder(out) as tmp:
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("step", [0, 1, 2])
 def test_killed_between_two_steps_one_clip_is_left(tmp_path, clip, step):
     "Killed before the first rename, between the two, and before the deletion."
