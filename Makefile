@@ -5,7 +5,7 @@ BIN     = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary av,numba --constraint constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test mutants browser dev figures weights export clean
+.PHONY: demo test quick mutants browser dev figures weights export clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m f3a_lite.ui.demo
@@ -13,6 +13,10 @@ demo: $(VENV)/.run
 # One process a core; each test runs on one thread.
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# Without notebooks, and without tests that start processes of their own.
+quick: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not processes and not slow and not gpu and not browser"
 
 # One-line faults in the equations, the warp, the splits, resuming and the tables: a test must notice each (an hour).
 mutants: $(VENV)/.dev

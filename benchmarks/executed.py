@@ -4,7 +4,9 @@ python benchmarks/executed.py 00_tour 07_regressor
 python benchmarks/executed.py                         # every notebook that read a file which has changed since
 """
 
+import base64
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
@@ -12,6 +14,7 @@ import sys
 from nbclient import NotebookClient
 from nbdev.clean import nbdev_clean
 import nbformat
+from PIL import Image
 from f3a_lite.core import F3AError, atomic_path, friendly_errors, save_json, sha256
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +63,22 @@ def changed(stored: dict) -> list:
     ]
 
 
+def as_stored(picture: str) -> dict:
+    "What to store of a picture, in place of its base64 PNG: a JPEG where that is smaller, as it is of photographs."
+    image, jpeg = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGBA"), io.BytesIO()
+    Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB").save(jpeg, "JPEG", quality=85)
+    smaller = len(jpeg.getvalue()) < 3 / 4 * len(base64.b64decode(picture))  # lines and text stay sharp as PNG
+    return {"image/jpeg": base64.b64encode(jpeg.getvalue()).decode()} if smaller else {"image/png": picture}
+
+
+def lighten(notebook) -> None:
+    "Change the outputs of a notebook, a dictionary or what nbformat reads, to what is stored of them."
+    for output in (o for cell in notebook["cells"] for o in cell.get("outputs", [])):
+        data = output.get("data", {})
+        if "image/png" in data:
+            data.update(as_stored(data.pop("image/png")))
+
+
 def execute(path: Path) -> dict:
     "Execute a notebook, store its outputs, and answer the files that it read: name → digest."
     notebook = nbformat.read(path, 4)
@@ -71,6 +90,7 @@ def execute(path: Path) -> dict:
     NotebookClient(notebook, kernel_name="python3", resources=place, coalesce_streams=True).execute()
     read = [Path(line) for line in notebook.cells.pop().outputs[0].text.splitlines()]
     notebook.cells.pop(0)
+    lighten(notebook)
     notebook.metadata = nbformat.from_dict(metadata)  # without the kernel's own remarks
     with atomic_path(path) as tmp:
         nbformat.write(notebook, str(tmp))

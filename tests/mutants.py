@@ -140,8 +140,8 @@ MUTANTS = [
     (
         "Eq. 5: eyes and mouth exchanged",
         "regressor",
-        "w[36:48] = eyes",
-        "w[36:48] = mouth",
+        "w[36:48] = 5.0  # the eyes",
+        "w[36:48] = 10.0  # the eyes",
         ["tests/test_networks.py::test_eq_5_by_hand"],
     ),
     (
@@ -390,8 +390,8 @@ MUTANTS = [
     (
         "the weight of Eq. 10 is outside the boxes",
         "losses",
-        "w = torch.where(across & down, torch.full_like(w, inside), w)",
-        "w = torch.where(across & down, w, torch.full_like(w, inside))",
+        "w = torch.where(across & down, torch.full_like(w, INSIDE), w)",
+        "w = torch.where(across & down, w, torch.full_like(w, INSIDE))",
         ["tests/test_training.py::test_boxes_of_eq_10_are_the_right_way_up"],
     ),
     # loop

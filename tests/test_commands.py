@@ -208,6 +208,7 @@ def test_an_interrupted_preparation_goes_on(monkeypatch, tmp_path, capsys, video
     assert "woman_laughing.mp4: already prepared" in capsys.readouterr().out
 
 
+@pytest.mark.processes
 def test_a_script_of_its_own_process(tmp_path):
     "The thread policy is set before torch is imported, and the exit code reaches the shell."
     code = (

@@ -137,21 +137,18 @@ def test_shards_make_the_whole(tmp_path, frames):
         prepare_dataset(tmp_path, tmp_path / "o", "video", shard="2/2")
 
 
+@pytest.mark.processes
 def test_a_killed_run_goes_on(tmp_path, frames):
     "Killed in the middle, started again: byte for byte what an undisturbed run writes."
     root = tmp_path / "root"
     root.mkdir()
     for n in range(4):
-        write_movie(root / f"clip{n}.mp4", frames[n : n + 6])
+        write_movie(root / f"clip{n}.mp4", frames[n : n + 3])
     code = (
-        "import sys; from f3a_lite.data.prepare_datasets import prepare_dataset\n"
-        "if __name__ == '__main__':\n"
-        "    prepare_dataset(sys.argv[1], sys.argv[2], 'video', workers=int(sys.argv[3]), progress=False)"
+        "import sys; from f3a_lite.data.prepare_datasets import prepare_dataset; "
+        "prepare_dataset(sys.argv[1], sys.argv[2], progress=False)"
     )
-    script = tmp_path / "go.py"
-    script.write_text(code)
-    run = lambda out, n: [sys.executable, str(script), str(root), str(out), str(n)]
-    p = subprocess.Popen(run(tmp_path / "killed", 1), start_new_session=True)
+    p = subprocess.Popen([sys.executable, "-c", code, root, tmp_path / "killed"], start_new_session=True)
     t0 = time.time()
     while not list((tmp_path / "killed").glob("clip1-*")) and time.time() - t0 < 120:
         time.sleep(0.02)
@@ -160,8 +157,8 @@ def test_a_killed_run_goes_on(tmp_path, frames):
     assert list((tmp_path / "killed").glob("clip1-*")) and not (tmp_path / "killed" / "manifest.json").exists()
     for left in (tmp_path / "killed").glob(f"{PART}*"):
         os.utime(left, (0, 0))  # it is old
-    subprocess.run(run(tmp_path / "killed", 2), check=True)
-    subprocess.run(run(tmp_path / "whole", 1), check=True)
+    prepare_dataset(root, tmp_path / "killed", workers=2, progress=False)
+    prepare_dataset(root, tmp_path / "whole", progress=False)
     assert all_bytes(tmp_path / "killed") == all_bytes(tmp_path / "whole")
 
 
@@ -332,6 +329,7 @@ def write_photos(root, n):
     return root
 
 
+@pytest.mark.processes
 def test_labelled_photos_in_pieces(tmp_path, monkeypatch):
     "Pieces in two processes, by shards, and after a broken run are the same bytes; a photo that changed is read again."
     root = write_photos(tmp_path / "root", 5)

@@ -31,6 +31,7 @@ def rows_of(text):
     return rows
 
 
+@pytest.mark.processes
 def test_demo(tmp_path):
     "By the console script's function, in a process of its own."
     out = tmp_path / "out"
@@ -55,6 +56,7 @@ def test_demo(tmp_path):
     assert rows["F3A-GAN"][0] > rows["copying"][0] + 5
 
 
+@pytest.mark.processes
 def test_the_file_runs_as_it_lies():
     r = subprocess.run([sys.executable, "-m", "f3a_lite.ui.demo", "--help"], capture_output=True, text=True)
     assert r.returncode == 0 and "demo.mp4" in r.stdout

@@ -11,6 +11,7 @@ def inputs(tmp_path_factory):
     return fuzz.make_inputs(folder)
 
 
+@pytest.mark.processes
 def test_a_process_of_its_own(inputs):
     rows = fuzz.run_target(inputs, "npz_model", 20, seed=1)
     assert len(rows) == 20 and not [r for r in rows if r[0] in fuzz.BAD], rows

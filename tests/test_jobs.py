@@ -10,6 +10,8 @@ import torch
 from f3a_lite.core import F3AError
 from f3a_lite.jobs import physical_cores, run_jobs, set_threads
 
+pytestmark = pytest.mark.processes
+
 
 def double(x):
     "A job."

@@ -16,6 +16,7 @@ EXECUTED = json.loads((ROOT / "nbs" / "executed.json").read_text(encoding="utf-8
 LIMIT = 240  # seconds: four times what a notebook may need on two idle cores, for machines that are slow or busy
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook(path):
     t = time.time()
@@ -59,3 +60,17 @@ def test_what_notebooks_read_is_recorded():
     missing = {name: files - set(EXECUTED.get(name, ())) for name, files in named.items()}
     missing = {name: sorted(files) for name, files in missing.items() if files}
     assert not missing, f"{missing}: run `python benchmarks/executed.py {' '.join(missing)}`"
+
+
+def test_photographs_are_stored_as_jpeg():
+    "A PNG is stored only where a JPEG would hardly be smaller, and all outputs together are light."
+    as_stored, size = load_program("executed").as_stored, 0
+    heavy = []
+    for path in NOTEBOOKS:
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            size += len(json.dumps(cell.get("outputs", [])))
+            pictures = (output.get("data", {}).get("image/png") for output in cell.get("outputs", []))
+            if any("image/png" not in as_stored("".join(p)) for p in pictures if p):
+                heavy.append(f"nbs/{path.name}, cell {cell['id']}")
+    assert not heavy, f"{heavy}: run `python benchmarks/executed.py`, which stores photographs as JPEG."
+    assert size < 5e6, f"{size / 1e6:.1f} MB of outputs"

@@ -67,6 +67,7 @@ def test_versions_with_known_holes_are_not_allowed(group):
         assert not asked["voila"].contains("0.6.0"), "the app's settings are those of 0.5"
 
 
+@pytest.mark.processes
 def test_the_source_archive_builds_a_wheel_that_holds_everything(tmp_path):
     "From an archive that is made of a fresh copy; the wheel then finds its modules and its data."
     source, made = tmp_path / "source", tmp_path / "made"

@@ -182,6 +182,7 @@ with new_clip(sys.argv[1]) as tmp:
 """
 
 
+@pytest.mark.processes
 def test_killed_before_its_name_nothing_is_there(tmp_path):
     r = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "me")])
     assert r.returncode == 9 and [p.name.startswith(PART) for p in tmp_path.iterdir()] == [True]

@@ -133,6 +133,7 @@ def test_the_library_lives_beside_newer_tools():
                 assert [alias.name for alias in node.names] == ["patch"], f"{name} imports more of fastcore"
 
 
+@pytest.mark.processes
 def test_the_flow_needs_no_tracker_and_no_video():
     "A fresh process that imports the flow has loaded neither dlib nor av nor the parts of fastcore for command lines."
     code = (
@@ -232,6 +233,7 @@ def test_every_program_explains_itself(name, monkeypatch, capsys):
         assert os.environ["OMP_WAIT_POLICY"] == policy
 
 
+@pytest.mark.processes
 def test_wheel_animates_a_face_away_from_the_checkout(tmp_path):
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run(

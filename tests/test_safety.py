@@ -173,6 +173,7 @@ def in_a_process(*code):
     return done.returncode, [line.strip() for line in (done.stdout + done.stderr).replace("\r", "\n").split("\n")]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("words", [["--max-frames=40"], ["--max-frames=40", "--dataset=video"]], ids=["one", "a set"])
 def test_a_full_disk_ends_the_preparation_with_a_sentence(tight, video, tmp_path, words):
     "Of a data set too, since no other video would fare better."
@@ -191,6 +192,7 @@ def test_a_full_disk_ends_the_preparation_with_a_sentence(tight, video, tmp_path
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.processes
 def test_a_full_disk_leaves_the_last_checkpoint_of_a_training(tight, clip, tmp_path):
     "The first checkpoint fits, a second beside it does not; with more space the same run goes on."
     run_training(small_trainer(clip), 2, tmp_path / "first", progress=False)
@@ -259,6 +261,7 @@ WRITERS = {
 """
 
 
+@pytest.mark.processes
 def test_no_writer_leaves_half_a_file_or_a_traceback_on_a_full_disk(tight):
     "Whatever the library that writes: numpy, torch, safetensors, Pillow, FFmpeg."
     folder, limit = tight(600 * 1024)
@@ -280,6 +283,7 @@ def test_no_writer_leaves_half_a_file_or_a_traceback_on_a_full_disk(tight):
 # ---- numbers in names, and what a picture may be
 
 
+@pytest.mark.processes
 def test_a_folder_of_photos_that_are_named_by_times(tmp_path):
     "Not one number between two times is counted out: in a process that may have six gigabytes."
     resource = pytest.importorskip("resource")

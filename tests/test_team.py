@@ -23,6 +23,8 @@ from f3a_lite.training import Trainer
 from conftest import ROOT
 from team_run import generator_trainer, regressor_trainer, state_of
 
+pytestmark = pytest.mark.processes
+
 CPU = torch.device("cpu")
 
 
