@@ -42,7 +42,7 @@ class Options:
 
 def config_of(generator: dict, losses: dict) -> TrainConfig:
     "A training with all losses from its first step on."
-    own = dict(size=64, batch=16, low_share=0.0, adv_share=1.0, ema=0.99, losses=LossConfig(**losses))
+    own = dict(size=64, batch=16, lowres_fraction=0.0, gan_fraction=1.0, ema=0.99, losses=LossConfig(**losses))
     return TrainConfig.lite(generator=GeneratorConfig.lite(**{"grows": 2, "flow_norm": False, **generator}), **own)
 
 

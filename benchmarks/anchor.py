@@ -33,8 +33,8 @@ def main(argv=None):
                 size=64,
                 steps=options.steps,
                 batch=16,
-                low_share=0.0,
-                adv_share=0.0,
+                lowres_fraction=0.0,
+                gan_fraction=0.0,
             )
             records += over_seeds(config, [clip], options.seeds, dict(anchor=anchor))
         save_comparison(records, "anchor.py", options, start)

@@ -14,7 +14,7 @@ import tempfile
 import time
 import numpy as np
 import torch
-from f3a_lite.animation import BUNDLED, Face, scripted
+from f3a_lite.animation import BUNDLED, Face, motion_from_script
 from f3a_lite.conditions import Frames, GeometryMaps, make_condition
 from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
 from f3a_lite.jobs import set_threads
@@ -106,7 +106,7 @@ def first_frame():
 def one_frame():
     "What a new process does for its first frame, the weights' default included."
     system, face, model = load_system(data_path(BUNDLED[0])), bundled_face(), open_model()
-    make(system, face, scripted(face.params, "blink")[5], model)
+    make(system, face, motion_from_script(face.params, "blink")[5], model)
 
 
 def blink():
@@ -125,7 +125,7 @@ def main(argv=None):
             raise F3AError(f"At least one round is needed, not {o.rounds}.")
         set_threads(None)
         start, face, model = time.time(), bundled_face(), open_model()
-        targets = scripted(face.params, "smile,turn")[:16]
+        targets = motion_from_script(face.params, "smile,turn")[:16]
         systems = {s.title: s for s in (Warping(), *(load_system(data_path(n)) for n in BUNDLED))}
         for system in systems.values():
             make(system, face, targets, model)

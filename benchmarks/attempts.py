@@ -10,7 +10,7 @@ import time
 from tyro.conf import Positional
 from f3a_lite.core import F3AError, friendly_errors, parse_options
 from f3a_lite.jobs import set_threads
-from f3a_lite.lab.evaluation import evaluate, still_psnr
+from f3a_lite.lab.evaluation import evaluate, identity_psnr
 from f3a_lite.pairs import split_clips
 from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.lab.results import Record, load_records, run_info, save_records
@@ -47,7 +47,7 @@ def main(argv=None):
             lively = measure_liveliness({system.title: system}, clip, split)
             for record in made:
                 record.figures.update(lively[system.title, record.setting["split"]])
-            made.append(Record(system.title, dict(split="no motion"), dict(psnr=still_psnr(system, clip))))
+            made.append(Record(system.title, dict(split="no motion"), dict(psnr=identity_psnr(system, clip))))
             info = run_info(f"python benchmarks/attempts.py {path}", 0, start, training=training_of(system))
             for record in made:
                 record.setting.update(setting)

@@ -101,7 +101,7 @@ def main(argv=None):
             write_image(picture, ROOT / "nbs" / "images" / "growing.png")
         target = ROOT / "data_samples" / f"{options.name}.safetensors"
         system.critic = trained_system(options.run, config).critic
-        save_system(system, target, critic=config.adv_share > 0, **system.info)
+        save_system(system, target, critic=config.gan_fraction > 0, **system.info)
         print(f"wrote {target}")
 
 

@@ -138,7 +138,7 @@ def without_hand(clip):
 def config_of() -> TrainConfig:
     "A training at 64 × 64 with the pixel loss, which tells readings apart soonest."
     generator = GeneratorConfig.lite(grows=2, flow_norm=False)
-    own = dict(size=64, batch=16, low_batch=16, adv_share=0.0, ema=0.99, grow_share=0.5)
+    own = dict(size=64, batch=16, low_batch=16, gan_fraction=0.0, ema=0.99, grow_fraction=0.5)
     return TrainConfig.lite("read", generator=generator, **own)
 
 

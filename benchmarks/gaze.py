@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 from tyro.conf import Positional
-from f3a_lite.animation import animate, put_back, read_face, scripted, smaller
+from f3a_lite.animation import animate, paste_back, read_face, limit_size, motion_from_script
 from f3a_lite.data.blendshapes import BlendshapeReader, read_blendshapes
 from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
 from f3a_lite.jobs import set_threads
@@ -52,14 +52,14 @@ def iris_places(reader, image, points):
 
 def looked(reader, systems, face, model):
     "How far the irises go, in eye widths, from a face as it is to the far end of `look`: method → both eyes (2,)."
-    targets = scripted(face.params, "look", face_model=model)
+    targets = motion_from_script(face.params, "look", face_model=model)
     gaze = targets.exp_coeff[:, gaze_units(model)].sum(1)
     ends = targets[[0, int(gaze.argmax())]]
-    _, (left, top, side) = smaller(face)
+    _, (left, top, side) = limit_size(face)
     points = to_pixels(posed_landmarks(model, ends), side, side)[..., :2].numpy() + [left, top]  # (2,68,2)
     found = {}
     for name, system in systems.items():
-        images = put_back(face, animate(system, face, ends, face_model=model))
+        images = paste_back(face, animate(system, face, ends, face_model=model))
         rest, far = (iris_places(reader, image, p) for image, p in zip(images, points))
         found[name] = (far - rest) * [1, -1]  # to the side where the person's left is
     return found

@@ -17,7 +17,7 @@ from f3a_lite.conditions import GeometryMaps
 from f3a_lite.core import data_path, friendly_errors, parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.loop import run_training
-from f3a_lite.team import Alone
+from f3a_lite.team import SingleProcess
 from f3a_lite.data.prepare import bundled_clip, prepare_clip
 from f3a_lite.lab.results import Record, run_info, save_records
 from f3a_lite.systems import load_system
@@ -84,9 +84,9 @@ def measured(systems, people, o, size):
 
 def short_training(changes, steps, folder):
     "A system after a short training at 64 pixels."
-    cfg = replace(load_recipe("t_warp"), steps=steps, low_share=0.99, **changes)
+    cfg = replace(load_recipe("t_warp"), steps=steps, lowres_fraction=0.99, **changes)
     rest = load_recipe("t_warp")
-    paths = drawn_people(replace(rest, people=cfg.people), Alone("cpu"))
+    paths = drawn_people(replace(rest, people=cfg.people), SingleProcess("cpu"))
     clips = [] if changes.get("people_share") == 1.0 else [bundled_clip()]
     trainer = Trainer(cfg, [*clips, *[load_clip(p) for p in paths]], device="cpu")
     run_training(trainer, cfg.steps, folder, desc="short training")

@@ -40,7 +40,7 @@ class Options:
 def config_of(**fields) -> TrainConfig:
     "A training at 64 × 64 with all losses of Eq. 13 from its first step on, as in the supplement."
     generator = GeneratorConfig.lite(flow_norm=False)
-    own = dict(size=64, batch=16, low_share=0.0, adv_share=1.0, ema=0.99, losses=LossConfig(**fields))
+    own = dict(size=64, batch=16, lowres_fraction=0.0, gan_fraction=1.0, ema=0.99, losses=LossConfig(**fields))
     return TrainConfig.lite(generator=generator, **own)
 
 

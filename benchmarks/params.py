@@ -38,7 +38,7 @@ def main(argv=None):
             folder = ROOT / "runs" / "params" / source
             clip = prepare_clip(data_path("woman_laughing.mp4"), folder, param_source=source)
             config = TrainConfig.lite(
-                "t_warp", size=64, steps=options.steps, batch=16, low_share=0.0, adv_share=0.0, ema=0.99
+                "t_warp", size=64, steps=options.steps, batch=16, lowres_fraction=0.0, gan_fraction=0.0, ema=0.99
             )
             made = over_seeds(config, [clip], options.seeds, dict(param_source=source))
             for record in made:

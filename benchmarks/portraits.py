@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from skimage.data import astronaut
 from tyro.conf import Positional
-from f3a_lite.animation import animate, default_weights, gesture, put_back, read_face
+from f3a_lite.animation import animate, default_weights, gesture, paste_back, read_face
 from f3a_lite.core import F3AError, atomic_path, friendly_errors, parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.morphable import FaceParams, open_model
@@ -64,7 +64,7 @@ def portrait(system, square, jaw, side) -> list:  # of (side,side,3) uint8
     "The frames of one portrait."
     with tempfile.TemporaryDirectory() as folder:
         face = read_face(write_image(square, Path(folder) / "portrait.png"))
-    frames = put_back(face, animate(system, face, motion(face.params, jaw)))
+    frames = paste_back(face, animate(system, face, motion(face.params, jaw)))
     return [np.asarray(Image.fromarray(frame).resize((side, side), Image.LANCZOS)) for frame in frames]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from f3a_lite.core import friendly_errors, parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.loop import run_training
-from f3a_lite.lab.measuring import made_by_system
+from f3a_lite.lab.measuring import generate_part
 from f3a_lite.lab.paper_tables import BUDGET
 from f3a_lite.lab.results import Record, choose_records, load_records, run_info, save_records
 from f3a_lite.lab.tables import SIZE, groups_of, measures_of, table_config
@@ -38,7 +38,7 @@ def point_of(o, group, people, pairs):
     trainer = Trainer(config, own.clips)
     if not run_training(trainer, config.steps, o.runs / "tables" / f"scale_{o.pictures}_{people}_{pairs}"):
         raise KeyboardInterrupt
-    make = made_by_system(trainer.averaged())
+    make = generate_part(trainer.averaged())
     info = run_info(seed=config.seed, trained_seconds=round(trainer.seconds))
     setting = dict(people=people, pairs=pairs, pictures=o.pictures, size=SIZE)
     measures = measures_of(own, SIZE)

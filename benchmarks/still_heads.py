@@ -15,7 +15,7 @@ import time
 import numpy as np
 from f3a_lite.core import F3AError, friendly_errors, parse_options
 from f3a_lite.jobs import set_threads
-from f3a_lite.lab.measuring import BASE, Measure, Part, made_by_system
+from f3a_lite.lab.measuring import BASE, Measure, Part, generate_part
 from f3a_lite.pairs import pick_frames, sample_pairs, split_clips
 from f3a_lite.lab.results import Record, load_records, run_info, save_records, show_figure
 from f3a_lite.lab.tables import SIZE, TableOptions, Tables
@@ -33,7 +33,7 @@ class Options:
     people: Path | None = None  # as for f3a_tables
     pairs: int = 6  # a clip
     drawn: int = 400  # pairs of a clip, of which these are chosen
-    still: float = 0.01  # how far rigid points may move in the mean, as a share of the picture's side
+    p_identity: float = 0.01  # how far rigid points may move in the mean, as a share of the picture's side
     least: float = 0.01  # how far the mouth must move at least
     rows: tuple[str, ...] = ("ganimation", "flow", "t_warp")
     prepared: str | None = None  # a word for clips that were prepared anew, whose figures stand apart
@@ -70,9 +70,9 @@ def main(argv=None):
         group = tables.groups[0]
         parts = still_parts(group.clips, o)
         if not parts:
-            raise F3AError("No pair has a still head and a mouth that moves: allow more with --still.")
+            raise F3AError("No pair has a still head and a mouth that moves: allow more with --p-identity.")
         makers = {name: BASE[name] for name in ("copying", "warping")}
-        makers.update({row: made_by_system(tables.trained(group, row, 0)) for row in o.rows})
+        makers.update({row: generate_part(tables.trained(group, row, 0)) for row in o.rows})
         own = dict(data=tables.data, group=group.name, seen=group.mark(), pictures=tables.pictures)
         own["prepared"] = o.prepared
         chosen = dict(clips=len(parts), pairs=o.pairs, drawn=o.drawn, still=o.still, least=o.least)

@@ -22,7 +22,7 @@ from f3a_lite.conditions import GeometryMaps
 from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.landmarks import eye_opening, mouth_opening
-from f3a_lite.metrics import csim, look_at, mae, psnr
+from f3a_lite.metrics import csim, track_faces, mae, psnr
 from f3a_lite.pairs import make_batch, sample_pairs
 from f3a_lite.data.prepare import prepare_clip
 from f3a_lite.lab.results import Record, figure, run_info, save_records
@@ -113,9 +113,9 @@ def animate_clip(clip, systems, frames):
     made = {"warping only": animate(Warping(), face, targets)["output"]}
     for name, system in systems.items():
         made[name] = animate(system, face, targets, real)["output"]
-    points, _ = look_at(real)
-    seen, me = np.isfinite(points).all((1, 2)), look_at(face.image)[1]
-    looked = {name: look_at(x) for name, x in made.items()}
+    points, _ = track_faces(real)
+    seen, me = np.isfinite(points).all((1, 2)), track_faces(face.image)[1]
+    looked = {name: track_faces(x) for name, x in made.items()}
     warped_seen = np.isfinite(looked["warping only"][0]).all((1, 2))
     out = {}
     for name, (marks, identity) in looked.items():

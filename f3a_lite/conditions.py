@@ -259,9 +259,9 @@ def geometry_maps(face_model, source, target, size, anchor):
     Xs = source.posed(face_model).expand_as(Xt)  # (B,N,3)
     twin = Xs[:, face_model.twins]  # (B,N,3) the same place on the other half of the face
     regions = region_masks(face_model).expand(len(Xt), -1, -1)  # (B,N,3)
-    known = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], regions], 2)  # (B,N,10)
+    attributes = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], regions], 2)  # (B,N,10)
     tri = face_model.triangles
-    maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, known, size, size, cull=True)  # (B,10,H,W)
+    maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, attributes, size, size, cull=True)  # (B,10,H,W)
     depth, source_mask = (x.expand(len(Xt), -1, -1, -1) for x in source.depth(face_model, size))  # (B,1,H,W)
     flow, z, mirror_flow, mirror_z, regions = maps.split([3, 1, 2, 1, 3], 1)
     target.cache["flow", size, "target"] = (source, flow, mask)

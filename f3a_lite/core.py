@@ -247,7 +247,7 @@ def third_party_model(
     return path
 
 # %% ../nbs/50_core.ipynb #9f745eb9
-def shown(
+def printable(
     x,  # anything that a file holds
     most: int = 60,  # characters
 ) -> str:
@@ -270,7 +270,7 @@ def reading(
     except F3AError:
         raise
     except Exception as e:
-        raise F3AError(f"'{path}' cannot be read, {shown(e, 120)}: give {what}.") from e
+        raise F3AError(f"'{path}' cannot be read, {printable(e, 120)}: give {what}.") from e
 
 # %% ../nbs/50_core.ipynb #e13c2690
 def parse_options(

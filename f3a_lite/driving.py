@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 import torch
-from .animation import Face, driven, face_of_clip, read_face, scripted
+from .animation import Face, retarget, face_of_clip, read_face, motion_from_script
 from .core import F3AError
 from .data.clips import load_clip
 from .data.estimation import PARAMS
@@ -19,7 +19,7 @@ from .data.fingerprints import check_model
 from .data.prepare import clip_in
 from .data.video import iter_frames
 from .flow import interpolate_params, reenact
-from .landmarks import KNOWN_DISTANCE
+from .landmarks import SAME_PERSON
 from .morphable import FaceParams, MorphableModel, open_model
 
 # %% ../nbs/86_driving.ipynb #4190f6cb
@@ -57,11 +57,11 @@ def driving_clip(
         clip = load_clip(driving)
         check_model(clip, face_model)
         return clip
-    wish = dict(face_model=face_model, split=None, param_source=param_source)
-    return clip_in("runs/clips", driving, wish)[0]
+    options = dict(face_model=face_model, split=None, param_source=param_source)
+    return clip_in("runs/clips", driving, options)[0]
 
 
-def follow(
+def motion_from_video(
     face: Face,  # the source
     source,  # where it came from: the same clip, or another
     driving,  # a video or a prepared clip
@@ -73,13 +73,13 @@ def follow(
     clip = driving_clip(driving, face_model, param_source)
     middle = face_of_clip(clip, len(clip) // 2)
     same_file = Path(source).resolve() in (Path(driving).resolve(), clip.path.resolve())
-    same = same_file and np.linalg.norm(middle.embedding - face.embedding) < KNOWN_DISTANCE
-    targets = driven(face.params, clip.params, same, absolute)
+    same = same_file and np.linalg.norm(middle.embedding - face.embedding) < SAME_PERSON
+    targets = retarget(face.params, clip.params, same, absolute)
     sound = None if Path(driving).is_dir() else Path(driving)
     return Motion(targets, clip.meta["fps"], clip.images(range(len(clip))), clip.landmarks if same else None, sound)
 
 # %% ../nbs/86_driving.ipynb #60137da6
-def move_towards(
+def motion_from_photo(
     face: Face,  # the source
     photo,  # of anybody
     face_model: MorphableModel,  # of the parameters
@@ -100,7 +100,7 @@ def check_motions(driving=None, to=None, script=None):
         raise F3AError("Choose one of --driving, --to and --script.")
 
 
-def plan_motion(
+def make_motion(
     face: Face,  # the source
     source,  # where it came from
     driving=None,  # a video or a prepared clip
@@ -115,8 +115,10 @@ def plan_motion(
     face_model = face_model or open_model()
     check_motions(driving, to, script)
     if driving is not None:
-        return follow(face, source, driving, face_model, param_source, absolute)
+        return motion_from_video(face, source, driving, face_model, param_source, absolute)
     if to is not None:
         fitted = PARAMS if isinstance(param_source, Path) else param_source  # the photo's gaze stays at rest
-        return Motion(move_towards(face, to, face_model, fps, fitted), fps)
-    return Motion(scripted(face.params, "smile,blink,turn" if script is None else script, fps, face_model), fps)
+        return Motion(motion_from_photo(face, to, face_model, fps, fitted), fps)
+    return Motion(
+        motion_from_script(face.params, "smile,blink,turn" if script is None else script, fps, face_model), fps
+    )

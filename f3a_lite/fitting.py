@@ -140,7 +140,7 @@ def _usable(landmarks, found):
     return landmarks, ok, unit
 
 
-def _checked_group(group, T, cfg, known):
+def _checked_group(group, T, cfg, given):
     "Whose frame each is (T,), as whole numbers; or one sentence."
     group = torch.as_tensor(group)
     whole = not group.is_floating_point() and group.shape == (T,) and bool((group >= 0).all())
@@ -148,7 +148,7 @@ def _checked_group(group, T, cfg, known):
         raise F3AError(f"`group` must say for each of {T} frames whose it is: whole numbers from 0 without a gap.")
     if cfg.smooth_exp or cfg.smooth_pose:
         raise F3AError("Frames of several people do not follow one another: give a FitConfig without smoothing.")
-    if any(v is not None for v in known):
+    if any(v is not None for v in given):
         raise F3AError("Several people are fitted from their landmarks alone: without identity, unit or exp_prior.")
     return group
 

@@ -156,13 +156,13 @@ def fill_outward(flow, mask, reach, work):  # (B,3,H,W), (B,1,H,W) of 0 and 1
     weight = F.adaptive_avg_pool2d(mask, small)  # (B,1,h,w) share of the mesh in each pixel
     total = F.adaptive_avg_pool2d(flow * mask, small)  # (B,3,h,w)
     both = torch.cat([weight, total], 1)  # (B,4,h,w)
-    filled, known = torch.zeros_like(total), torch.zeros_like(weight)
+    filled, filled_share = torch.zeros_like(total), torch.zeros_like(weight)
     sigma = 0.8
     while sigma < 2.5 * small[1] * reach:
         near, around = blur(both, sigma).split([1, 3], 1)
         mean = around / near.clamp(min=1e-4)  # of the mesh's flow around the pixel
-        new = ((near - 0.02) * 20).clamp(0, 1) * (1 - known)  # where this blur is the first to see the mesh
-        filled, known = filled + new * mean, known + new
+        new = ((near - 0.02) * 20).clamp(0, 1) * (1 - filled_share)  # where this blur is the first to see the mesh
+        filled, filled_share = filled + new * mean, filled_share + new
         sigma = sigma * 1.6
     return filled
 

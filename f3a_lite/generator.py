@@ -195,8 +195,8 @@ def costs_of(
         net = Generator(cfg)
         side = size >> level
         photo = torch.empty(1, 3, side, side)
-        told = torch.empty(1, CONDITIONS[cfg.condition].channels, side, side)
+        condition = torch.empty(1, CONDITIONS[cfg.condition].channels, side, side)
         with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-            net(photo, told, level)
+            net(photo, condition, level)
     parameters = sum(p.numel() for p in net.parameters())
     return dict(parameters=parameters, multiply_adds=counter.get_total_flops() // 2, activation_bytes=sum(kept))

@@ -37,8 +37,8 @@ def set_threads(
 ) -> int:  # the number set
     "Fix the threads of torch and of the rasteriser. Raises `F3AError` for a number below 1, or for what is no number."
     if n is None:
-        wish = os.environ.get("F3A_THREADS") or "0"
-        n = int(wish) if wish.isdecimal() else -1
+        asked = os.environ.get("F3A_THREADS") or "0"
+        n = int(asked) if asked.isdecimal() else -1
         n = physical_cores() if n == 0 else n
     if n < 1:
         raise F3AError("The number of threads (--threads, or F3A_THREADS) must be a whole number, at least 1.")

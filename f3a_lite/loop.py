@@ -26,7 +26,7 @@ from f3a_lite.checkpoints import (
     save_checkpoint,
 )
 from .core import F3AError, Interrupted, atomic_path, disk_is_full, full_disk, make_folder
-from .team import Alone
+from .team import SingleProcess
 
 # %% ../nbs/56_loop.ipynb #35f28d5f
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ def note_interrupts():
 
 # %% ../nbs/56_loop.ipynb #3fae7cdb
 def run_training(
-    trainer,  # a `Training`: has `team`, `done`, `step()`, `well()`, `describe()`, `save(path)` and `load(path)`
+    trainer,  # a `Training`: has `team`, `done`, `step()`, `is_healthy()`, `describe()`, `save(path)` and `load(path)`
     total: int,  # steps
     out,  # folder of checkpoint.pt
     minutes: float = None,  # stop after so many; the same call goes on later
@@ -99,11 +99,11 @@ def run_training(
                     watch(trainer)
                 if trainer.done % 20 == 0:
                     bar.set_postfix(trainer.describe())
-                if team.first and time.time() - last > save_every and trainer.well():
+                if team.first and time.time() - last > save_every and trainer.is_healthy():
                     newest, saved, last = keep_checkpoint(trainer, out), trainer.done, time.time()
                 late = minutes and time.time() - start > minutes * 60
                 stop = team.any(bool(asked or late))
-            if team.first and saved != trainer.done and trainer.well():
+            if team.first and saved != trainer.done and trainer.is_healthy():
                 newest, saved = keep_checkpoint(trainer, out), trainer.done
             team.any(False)  # all wait until it is saved
     except DivergedError as e:
@@ -144,11 +144,11 @@ def cosine_rate(
     steps: int,  # of the whole run
     top: float,  # the largest rate
     last: float,  # the rate at the end, as a share of the largest
-    warm: int = 1,  # steps over which it rises
+    warmup_steps: int = 1,  # steps over which it rises
 ) -> float:
     "The learning rate of a step: a warm-up, then half a cosine."
     cosine = (1 + np.cos(np.pi * step / max(1, steps))) / 2
-    return float(top * min(1, (step + 1) / warm) * (last + (1 - last) * cosine))
+    return float(top * min(1, (step + 1) / warmup_steps) * (last + (1 - last) * cosine))
 
 # %% ../nbs/56_loop.ipynb #0a3e850d
 def check_loss(
@@ -173,10 +173,10 @@ class Training:
         optimisers: dict,  # name → optimiser
         clips=(),  # prepared clips
         faces=None,  # labelled pictures
-        team: Alone = None,  # the processes; None: this one alone
+        team: SingleProcess = None,  # the processes; None: this one alone
     ):
         self.cfg, self.net, self.kept = cfg, net, kept
-        self.team = team or Alone(next(net.parameters()).device)
+        self.team = team or SingleProcess(next(net.parameters()).device)
         self.optimisers = {name: self.team.prepare(o) for name, o in optimisers.items()}
         self.clips, self.faces = list(clips), faces
         self.average = copy_weights(kept)
@@ -198,7 +198,7 @@ class Training:
         self.done += 1
         return row
 
-    def descend(
+    def optimizer_step(
         self,
         name: str,  # of the optimiser
         parts: list,  # for each part of the batch a function that gives its terms, name → loss; no terms: no step
@@ -211,23 +211,25 @@ class Training:
             if lr is not None:
                 group["lr"] = lr * group.get("factor", 1.0)
         optimiser.zero_grad()
-        seen, total = [], 0.0
+        terms_of_parts, total = [], 0.0
         for part in parts:
             terms = part()
             if not terms:
                 return {}  # nobody to learn
             loss = sum(terms.values())
             self.team.backward(loss / len(parts), weights)
-            seen.append({name: value.detach() for name, value in terms.items()})
+            terms_of_parts.append({name: value.detach() for name, value in terms.items()})
             total = total + loss.detach() / len(parts)
         total = torch.as_tensor(total).reshape(1)
-        means = torch.stack([sum(terms[name] for terms in seen) / len(seen) for name in seen[0]])
+        means = torch.stack(
+            [sum(terms[name] for terms in terms_of_parts) / len(terms_of_parts) for name in terms_of_parts[0]]
+        )
         self.team.average([total, means, *(p.grad for p in weights if p.grad is not None)])
         check_loss(total[0], self.done)
         optimiser.step()
-        return {name: float(value) for name, value in zip(seen[0], means)}
+        return {name: float(value) for name, value in zip(terms_of_parts[0], means)}
 
-    def well(self) -> bool:
+    def is_healthy(self) -> bool:
         "Whether this state is worth keeping. A training that can fail with finite numbers says when it has."
         return True
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['METRICS', 'MEAN', 'STD', 'PRESENT', 'GLOSSARY', 'mae', 'mse', 'psnr', 'ssim', 'picture_metrics', 'track_pictures',
            'liveliness', 'frechet_distance', 'FeatureNet', 'make_identity_mean', 'identity_mean', 'csim', 'prmse',
-           'aucon', 'lmae', 'FaceReading', 'look_at', 'as_reading', 'read_faces', 'face_metrics', 'Metric']
+           'aucon', 'lmae', 'FaceMeasurements', 'track_faces', 'fit_faces', 'read_faces', 'face_metrics', 'Metric']
 
 # %% ../nbs/20_metrics.ipynb #dccc11d0
 import functools
@@ -310,7 +310,7 @@ def lmae(
 
 # %% ../nbs/20_metrics.ipynb #fab712a2
 @dataclass
-class FaceReading:
+class FaceMeasurements:
     "What the tracker sees in a set of pictures; rows of not-a-number where it sees no face."
 
     landmarks: np.ndarray  # (N,68,2) pixels
@@ -320,7 +320,7 @@ class FaceReading:
     units: np.ndarray  # (N,17) action units, 0 to 1
 
 
-def look_at(
+def track_faces(
     images: torch.Tensor,  # (N,3,H,W) in [0,1]
 ) -> tuple:  # landmarks (N,68,2) in pixels, identity (N,128); not-a-number where no face was found
     "Track and recognise the largest face of every picture."
@@ -331,37 +331,37 @@ def look_at(
     return points, identity
 
 
-def as_reading(
+def fit_faces(
     points: np.ndarray,  # (N,68,2) pixels; not-a-number where no face was found
     identity: np.ndarray,  # (N,128)
     size: tuple,  # (height, width) of the pictures
     people: np.ndarray = None,  # (N,) whose face it is, any numbers; None: one person's
-) -> FaceReading:
+) -> FaceMeasurements:
     "Pose and action units of tracked faces, fitted with one identity a person."
     found, n = np.isfinite(points).all((1, 2)), len(points)
-    pose, units, seen = np.full((n, 3), np.nan), np.full((n, 17), np.nan), np.flatnonzero(found)
-    if len(seen):
-        plane = ((points[seen] + 0.5) * 2 - [size[1], size[0]]) / max(size) * [1, -1]  # (n,68,2)
+    pose, units, with_face = np.full((n, 3), np.nan), np.full((n, 17), np.nan), np.flatnonzero(found)
+    if len(with_face):
+        plane = ((points[with_face] + 0.5) * 2 - [size[1], size[0]]) / max(size) * [1, -1]  # (n,68,2)
         plane = torch.from_numpy(plane).float()
-        whose = None if people is None else torch.from_numpy(np.unique(people[seen], return_inverse=True)[1])
+        whose = None if people is None else torch.from_numpy(np.unique(people[with_face], return_inverse=True)[1])
         fit = fit_landmarks(open_model(), plane, cfg=FitConfig(smooth_exp=0.0, smooth_pose=0.0), group=whose)
-        pose[seen] = fit.rotation.numpy() * 180 / np.pi
-        units[seen] = action_units(fit.exp_coeff).numpy()
-    return FaceReading(points, found, identity, pose, units)
+        pose[with_face] = fit.rotation.numpy() * 180 / np.pi
+        units[with_face] = action_units(fit.exp_coeff).numpy()
+    return FaceMeasurements(points, found, identity, pose, units)
 
 
 def read_faces(
     images: torch.Tensor,  # (N,3,H,W) in [0,1]
-) -> FaceReading:
+) -> FaceMeasurements:
     "Track, recognise and fit the largest face of every picture."
-    return as_reading(*look_at(images), images.shape[-2:])
+    return fit_faces(*track_faces(images), images.shape[-2:])
 
 
 def face_metrics(
-    fake: FaceReading,  # of generated pictures
-    real: FaceReading,  # of what they should look like: the target, or the driver
+    fake: FaceMeasurements,  # of generated pictures
+    real: FaceMeasurements,  # of what they should look like: the target, or the driver
     size: int,  # pixels of the pictures' side
-    source: FaceReading = None,  # whose identity they should keep; None: that of `real`
+    source: FaceMeasurements = None,  # whose identity they should keep; None: that of `real`
 ) -> dict:  # name → (N,); not-a-number where a face is missing on either side
     "CSIM, PRMSE, AUCON and LMAE of each picture."
     who = real.identity if source is None else source.identity

@@ -21,7 +21,7 @@ from fastcore.basics import patch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .augmentation import centring, move_params, move_picture, undo
-from .core import F3AError, data_path, shown
+from .core import F3AError, data_path, printable
 from .fitting import landmark_model
 from .morphable import FaceParams, MorphableModel, mirror_twins, open_model
 from .pictures import to_tensor
@@ -251,7 +251,7 @@ def mirror_params(
     return out.replace(id_coeff=identity, exp_coeff=params.exp_coeff[:, mirror_units()])
 
 # %% ../nbs/07_regressor.ipynb #8c8bc33a
-def look_again(
+def refine(
     net,  # a Regressor
     images,  # (B,3,H,W)
     params: FaceParams,  # what it said at first
@@ -329,7 +329,7 @@ def predict(
             x = x.to(device)
             p = net(x)
             for _ in range((looks or self.looks) - 1):
-                p = look_again(net, x, p, own)
+                p = refine(net, x, p, own)
             out.append(p.to("cpu"))
     p = FaceParams.stack(out)
     return p.replace(exp_coeff=p.exp_coeff.clamp(0, 1)) if own else p
@@ -352,7 +352,9 @@ def load_regressor(
     path = Path(path or data_path("regressor.safetensors"))
     tensors, kind, config, info = load_weights(path)
     if kind != "regressor":
-        raise F3AError(f"'{path}' holds no regressor but '{shown(kind)}': give a file that f3a_train_regressor wrote.")
+        raise F3AError(
+            f"'{path}' holds no regressor but '{printable(kind)}': give a file that f3a_train_regressor wrote."
+        )
     cfg = config_from(RegressorConfig, config, path)
     check_shapes(lambda: Regressor(cfg), tensors, path.name)
     net = Regressor(cfg)
@@ -374,8 +376,8 @@ def regress_clip(
 ) -> FaceParams:  # T faces with one identity
     "Parameters of a clip: everything per frame, except the identity, which is the mean."
     p = net.predict(images, looks=looks)
-    seen = torch.ones(len(images), dtype=torch.bool) if found is None else torch.as_tensor(found).bool()
-    identity = p.id_coeff[seen].mean(0, keepdim=True)  # (1,K)
+    found_frames = torch.ones(len(images), dtype=torch.bool) if found is None else torch.as_tensor(found).bool()
+    identity = p.id_coeff[found_frames].mean(0, keepdim=True)  # (1,K)
     return p.replace(id_coeff=identity.expand(len(p), -1).clone())
 
 

@@ -35,7 +35,7 @@ from .morphable import MorphableModel, open_model
 from .regressor import Regressor, RegressorConfig, save_regressor, sub_loss, warm_loss
 from .regressor_metrics import evaluate_rendered, loss_shares
 from .synth.rendered_sets import render_set
-from .team import find_team
+from .team import get_processes
 
 # %% ../nbs/79_regressor_training.ipynb #068ec55e
 @dataclass
@@ -117,7 +117,7 @@ class RegressorTrainer(Training):
             raise F3AError("The warm-up needs labelled faces: render some, or set the warm-up steps to 0.")
         if not clips and cfg.sub_steps:
             raise F3AError("The second phase needs prepared clips: name them, or leave --sub_steps at 0.")
-        team = find_team("no", device)
+        team = get_processes("no", device)
         if cfg.batch % team.count:
             raise F3AError(f"A batch of {cfg.batch} cannot be shared evenly by {team.count} processes.")
         self.device = team.device
@@ -154,7 +154,7 @@ class RegressorTrainer(Training):
             terms = warm_loss(self.face_model, params, truth, shp=self.cfg.shp)
         else:
             terms = sub_loss(self.face_model, params, truth)
-        seen = self.descend("regressor", [lambda: terms], regressor_lr(self.cfg, step))
+        seen = self.optimizer_step("regressor", [lambda: terms], regressor_lr(self.cfg, step))
         return {name: round(value, 5) for name, value in dict(seen, total=sum(seen.values())).items()}
 
     def load(self, path):
@@ -342,8 +342,8 @@ def f3a_train_regressor(
             face_model = load_basel_3ddfa(*o.bfm.split(","))
             cfg.net.K, cfg.net.L = face_model.K, face_model.L
         device = get_device(o.device)
-        team = find_team("no", device)
-        train, test = _photos(o.labelled, cfg.net) if o.labelled else team.in_turn(lambda: _rendered(o))
+        team = get_processes("no", device)
+        train, test = _photos(o.labelled, cfg.net) if o.labelled else team.main_process_first(lambda: _rendered(o))
         more = dict(face_model=face_model, tensorboard=o.tensorboard)
         train_regressor(cfg, o.out, train, clips, test, o.minutes, device, **more)
         if team.first:

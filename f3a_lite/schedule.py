@@ -27,19 +27,19 @@ class TrainConfig:
     size: int = 128  # pixels at the end
     steps: int = 3000  # generator steps
     batch: int = 8  # pairs a step at full size
-    grow_share: float = 0.5  # share of the steps before the full size, equal for each level that is grown
+    grow_fraction: float = 0.5  # share of the steps before the full size, equal for each level that is grown
     fade_share: float = 0.5  # share of a level's steps in which it fades in
-    low_share: float = 0.5  # without growing: share of the steps at half resolution
+    lowres_fraction: float = 0.5  # without growing: share of the steps at half resolution
     low_batch: int = 16  # pairs a step below the full size
     lr: float = 8e-4  # learning rate
-    warm: int = 20  # steps over which it rises
-    final_lr: float = 0.05  # what the cosine leaves of it at the end; 1: no cosine
+    warmup_steps: int = 20  # steps over which it rises
+    lr_min_ratio: float = 0.05  # what the cosine leaves of it at the end; 1: no cosine
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
-    adv_share: float = 0.2  # share of the steps, at the end, with critic and perceptual loss
+    gan_fraction: float = 0.2  # share of the steps, at the end, with critic and perceptual loss
     critic_steps: int = 2  # critic steps a generator step
     critic_lr: float = 4e-4  # learning rate of the critic
     ema: float = 0.998  # moving average of the weights, which is what is kept
-    still: float = 0.0  # share of pairs whose target is the source itself: no motion, no change
+    p_identity: float = 0.0  # share of pairs whose target is the source itself: no motion, no change
     people: int = 0  # rendered people who are added to the clips; they are drawn first
     people_frames: int = 24  # frames of each
     people_share: float = 0.5  # share of the pairs that show them
@@ -59,8 +59,8 @@ class TrainConfig:
         if self.size % 32 or self.size < 32:
             raise F3AError(f"The size must be a multiple of 32, not {self.size}.")
         for name, low, high in (
-            ("low_share", 0, 0.99),
-            ("adv_share", 0, 1),
+            ("lowres_fraction", 0, 0.99),
+            ("gan_fraction", 0, 1),
             ("fade_share", 0.001, 1),
             ("still", 0, 1),
             ("people_share", 0, 1),
@@ -71,17 +71,19 @@ class TrainConfig:
             raise F3AError("The number of rendered people must be 0 or more, and each needs 2 frames or more.")
         if min(self.accumulate, self.batch, self.low_batch, self.steps) < 1:
             raise F3AError("The numbers of steps, of pairs and of parts (accumulate) must be at least 1.")
-        if self.generator.grows and not 0.001 <= self.grow_share <= 0.99:
-            raise F3AError(f"grow_share is {self.grow_share}: a generator that grows needs one between 0.001 and 0.99.")
+        if self.generator.grows and not 0.001 <= self.grow_fraction <= 0.99:
+            raise F3AError(
+                f"grow_fraction is {self.grow_fraction}: a generator that grows needs one between 0.001 and 0.99."
+            )
         least = SYSTEMS[self.system].smallest(self.generator)
-        if (self.size // 2 if self.low_share else self.size) < least:
-            half = " at half resolution (low_share)" if self.low_share else ""
+        if (self.size // 2 if self.lowres_fraction else self.size) < least:
+            half = " at half resolution (lowres_fraction)" if self.lowres_fraction else ""
             raise F3AError(
                 f"A picture of {self.size} pixels{half} is too small for {len(self.generator.channels)} scales of "
                 f"{SYSTEMS[self.system].title}, which need {least}: choose a larger size, or fewer channels."
             )
-        if self.generator.grows and self.low_share:
-            raise F3AError("A generator that grows begins with small pictures anyway: set low_share to 0.")
+        if self.generator.grows and self.lowres_fraction:
+            raise F3AError("A generator that grows begins with small pictures anyway: set lowres_fraction to 0.")
         if self.size >> self.generator.grows < 8:
             raise F3AError(
                 f"A picture of {self.size} pixels, halved {self.generator.grows} times, is less than 8 pixels wide: "
@@ -107,13 +109,13 @@ class TrainConfig:
             test_pairs=n["test_pairs"],
             batch=64,
             low_batch=64,
-            grow_share=0.8,
-            low_share=0.0,
+            grow_fraction=0.8,
+            lowres_fraction=0.0,
             lr=1e-4,
-            warm=1,
-            final_lr=1.0,
+            warmup_steps=1,
+            lr_min_ratio=1.0,
             critic_lr=1e-4,
-            adv_share=1.0,
+            gan_fraction=1.0,
             ema=0.0,
         )
         return cls(**{**SYSTEMS[system].training, **own, **changes})
@@ -129,7 +131,7 @@ def growth_of(
     step: int,
 ) -> tuple[int, float]:  # level (0 is the full size), and alpha
     "How far the generator has grown at a step."
-    grows, low = cfg.generator.grows, cfg.grow_share * cfg.steps
+    grows, low = cfg.generator.grows, cfg.grow_fraction * cfg.steps
     each = low / max(1, grows)  # steps a level below the full size
     if step < low:
         level, since, length = grows - int(step / each), step % each, each
@@ -145,11 +147,11 @@ def stage_of(
     step: int,
 ) -> Stage:
     "Resolution, batch, terms and growth of a step."
-    critic = step >= (1 - cfg.adv_share) * cfg.steps
+    critic = step >= (1 - cfg.gan_fraction) * cfg.steps
     if cfg.generator.grows:
         level, alpha = growth_of(cfg, step)
         return Stage(cfg.size // 2**level, cfg.low_batch if level else cfg.batch, critic, level, alpha)
-    low = step < cfg.low_share * cfg.steps
+    low = step < cfg.lowres_fraction * cfg.steps
     return Stage(cfg.size // 2, cfg.low_batch, critic) if low else Stage(cfg.size, cfg.batch, critic)
 
 
@@ -158,7 +160,7 @@ def lr_of(
     step: int,
 ) -> float:
     "The generator's learning rate: a warm-up, then a cosine."
-    return cosine_rate(step, cfg.steps, cfg.lr, cfg.final_lr, cfg.warm)
+    return cosine_rate(step, cfg.steps, cfg.lr, cfg.lr_min_ratio, cfg.warmup_steps)
 
 # %% ../nbs/57_schedule.ipynb #fa23015b
 def is_rendered(clip) -> bool:  # a prepared clip
@@ -193,28 +195,28 @@ class PairSchedule:
     ):
         self.cfg, self.splits, self.weights = cfg, splits, weights
         self.index = sample_pairs(splits, "train", cfg.pairs, cfg.seed, weights) if cfg.pairs else None
-        self.known = None, None  # an epoch, and the order of the index in it
+        self.cache = None, None  # an epoch, and the order of the index in it
         sizes = [stage_of(cfg, k).batch for k in range(cfg.steps)] if cfg.pairs else []
-        self.seen = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])  # pairs drawn before each step
+        self.pairs_before = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])  # pairs drawn before each step
 
     def order(self, epoch: int) -> np.ndarray:
         "Order of the index in an epoch."
-        if self.known[0] != epoch:
+        if self.cache[0] != epoch:
             rng = np.random.default_rng((self.cfg.seed, 6, epoch))
-            self.known = epoch, rng.permutation(self.cfg.pairs)
-        return self.known[1]
+            self.cache = epoch, rng.permutation(self.cfg.pairs)
+        return self.cache[1]
 
     def drawn(self, step: int) -> np.ndarray:  # (n,3)
         "Fresh pairs, or the next ones of the index."
         cfg = self.cfg
         if self.index is None:
             return sample_pairs(self.splits, "train", stage_of(cfg, step).batch, (cfg.seed, step), self.weights)
-        numbers = range(self.seen[step], self.seen[step + 1])
+        numbers = range(self.pairs_before[step], self.pairs_before[step + 1])
         return self.index[[self.order(k // cfg.pairs)[k % cfg.pairs] for k in numbers]]
 
     def __call__(self, step: int) -> np.ndarray:  # (n,3)
-        "The pairs of a step, a share `still` of them unmoved."
+        "The pairs of a step, a share `p_identity` of them unmoved."
         pairs = self.drawn(step)
-        same = np.random.default_rng((self.cfg.seed, step, 1)).random(len(pairs)) < self.cfg.still
+        same = np.random.default_rng((self.cfg.seed, step, 1)).random(len(pairs)) < self.cfg.p_identity
         pairs[same, 2] = pairs[same, 1]
         return pairs

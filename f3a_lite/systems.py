@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 from .conditions import Frames, make_condition
-from .core import F3AError, shown
+from .core import F3AError, printable
 from .flow import extend_flow, warp_by_flow
 from .generator import Generator, GeneratorConfig, NetworkConfig
 from f3a_lite.losses import (
@@ -156,7 +156,7 @@ class F3AGan(System, kind="f3a_gan"):
 
     title = "F3A-GAN"
     Config = GeneratorConfig
-    training = dict(low_share=0.0)  # it grows instead
+    training = dict(lowres_fraction=0.0)  # it grows instead
 
     def make_generator(self):
         "The generator of section III-B."
@@ -298,7 +298,9 @@ def load_system(
     "Read a system; it has a critic where the file has. Raises `F3AError` for a file of another kind or architecture."
     tensors, kind, config, info = load_weights(path)
     if kind not in SYSTEMS:
-        raise F3AError(f"'{path}' holds no generator known here but '{shown(kind)}': give a file that f3a_train wrote.")
+        raise F3AError(
+            f"'{path}' holds no generator known here but '{printable(kind)}': give a file that f3a_train wrote."
+        )
     parts = dict(generator={}, critic={})
     for name, value in tensors.items():
         part, own = ("critic", name[7:]) if name.startswith("critic.") else ("generator", name)

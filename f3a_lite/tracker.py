@@ -43,12 +43,14 @@ def _faces(image, thorough, every=False):  # thorough: try larger sizes where th
     zooms = [min(1.0, 420 / max(h, w))]
     if thorough:
         zooms += [min(1.0, 1000 / max(h, w)), min(2.0, 1600 / max(h, w))]
-    seen, faces = [], []
+    detected, faces = [], []
     for zoom in dict.fromkeys(zooms):
-        seen += _detect(image, zoom, threshold=-0.1)
-        if not every and any(score >= SURE for score, _ in seen):
+        detected += _detect(image, zoom, threshold=-0.1)
+        if not every and any(score >= SURE for score, _ in detected):
             break
-    for score, box in sorted(seen, key=lambda x: -min(x[0], SURE)):  # of the sure ones, that of the smallest picture
+    for score, box in sorted(
+        detected, key=lambda x: -min(x[0], SURE)
+    ):  # of the sure ones, that of the smallest picture
         if any(_shared(box, other) > 0.5 * min(_area(box), _area(other)) for _, other in faces):
             continue
         if score < SURE:
@@ -253,16 +255,16 @@ def __call__(self: Tracker, frame):
     "Landmarks (68,2) and whether the detector saw the face; (None, False) where there is no face."
     self.k += 1
     box, many = self._find(frame)
-    seen = box is not None
+    detected = box is not None
     self.others += many
-    self.lost = 0 if seen else self.lost + 1
-    if not seen and (self.box is None or self.lost > self.patience):
+    self.lost = 0 if detected else self.lost + 1
+    if not detected and (self.box is None or self.lost > self.patience):
         return None, False
-    points = place_landmarks(frame, box if seen else self.box)
-    if not seen and not _plausible(points, self.box):
+    points = place_landmarks(frame, box if detected else self.box)
+    if not detected and not _plausible(points, self.box):
         return None, False
-    self.box = box if seen else _box_of(points, self.box)
-    return points, seen
+    self.box = box if detected else _box_of(points, self.box)
+    return points, detected
 
 # %% ../nbs/59_tracker.ipynb #54694a86
 def no_face(
@@ -288,11 +290,11 @@ def track_frames(
     "68 landmarks for every frame. Raises `F3AError` where no frame shows a face."
     from tqdm.auto import tqdm
 
-    tracker, points, seen, times, f = Tracker(), [], [], [], None
+    tracker, points, detected, times, f = Tracker(), [], [], [], None
     for t, f in tqdm(frames, total=total, desc=f"tracking {name}", disable=not progress, leave=False):
         p, s = tracker(f)
         points.append(p)
-        seen.append(s)
+        detected.append(s)
         times.append(t)
     found = np.array([p is not None for p in points])
     if not found.any():
@@ -300,7 +302,7 @@ def track_frames(
     good = np.flatnonzero(found)
     nearest = [good[np.abs(good - k).argmin()] for k in range(len(found))]
     landmarks = np.stack([points[k] for k in nearest])
-    return Track(landmarks, found, np.array(seen), np.array(times), tracker.others)
+    return Track(landmarks, found, np.array(detected), np.array(times), tracker.others)
 
 # %% ../nbs/59_tracker.ipynb #df2366c7
 FARTHEST = 1e5  # pixels: no picture is as wide

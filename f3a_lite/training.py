@@ -29,7 +29,7 @@ from .pairs import make_batch, sample_pairs, split_clips, split_people
 from .pictures import tile_images
 from .schedule import PairSchedule, TrainConfig, clip_weights, is_rendered, lr_of, stage_of
 from .systems import SYSTEMS, Stage, System, load_system, save_system
-from .team import find_team
+from .team import get_processes
 
 # %% ../nbs/17_training.ipynb #ebfe93f8
 def picture_figures(
@@ -133,7 +133,7 @@ class Trainer(Training):
         self.free = ("test_pairs",) if fixed else ("steps", "test_pairs")
         if workers < 0:
             raise F3AError(f"The number of workers is {workers}: it must be 0 or more.")
-        team = find_team(cfg.precision, device)
+        team = get_processes(cfg.precision, device)
         _check_shares(cfg, team.count)
         self.device, self.workers = team.device, workers
         self.face_model = face_model or open_model()
@@ -197,18 +197,23 @@ class Trainer(Training):
         figures = {}
         judged = stage.critic and self.net.critic is not None
         for _ in range(self.cfg.critic_steps if judged else 0):
-            figures = self.descend("critic", [partial(critic_part, k) for k in range(len(parts))])
+            figures = self.optimizer_step("critic", [partial(critic_part, k) for k in range(len(parts))])
         lr = lr_of(self.cfg, step)
-        figures = {**self.descend("generator", [partial(generator_part, k) for k in range(len(parts))], lr), **figures}
-        seen = [picture_figures(outs[k], part) for k, part in enumerate(parts)]
-        means = torch.tensor([[s[name] for name in ("l1", "spread")] for s in seen], device=self.device).mean(0)
+        figures = {
+            **self.optimizer_step("generator", [partial(generator_part, k) for k in range(len(parts))], lr),
+            **figures,
+        }
+        figures_of_parts = [picture_figures(outs[k], part) for k, part in enumerate(parts)]
+        means = torch.tensor(
+            [[s[name] for name in ("l1", "spread")] for s in figures_of_parts], device=self.device
+        ).mean(0)
         self.team.average([means])  # so that all processes judge alike
         means = dict(l1=float(means[0]), spread=float(means[1]))
         row = dict(size=outs[0].shape[-1], **{k: round(v, 5) for k, v in {**means, **figures}.items()})
         _check_collapse(step, [*self.log[-49:], row])
         return row
 
-    def well(self) -> bool:
+    def is_healthy(self) -> bool:
         "Whether the last pictures have more than one colour."
         return self.done < 100 or self.log[-1]["spread"] >= 0.05
 

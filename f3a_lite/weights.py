@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save as tensor_bytes
-from .core import F3AError, atomic_path, reading, shown
+from .core import F3AError, atomic_path, reading, printable
 
 # %% ../nbs/51_weights.ipynb #cff5a08f
 def check_fields(
@@ -36,7 +36,7 @@ def check_fields(
             expected = "one to eight whole numbers" if isinstance(f.default, tuple) else "a number"
             expected += f" from {low:g} to {high:g}"
         if not good:
-            raise F3AError(f"The setting {f.name} is {shown(value)}: it must be {expected}.")
+            raise F3AError(f"The setting {f.name} is {printable(value)}: it must be {expected}.")
 
 
 def config_from(
@@ -48,7 +48,7 @@ def config_from(
     unknown = [k for k in values if k not in [f.name for f in dataclasses.fields(kind)]]
     try:
         if unknown:
-            raise F3AError(f"There is no setting '{shown(unknown[0])}'.")
+            raise F3AError(f"There is no setting '{printable(unknown[0])}'.")
         return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     except F3AError as e:
         raise F3AError(f"'{Path(path).name}' cannot be used: {e}") from e
@@ -65,7 +65,7 @@ def check_shapes(
     wrong = [k for k in want if k not in tensors or tensors[k].shape != want[k]] + [k for k in tensors if k not in want]
     if wrong:
         raise F3AError(
-            f"'{name}' holds weights of another architecture ({shown(wrong[0])} does not fit): take the file from "
+            f"'{name}' holds weights of another architecture ({printable(wrong[0])} does not fit): take the file from "
             f"its source again."
         )
     if not all(torch.isfinite(v).all() for v in tensors.values()):

@@ -17,7 +17,7 @@ STEPS = 24
 def trainer_of(path):
     "Grows through three levels; its critic takes part from the first step on."
     small = GeneratorConfig(channels=(6, 8, 8), flow_channels=(3, 4, 4), grows=2)
-    cfg = dict(size=32, steps=STEPS, batch=2, low_batch=4, low_share=0.0, adv_share=1.0, grow_share=0.7)
+    cfg = dict(size=32, steps=STEPS, batch=2, low_batch=4, lowres_fraction=0.0, gan_fraction=1.0, grow_fraction=0.7)
     return Trainer(TrainConfig(generator=small, **cfg), [load_clip(path)], device="cpu")
 
 

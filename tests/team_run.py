@@ -21,7 +21,7 @@ SMALL = GeneratorConfig(channels=(8, 8, 8), flow_channels=(4, 4, 4), grows=1)
 
 def generator_trainer(path, **changes):
     "A system whose critic takes part from the first step on, and which grows."
-    own = dict(generator=SMALL, size=32, steps=4, batch=4, low_batch=8, low_share=0.0, adv_share=1.0)
+    own = dict(generator=SMALL, size=32, steps=4, batch=4, low_batch=8, lowres_fraction=0.0, gan_fraction=1.0)
     t = Trainer(TrainConfig(**{**own, **changes}), [load_clip(path)], device="cpu")
     for optimiser in t.optimisers.values():
         for group in optimiser.param_groups:

@@ -19,23 +19,23 @@ from f3a_lite.animation import (
     GESTURES,
     animate,
     contact_sheet,
-    cut_to_real,
+    crop_to_valid,
     default_weights,
-    driven,
+    retarget,
     face_of_clip,
     gesture,
-    knows,
+    is_trained_on,
     read_face,
-    scripted,
+    motion_from_script,
 )
-from f3a_lite.driving import follow, move_towards, plan_motion
+from f3a_lite.driving import motion_from_video, motion_from_photo, make_motion
 from f3a_lite.ui.animate import BUNDLED_FRAME, f3a_animate
 from f3a_lite.data.clips import load_clip
 from f3a_lite.conditions import FILM, Frames, landmark_heatmap, make_condition
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.pictures import tile_images
 from f3a_lite.flow import facial_flow, warp_along
-from f3a_lite.landmarks import KNOWN_DISTANCE, head_crop
+from f3a_lite.landmarks import SAME_PERSON, head_crop
 from f3a_lite.tracker import track_frames
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
@@ -115,31 +115,31 @@ def test_who_is_known(distance, people, known):
     "The border is the one that dlib names: .6."
     base = np.tile(np.linspace(-0.3, 0.3, 128), (max(people, 1), 1)) + np.arange(max(people, 1))[:, None] * 0.1
     G = SimpleNamespace(info=dict(people=base[:people].tolist()))
-    assert knows(G, Face(None, None, at_distance(base, distance))) == known
+    assert is_trained_on(G, Face(None, None, at_distance(base, distance))) == known
 
 
 def test_the_nearest_of_several_people_counts():
     base = np.stack([np.zeros(128), np.full(128, 1.0)])
     G = SimpleNamespace(info=dict(people=base.tolist()))
-    assert knows(G, Face(None, None, base[1] + 0.01)) and not knows(G, Face(None, None, base[1] * 0.5))
+    assert is_trained_on(G, Face(None, None, base[1] + 0.01)) and not is_trained_on(G, Face(None, None, base[1] * 0.5))
 
 
 def test_weights_without_people_know_nobody():
-    assert not knows(SimpleNamespace(info={}), Face(None, None, np.zeros(128)))
+    assert not is_trained_on(SimpleNamespace(info={}), Face(None, None, np.zeros(128)))
 
 
 @pytest.mark.parametrize("real,rendered,known", [(0, 20, False), (0, 21, True), (1, 19, False), (1, 20, True)])
 def test_many_people_teach_faces_in_general(real, rendered, known):
     "Rendered ones too: more than twenty in all."
     G = SimpleNamespace(info=dict(people=[[9.0] * 128] * real, rendered_clips=rendered))
-    assert knows(G, Face(None, None, np.zeros(128))) == known
+    assert is_trained_on(G, Face(None, None, np.zeros(128))) == known
 
 
 def test_anybody_is_painted_and_weights_of_one_person_say_whom_they_know(clip, drawn, system, paper, quick, capsys):
     "The command, on the woman of the weights and on a face that is nobody's."
     woman, nobody = face_of_clip(clip, 5), face_of_clip(drawn, 0)
-    assert knows(system, woman) and knows(system, nobody)
-    assert knows(paper, woman) and not knows(paper, nobody)
+    assert is_trained_on(system, woman) and is_trained_on(system, nobody)
+    assert is_trained_on(paper, woman) and not is_trained_on(paper, nobody)
     one = data_path("f3a_gan.safetensors")
     for words, kind, warned in (
         ([clip.path], "t_warp", False),
@@ -306,14 +306,14 @@ def still_made(face, paint=0.0):
 
 def test_without_motion_the_whole_photo_comes_back(photo):
     face = read_face(photo)
-    back = animation.put_back(face, still_made(face))[0].astype(int)
+    back = animation.paste_back(face, still_made(face))[0].astype(int)
     want = face.photo[: back.shape[0], : back.shape[1]].astype(int)
     assert np.abs(back - want).max() <= 1, "each pixel, to a rounding"
 
 
 def test_paint_is_added_inside_the_crop_and_fades_at_its_rim(photo):
     face = read_face(photo)
-    back = animation.put_back(face, still_made(face, 0.2))[0].astype(int)
+    back = animation.paste_back(face, still_made(face, 0.2))[0].astype(int)
     change = np.abs(back - face.photo[: back.shape[0], : back.shape[1]]).max(2)
     c = face.crop
     inside = np.zeros_like(change, bool)
@@ -329,7 +329,7 @@ def test_the_photo_moves_at_its_own_resolution(photo):
     face = read_face(photo)
     made = still_made(face)
     made["backward_flow"] = made["backward_flow"] + torch.tensor([0.25, 0.0]).view(1, 2, 1, 1)
-    back, c = animation.put_back(face, made)[0].astype(int), face.crop
+    back, c = animation.paste_back(face, made)[0].astype(int), face.crop
     shift = c.side / 8
     y = slice(c.top + c.side * 2 // 5, c.top + c.side * 3 // 5)
     x = np.arange(c.left + c.side * 2 // 5, c.left + c.side * 3 // 5)
@@ -353,7 +353,7 @@ def test_the_full_photo_from_the_command_line(photo, short, clip, quick, capsys)
 
 def test_a_large_photo_is_made_smaller(photo):
     face = read_face(photo)
-    picture, (left, top, side) = animation.smaller(face, 200)
+    picture, (left, top, side) = animation.limit_size(face, 200)
     assert max(picture.shape) == 200 and not any(n % 2 for n in picture.shape[:2])
     scale = picture.shape[1] / face.photo.shape[1]
     assert abs(side - face.crop.side * scale) <= 0.51 and abs(left - face.crop.left * scale) <= 0.51
@@ -378,7 +378,7 @@ def test_the_frame_that_is_asked_for(clip, short, drawn):
     )
     assert torch.equal(read_face(drawn.path, frame=99).image, drawn.images(3)), "the last, where there are fewer"
     a, b = read_face(short, frame=0), read_face(short, frame=5)
-    assert not torch.equal(a.image, b.image) and np.linalg.norm(a.embedding - b.embedding) < KNOWN_DISTANCE
+    assert not torch.equal(a.image, b.image) and np.linalg.norm(a.embedding - b.embedding) < SAME_PERSON
 
 
 def test_embeddings_tell_people_apart(clip, drawn):
@@ -388,8 +388,8 @@ def test_embeddings_tell_people_apart(clip, drawn):
         face_of_clip(clip, 35).embedding,
         face_of_clip(drawn, 0).embedding,
     )
-    assert np.linalg.norm(woman - again) < KNOWN_DISTANCE < np.linalg.norm(woman - nobody)
-    assert np.linalg.norm(nobody - face_of_clip(drawn, 2).embedding) < KNOWN_DISTANCE and np.isfinite(nobody).all()
+    assert np.linalg.norm(woman - again) < SAME_PERSON < np.linalg.norm(woman - nobody)
+    assert np.linalg.norm(nobody - face_of_clip(drawn, 2).embedding) < SAME_PERSON and np.isfinite(nobody).all()
 
 
 def test_what_the_photo_never_had(video, tmp_path):
@@ -406,13 +406,13 @@ def test_what_the_photo_never_had(video, tmp_path):
     bottom_edge = round((image.shape[0] - top) / pixel)
     want[bottom_edge:] = 0
     assert torch.equal(face.valid[0, 0], want)
-    assert cut_to_real(face, face.image).shape == (1, 3, min(bottom_edge, 128) - first, last)
+    assert crop_to_valid(face, face.image).shape == (1, 3, min(bottom_edge, 128) - first, last)
 
 
 def test_everything_is_real_where_nothing_is_said(clip):
     face = Face(clip.images(0), clip.params[0], np.zeros(128))
     assert face.valid.shape == (1, 1, 128, 128) and (face.valid == 1).all()
-    assert torch.equal(cut_to_real(face, face.image), face.image)
+    assert torch.equal(crop_to_valid(face, face.image), face.image)
 
 
 def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
@@ -422,7 +422,7 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
     face.valid[:, :, :8] = 0
     face.valid[:, :, :, 120:] = 0
     made = animate(Warping(), face, clip.params[[0, 5, 9]])
-    assert torch.equal(cut_to_real(face, made["output"]), made["output"][:, :, 8:, :120])
+    assert torch.equal(crop_to_valid(face, made["output"]), made["output"][:, :, 8:, :120])
     assert contact_sheet(face, made).shape == (5 * 122 - 2 + 16, 3 * 122 - 2 + 58, 3)
     m = driving_module.Motion(clip.params[[0, 5, 9]], 25.0)
     animate_module.write_film(face, made, m, tmp_path / "a.b")
@@ -451,9 +451,9 @@ def test_a_video_and_its_clip_are_the_same_face(clip, video):
 def test_absolute_for_oneself_relative_for_another(clip, drawn):
     "In closed form: the driver's values, or the source's own and the driver's changes since the first frame."
     source, driving = drawn.params[1], clip.params[[10, 20, 30]]
-    own = driven(source, driving, True)
+    own = retarget(source, driving, True)
     assert torch.allclose(motion(own), motion(driving)) and torch.equal(own.id_coeff, source.id_coeff.expand(3, -1))
-    other = driven(source, driving, False)
+    other = retarget(source, driving, False)
     assert torch.allclose(motion(other)[0, 52:], motion(source)[0, 52:], atol=1e-6), (
         "the first frame is the source itself"
     )
@@ -466,21 +466,21 @@ def test_absolute_for_oneself_relative_for_another(clip, drawn):
         other.exp_coeff, (source.exp_coeff + driving.exp_coeff - driving.exp_coeff[:1]).clamp(0, 1), atol=1e-6
     )
     assert not torch.allclose(motion(own), motion(other), atol=0.05)
-    assert torch.equal(motion(driven(source, driving, False, absolute=True)), motion(own)), "the paper's way"
+    assert torch.equal(motion(retarget(source, driving, False, absolute=True)), motion(own)), "the paper's way"
 
 
 def test_follow_tells_oneself_from_another(clip, drawn, face_model):
     me, other = face_of_clip(clip, 7), face_of_clip(drawn, 0)
-    m = follow(me, clip.path, clip.path, face_model)
+    m = motion_from_video(me, clip.path, clip.path, face_model)
     assert torch.allclose(motion(m.targets), motion(clip.params)) and torch.equal(m.landmarks, clip.landmarks)
     assert torch.equal(m.pictures, clip.images(range(len(clip))))
     assert m.fps == pytest.approx(23.976, abs=0.01) and m.sound is None
-    m = follow(other, drawn.path, clip.path, face_model)
+    m = motion_from_video(other, drawn.path, clip.path, face_model)
     assert m.landmarks is None, "another face's landmarks are not where this face's will be"
     assert torch.allclose(
         m.targets.rotation, other.params.rotation + clip.params.rotation - clip.params.rotation[:1], atol=1e-6
     )
-    moved = follow(me, "elsewhere.png", clip.path, face_model).targets
+    moved = motion_from_video(me, "elsewhere.png", clip.path, face_model).targets
     assert torch.allclose(moved.rotation[0], me.params.rotation[0], atol=1e-6), (
         "the same woman in another picture: changes"
     )
@@ -491,7 +491,7 @@ def test_another_person_in_the_same_file_is_driven_by_changes(clip, face_model):
     "A source that comes from the driving clip, but is not whom that clip shows."
     me = face_of_clip(clip, 7)
     stranger = Face(me.image, me.params, me.embedding + 1)
-    targets = follow(stranger, clip.path, clip.path, face_model).targets
+    targets = motion_from_video(stranger, clip.path, clip.path, face_model).targets
     assert torch.allclose(targets.rotation[0], me.params.rotation[0], atol=1e-6)
     assert not torch.allclose(targets.rotation[0], clip.params.rotation[0], atol=1e-3)
 
@@ -600,7 +600,7 @@ def test_a_driving_video_that_is_none_leaves_nothing(tmp_path, drawn, quick, cap
 def test_towards_a_photo(drawn, photo, face_model):
     "Eq. 3: from the source to the other's expression and rotation; the face stays where it is."
     face, other = face_of_clip(drawn, 0), read_face(photo)
-    p, q, o = move_towards(face, photo, face_model, fps=10), face.params, other.params
+    p, q, o = motion_from_photo(face, photo, face_model, fps=10), face.params, other.params
     assert len(p) == 14
     assert torch.allclose(motion(p)[0], motion(q)[0], atol=1e-6)
     for k in (9, 10, 13):
@@ -621,16 +621,16 @@ def test_to_from_the_command_line(drawn, photo, quick):
 
 def test_plan_motion(clip, drawn, photo, face_model):
     face = face_of_clip(drawn, 0)
-    assert len(plan_motion(face, drawn.path).targets) == len(scripted(face.params, "smile,blink,turn"))
-    m = plan_motion(face, drawn.path, script="nod", fps=10)
+    assert len(make_motion(face, drawn.path).targets) == len(motion_from_script(face.params, "smile,blink,turn"))
+    m = make_motion(face, drawn.path, script="nod", fps=10)
     assert m.pictures is None and m.sound is None and m.fps == 10 and len(m.targets) == 1 + 10 + 1
-    assert plan_motion(face, drawn.path, to=photo, fps=5).pictures is None
+    assert make_motion(face, drawn.path, to=photo, fps=5).pictures is None
     with pytest.raises(F3AError, match="script is empty"):
-        plan_motion(face, drawn.path, script="")
-    assert len(plan_motion(face, drawn.path, driving=clip.path).targets) == 40
+        make_motion(face, drawn.path, script="")
+    assert len(make_motion(face, drawn.path, driving=clip.path).targets) == 40
     for two in (dict(driving=clip.path, to=photo), dict(to=photo, script="nod"), dict(driving=clip.path, script="nod")):
         with pytest.raises(F3AError, match="one of"):
-            plan_motion(face, drawn.path, **two)
+            make_motion(face, drawn.path, **two)
 
 
 def test_gestures(clip, face_model):
@@ -656,14 +656,14 @@ def test_gestures(clip, face_model):
 
 def test_scripts(clip):
     start = clip.params[0]
-    s = scripted(start, " smile , blink,,turn", fps=25)
+    s = motion_from_script(start, " smile , blink,,turn", fps=25)
     assert len(s) == 1 + (25 + 3) + (10 + 3) + (25 + 3)
     assert all(torch.allclose(motion(s)[k], motion(start)[0], atol=2e-3) for k in (0, 28, 41, 69))
     for way in ("smile blink turn", "Smile; Blink,TURN ", "smile\nblink;;turn"):
-        assert torch.equal(motion(scripted(start, way)), motion(s)), way
+        assert torch.equal(motion(motion_from_script(start, way)), motion(s)), way
     for bad, word in (("smile,yodel", "yodel"), (" , ", "empty"), ("", "empty")):
         with pytest.raises(F3AError, match=word):
-            scripted(start, bad)
+            motion_from_script(start, bad)
 
 
 # What is written
@@ -778,6 +778,6 @@ def test_the_driving_video_itself_is_seen_through_one_crop(tmp_path, video, clip
     "Source and driver are one file: the face comes from the driver's prepared clip, and its own frame does not move."
     monkeypatch.setattr(animate_module, "driving_clip", lambda *a, **k: clip)
     face, source = animate_module.source_face(animate_module.AnimateOptions(source=video, driving=video, frame=7))
-    motion = driving_module.follow(face, source, video, open_model())
+    motion = driving_module.motion_from_video(face, source, video, open_model())
     flow = facial_flow(open_model(), face.params, motion.targets[7], 64)[0]
     assert source == clip.path and float(flow.abs().max()) < 1e-5

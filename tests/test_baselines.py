@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 from conftest import run_command
-from f3a_lite.baseline_blocks import ScaleCritics, feature_matching, squares
+from f3a_lite.baseline_blocks import ScaleCritics, feature_matching, lsgan_loss
 from f3a_lite.baselines import BASELINES, ConvLSTM, GANimationConfig, GANimationGenerator, UNITS, total_variation
 from f3a_lite.conditions import CONDITIONS, FILM, Frames, action_units, landmark_heatmap, make_condition
 from f3a_lite.core import F3AError
@@ -111,7 +111,7 @@ def test_the_lite_size_is_ours_within_a_quarter(kind):
 def test_it_trains_in_the_same_loop(clip, kind):
     "Three steps are finite, and both networks move."
     generator = small_config(kind)
-    cfg = TrainConfig(kind, generator, size=64, steps=3, batch=2, low_batch=2, low_share=0.0, adv_share=1.0)
+    cfg = TrainConfig(kind, generator, size=64, steps=3, batch=2, low_batch=2, lowres_fraction=0.0, gan_fraction=1.0)
     t = Trainer(cfg, [clip], device="cpu")
     before = {n: p.detach().clone() for n, p in t.net.named_parameters()}
     for _ in range(3):
@@ -180,12 +180,12 @@ SMALLEST = dict(x2face=32, pix2pixhd=32, ganimation=64, motiongan=32)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_smallest_picture_works_and_a_smaller_one_is_one_sentence(clip, kind):
     generator = small_config(kind)
-    how = dict(steps=2, batch=2, low_batch=2, adv_share=1.0)
-    t = Trainer(TrainConfig(kind, generator, size=SMALLEST[kind], low_share=0.0, **how), [clip], device="cpu")
+    how = dict(steps=2, batch=2, low_batch=2, gan_fraction=1.0)
+    t = Trainer(TrainConfig(kind, generator, size=SMALLEST[kind], lowres_fraction=0.0, **how), [clip], device="cpu")
     t.step()
     if kind != "x2face":
         with pytest.raises(F3AError, match=f"which need {SMALLEST[kind]}"):
-            TrainConfig(kind, generator, size=SMALLEST[kind], low_share=0.5, **how)
+            TrainConfig(kind, generator, size=SMALLEST[kind], lowres_fraction=0.5, **how)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -239,7 +239,7 @@ def test_feature_matching_and_squares_by_hand():
         for v, w in ((1.0, 1.0), (3.0, 4.0))
     )
     assert float(feature_matching(ones, twos)) == 4 and float(feature_matching(ones, ones)) == 0
-    assert float(squares(twos, 1.0)) == 18 and float(squares(ones, 1.0)) == 0
+    assert float(lsgan_loss(twos, 1.0)) == 18 and float(lsgan_loss(ones, 1.0)) == 0
 
 
 def test_feature_matching_is_part_of_the_step():

@@ -16,7 +16,7 @@ from f3a_lite.data import fingerprints
 from f3a_lite.data import blendshapes
 from f3a_lite.data import prepare
 from f3a_lite.animation import read_face
-from f3a_lite.driving import plan_motion
+from f3a_lite.driving import make_motion
 from f3a_lite.data.blendshapes import (
     BlendshapeReader,
     cut_square,
@@ -216,7 +216,7 @@ def test_a_photo_with_a_tracker(tmp_path, video, monkeypatch):
     ok = np.ones(1, bool)
     track = Track(seen["points"], ok, ok, np.zeros(1), units=torch.ones(1, 52)).on_plane(face.crop)
     assert torch.equal(track.landmarks, on_plane) and torch.equal(track.units, torch.ones(1, 52))
-    other = plan_motion(face, path, to=path, param_source=Path("own.task")).targets
+    other = make_motion(face, path, to=path, param_source=Path("own.task")).targets
     assert (other.exp_coeff[-1, GAZE] == 0).all(), "nobody reads the photo that is followed"
 
 

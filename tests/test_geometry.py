@@ -888,7 +888,7 @@ def test_components_are_those_of_the_covariance():
 def test_random_heads_of_a_small_body():
     "A body of six vertices whose changes are known: axes turned to ours, decimetres, only the head's changes drawn."
 
-    class Body:
+    class ResnetGenerator:
         phenotype_labels = ("gender", "age", "weight", "muscle", "african", "asian", "caucasian")
         local_change_labels = ("l-ear-wide", "hand-long", "nose-up")
         facial_action_labels = ("jawOpen",)
@@ -902,7 +902,7 @@ def test_random_heads_of_a_small_body():
             self.seen = phenotypes, local, actions
             return torch.cat([phenotypes, local], 1)
 
-    body = Body()
+    body = ResnetGenerator()
     keep = head_vertices(body)
     assert keep.tolist() == [True] * 4 + [False] * 2
     got = random_heads(body, keep, 90)

@@ -200,9 +200,9 @@ def test_every_variant_trains_through_all_its_levels(clip, name):
         steps=6,
         batch=2,
         low_batch=2,
-        low_share=0.0,
-        adv_share=1.0,
-        grow_share=0.6,
+        lowres_fraction=0.0,
+        gan_fraction=1.0,
+        grow_fraction=0.6,
         fade_share=1.0,
     )
     t = Trainer(cfg, [clip], device=CPU)
@@ -222,7 +222,7 @@ def test_every_variant_trains_through_all_its_levels(clip, name):
 
 def test_growth_is_a_function_of_the_step():
     "A level after the other, equally long; α rises from nothing to 1 in its share of each, and never in the first."
-    cfg = TrainConfig.lite(steps=120, grow_share=0.5, fade_share=0.5)
+    cfg = TrainConfig.lite(steps=120, grow_fraction=0.5, fade_share=0.5)
     stages = [stage_of(cfg, k) for k in range(120)]
     assert [s.level for s in stages] == [2] * 30 + [1] * 30 + [0] * 60
     assert [s.size for s in stages] == [32] * 30 + [64] * 30 + [128] * 60
@@ -230,9 +230,9 @@ def test_growth_is_a_function_of_the_step():
     assert torch.allclose(torch.tensor([s.alpha for s in stages]), torch.tensor(want))
     assert [s.batch for s in stages] == [16] * 60 + [8] * 60
     for bad, said in (
-        (dict(generator=GeneratorConfig(grows=2)), "low_share"),
-        (dict(generator=GeneratorConfig(grows=4), low_share=0.0, size=64), "less than 8 pixels"),
-        (dict(generator=GeneratorConfig(grows=2), low_share=0.0, grow_share=1.0), "grow_share"),
+        (dict(generator=GeneratorConfig(grows=2)), "lowres_fraction"),
+        (dict(generator=GeneratorConfig(grows=4), lowres_fraction=0.0, size=64), "less than 8 pixels"),
+        (dict(generator=GeneratorConfig(grows=2), lowres_fraction=0.0, grow_fraction=1.0), "grow_fraction"),
         (dict(fade_share=3.0), "fade_share"),
         (dict(accumulate=0), "at least 1"),
         (dict(size=32), "too small for 5 scales"),
@@ -272,7 +272,7 @@ def test_forms_and_bounds_are_fields_of_the_losses(clip):
     assert not any("parametrizations" in n for n, _ in free.critic.named_parameters())
     s.critic.eval()
     batch = make_batch([clip], np.array([[0, 0, 9], [0, 3, 20]]), 32)
-    stage = stage_of(TrainConfig(size=32, low_share=0.0, adv_share=1.0), 0)
+    stage = stage_of(TrainConfig(size=32, lowres_fraction=0.0, gan_fraction=1.0), 0)
     out = s(batch["source"], batch["condition"], stage)
     terms = s.critic_terms(out, batch, stage)
     valid = batch["valid"]
@@ -307,7 +307,7 @@ def test_words_that_are_no_choice_are_refused():
 def test_what_is_bundled_of_a_growing_run(tmp_path):
     "The moments that are shown, the sheets nearest to them, and the means of a log in which a term begins late."
     bundle = load_program("bundle")
-    cfg = TrainConfig.lite(steps=100, grow_share=0.5, size=64, generator=GeneratorConfig(**SMALL, grows=1))
+    cfg = TrainConfig.lite(steps=100, grow_fraction=0.5, size=64, generator=GeneratorConfig(**SMALL, grows=1))
     moments = bundle.moments(cfg)
     assert moments["32, last step"] == 49 and moments["64, last step"] == 99
     fading = moments["64, α = 0.5"]

@@ -30,7 +30,7 @@ from f3a_lite.checkpoints import (
     save_checkpoint,
 )
 from f3a_lite.loop import Curves, LogFile, note_interrupts, run_training
-from f3a_lite.team import Alone
+from f3a_lite.team import SingleProcess
 from f3a_lite.regressor import RegressorConfig
 from f3a_lite.regressor_training import RegressorTrainer, RegressorTraining
 from f3a_lite.synth.rendered_sets import render_set
@@ -47,7 +47,7 @@ SMALL = GeneratorConfig(channels=(8, 8), flow_channels=(4, 4))
 
 def small_trainer(clip, **kw):
     "A trainer whose critic takes part from the first step on; a step takes a hundredth of a second."
-    cfg = dict(generator=SMALL, size=32, steps=6, batch=2, low_batch=2, low_share=0.0, adv_share=1.0)
+    cfg = dict(generator=SMALL, size=32, steps=6, batch=2, low_batch=2, lowres_fraction=0.0, gan_fraction=1.0)
     return Trainer(TrainConfig(**{**cfg, **kw}), [clip], device=CPU)
 
 
@@ -77,9 +77,9 @@ class Counter:
     "A trainer that counts; `at` maps a step to what happens in the middle of it."
 
     def __init__(self, at=None):
-        self.done, self.at, self.half, self.team = 0, at or {}, False, Alone("cpu")
+        self.done, self.at, self.half, self.team = 0, at or {}, False, SingleProcess("cpu")
 
-    def well(self):
+    def is_healthy(self):
         return True
 
     def step(self):
@@ -358,7 +358,7 @@ def test_resume_refuses_other_first_weights_and_settings(clip, tmp_path):
     for kw, words in (
         (dict(lr=0.1), "lr was 0.0008 and is 0.1"),
         (dict(seed=1), "seed was 0 and is 1"),
-        (dict(still=0.5), "still"),
+        (dict(p_identity=0.5), "still"),
         (dict(generator=replace(SMALL, flow_norm=False)), "generator.flow_norm was True and is False"),
     ):
         other = small_trainer(clip, **kw)
@@ -467,7 +467,7 @@ def test_without_tensorboard_there_is_advice(tmp_path, monkeypatch):
 def test_sheets_of_the_same_pairs(clip, tmp_path):
     "Source, target and what is made, every so many steps, at the full size also while a small picture is made."
     small = GeneratorConfig(channels=(6, 8), flow_channels=(3, 4), grows=1)
-    t = small_trainer(clip, generator=small, steps=4, grow_share=0.5)
+    t = small_trainer(clip, generator=small, steps=4, grow_fraction=0.5)
     run_training(t, 4, tmp_path, watchers=[SampleSheets(tmp_path / "s", 2, pairs=3)], progress=False)
     assert sorted(p.name for p in (tmp_path / "s").iterdir()) == ["step_000002.png", "step_000004.png"]
     first, last = (read_image(tmp_path / "s" / f"step_{k:06d}.png") for k in (2, 4))

@@ -16,10 +16,10 @@ from f3a_lite.pictures import to_image
 from f3a_lite.lab.measure_files import f3a_evaluate, measure_sets
 from f3a_lite.tracker import _faces
 from f3a_lite.metrics import (
-    FaceReading,
+    FaceMeasurements,
     FeatureNet,
     GLOSSARY,
-    as_reading,
+    fit_faces,
     aucon,
     csim,
     face_metrics,
@@ -156,7 +156,7 @@ def test_the_mean_tells_people_further_apart():
         for j in range(2):
             one = p[j].replace(id_coeff=person(k).id_coeff)
             pictures.append(render_face(person(k).look, one, np.random.default_rng((k, j)), 192))
-    seen = metrics.look_at(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255)[1]
+    seen = metrics.track_faces(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255)[1]
     assert np.isfinite(seen).all(1).sum() >= 8
     who, gaps = np.repeat(np.arange(5), 2), []
     for mean in (None, identity_mean()):
@@ -197,7 +197,7 @@ def test_pose_and_units_of_known_faces():
     degrees = torch.tensor([[0.0, 0, 0], [10, -20, 5], [-8, 15, -4]])
     p = FaceParams.neutral(3, scale=0.5).replace(rotation=degrees * torch.pi / 180, exp_coeff=e)
     pixels = to_pixels(posed_landmarks(face_model, p), 200, 200)[..., :2].numpy() + [50, 0]
-    reading = as_reading(pixels, np.zeros((3, 128)), (200, 300))
+    reading = fit_faces(pixels, np.zeros((3, 128)), (200, 300))
     assert np.abs(reading.pose - degrees.numpy()).max() < 1.5
     jaw, smile = AU_NAMES.index("AU26"), AU_NAMES.index("AU12")
     assert reading.units[1, jaw] > 0.5 > reading.units[0, jaw] + 0.3 and reading.units[2, smile] > 0.4
@@ -229,7 +229,7 @@ def test_whose_identity_counts():
 
     def reading(n, seed):
         r = np.random.default_rng(seed)
-        return FaceReading(
+        return FaceMeasurements(
             r.normal(size=(n, 68, 2)),
             np.ones(n, bool),
             r.normal(size=(n, 128)),
@@ -298,7 +298,7 @@ def test_two_videos_and_a_cross_reenactment(sets, capsys):
 
 
 def test_openface_in_the_place_of_our_tracker(sets):
-    reading = as_reading(np.full((2, 68, 2), np.nan), np.zeros((2, 128)), (8, 8))
+    reading = fit_faces(np.full((2, 68, 2), np.nan), np.zeros((2, 128)), (8, 8))
     table = dict(aus=torch.rand(2, 17), pose=torch.full((2, 3), torch.pi / 6), success=torch.tensor([True, False]))
     measure_files.take_openface(reading, table)
     assert np.allclose(reading.pose[0], 30) and np.isnan(reading.pose[1]).all() and np.isnan(reading.units[1]).all()

@@ -46,7 +46,7 @@ from f3a_lite.regressor import (
     folded,
     jitter,
     landmark_loss,
-    look_again,
+    refine,
     mirror_matrix,
     mirror_params,
     point_weights,
@@ -744,7 +744,7 @@ def test_a_second_look_by_hand(open_face):
         shown.append(images)
         return answers[len(shown) - 1]
 
-    got = look_again(net, x, first, open_face)
+    got = refine(net, x, first, open_face)
     to = centring(first)
     close(shown[0], move_picture(x, *to), 1e-6)
     close(shown[1], shown[0].flip(-1), 1e-6)
@@ -762,11 +762,11 @@ def test_a_second_look_by_hand(open_face):
 
 
 def test_predict_goes_through_everything_in_batches():
-    "Any batch and picture size; one look is the network, two looks are `look_again`; expressions are cut to 0 to 1."
+    "Any batch and picture size; one look is the network, two looks are `refine`; expressions are cut to 0 to 1."
     net, x = tiny_net(), rand(5, 3, 128, 128)
     with torch.no_grad():
         once = net(x)
-        twice = look_again(net, x, once, True)
+        twice = refine(net, x, once, True)
     assert net.looks == 2 and once.exp_coeff.min() < 0
     for looks, want in ((1, once), (None, twice), (2, twice)):
         for batch in (2, 64):

@@ -36,9 +36,9 @@ def movie(tmp_path, shots):
     return write_movie(tmp_path / "src" / "me.mp4", shots)
 
 
-def place(video, out, **wish):
+def place(video, out, **options):
     "Where a command puts the clip of a video."
-    return clip_folder(out, video.stem, clip_fingerprint(video, **wish))
+    return clip_folder(out, video.stem, clip_fingerprint(video, **options))
 
 
 # What is not ours stays, byte for byte

@@ -15,8 +15,8 @@ from f3a_lite.core import F3AError, parse_options
 from f3a_lite.lab.measure_files import Looks
 from f3a_lite.flow import add_noise
 from f3a_lite.checkpoints import DivergedError
-from f3a_lite.lab.measuring import BASE, Measure, cross_parts, made_by_system, over_clips, person_of, self_parts
-from f3a_lite.metrics import csim, identity_mean, look_at, read_faces
+from f3a_lite.lab.measuring import BASE, Measure, cross_parts, generate_part, over_clips, person_of, self_parts
+from f3a_lite.metrics import csim, identity_mean, track_faces, read_faces
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_clips
 from f3a_lite.lab.paper_tables import (
@@ -56,7 +56,7 @@ from f3a_lite.lab.tables import (
 def test_every_row_sees_as_many_pictures(row):
     cfg = table_config(row, 6000, seed=3)
     assert cfg.steps * cfg.batch == 6000 and cfg.low_batch == cfg.batch and cfg.size == 64 and cfg.seed == 3
-    assert cfg.people == 0 and cfg.low_share == 0
+    assert cfg.people == 0 and cfg.lowres_fraction == 0
 
 
 def test_a_variant_is_ours_with_one_thing_changed():
@@ -218,7 +218,7 @@ def test_copying_on_itself_is_perfect(clip):
     lost = measure.figures(lambda p: noise)
     assert lost["csim"]["n"] == 0 and lost["csim"]["undefined"] == 4 and lost["mae"]["n"] == 4
     got = Measure([part]).figures(BASE["warping"])["csim"]["mean"]
-    a, b = (look_at(x)[1] for x in (BASE["warping"](part), part.source.picture))
+    a, b = (track_faces(x)[1] for x in (BASE["warping"](part), part.source.picture))
     assert got == pytest.approx(float(csim(a, b, identity_mean()).mean()), abs=1e-6)
 
 
@@ -245,7 +245,7 @@ def test_noise_is_on_the_targets_parameters(clip):
     for condition in ("flow", "landmarks"):
         system = Echo(condition)
         for std, number in ((0.0, 3), (0.1, 3), (0.1, 4)):
-            made_by_system(system, std)(replace(part, number=number))
+            generate_part(system, std)(replace(part, number=number))
         points = [project(posed_landmarks(model, p)) for p in (clean, noisy)]
         moved = replace(part.target, params=noisy, landmarks=part.target.landmarks + points[1] - points[0])
         want = make_condition(condition, model, part.source, moved, 64)

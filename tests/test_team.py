@@ -14,7 +14,7 @@ import torch
 from f3a_lite.core import F3AError
 from f3a_lite.jobs import set_threads
 from f3a_lite.checkpoints import BatchesEnded
-from f3a_lite.team import Alone, find_team
+from f3a_lite.team import SingleProcess, get_processes
 from f3a_lite import training
 from f3a_lite.lab.paper_tables import table_records
 from f3a_lite.systems import load_system
@@ -160,13 +160,13 @@ def test_pairs_that_cannot_be_shared_are_refused(clip):
 
 def test_who_is_alone_needs_no_accelerate(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    team = find_team("no", "cpu")
-    assert type(team) is Alone and (team.rank, team.count, team.first) == (0, 1, True)
+    team = get_processes("no", "cpu")
+    assert type(team) is SingleProcess and (team.rank, team.count, team.first) == (0, 1, True)
     with pytest.raises(F3AError, match=r"Accelerate: pip install 'f3a_lite\[parallel\]'"):
-        find_team("bf16", "cpu")
+        get_processes("bf16", "cpu")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(F3AError, match="Several processes"):
-        find_team("no", "cpu")
+        get_processes("no", "cpu")
 
 
 def test_sixteen_bits(clip):
@@ -279,7 +279,7 @@ class Threads(torch.utils.data.Dataset):
 def test_precisions_that_cannot_be(tmp_path):
     for precision, device, said in (("fp16", "cpu", "needs a CUDA GPU"), ("bf16", "cuda:1", "without a number")):
         with pytest.raises(F3AError, match=said):
-            find_team(precision, device)
+            get_processes(precision, device)
 
 
 def test_a_row_of_a_table_by_two_processes(clip, tmp_path):

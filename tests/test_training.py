@@ -21,7 +21,7 @@ from f3a_lite import training
 from f3a_lite.data.clips import load_clip
 from f3a_lite.conditions import CONDITIONS, GeometryMaps
 from f3a_lite.core import F3AError, data_path
-from f3a_lite.lab.evaluation import evaluate, measure_pairs, still_psnr
+from f3a_lite.lab.evaluation import evaluate, measure_pairs, identity_psnr
 from f3a_lite.generator import Generator, GeneratorConfig, NetworkConfig
 from f3a_lite.losses import adversarial_loss, critic_loss, feature_weights, perceptual_loss, weighted_pixel_loss
 from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames, split_people
@@ -46,8 +46,8 @@ def small_config(kind="f3a_gan", **kw):
 def small_trainer(clip, kind="f3a_gan", **kw):
     "A trainer of two scales at 32 pixels, whose critic takes part from the first step on."
     kind = kw.pop("system", kind)
-    cfg = dict(system=kind, generator=small_config(kind), size=32, steps=6, batch=2, low_batch=2, low_share=0.0)
-    return Trainer(TrainConfig(**{**cfg, "adv_share": 1.0, **kw}), [clip], device=CPU)
+    cfg = dict(system=kind, generator=small_config(kind), size=32, steps=6, batch=2, low_batch=2, lowres_fraction=0.0)
+    return Trainer(TrainConfig(**{**cfg, "gan_fraction": 1.0, **kw}), [clip], device=CPU)
 
 
 def tensors(x):
@@ -151,7 +151,7 @@ def test_the_share_of_rendered_people(clip, tmp_path):
     assert abs(share[0] - 0.25) < 0.03 and np.abs(share[1:] - 0.25).max() < 0.03
     assert schedule_module.clip_weights(TrainConfig(), clips, splits) is None, "no rendered people were asked for"
     assert schedule_module.clip_weights(cfg, drawn, splits[1:]) is None, "there is nothing to weigh against"
-    schedule = schedule_module.PairSchedule(replace(cfg, steps=3, low_share=0.0), splits, weights)
+    schedule = schedule_module.PairSchedule(replace(cfg, steps=3, lowres_fraction=0.0), splits, weights)
     want = sample_pairs(splits, "train", 8, (0, 1), weights)
     assert np.array_equal(schedule.drawn(1), want)
 
@@ -159,7 +159,7 @@ def test_the_share_of_rendered_people(clip, tmp_path):
 def test_people_are_drawn_where_the_command_runs(tmp_path, monkeypatch):
     "As many as asked for, of so many frames, as a camera takes them; nobody where nobody is asked for."
     monkeypatch.chdir(tmp_path)
-    team = training.find_team("no", CPU)
+    team = training.get_processes("no", CPU)
     assert train.drawn_people(TrainConfig(), team) == []
     paths = train.drawn_people(TrainConfig(people=2, people_frames=2, size=64), team)
     assert [str(p)[:-9] for p in paths] == [f"runs/people_64_2/person_0000{k}" for k in range(2)]
@@ -345,7 +345,7 @@ def test_the_critic_learns_to_tell_and_the_generator_to_please_it(clip):
     gap = lambda: float((critic(b["target"]).mean() - critic(out["image"]).mean()).detach())
     before = gap()
     for _ in range(10):
-        t.descend("critic", [lambda: t.net.critic_terms(out, b, training.Stage())])
+        t.optimizer_step("critic", [lambda: t.net.critic_terms(out, b, training.Stage())])
     assert gap() > before + 0.1
     critic.eval()
     x = out["image"].clone().requires_grad_(True)
@@ -354,7 +354,7 @@ def test_the_critic_learns_to_tell_and_the_generator_to_please_it(clip):
 
 
 def test_critic_and_features_take_part_from_their_step_on(clip, monkeypatch):
-    t = small_trainer(all_real(clip), steps=4, adv_share=0.5)
+    t = small_trainer(all_real(clip), steps=4, gan_fraction=0.5)
     calls, plain = [], t.optimisers["critic"].step
     t.optimisers["critic"].step = lambda: (calls.append(t.done), plain())
     for k in range(4):
@@ -363,13 +363,13 @@ def test_critic_and_features_take_part_from_their_step_on(clip, monkeypatch):
         terms = ["pixels"] if k < 2 else ["pixels", "critic", "features"]
         assert distance(seen["grad"], gradient_by_hand(t, before, seen["batch"], terms)[0]) < 1e-3, k
     assert calls == [2, 2, 3, 3]
-    none = TrainConfig(adv_share=0.0, steps=6)
+    none = TrainConfig(gan_fraction=0.0, steps=6)
     assert not any(stage_of(none, k).critic for k in range(6))
 
 
 def test_learning_rate_and_average_follow_their_formulas(clip, monkeypatch):
     n = 30
-    t = small_trainer(clip, steps=n, adv_share=0.0, lr=1e-3, ema=0.6)
+    t = small_trainer(clip, steps=n, gan_fraction=0.0, lr=1e-3, ema=0.6)
     mean = {k: v.double().clone() for k, v in t.net.generator.state_dict().items()}
     rates = []
     for k in range(n):
@@ -532,9 +532,9 @@ def test_no_motion_is_measured_against_the_picture_itself(clip):
             return dict(image=source + self.add)
 
     system = Adding()
-    assert abs(still_psnr(system, clip, 4, 32) - 20) < 0.01
+    assert abs(identity_psnr(system, clip, 4, 32) - 20) < 0.01
     system.add = 0.0
-    assert still_psnr(system, clip, 4, 32) > 60
+    assert identity_psnr(system, clip, 4, 32) > 60
 
 
 # ---- checkpoints and second legs
@@ -624,7 +624,7 @@ def test_init_alone_is_a_fine_tuning_of_what_the_file_holds(clip, tmp_path, monk
     assert run_command(f3a_train, clip.path, "--init", own) == 0
     cfg = got["cfg"]
     assert (cfg.system, cfg.generator, got["init"]) == ("t_warp", old.cfg, own)
-    assert (cfg.low_share, cfg.adv_share, cfg.people) == (0, 0, 0) and cfg.lr < TrainConfig().lr
+    assert (cfg.lowres_fraction, cfg.gan_fraction, cfg.people) == (0, 0, 0) and cfg.lr < TrainConfig().lr
     for name in ("t_warp", "f3a_gan"):
         bundled = load_system(data_path(f"{name}.safetensors"))
         assert run_command(f3a_train, clip.path, "--init", name, "--steps", "7") == 0
@@ -648,8 +648,8 @@ def test_train_command_writes_weights_and_figures_of_one_run(clip, tmp_path, kin
 @pytest.mark.parametrize("pairs", [0, 5])
 def test_interrupted_and_resumed_is_the_same_run(clip, tmp_path, pairs):
     "From the command line; the critic steps before the interruption and after it."
-    base = [clip.path, "--size", "64", "--batch", "2", "--adv_share", "1", "--pairs", pairs]
-    base += ["--grows", "0", "--low_share", "0.5"] if not pairs else []
+    base = [clip.path, "--size", "64", "--batch", "2", "--gan_fraction", "1", "--pairs", pairs]
+    base += ["--grows", "0", "--lowres_fraction", "0.5"] if not pairs else []
     short = [*base, "--steps", "3", "--test_pairs", "4"]
     assert run_command(f3a_train, *short, "--out", tmp_path / "a") == 0
     assert run_command(f3a_train, *short, "--out", tmp_path / "b", "--minutes", "0.00001") == 0
@@ -731,7 +731,7 @@ def made_up():
 
 def test_the_loop_trains_a_system_it_has_never_seen(clip, tmp_path, made_up, capsys):
     "One more system is one more class: trained by the command, resumed, saved, read and measured."
-    how = dict(size=32, steps=6, batch=2, low_batch=2, low_share=0.0, lr=0.1, ema=0.0)
+    how = dict(size=32, steps=6, batch=2, low_batch=2, lowres_fraction=0.0, lr=0.1, ema=0.0)
     a, b = (Trainer(TrainConfig("made_up", **how), [clip], device=CPU) for _ in range(2))
     assert list(a.optimisers) == ["generator"]
     errors = [a.step()["l1"] for _ in range(6)]
@@ -749,7 +749,7 @@ def test_the_loop_trains_a_system_it_has_never_seen(clip, tmp_path, made_up, cap
 
 def test_a_system_without_a_loss_or_without_weights_cannot_be_trained(clip, made_up):
     "It says so; a training that learns nothing must not pass in silence."
-    how = dict(size=32, steps=2, batch=2, low_batch=2, low_share=0.0)
+    how = dict(size=32, steps=2, batch=2, low_batch=2, lowres_fraction=0.0)
     made_up.generator_terms = System.generator_terms
     with pytest.raises(F3AError, match="defines generator_terms"):
         Trainer(TrainConfig("made_up", **how), [clip], device=CPU).step()
@@ -792,7 +792,7 @@ def test_same_seed_same_weights_other_seed_other_weights(clip):
 def test_the_paper_preset_is_the_supplement(clip):
     "No cosine, no warm-up, no average of its own, all losses from the start, equal shares of the epochs a level."
     cfg = TrainConfig.paper()
-    assert (cfg.batch, cfg.low_batch, cfg.adv_share, cfg.critic_steps) == (64, 64, 1, 2)
+    assert (cfg.batch, cfg.low_batch, cfg.gan_fraction, cfg.critic_steps) == (64, 64, 1, 2)
     assert (cfg.pairs, cfg.test_pairs, cfg.steps) == (91_000, 91_000, 56_875)
     assert TrainConfig.voxceleb2().pairs == 840_100 and TrainConfig.voxceleb2().steps == 840_100 * 40 // 64
     for k in (0, 1, 30_000, 56_874):
@@ -838,7 +838,7 @@ from f3a_lite.training import Trainer
 from team_run import SMALL
 rows = []
 for device, bits in (("cpu", "no"), ("cuda", {precision!r})):
-    own = dict(generator=SMALL, size=32, steps=4, batch=4, low_batch=4, low_share=0.0, adv_share=1.0)
+    own = dict(generator=SMALL, size=32, steps=4, batch=4, low_batch=4, lowres_fraction=0.0, gan_fraction=1.0)
     t = Trainer(TrainConfig(**own, precision=bits), [load_clip({str(clip.path)!r})], device=device)
     rows.append([t.step() for _ in range(4)][-1]["l1"])
     assert all(p.dtype == torch.float32 for p in t.net.parameters())

@@ -47,7 +47,7 @@ def f3a():
 def pictures(explorer) -> dict:
     "What an explorer shows: caption → picture (H,W,3)."
     shown = {}
-    for place in explorer.shown.children:
+    for place in explorer.pictures.children:
         caption, image = place.children
         shown[caption.value] = np.asarray(Image.open(io.BytesIO(image.value)))
     return shown
@@ -170,7 +170,7 @@ def test_a_preset_for_a_control_that_is_not_there():
 
 
 def test_what_the_sliders_of_a_motion_mean(me):
-    t = widgets.moved(MODEL, me.params, yaw=30, pitch=10, jawOpen=0.25, smile=0.5, blink=0.1)
+    t = widgets.apply_sliders(MODEL, me.params, yaw=30, pitch=10, jawOpen=0.25, smile=0.5, blink=0.1)
     close(t.rotation - me.params.rotation, np.radians([[10, 30, 0]]), 1e-6)
     change = (t.exp_coeff - me.params.exp_coeff)[0]
     for name, v in (("jawOpen", 0.25), ("mouthSmile", 0.5), ("eyeBlink", 0.1)):
@@ -254,7 +254,7 @@ def test_the_growing_explorer_fades(f3a, me):
         assert all(x.shape == (3, side, side) for made in ends for x in made)
         assert torch.equal(ends[0][1], ends[0][0]) and torch.equal(ends[2][1], ends[2][2])
         assert not torch.equal(ends[1][1], ends[1][0]) and not torch.equal(ends[1][1], ends[1][2])
-    target = FaceParams.stack([widgets.moved(MODEL, me.params, yaw=-12.0, smile=0.8)])
+    target = FaceParams.stack([widgets.apply_sliders(MODEL, me.params, yaw=-12.0, smile=0.8)])
     whole = f3a.generate(Frames(me.params, me.image), Frames(target), MODEL)["image"][0]
     close(e.compute(**{**e.values(), "level": "128 × 128"})["the new path (α = 1)"], whole, 1e-5)
     with pytest.raises(F3AError, match="did not grow"):
@@ -298,7 +298,7 @@ def test_the_reenactment_explorer_paints_what_the_system_paints(f3a, me):
 
     e = widgets.reenactment_explorer([f3a], me)
     e.move(**{**widgets.AT_REST, "yaw": 10.0})
-    target = widgets.moved(MODEL, me.params, yaw=10.0)
+    target = widgets.apply_sliders(MODEL, me.params, yaw=10.0)
     made = animate(f3a, me, target)
     assert np.abs(pictures(e)["F3A-GAN"].astype(int) - to_image(made["output"][0])).max() <= 1
     assert np.abs(pictures(e)["warping only"].astype(int) - to_image(made["warped_by_mesh"][0])).max() <= 1
@@ -444,17 +444,17 @@ def test_a_new_face_takes_the_film_away(tmp_path):
         assert page.message.value == "done" and page.link.value and len(page.result.children) == 2
         page.choose(dict(new=[dict(name=f"{name}.png", content=png_bytes(picture))]))
         assert page.message.value == page.link.value == page.photo_said.value == "" and page.result.children == ()
-        shown = Image.open(io.BytesIO(page.seen.value))
+        shown = Image.open(io.BytesIO(page.preview.value))
         assert shown.size[0] / shown.size[1] == pytest.approx(picture.shape[1] / picture.shape[0], abs=0.01)
         assert list(page.which.options) == ([1] if name == "one" else [1, 2])
         assert page.which.layout.display == ("none" if name == "one" else None)
         assert page.studio.face.image.std(1).mean() > 0.01, "the one in colour, who is larger"
     page.make()
-    before = page.seen.value
+    before = page.preview.value
     page.which.value = 2
     assert page.studio.face.image.std(1).max() < 0.02, "the grey one"
     assert page.message.value == page.link.value == "" and page.result.children == ()
-    assert page.seen.value != before and page.which.value == 2
+    assert page.preview.value != before and page.which.value == 2
     page.choose(dict(new=[dict(name="one.png", content=png_bytes(astronaut))]))
     assert page.which.value == 1 and page.studio.face.image.std(1).mean() > 0.01
 

@@ -19,7 +19,17 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 import torch
 import torch.nn.functional as F
-from ..core import F3AError, disk_is_full, full_disk, make_folder, reading, save_array, save_json, sha256, shown
+from f3a_lite.core import (
+    F3AError,
+    disk_is_full,
+    full_disk,
+    make_folder,
+    reading,
+    save_array,
+    save_json,
+    sha256,
+    printable,
+)
 from ..fitting import landmark_error
 from ..landmarks import Crop, face_embedding
 from ..morphable import FaceParams, open_model
@@ -131,7 +141,7 @@ def load_clip(
         meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
         if meta.get("format") != FORMAT:
             raise F3AError(
-                f"The prepared clip '{path}' has format {shown(meta.get('format'))}, this version reads {FORMAT}: "
+                f"The prepared clip '{path}' has format {printable(meta.get('format'))}, this version reads {FORMAT}: "
                 "prepare it again."
             )
         names = ("frames", "landmarks", "found", *(["valid"] if (path / "valid.npy").exists() else []))
@@ -205,7 +215,7 @@ def load_same_clip(
     clip = load_clip(folder)
     if clip.meta.get("recipe") != fingerprint_hash(fingerprint):
         raise F3AError(
-            f"'{folder}' is another clip (of '{shown(clip.meta['source'])}', perhaps with other settings), "
+            f"'{folder}' is another clip (of '{printable(clip.meta['source'])}', perhaps with other settings), "
             "so it is not replaced: choose another output folder, or delete it."
         )
     return clip
@@ -289,7 +299,7 @@ def _clips_of(manifest, split=None):
     outside = [n for n in names if not _is_folder_name(n)]
     if outside:
         raise F3AError(
-            f"'{manifest}' names '{shown(outside[0])}', which is no folder beside it: prepare the data set again."
+            f"'{manifest}' names '{printable(outside[0])}', which is no folder beside it: prepare the data set again."
         )
     return list(dict.fromkeys(names))  # photos: several items a folder
 
@@ -358,7 +368,7 @@ def describe_person(
     n: int = 9,  # frames
 ) -> list:  # 128 numbers
     "Mean identity embedding of a clip."
-    seen = np.flatnonzero(clip.found)
-    frames = seen[np.linspace(0, len(seen) - 1, min(n, len(seen))).astype(int)]
+    found_frames = np.flatnonzero(clip.found)
+    frames = found_frames[np.linspace(0, len(found_frames) - 1, min(n, len(found_frames))).astype(int)]
     all_of_them = [face_embedding(np.asarray(clip.frames[i]), p) for i, p in zip(frames, clip.pixels(frames))]
     return [round(float(v), 4) for v in np.mean(all_of_them, 0)]

@@ -74,8 +74,8 @@ def fit_clip(
         eyes = (landmarks[train, 36] - landmarks[train, 45]).norm(dim=-1).median()
         alone = FitConfig(smooth_exp=0.0, smooth_pose=0.0)
         identity = params.id_coeff[:1]
-        known = dict(cfg=alone, identity=identity, unit=eyes, exp_prior=prior(held))
-        own = fit_landmarks(face_model, landmarks[held], progress=progress, **known)
+        fixed = dict(cfg=alone, identity=identity, unit=eyes, exp_prior=prior(held))
+        own = fit_landmarks(face_model, landmarks[held], progress=progress, **fixed)
         row[held] = len(train) + np.arange(len(held))
         params = FaceParams.stack([params, own])
     return params[torch.from_numpy(row)]

@@ -9,7 +9,7 @@ __all__ = []
 import hashlib
 from pathlib import Path
 import numpy as np
-from ..core import F3AError, data_path, sha256, shown
+from ..core import F3AError, data_path, sha256, printable
 from .blendshapes import find_bundle
 from .clips import FORMAT
 from .estimation import PARAMS, check_source
@@ -69,7 +69,7 @@ def check_model(
     own, wanted = clip.meta["face_model"], model_fingerprint(face_model)
     if own != wanted:
         raise F3AError(
-            f"The clip '{clip.path}' was fitted with the face model '{shown(own)}', not with '{wanted}': "
+            f"The clip '{clip.path}' was fitted with the face model '{printable(own)}', not with '{wanted}': "
             "give --model with the file of its own model, or prepare it again."
         )
 

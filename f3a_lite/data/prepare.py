@@ -46,7 +46,7 @@ def prepare_clip(
     progress: bool = True,  # show progress bars
 ) -> PreparedClip:
     "The clip that is there, or else track, crop and fit. Raises `F3AError` where it cannot be, or another is there."
-    wish = dict(
+    options = dict(
         size=size,
         max_frames=max_frames,
         landmarks=landmarks,
@@ -54,28 +54,28 @@ def prepare_clip(
         split=split,
         face_model=face_model,
     )
-    return _prepare(video, out, clip_fingerprint(video, **wish), wish, progress)
+    return _prepare(video, out, clip_fingerprint(video, **options), options, progress)
 
 # %% ../../nbs/64_prepare.ipynb #9915f6ca
-def _prepare(video, out, fingerprint, wish, progress=True):  # wish: as `clip_fingerprint` takes it
+def _prepare(video, out, fingerprint, options, progress=True):  # wish: as `clip_fingerprint` takes it
     "The clip of a fingerprint, made unless it is there."
     video, out = Path(video), Path(out)
     if out.exists():
         return load_same_clip(out, fingerprint)
     info = video_info(video)
-    track, problems = find_face(video, info, wish.get("landmarks"), fingerprint["max_frames"], progress)
+    track, problems = find_face(video, info, options.get("landmarks"), fingerprint["max_frames"], progress)
     check_points(track.landmarks, info.height, info.width, video.name)
     check_face_size(track, video.name)
     crop = Crop.around(track.landmarks, (info.height, info.width), fingerprint["size"])
     with new_clip(out) as tmp:
         cut_frames(video, info.fps, crop, len(track.found), tmp / "frames.npy")
-        _write(tmp, video, info, track, crop, fingerprint, wish, problems, progress)
+        _write(tmp, video, info, track, crop, fingerprint, options, problems, progress)
     return load_same_clip(out, fingerprint)
 
 
-def _write(folder, video, info, track, crop, fingerprint, wish, problems, progress):
+def _write(folder, video, info, track, crop, fingerprint, options, problems, progress):
     "Parameters, landmarks and meta of a clip whose frames are there."
-    source, face_model = wish.get("param_source", PARAMS), wish.get("face_model") or open_model()
+    source, face_model = options.get("param_source", PARAMS), options.get("face_model") or open_model()
     frames = np.load(folder / "frames.npy", mmap_mode="r")  # (T,size,size,3) uint8
     track = read_units(track, source, frames, crop).on_plane(crop)
     params = estimate_params(source, face_model, track, frames, fingerprint["split"], progress)
@@ -146,15 +146,15 @@ def given_landmarks(source, times, picture=None) -> tuple:  # picture: (height, 
 def clip_in(
     folder,  # of prepared clips
     video,  # a video file, or a folder with one picture a frame
-    wish: dict,  # as `clip_fingerprint` takes it
+    options: dict,  # as `clip_fingerprint` takes it
     progress: bool = True,  # show progress bars
     stem: str = None,  # what the name of the clip begins with; None: the name of the video
 ) -> tuple:  # the clip, and whether it had to be made
     "The clip of a video among others, as STEM-HASH8, made unless it is there."
-    fingerprint = clip_fingerprint(video, **wish)
+    fingerprint = clip_fingerprint(video, **options)
     out = clip_folder(folder, stem or Path(os.path.abspath(video)).stem, fingerprint)
     new = not out.exists()
-    return _prepare(video, out, fingerprint, wish, progress), new
+    return _prepare(video, out, fingerprint, options, progress), new
 
 # %% ../../nbs/64_prepare.ipynb #3fe2a288
 def bundled_clip(
@@ -164,8 +164,8 @@ def bundled_clip(
     face_model: MorphableModel = None,  # None: the open model
 ) -> PreparedClip:
     "The bundled clip, prepared unless it is there already."
-    wish = dict(max_frames=max_frames, face_model=face_model)
-    return clip_in(folder, data_path("woman_laughing.mp4"), wish, progress)[0]
+    options = dict(max_frames=max_frames, face_model=face_model)
+    return clip_in(folder, data_path("woman_laughing.mp4"), options, progress)[0]
 
 
 def clip_for_lessons(

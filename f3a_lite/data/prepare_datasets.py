@@ -62,10 +62,10 @@ def split_paths(paths, landmarks=None):
     return videos, out
 
 # %% ../../nbs/66_prepare_datasets.ipynb #d7a8c27e
-def prepare_one(video, out, alone, wish):
+def prepare_one(video, out, alone, options):
     "Prepare a video unless it is there already; False where it had to be left out."
     try:
-        clip, new = clip_in(out, video, wish)
+        clip, new = clip_in(out, video, options)
     except F3AError as e:
         if alone or isinstance(e, FullDiskError):
             raise
@@ -114,9 +114,9 @@ def prepare_rendered(
 # %% ../../nbs/66_prepare_datasets.ipynb #2464e6d1
 def prepare_item(job):
     "Prepare one item of a data set; gives (item, facts). Top level, so that spawned processes find it."
-    item, out, wish = job
+    item, out, options = job
     try:
-        return item, _item_facts(item, out, wish)
+        return item, _item_facts(item, out, options)
     except FullDiskError:
         raise  # no other item would fare better
     except F3AError as e:
@@ -125,10 +125,10 @@ def prepare_item(job):
         return item, dict(failed=f"{type(e).__name__}: {e}")
 
 
-def _item_facts(item, out, wish):
+def _item_facts(item, out, options):
     "What the manifest says of an item that could be prepared."
-    own = dict(landmarks=item.annotation, face_model=open_model(wish.get("face_model")))  # read once by each process
-    clip, _ = clip_in(out, item.video, {**wish, **own}, False, item.name)
+    own = dict(landmarks=item.annotation, face_model=open_model(options.get("face_model")))  # read once by each process
+    clip, _ = clip_in(out, item.video, {**options, **own}, False, item.name)
     problems = clip.meta.get("problems", [])
     gaps = missing_frames(item.video) if item.video.is_dir() else []
     if gaps:
@@ -158,11 +158,11 @@ def choose_items(root, dataset, people=None, seed=0):
     return sorted(chosen["train"] + chosen["test"], key=lambda x: x.name), split
 
 # %% ../../nbs/66_prepare_datasets.ipynb #38744618
-def prepare_items(items, out, wish, workers=1, progress=True) -> dict:  # facts by item
+def prepare_items(items, out, options, workers=1, progress=True) -> dict:  # facts by item
     "Prepare some items in several processes."
     from tqdm.auto import tqdm
 
-    facts, jobs = {}, [(x, str(out), wish) for x in items]
+    facts, jobs = {}, [(x, str(out), options) for x in items]
     for item, fact in run_jobs(prepare_item, jobs, workers, "preparing", progress):
         facts[item] = fact
         if progress and "failed" in fact:
@@ -203,16 +203,16 @@ def prepare_dataset(
         if dataset == "rendered":
             return prepare_people(root, out, max_frames or 100, workers, (i, n), seed, size, progress)
         open_model(model)  # a bad file is refused before anything starts
-        wish = dict(size=size, max_frames=max_frames, param_source=param_source, split=split, face_model=model)
-        return _prepare_videos(root, Path(out), dataset, workers, shard, people, seed, progress, wish)
+        options = dict(size=size, max_frames=max_frames, param_source=param_source, split=split, face_model=model)
+        return _prepare_videos(root, Path(out), dataset, workers, shard, people, seed, progress, options)
 
 # %% ../../nbs/66_prepare_datasets.ipynb #263c9a3c
-def _prepare_videos(root, out, dataset, workers, shard, people, seed, progress, wish):
+def _prepare_videos(root, out, dataset, workers, shard, people, seed, progress, options):
     "The part of `prepare_dataset` for videos."
     i, n = read_shard(shard)
     items, split = choose_items(root, dataset, people, seed)
     mine = items[i::n]
-    facts = prepare_items(mine, out, wish, workers, progress)
+    facts = prepare_items(mine, out, options, workers, progress)
     named = {}
     for x in mine:
         of_it = dict(identity=x.identity, split=split[x]) if split else dict(identity=x.identity)

@@ -19,13 +19,13 @@ from ..data.video import PICTURES, iter_frames, read_image
 from ..jobs import set_threads
 from .results import Record, figure, load_records, run_info, save_records, show_figure
 from f3a_lite.metrics import (
-    FaceReading,
+    FaceMeasurements,
     FeatureNet,
     GLOSSARY,
-    as_reading,
+    fit_faces,
     face_metrics,
     frechet_distance,
-    look_at,
+    track_faces,
     picture_metrics,
 )
 from ..pictures import to_tensor
@@ -98,7 +98,7 @@ class Looks:
         faces: bool = True,  # track and recognise faces
     ):
         self.net, self.faces, self.size = net, faces, None
-        self.features, self.seen = [], []
+        self.features, self.tracked = [], []
 
     def add(self, images: torch.Tensor):  # (B,3,H,W) in [0,1]
         "Look at a batch."
@@ -106,16 +106,16 @@ class Looks:
         if self.net is not None:
             self.features.append(self.net(images))
         if self.faces:
-            self.seen.append(look_at(images))
+            self.tracked.append(track_faces(images))
 
     def reading(
         self,
         apart: bool = False,  # each batch shows another person
-    ) -> FaceReading:
+    ) -> FaceMeasurements:
         "Pose and action units too: faces are fitted with one identity, or each batch with its own."
-        points, identity = (np.concatenate(x) for x in zip(*self.seen))
-        batch = np.repeat(np.arange(len(self.seen)), [len(p) for p, _ in self.seen])
-        return as_reading(points, identity, self.size, batch if apart else None)
+        points, identity = (np.concatenate(x) for x in zip(*self.tracked))
+        batch = np.repeat(np.arange(len(self.tracked)), [len(p) for p, _ in self.tracked])
+        return fit_faces(points, identity, self.size, batch if apart else None)
 
     def distance(
         self,
@@ -127,7 +127,7 @@ class Looks:
 
 
 def take_openface(
-    reading: FaceReading,  # changed in place
+    reading: FaceMeasurements,  # changed in place
     table: dict,  # from `read_openface`
 ):
     "Pose and action units from OpenFace in the place of our own."

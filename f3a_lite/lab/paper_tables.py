@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'ROWS_OF', 'NOISE', 'NOISY', 'PAPER', 'BUDGET', 'OURS', 'SPLIT_OF', 'WHERE', 'CALLED', 'KEY', 'Row', 'rows_in',
-           'job_file', 'table_records', 'our_figure', 'mean_of', 'agreement', 'paper_table', 'shown_rows', 'origins',
+           'job_file', 'table_records', 'our_figure', 'mean_of', 'agreement', 'paper_table', 'printed_rows', 'origins',
            'title_of', 'report']
 
 # %% ../../nbs/84_paper_tables.ipynb #a8761ec4
@@ -107,8 +107,10 @@ def table_records(
     "What is trained and measured so far on some data. Raises `F3AError` for a group with figures of several data sets."
     where = Path(folder) / "tables" / data
     records = [r for path in sorted(where.glob("[!.]*.json")) for r in load_records(path)]
-    seen = (pictures or BUDGET[data]) if preset == "lite" else None
-    records = [r for r in choose_records(records, preset=preset) if r.name in BASE or r.setting["pictures"] == seen]
+    n_pictures = (pictures or BUDGET[data]) if preset == "lite" else None
+    records = [
+        r for r in choose_records(records, preset=preset) if r.name in BASE or r.setting["pictures"] == n_pictures
+    ]
     for group in {r.setting["group"] for r in records}:
         if len({r.setting["clips"] for r in records if r.setting["group"] == group}) > 1:
             raise F3AError(f"'{where}' holds figures of several data sets ({group}): give each its own --out.")
@@ -170,7 +172,7 @@ def paper_table(
     metrics = list(numbers["flow"])
     wrong = {(row, metric) for row, metric, agrees in agreement(records, part, **setting) if not agrees}
     lines = ["| | " + " | ".join(title_of(m) for m in metrics) + " |", "|---|" + "---|" * len(metrics)]
-    for row in rows or shown_rows(part):
+    for row in rows or printed_rows(part):
         cells = []
         for metric in metrics:
             own = OURS.get(metric, metric)
@@ -184,7 +186,7 @@ def paper_table(
     return "\n".join(lines)
 
 
-def shown_rows(part: str) -> tuple:
+def printed_rows(part: str) -> tuple:
     "The rows of a table where none are asked for: copying and warping, the paper's, and ours that moves the photo."
     return (*BASE, *PAPER[part], "t_warp")
 
@@ -249,7 +251,7 @@ def report(
             facts = f"{split}; {seeds} seed{'s' if seeds > 1 else ''}; order as in the paper: {agree} of {len(answers)}"
             text += [f"**{CALLED[data]}** ({facts})", "", paper_table(records, part, mine, split=split), ""]
         if records:
-            text += [origins([r for r in records if r.name in (mine or shown_rows(part))]), ""]
+            text += [origins([r for r in records if r.name in (mine or printed_rows(part))]), ""]
         else:
             text += [
                 f"**{CALLED[data]}**: not trained yet; `f3a_tables --data {data.replace('folder', 'FOLDER')}` does it.",

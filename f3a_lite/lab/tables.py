@@ -26,7 +26,7 @@ from ..data.prepare_datasets import prepare_people
 from ..data.video import write_image
 from ..jobs import physical_cores, set_threads
 from .measure_files import find_features
-from .measuring import BASE, Measure, cross_parts, made_by_system, person_of, self_parts
+from .measuring import BASE, Measure, cross_parts, generate_part, person_of, self_parts
 from .paper_tables import BUDGET, NOISE, NOISY, ROWS, ROWS_OF, job_file
 from .results import Record, current_commit, load_records, machine_name, run_info, save_records
 from ..loop import run_training
@@ -34,7 +34,7 @@ from ..pairs import split_clips, split_people
 from ..pictures import tile_images
 from ..schedule import TrainConfig, is_rendered
 from ..systems import SYSTEMS, System, load_system, save_system
-from ..team import find_team
+from ..team import get_processes
 from ..training import Trainer
 from ..ui.train import RECIPES, held_out_people, load_recipe
 
@@ -57,8 +57,8 @@ def table_config(
         generator = SYSTEMS[kind].Config.paper(**{**grows, **ROWS[row].changes})
         return getattr(TrainConfig, preset)(kind, generator=generator, seed=seed)
     usual = load_recipe(kind) if kind in RECIPES else TrainConfig.lite(kind)
-    own = dict(generator=replace(usual.generator, **ROWS[row].changes), grow_share=usual.grow_share)
-    fixed = dict(size=SIZE, steps=pictures // BATCH, batch=BATCH, low_batch=BATCH, low_share=0.0, seed=seed)
+    own = dict(generator=replace(usual.generator, **ROWS[row].changes), grow_fraction=usual.grow_fraction)
+    fixed = dict(size=SIZE, steps=pictures // BATCH, batch=BATCH, low_batch=BATCH, lowres_fraction=0.0, seed=seed)
     return replace(TrainConfig.lite(kind), fade_share=usual.fade_share, **own, **fixed)
 
 # %% ../../nbs/85_table_jobs.ipynb #7ab1e014
@@ -82,8 +82,10 @@ class Group:
         A rendered clip counts by its fingerprint, since its pixels differ in rounding from machine to machine.
         """
         every = (*self.clips, *self.people)
-        seen = [[c.meta["recipe"] if is_rendered(c) else c.meta.get("sha256", c.path.name), len(c)] for c in every]
-        words = json.dumps([seen, len(self.clips), self.pairs, self.held_pairs, self.every])
+        training_clips = [
+            [c.meta["recipe"] if is_rendered(c) else c.meta.get("sha256", c.path.name), len(c)] for c in every
+        ]
+        words = json.dumps([training_clips, len(self.clips), self.pairs, self.held_pairs, self.every])
         return hashlib.sha256(words.encode()).hexdigest()[:8]
 
 
@@ -110,11 +112,11 @@ def who_is_who(
     table=None,  # CSV with the columns file and identity
 ) -> dict:  # path of a clip, as text → person
     "Each clip's person, from the table, or else from the manifests. Raises `F3AError` for a clip that a table omits."
-    people, known = read_people(table), {}
+    people, identities = read_people(table), {}
     for folder in map(Path, data):
         for manifest in sorted(folder.glob("manifest*.json")):
             items = json.loads(manifest.read_text(encoding="utf-8")).get("items", {})
-            known.update(
+            identities.update(
                 {
                     str(folder / item.get("folder", k)): item["identity"]
                     for k, item in items.items()
@@ -126,8 +128,8 @@ def who_is_who(
             stem = re.sub("-[0-9a-f]{8}$", "", clip.name)
             if not {clip.name, stem} & set(people):
                 raise F3AError(f"'{table}' does not say who is seen in '{stem}': add a row for it.")
-            known[str(clip)] = people.get(clip.name) or people[stem]
-    return known
+            identities[str(clip)] = people.get(clip.name) or people[stem]
+    return identities
 
 
 def hold_out(
@@ -215,11 +217,11 @@ class TableOptions:
 
 def measures_of(group: Group, size: int, net=None, progress=False) -> dict:  # name → Measure
     "What the trainings of a group are measured on."
-    seen, held, n = group.clips[:: group.every], group.people, group.held_pairs
-    splits = split_clips(seen)
+    training_clips, held, n = group.clips[:: group.every], group.people, group.held_pairs
+    splits = split_clips(training_clips)
     parts = dict(
-        random=self_parts(seen, splits, ("random",), group.pairs, size),
-        blocks=self_parts(seen, splits, ("block_1", "block_2"), group.pairs, size),
+        random=self_parts(training_clips, splits, ("random",), group.pairs, size),
+        blocks=self_parts(training_clips, splits, ("block_1", "block_2"), group.pairs, size),
         people=self_parts(held, split_people(held), ("people",), n, size),
         cross=cross_parts(held, group.who, n, size),
     )
@@ -261,8 +263,8 @@ class Tables:
 
     def __init__(self, o: TableOptions):
         self.o, self.net, self.device = o, None, get_device(o.device)
-        self.team = find_team("no", self.device)
-        self.groups = self.team.in_turn(lambda: groups_of(tuple(o.data), o.people, o.held_out, o.runs))
+        self.team = get_processes("no", self.device)
+        self.groups = self.team.main_process_first(lambda: groups_of(tuple(o.data), o.people, o.held_out, o.runs))
         self.data = self.groups[0].data
         self.pictures = (o.pictures or BUDGET[self.data]) if o.preset == "lite" else None
         self.size = table_config("flow", self.pictures or BATCH, 0, o.preset).size
@@ -342,7 +344,7 @@ class Tables:
         else:
             try:
                 system = self.trained(group, row, seed)
-                makers = {noise: made_by_system(system, noise) for noise in (0.0, *(NOISE if row in NOISY else ()))}
+                makers = {noise: generate_part(system, noise) for noise in (0.0, *(NOISE if row in NOISY else ()))}
                 facts.update({k: v for k, v in system.info.items() if k != "run"})
             except DivergedError as e:
                 facts.update(diverged=str(e))

@@ -219,9 +219,9 @@ def _distances_of_a_view(model, p, size):
         if not found:
             continue
         marks = torch.as_tensor(place_landmarks(picture, found[0])).float()
-        seen = torch.zeros(N, dtype=torch.bool)
-        seen[model.triangles[triangle[triangle >= 0]].flatten()] = True
-        d = torch.cdist(marks, points[:, :2]).masked_fill(~(seen & surface), 1e4)  # (68,N)
+        visible = torch.zeros(N, dtype=torch.bool)
+        visible[model.triangles[triangle[triangle >= 0]].flatten()] = True
+        d = torch.cdist(marks, points[:, :2]).masked_fill(~(visible & surface), 1e4)  # (68,N)
         total += (d / size).clamp(max=1.0)
         count += 1
     return total / count if count >= len(p) // 4 else None
@@ -247,11 +247,11 @@ def place_model_landmarks(
     g = torch.Generator().manual_seed(1)
     rows = [_distances_of_a_view(model, _random_poses(model, heads, yaw, g), size) for yaw in yaws]
     rows = _heard_from_both_sides(rows, model)
-    known = [k for k, row in enumerate(rows) if row is not None]
-    nearest = {k: rows[k].argmin(1) for k in known}  # (68,) each
-    centre = known[int(np.argmin([abs(yaws[k]) for k in known]))]
-    contours = torch.stack([nearest[k][:17] for k in known])
-    return nearest[centre], contours, torch.tensor([float(yaws[k]) for k in known])
+    found = [k for k, row in enumerate(rows) if row is not None]
+    nearest = {k: rows[k].argmin(1) for k in found}  # (68,) each
+    centre = found[int(np.argmin([abs(yaws[k]) for k in found]))]
+    contours = torch.stack([nearest[k][:17] for k in found])
+    return nearest[centre], contours, torch.tensor([float(yaws[k]) for k in found])
 
 # %% ../../nbs/77_open_model.ipynb #be514b00
 def _head_triangles(body, keep):

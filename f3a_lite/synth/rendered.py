@@ -184,10 +184,10 @@ def render_face(
     big = len(back)
     X, tri, attributes = posed_mesh(look, params)
     pixels = to_pixels(torch.from_numpy(X)[None], big, big)
-    a, seen = rasterize_map(pixels, tri, attributes[None].astype(np.float32), big, big)
-    seen = seen[0, 0].numpy()  # (big,big)
+    a, covered = rasterize_map(pixels, tri, attributes[None].astype(np.float32), big, big)
+    covered = covered[0, 0].numpy()  # (big,big)
     image = back.copy()
-    image[seen] = lit_colours(look, a[0].permute(1, 2, 0).numpy()[seen], light, lamp)
+    image[covered] = lit_colours(look, a[0].permute(1, 2, 0).numpy()[covered], light, lamp)
     image = _shrink(image, size)
     return camera(rng, image) if shoot else image
 

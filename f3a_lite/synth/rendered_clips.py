@@ -162,6 +162,6 @@ def render_clip(
     scene = (*sample_light(rng), background(rng, size * 3 // 2))
     noise = rng.uniform(0, 0.012)
     look = person(number, seed).look
-    made = [render_face(look, p[k], rng, size, scene, shoot=False) for k in range(frames)]
-    noisy = [np.clip(image + rng.normal(0, noise, image.shape), 0, 1) for image in made]
+    images = [render_face(look, p[k], rng, size, scene, shoot=False) for k in range(frames)]
+    noisy = [np.clip(image + rng.normal(0, noise, image.shape), 0, 1) for image in images]
     return np.stack([(image * 255 + 0.5).astype(np.uint8) for image in noisy]), p

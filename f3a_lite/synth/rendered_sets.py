@@ -47,8 +47,8 @@ PIECE = 500  # pictures
 def _render_piece(job):
     "Draw one piece and write it; top level, so that spawned processes find it."
     folder, f = job
-    made = [rendered_face(k, f["people"], f["seed"], f["size"], f["disguise"]) for k in range(*f["pictures"])]
-    pictures, params = np.stack([picture for picture, _, _ in made]), FaceParams.stack([p for _, p, _ in made])
+    faces = [rendered_face(k, f["people"], f["seed"], f["size"], f["disguise"]) for k in range(*f["pictures"])]
+    pictures, params = np.stack([picture for picture, _, _ in faces]), FaceParams.stack([p for _, p, _ in faces])
     write_rendered(folder, f, pictures, params, f"rendered faces {f['pictures']}, seed {f['seed']}")
 
 

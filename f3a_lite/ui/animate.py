@@ -14,12 +14,12 @@ from tyro.conf import Positional
 from f3a_lite.animation import (
     animate,
     contact_sheet,
-    cut_to_real,
+    crop_to_valid,
     default_weights,
     face_of_clip,
-    knows,
+    is_trained_on,
     one_picture,
-    put_back,
+    paste_back,
     read_face,
     script_words,
 )
@@ -28,7 +28,7 @@ from ..data.clips import own_folder
 from ..data.estimation import PARAMS, source_of
 from ..data.fingerprints import model_fingerprint
 from ..data.video import write_gif, write_image, write_video
-from ..driving import check_driver, check_motions, driving_clip, plan_motion
+from ..driving import check_driver, check_motions, driving_clip, make_motion
 from ..jobs import set_threads
 from ..landmarks import Crop
 from ..morphable import open_model
@@ -119,13 +119,13 @@ def source_face(o, face_model=None):  # AnimateOptions, MorphableModel
     return read_face(source, frame=frame, **how), source
 
 
-def write_film(face, made, motion, path, full=False):  # path: without an ending
+def write_film(face, output, motion, path, full=False):  # path: without an ending
     "The three files of an animation."
-    film = cut_to_real(face, made["output"])
-    whole = put_back(face, made) if full else film
+    film = crop_to_valid(face, output["output"])
+    whole = paste_back(face, output) if full else film
     write_video(whole, path.with_name(f"{path.name}.mp4"), motion.fps, motion.sound)
     write_gif(list(film[::2]), path.with_name(f"{path.name}.gif"), motion.fps / 2)
-    write_image(contact_sheet(face, made, motion.pictures, fps=motion.fps), path.with_name(f"{path.name}.png"))
+    write_image(contact_sheet(face, output, motion.pictures, fps=motion.fps), path.with_name(f"{path.name}.png"))
 
 # %% ../../nbs/93_animate_command.ipynb #68901f3f
 def f3a_animate(
@@ -145,14 +145,14 @@ def f3a_animate(
                 several = f"'{source.name}' shows {len(face.boxes)} faces"
                 print(f"{several}; number 1 is animated, the largest (--face 2 takes the next).", file=sys.stderr)
             how = dict(param_source=source_of(o), absolute=o.absolute)
-            motion = plan_motion(face, source, o.driving, o.to, o.script, face_model, **how)
+            motion = make_motion(face, source, o.driving, o.to, o.script, face_model, **how)
             if system.info.get("face_model", open_model().name) != model_fingerprint(face_model):
                 print(
                     f"'{weights.name}' was trained with another face model: large turns may break; "
                     "f3a_train --model makes weights for this one."
                 )
-            if not knows(system, face):
+            if not is_trained_on(system, face):
                 print(f"'{weights.name}' has learnt other people: the result may look like one of them.")
-            made = animate(system, face, motion.targets, motion.pictures, motion.landmarks, face_model, progress=True)
-            write_film(face, made, motion, out / o.name, o.full)
+            output = animate(system, face, motion.targets, motion.pictures, motion.landmarks, face_model, progress=True)
+            write_film(face, output, motion, out / o.name, o.full)
             print(f"wrote {out / o.name}.mp4, .gif and .png ({counted(len(motion.targets), 'frame')})")

@@ -29,22 +29,22 @@ from f3a_lite.animation import (
     GESTURES,
     animate,
     contact_sheet,
-    cut_to_real,
+    crop_to_valid,
     default_weights,
     face_in_photo,
-    knows,
+    is_trained_on,
     read_face,
 )
 from ..core import F3AError, data_path, friendly_errors, parse_options
 from ..data.video import iter_frames, video_info, write_video
-from ..driving import Motion, plan_motion
+from ..driving import Motion, make_motion
 from ..flow import interpolate_params
 from ..jobs import set_threads
 from ..morphable import open_model
 from ..systems import System, Warping, load_system
 from .animate import BUNDLED_FRAME
 from .explore import png_of
-from .widgets import moved, reenactment_explorer
+from .widgets import apply_sliders, reenactment_explorer
 
 # %% ../../nbs/95_app.ipynb #fd3b9263
 LARGEST = dict(photo=30, video=100)  # megabytes that an upload may have
@@ -123,34 +123,36 @@ class Studio:
 
     def painter(self) -> System:
         "The system, where it knows this face, else warping."
-        return self.system if knows(self.system, self.face) else Warping()
+        return self.system if is_trained_on(self.system, self.face) else Warping()
 
     def there_and_back(self, sliders: dict) -> Motion:
         "To what the sliders ask for in a second, half a second there, and back."
-        goal = moved(self.face_model, self.face.params, **sliders)
+        goal = apply_sliders(self.face_model, self.face.params, **sliders)
         way = torch.linspace(1, 0, 25)
         theta = torch.cat([way, torch.zeros(12), way.flip(0)])
         return Motion(interpolate_params(self.face.params, goal, theta), 25.0)
 
     def scripted(self, words: str) -> Motion:
         "The motion of a script."
-        return plan_motion(self.face, self.source, script=words)
+        return make_motion(self.face, self.source, script=words)
 
     def driven(self, upload: dict) -> Motion:
         "The motion of an uploaded video."
         path = keep_upload(upload, self.folder, "video")
         try:
             check_length(path)
-            return plan_motion(self.face, self.source, driving=path)
+            return make_motion(self.face, self.source, driving=path)
         except F3AError:
             path.unlink()
             raise
 
     def film(self, motion: Motion) -> tuple:  # path of the film, contact sheet (H,W,3)
         "Animate, and write the film with its note that it is synthetic."
-        made = animate(self.painter(), self.face, motion.targets, motion.pictures, motion.landmarks)
-        path = write_video(cut_to_real(self.face, made["output"]), self.folder / "film.mp4", motion.fps, motion.sound)
-        return path, contact_sheet(self.face, made, motion.pictures)
+        output = animate(self.painter(), self.face, motion.targets, motion.pictures, motion.landmarks)
+        path = write_video(
+            crop_to_valid(self.face, output["output"]), self.folder / "film.mp4", motion.fps, motion.sound
+        )
+        return path, contact_sheet(self.face, output, motion.pictures)
 
 # %% ../../nbs/95_app.ipynb #153d9eb7
 SAFE = (
@@ -200,22 +202,25 @@ class Page:
         self.button = w.Button(description="make the film", button_style="primary", icon="film")
         self.link = w.HTML()
         self.message, self.photo_said, self.words_said, self.video_said = (w.HTML() for _ in range(4))
-        self.seen = w.Image(
+        self.preview = w.Image(
             format="png", layout=w.Layout(max_width="100%", object_fit="contain")
         )  # the photo, with its faces numbered
         self.which = w.ToggleButtons(description="face", style=dict(button_width="3em"))
         self.sheet = w.Image(format="png", layout=w.Layout(max_width="720px"))
         self.sliders = w.VBox()
-        known = w.HTML("words: " + ", ".join(GESTURES))
+        trained = w.HTML("words: " + ", ".join(GESTURES))
         left = w.Layout(align_items="flex-start")
-        script, video = w.VBox([self.words, self.words_said, known]), w.VBox([self.video, self.video_said], layout=left)
+        script, video = (
+            w.VBox([self.words, self.words_said, trained]),
+            w.VBox([self.video, self.video_said], layout=left),
+        )
         self.tabs = w.Tab([self.sliders, script, video])
         self.tabs.titles = ("sliders", "script", "video")
         chosen = w.VBox([self.photo, self.which, self.photo_said], layout=left)
         self.result = w.VBox()  # a film and its sheet, once there are any
         parts = [
             w.HTML(f"<h2>Animate a photo</h2><p>{SAFE}</p>"),
-            w.HBox([self.seen, chosen], layout=w.Layout(flex_flow="row wrap")),
+            w.HBox([self.preview, chosen], layout=w.Layout(flex_flow="row wrap")),
             self.tabs,
             self.button,
             self.message,
@@ -229,10 +234,10 @@ class Page:
 
     def face_changed(self, number: int = 1):
         "New sliders for a new face, which is this one of its photo; the film of the last one goes."
-        face, known = self.studio.face, self.studio.painter() is self.studio.system
-        self.explorer = reenactment_explorer([self.studio.system] if known else [], face)
+        face, trained = self.studio.face, self.studio.painter() is self.studio.system
+        self.explorer = reenactment_explorer([self.studio.system] if trained else [], face)
         self.sliders.children = [self.explorer.box]
-        self.seen.value = png_of(numbered_faces(face.photo, face.boxes, number))
+        self.preview.value = png_of(numbered_faces(face.photo, face.boxes, number))
         self.number = None  # while the buttons change
         self.which.options = range(1, len(face.boxes) + 1)
         self.which.value = self.number = number
@@ -240,7 +245,7 @@ class Page:
         self.result.children, self.link.value, self.sheet.value = (), "", b""
         self.say(self.message, "")
         unknown = "The weights do not know this face: the photo is warped, nothing is painted."
-        self.say(self.photo_said, "" if known else unknown)
+        self.say(self.photo_said, "" if trained else unknown)
 
     def say(self, where: w.HTML, text: str, bold: bool = False):
         "One line beside what it concerns."

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..animation import BUNDLED, animate, cut_to_real, face_of_clip, label_sheet, scripted, stages
+from ..animation import BUNDLED, animate, crop_to_valid, face_of_clip, label_sheet, motion_from_script, stages
 from .animate import BUNDLED_FRAME
 from ..core import data_path, friendly_errors, make_folder, parse_options
 from ..jobs import set_threads
@@ -42,7 +42,7 @@ def film_parts(
     there_and_back = torch.cat([torch.linspace(1, 0, 15), torch.linspace(0, 1, 15)])
     other = p[min(T - 1, int(0.62 * T))]
     parts["between two frames (Eq. 3)"] = (interpolate_params(p[source], other, there_and_back), None)
-    parts["script: smile, blink, turn"] = (scripted(p[source], "smile,blink,turn", fps=12), None)
+    parts["script: smile, blink, turn"] = (motion_from_script(p[source], "smile,blink,turn", fps=12), None)
     return parts
 
 # %% ../../nbs/94_demo.ipynb #16b13cac
@@ -58,17 +58,17 @@ def film_frames(
     landmarks = None
     if driving is not None:
         pictures, landmarks = clip.images(driving), clip.landmarks[torch.as_tensor(driving)]
-    made = [animate(s, face, targets, pictures, landmarks) for s in systems]
-    shown = stages(face, made[0], pictures)
-    shown["warp only"] = made[0]["warped_by_mesh"]
-    del shown["warped"], shown["output"]
-    columns = [*shown.values(), *(m["output"] for m in made)]
-    names = [*shown, *(s.title for s in systems)]
+    outputs = [animate(s, face, targets, pictures, landmarks) for s in systems]
+    columns_of = stages(face, outputs[0], pictures)
+    columns_of["warp only"] = outputs[0]["warped_by_mesh"]
+    del columns_of["warped"], columns_of["output"]
+    columns = [*columns_of.values(), *(m["output"] for m in outputs)]
+    names = [*columns_of, *(s.title for s in systems)]
     frames = []
     for i in range(len(targets)):
-        cells = cut_to_real(face, torch.stack([x[i] for x in columns]))  # (columns,3,h,w)
+        cells = crop_to_valid(face, torch.stack([x[i] for x in columns]))  # (columns,3,h,w)
         frames.append(label_sheet(list(cells), names))
-    return frames, made
+    return frames, outputs
 
 # %% ../../nbs/94_demo.ipynb #48e96d97
 def measure(

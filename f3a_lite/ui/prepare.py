@@ -50,8 +50,8 @@ def f3a_prepare(
         if o.dataset:
             return _prepare_whole(o)
         videos, out = split_paths(o.paths, o.landmarks)
-        wish = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks, face_model=open_model(o.model))
-        prepare_videos(videos, out, **wish, param_source=source_of(o), split=o.split)
+        options = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks, face_model=open_model(o.model))
+        prepare_videos(videos, out, **options, param_source=source_of(o), split=o.split)
 
 # %% ../../nbs/91_prepare_command.ipynb #60081100
 def check_together(o):  # PrepareOptions
@@ -74,13 +74,13 @@ def check_together(o):  # PrepareOptions
 def prepare_videos(
     videos: list,  # paths
     out,  # folder of the prepared clips
-    **wish,  # as `clip_fingerprint` takes it
+    **options,  # as `clip_fingerprint` takes it
 ):
     "Prepare videos, each unless it is there. Raises `F3AError` where none could be prepared."
     out = Path(out)
     with own_folder(out):
         sweep(out)
-        done = [prepare_one(Path(v), out, len(videos) == 1, wish) for v in videos]
+        done = [prepare_one(Path(v), out, len(videos) == 1, options) for v in videos]
     if not any(done):
         raise F3AError("None of the videos could be prepared; the lines above say why.")
 

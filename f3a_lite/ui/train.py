@@ -20,7 +20,7 @@ from ..jobs import physical_cores, set_threads
 from ..morphable import open_model
 from ..schedule import TrainConfig
 from ..systems import LossConfig, SYSTEMS, load_system
-from ..team import find_team
+from ..team import get_processes
 from ..training import first_system, train
 
 # %% ../../nbs/92_train_command.ipynb #7a752d7e
@@ -74,8 +74,8 @@ def finetuning(
 ) -> TrainConfig:
     "A few minutes more for weights that are there."
     old = load_system(path)
-    low = dict(grow_share=0.001, fade_share=0.001) if old.cfg.grows else {}
-    how = dict(steps=500, low_share=0.0, lr=2e-4, adv_share=0.0, still=0.05, ema=0.99)
+    low = dict(grow_fraction=0.001, fade_share=0.001) if old.cfg.grows else {}
+    how = dict(steps=500, lowres_fraction=0.0, lr=2e-4, gan_fraction=0.0, p_identity=0.05, ema=0.99)
     return TrainConfig(system=old.kind, generator=old.cfg, **how, **low)
 
 # %% ../../nbs/92_train_command.ipynb #e90d003e
@@ -123,7 +123,7 @@ def drawn_people(
             m = prepare_people(cfg.people, folder, cfg.people_frames, physical_cores(), **how)
         return [folder / item["folder"] for item in m["items"].values()]
 
-    return team.in_turn(draw)
+    return team.main_process_first(draw)
 
 
 def f3a_train(
@@ -136,14 +136,14 @@ def f3a_train(
         if o.init is not None:
             first_system(first_weights(o.init), o.config.system, o.config.generator)
         device = get_device(o.device)
-        team = find_team(o.config.precision, device)
+        team = get_processes(o.config.precision, device)
         face_model = open_model(o.model)
         if o.model and o.config.people:
             raise F3AError("Rendered people are of the open model: with --model set --people 0.")
-        own = o.clips or [team.in_turn(partial(bundled_clip, face_model=face_model)).path]
+        own = o.clips or [team.main_process_first(partial(bundled_clip, face_model=face_model)).path]
         clips = [load_clip(c) for c in [*expand_clips(own, "train"), *drawn_people(o.config, team)]]
         people = [load_clip(c) for c in held_out_people(o.clips)]
         more = dict(workers=o.workers, sheet_every=o.sheet_every, tensorboard=o.tensorboard, face_model=face_model)
-        made = train(o.config, clips, o.out, o.minutes, device, init=first_weights(o.init), people=people, **more)
-        if made:
+        records = train(o.config, clips, o.out, o.minutes, device, init=first_weights(o.init), people=people, **more)
+        if records:
             print(f"wrote {o.out / 'weights.safetensors'} and metrics.json")

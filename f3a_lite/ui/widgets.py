@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['UNITS', 'SIZE', 'MOTION', 'AT_REST', 'GROUPS', 'shaded', 'built_face', 'model_explorer', 'turning_mesh',
-           'turning_explorer', 'with_dots', 'projection_explorer', 'moved', 'flow_explorer', 'signed', 'told_of',
-           'fusion_explorer', 'growing_explorer', 'spoiled', 'loss_explorer', 'reenactment_explorer', 'error_explorer']
+           'turning_explorer', 'with_dots', 'projection_explorer', 'apply_sliders', 'flow_explorer', 'signed',
+           'condition_of', 'fusion_explorer', 'growing_explorer', 'spoiled', 'loss_explorer', 'reenactment_explorer',
+           'error_explorer']
 
 # %% ../../nbs/31_widgets.ipynb #d66c4f54
 import matplotlib
@@ -62,11 +63,13 @@ def model_explorer() -> Explorer:
         face = built_face(face_model, (who_1, who_2, who_3), units)
         side = face.replace(rotation=face.rotation + torch.tensor([[0.0, 1.0, 0.0]]))
         front, turned = shaded(face_model, FaceParams.stack([face, side]), light, SIZE)
-        moved = face_model.shape(face.id_coeff, face.exp_coeff) - face_model.shape(face.id_coeff, face.exp_coeff * 0)
+        displacement = face_model.shape(face.id_coeff, face.exp_coeff) - face_model.shape(
+            face.id_coeff, face.exp_coeff * 0
+        )
         return {
             "from the front": front,
             "from the side": turned,
-            "the expression moves a point by up to": (f"{100 * float(moved.norm(dim=-1).max()):.0f} mm"),
+            "the expression moves a point by up to": (f"{100 * float(displacement.norm(dim=-1).max()):.0f} mm"),
         }
 
     own = {name: (0.0, 1.0) for name in UNITS}
@@ -128,13 +131,13 @@ def projection_explorer() -> Explorer:
         face = face.replace(rotation=angles, translation=torch.tensor([[x, y, 0.0]]))
         vertices = pose(face_model, face)
         pixels = to_pixels(vertices, SIZE, SIZE)
-        depth, seen = rasterize_map(pixels, face_model.triangles, vertices[..., 2:], SIZE, SIZE, cull=True)
-        shown = torch.where(seen, (depth + 0.8) / 1.6, torch.ones(()))[0]
+        depth, covered = rasterize_map(pixels, face_model.triangles, vertices[..., 2:], SIZE, SIZE, cull=True)
+        pictures = torch.where(covered, (depth + 0.8) / 1.6, torch.ones(()))[0]
         dots = to_pixels(posed_landmarks(face_model, face, vertices), SIZE, SIZE)[0, :, :2]
         front = render_mesh(face_model, face, SIZE)[0][0]
         R = euler_to_matrix(angles)[0]
         rows = "; ".join(" ".join(f"{v:+.2f}" for v in row) for row in R.tolist())
-        return {"projected": with_dots(front, dots), "depth": shown, "R": rows}
+        return {"projected": with_dots(front, dots), "depth": pictures, "R": rows}
 
     turn = dict(pitch=(-30.0, 30.0), yaw=(-80.0, 80.0), roll=(-30.0, 30.0))
     return explore(compute, **turn, x=(-0.5, 0.5), y=(-0.5, 0.5), scale=(0.3, 0.8, 0.55))
@@ -147,7 +150,7 @@ AT_REST = dict(yaw=0.0, pitch=0.0, jawOpen=0.0, smile=0.0, blink=0.0)
 GROUPS = dict(jawOpen="jawOpen", smile="mouthSmile", blink="eyeBlink")  # slider → unit
 
 
-def moved(
+def apply_sliders(
     face_model: MorphableModel,  # with named units
     params: FaceParams,  # one face
     yaw: float = 0.0,  # degrees that are added
@@ -174,7 +177,7 @@ def flow_explorer(
     size = face.image.shape[-1]
 
     def compute(theta, anchor, **motion):
-        target = interpolate_params(face.params, moved(face_model, face.params, **motion), [theta])
+        target = interpolate_params(face.params, apply_sliders(face_model, face.params, **motion), [theta])
         flow, mask = facial_flow(face_model, face.params, target, size, anchor)
         x, y, z = flow_to_rgb(flow[0], 0.5)  # (H,W) each
         warped = warp_by_flow(face.image, extend_flow(flow, mask))
@@ -201,9 +204,9 @@ def signed(
     return (matplotlib.colormaps["bwr"](x.detach().numpy() / most / 2 + 0.5)[..., :3] * 255).astype(np.uint8)
 
 
-def told_of(system, face, face_model, motion) -> torch.Tensor:  # (1,C,H,W)
+def condition_of(system, face, face_model, motion) -> torch.Tensor:  # (1,C,H,W)
     "What a system is told of the motion that sliders ask for."
-    target, size = Frames(moved(face_model, face.params, **motion)), face.image.shape[-1]
+    target, size = Frames(apply_sliders(face_model, face.params, **motion)), face.image.shape[-1]
     return make_condition(
         system.condition, face_model, Frames(face.params, face.image), target, size, system.cfg.anchor
     )
@@ -222,17 +225,17 @@ def fusion_explorer(
 
     def compute(scale, channel, **motion):
         k = int(scale.split(" ")[0])
-        told = told_of(system, face, face_model, motion)
+        condition = condition_of(system, face, face_model, motion)
         with torch.no_grad():
-            h_enc, h_flow = net.encode(face.image * 2 - 1, told, 0, 1.0)
+            h_enc, h_flow = net.encode(face.image * 2 - 1, condition, 0, 1.0)
             spade = net.spade[str(k)]
             gamma, beta = spade.gamma_beta(h_flow[k]).chunk(2, 1)
             plain = spade.norm(h_enc[k])
-            picture = net(face.image, told)["image"][0]
+            picture = net(face.image, condition)["image"][0]
         c = channel % gamma.shape[1]
         maps = {"(h_enc − μ)/σ": plain, "γ": gamma, "β": beta, "the bracket": gamma * plain + beta}
-        shown = {f"{name}: {x[0, c].min():.1f} to {x[0, c].max():.1f}": signed(x[0, c]) for name, x in maps.items()}
-        return {"the flow": flow_to_rgb(told[0, :3], 0.5), **shown, "painted": picture, "channel": str(c)}
+        pictures = {f"{name}: {x[0, c].min():.1f} to {x[0, c].max():.1f}": signed(x[0, c]) for name, x in maps.items()}
+        return {"the flow": flow_to_rgb(condition[0, :3], 0.5), **pictures, "painted": picture, "channel": str(c)}
 
     widest = max(system.cfg.channels)
     return explore(
@@ -257,10 +260,12 @@ def growing_explorer(
     def compute(level, alpha, **motion):
         side = int(level.split(" ")[0])
         k = (size // side).bit_length() - 1
-        told = told_of(system, face, face_model, motion)
-        photo, told = (torch.nn.functional.interpolate(x, (side, side), mode="area") for x in (face.image, told))
+        condition = condition_of(system, face, face_model, motion)
+        photo, condition = (
+            torch.nn.functional.interpolate(x, (side, side), mode="area") for x in (face.image, condition)
+        )
         with torch.no_grad():
-            old, mixed, new = (net(photo, told, k, a)["image"][0] for a in (0.0, alpha, 1.0))
+            old, mixed, new = (net(photo, condition, k, a)["image"][0] for a in (0.0, alpha, 1.0))
         return {"the old path (α = 0)": old, f"α = {alpha:.2f}": mixed, "the new path (α = 1)": new}
 
     levels = [f"{size >> k} × {size >> k}" for k in range(system.cfg.grows)]
@@ -294,9 +299,9 @@ def loss_explorer(
 
     def compute(column, row, side, right, down, smooth, brighter):
         fake = spoiled(real, column, row, right, down, smooth, brighter, side)
-        shown = {"the truth": real[0], "one patch spoiled": fake[0]}
-        shown["|difference| × 3"] = (3 * (fake - real).abs()).clamp(max=1)[0]
-        shown["w of Eq. 10"] = weight[0] / weight.max()
+        pictures = {"the truth": real[0], "one patch spoiled": fake[0]}
+        pictures["|difference| × 3"] = (3 * (fake - real).abs()).clamp(max=1)[0]
+        pictures["w of Eq. 10"] = weight[0] / weight.max()
         with torch.no_grad():
             terms = {"λ4 · pixel loss (Eq. 10)": share.pixel * weighted_pixel_loss(fake, real, weight)}
             terms["λ5 · perceptual loss (Eq. 12)"] = share.perceptual * perceptual_loss(system.generator, fake, real)
@@ -305,8 +310,8 @@ def loss_explorer(
                 worse = adversarial_loss(verdicts) - adversarial_loss(truth)
                 terms["adversarial loss (Eq. 11), above that of the truth"] = share.adversarial * worse
                 change = (verdicts - truth)[0, 0]  # (h,w)
-                shown[f"verdicts {change.min():+.2f} to {change.max():+.2f}"] = signed(change)
-        return {**shown, **{name: f"{float(value):.3f}" for name, value in terms.items()}}
+                pictures[f"verdicts {change.min():+.2f} to {change.max():+.2f}"] = signed(change)
+        return {**pictures, **{name: f"{float(value):.3f}" for name, value in terms.items()}}
 
     place = dict(column=(0, size - 1, size // 2), row=(0, size - 1, int(size * 0.66)), side=(8, size // 2, size // 4))
     shift = dict(right=(-12, 12), down=(-12, 12))
@@ -323,10 +328,10 @@ def reenactment_explorer(
     face_model = open_model()
 
     def compute(**motion):
-        target = moved(face_model, face.params, **motion)
+        target = apply_sliders(face_model, face.params, **motion)
         flow, _, warped, _ = warp_along(face_model, face.params, target, face.image)
         mesh = render_mesh(face_model, target, face.image.shape[-1])[0][0]
-        shown = {
+        pictures = {
             "the photo": face.image[0],
             "mesh": mesh,
             "its flow": flow_to_rgb(flow[0], 0.5),
@@ -334,8 +339,8 @@ def reenactment_explorer(
         }
         for system in systems:
             output = system.generate(Frames(face.params, face.image), Frames(target), face_model)
-            shown[system.title] = output["image"][0]
-        return shown
+            pictures[system.title] = output["image"][0]
+        return pictures
 
     presets = {"at rest": AT_REST, "smile": {**AT_REST, "smile": 1.0}, "too far": {**AT_REST, "yaw": 40.0}}
     return explore(compute, presets, **MOTION)
@@ -357,12 +362,12 @@ def error_explorer(
         one = drawn[split][pair : pair + 1]
         source, target = (pick_frames([clip], one[:, [0, c]], 128) for c in (1, 2))
         truth, valid = target.picture, clip.valid(128)[None]  # (1,3,H,W), (1,1,H,W)
-        shown = {f"source, frame {one[0, 1]}": source.picture[0], f"target, frame {one[0, 2]}": truth[0]}
+        pictures = {f"source, frame {one[0, 1]}": source.picture[0], f"target, frame {one[0, 2]}": truth[0]}
         for s in (Warping(), *systems):
             image = s.generate(source, target, face_model)["image"]  # (1,3,H,W)
             psnr = float(picture_metrics(image, truth, valid)["psnr"][0])
-            shown[f"{s.title}: {psnr:.1f} dB"] = image[0]
-            shown[f"error, {s.title}"] = (3 * (image - truth).abs() * valid).clamp(max=1)[0]
-        return shown
+            pictures[f"{s.title}: {psnr:.1f} dB"] = image[0]
+            pictures[f"error, {s.title}"] = (3 * (image - truth).abs() * valid).clamp(max=1)[0]
+        return pictures
 
     return explore(compute, split=there, pair=(0, pairs - 1))
