@@ -358,7 +358,7 @@ def test_resume_refuses_other_first_weights_and_settings(clip, tmp_path):
     for kw, words in (
         (dict(lr=0.1), "lr was 0.0008 and is 0.1"),
         (dict(seed=1), "seed was 0 and is 1"),
-        (dict(p_identity=0.5), "still"),
+        (dict(p_identity=0.5), "p_identity"),
         (dict(generator=replace(SMALL, flow_norm=False)), "generator.flow_norm was True and is False"),
     ):
         other = small_trainer(clip, **kw)
