@@ -433,7 +433,7 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
 def test_the_bundled_source_is_a_training_frame(video, tmp_path, monkeypatch):
     assert BUNDLED_FRAME in split_frames(video_info(video).frames)["train"]
     asked = []
-    monkeypatch.setattr(animation, "read_face", lambda source, frame, **how: asked.append((source, frame)))
+    monkeypatch.setattr(animate_module, "read_face", lambda source, frame, **how: asked.append((source, frame)))
     animate_module.source_face(animate_module.AnimateOptions())
     animate_module.source_face(animate_module.AnimateOptions(frame=0))
     animate_module.source_face(animate_module.AnimateOptions(source=video))
@@ -540,8 +540,8 @@ def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, 
     write_movie(tmp_path / "one.mp4", [frame])
     shutil.copy(photo, tmp_path / "her.png")
     alone = shutil.copytree(clip.path, tmp_path / "alone")
-    monkeypatch.setattr(animation, "load_clip", lambda path: [0])
-    monkeypatch.setattr(animation, "read_face", None)
+    monkeypatch.setattr(driving_module, "load_clip", lambda path: [0])
+    monkeypatch.setattr(animate_module, "read_face", None)
     for driver in ("one.mp4", "her.png", "alone"):
         assert run_command(f3a_animate, photo, "--driving", tmp_path / driver) == 2
         assert f"'{driver}' has one frame" in capsys.readouterr().err
@@ -776,7 +776,8 @@ def test_what_is_read_is_not_written_over(tmp_path, capsys, name, word):
 
 def test_the_driving_video_itself_is_seen_through_one_crop(tmp_path, video, clip, monkeypatch):
     "Source and driver are one file: the face comes from the driver's prepared clip, and its own frame does not move."
-    monkeypatch.setattr(animate_module, "driving_clip", lambda *a, **k: clip)
+    for module in (animate_module, driving_module):
+        monkeypatch.setattr(module, "driving_clip", lambda *a, **k: clip)
     face, source = animate_module.source_face(animate_module.AnimateOptions(source=video, driving=video, frame=7))
     motion = driving_module.motion_from_video(face, source, video, open_model())
     flow = facial_flow(open_model(), face.params, motion.targets[7], 64)[0]
