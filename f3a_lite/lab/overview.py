@@ -98,7 +98,7 @@ def workshop_list(
     folder: Path = Path("."),  # of the notebooks
 ) -> str:  # lines of Markdown, folded
     "Notebooks that are no lesson: a link each."
-    paths = [p for p in sorted(folder.glob("[0-9]*.ipynb")) if int(p.name[:2]) >= 50]
+    paths = [p for p in sorted(folder.glob("[0-9]*.ipynb")) if int(p.name[:2]) >= 40]
     links = ", ".join(f"[{p.stem}]({p.name})" for p in paths)
     return (
         f"<details><summary>The workshop: {len(paths)} notebooks that are no lesson</summary>\n\n{links}\n\n</details>"
