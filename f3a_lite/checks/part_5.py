@@ -70,7 +70,7 @@ def noisy_pair():
     return target, source, (target - source).abs().mean()
 
 
-@judges("21.1", wrong=noisy_pair())
+@judges("21.2", wrong=noisy_pair())
 def best_by_reading(answer):
     "The distance of each target colour to the nearest source colour."
     target, source, best = answer
@@ -82,7 +82,7 @@ def best_by_reading(answer):
     return compare(float(best), [want], ["Compare each target colour with all colours of the source."], 1e-3)
 
 
-@judges("21.2", wrong=(0, 1))
+@judges("21.1", wrong=(0, 1))
 def means_of_the_mask(answer):
     "1 where nothing speaks against keeping, 0 where keeping is too dear."
     return compare(answer, [1, 0], ["What is the easiest picture that passes for a photo?", "What costs, then?"])
