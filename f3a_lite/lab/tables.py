@@ -33,7 +33,8 @@ from ..loop import run_training
 from ..pairs import split_clips, split_people
 from ..pictures import tile_images
 from ..schedule import TrainConfig, is_rendered
-from ..systems import SYSTEMS, System, load_system, save_system
+from ..registry import SYSTEMS, load_system, save_system
+from ..systems import System
 from ..team import get_processes
 from ..training import Trainer
 from ..schedule import RECIPES, load_recipe
