@@ -241,7 +241,7 @@ def find_encoder() -> str:
         if name in av.codecs_available:
             break
     else:
-        raise F3AError(f"This FFmpeg can code none of {', '.join(ENCODERS)}: install PyAV's own build (pip install av).")
+        raise F3AError(f"This FFmpeg can code none of {', '.join(ENCODERS)}: run `pip install av`.")
     if name != ENCODERS[0]:
         print(f"This FFmpeg has no {ENCODERS[0]}; the film is coded by {name}, which is coarser.", file=sys.stderr)
     return name

@@ -32,7 +32,7 @@ class AnimateOptions:
     driving: Path | None = None  # video or prepared clip that gives the motion (its sound is kept)
     to: Path | None = None  # photo to move towards (Eq. 3)
     script: str | None = None  # words such as smile,blink,turn; spaces or semicolons do as well
-    person: Path | None = None  # weights (or the run) that f3a_train made of a person; default: the bundled T_warp, for anybody
+    person: Path | None = None  # weights or run of f3a_train, of this person; default: the bundled T_warp, for anybody
     frame: int | None = None  # which frame of a video source
     face: int | None = None  # which of several faces in the source, 1 is the largest; default: the largest
     absolute: bool = False  # take another driver's own values, as the paper does; default: their changes
