@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BUNDLED', 'GENERIC_ABOVE', 'GESTURES', 'CELL', 'Face', 'read_face', 'face_in_photo', 'face_of_clip',
            'default_weights', 'is_trained_on', 'animate', 'gesture', 'script_words', 'motion_from_script', 'retarget',
-           'label_sheet', 'stages', 'contact_sheet']
+           'stages', 'contact_sheet']
 
 # %% ../nbs/30_animation.ipynb #3242cd4c
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw
+from PIL import Image
 from tqdm.auto import tqdm
 from .conditions import Frames, frames_before
 from .core import F3AError, counted, data_path
@@ -27,7 +27,7 @@ from .data.video import VIDEOS, iter_frames, read_image
 from .flow import reenact, render_posed, warp_by_flow
 from .landmarks import Crop, SAME_PERSON, face_embedding
 from .morphable import FaceParams, MorphableModel, open_model
-from .pictures import flow_to_rgb, tile_images, to_image, to_tensor
+from .pictures import flow_to_rgb, label_sheet, to_image, to_tensor
 from .systems import System, Warping
 from .tracker import Track, detect_faces, no_face, place_landmarks
 
@@ -414,24 +414,6 @@ def paste_back(
     return map(pasted, range(len(output["output"])))
 
 # %% ../nbs/30_animation.ipynb #50eea116
-def label_sheet(
-    cells: list,  # pictures of one size, row by row
-    columns: list,  # names
-    rows: list = (),  # names; none: there is one row, and it has none
-) -> np.ndarray:  # (H+16,W+58,3) uint8; (H+16,W,3) where the row has no name
-    "Pictures as a sheet with its rows and columns named."
-    sheet = tile_images(cells, ncols=len(columns))
-    left, top = 58 if rows else 0, 16  # pixels for the names
-    out = Image.new("RGB", (sheet.shape[1] + left, sheet.shape[0] + top), "white")
-    out.paste(Image.fromarray(sheet), (left, top))
-    pen = ImageDraw.Draw(out)
-    for k, name in enumerate(columns):
-        pen.text((left + (k + 0.5) * sheet.shape[1] / len(columns), top / 2), name, fill="black", anchor="mm")
-    for k, name in enumerate(rows):
-        pen.text((left - 4, top + (k + 0.5) * sheet.shape[0] / len(rows)), name, fill="black", anchor="rm")
-    return np.asarray(out)
-
-
 def stages(
     face: Face,  # the source
     output: dict,  # from animate
