@@ -13,7 +13,7 @@ from f3a_lite.checkpoints import read_checkpoint
 from f3a_lite.lab.results import Record, load_records, save_records
 from f3a_lite.systems import SYSTEMS, load_system, save_system
 from f3a_lite.schedule import stage_of
-from f3a_lite.ui.train import load_recipe
+from f3a_lite.schedule import load_recipe
 from f3a_lite.data.video import read_image, write_image
 from tyro.conf import Positional
 

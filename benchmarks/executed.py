@@ -65,7 +65,7 @@ def changed(stored: dict) -> list:
 
 def as_stored(picture: str) -> dict:
     "What to store of a picture, in place of its base64 PNG: a JPEG where that is smaller, as it is of photographs."
-    image, jpeg = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGBA"), io.BytesIO()
+    image, jpeg = Image.open(io.BytesIO(base64.b64decode(picture)), formats=["PNG"]).convert("RGBA"), io.BytesIO()
     Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB").save(jpeg, "JPEG", quality=85)
     smaller = len(jpeg.getvalue()) < 3 / 4 * len(base64.b64decode(picture))  # lines and text stay sharp as PNG
     return {"image/jpeg": base64.b64encode(jpeg.getvalue()).decode()} if smaller else {"image/png": picture}

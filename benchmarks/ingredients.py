@@ -22,7 +22,8 @@ from f3a_lite.data.prepare import bundled_clip, prepare_clip
 from f3a_lite.lab.results import Record, run_info, save_records
 from f3a_lite.systems import load_system
 from f3a_lite.training import Trainer
-from f3a_lite.ui.train import drawn_people, load_recipe
+from f3a_lite.schedule import load_recipe
+from f3a_lite.ui.train import drawn_people
 from strangers import as_records, means_of_person, measure_clip, read_people
 
 ROOT = Path(__file__).resolve().parent.parent

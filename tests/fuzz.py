@@ -444,17 +444,17 @@ def lazily(module, name):
 
 
 READERS = dict(  # what is corrupted, and what reads it
-    npz_model=("*.npz", lazily("licensed_models", "load_3ddfa_v2")),
-    ict=("*.*", lambda p: lazily("licensed_models", "load_ict")(p.parent)),
+    npz_model=("*.npz", lazily("data.licensed_models", "load_3ddfa_v2")),
+    ict=("*.*", lambda p: lazily("data.licensed_models", "load_ict")(p.parent)),
     generator=("*.safetensors", lazily("systems", "load_system")),
     regressor=("*.safetensors", lazily("regressor", "load_regressor")),
     model=("*.safetensors", lazily("morphable", "load_model")),
     params=("*.safetensors", lambda p: __import__("f3a_lite.morphable").morphable.FaceParams.load(p)),
-    openface=("*.csv", lazily("conditions", "read_openface")),
-    pts=("*.pts", lazily("landmarks", "read_pts")),
+    openface=("*.csv", lazily("data.openface", "read_openface")),
+    pts=("*.pts", lazily("tracker", "read_pts")),
     mat_model=("*.mat", each_loader),
     annotation=("*.mat", lambda p: first_error(p.parent)),
-    image=("p.*", lazily("video", "read_image")),
+    image=("p.*", lazily("data.video", "read_image")),
     video=("*.mp4", read_video),
     clip=("c/*", lambda p: read_clip(p.parent)),
     manifest=("**/*.*", lambda p: read_manifest(p.parents[1] if p.parent.name.startswith("photos") else p.parent)),
@@ -471,37 +471,37 @@ def command(module, name, *args):
 
 TRAIN = ["--steps", 1, "--batch", 2, "--size", 64, "--device", "cpu"]
 COMMANDS = dict(  # what is corrupted, and the command on the folder it lies in (d), with the output folder (o)
-    prepare_video=("*.mp4", lambda p, d, o: command("prepare", "f3a_prepare", p, o)),
-    prepare_landmarks=("*.npy", lambda p, d, o: command("prepare", "f3a_prepare", d / "v.mp4", o, "--landmarks", p)),
-    prepare_300w3d=("*.*", lambda p, d, o: command("prepare", "f3a_prepare", d, o, "--dataset", "300w3d")),
-    prepare_300vw=("001/**/*.*", lambda p, d, o: command("prepare", "f3a_prepare", d, o, "--dataset", "300vw")),
+    prepare_video=("*.mp4", lambda p, d, o: command("ui.prepare", "f3a_prepare", p, o)),
+    prepare_landmarks=("*.npy", lambda p, d, o: command("ui.prepare", "f3a_prepare", d / "v.mp4", o, "--landmarks", p)),
+    prepare_300w3d=("*.*", lambda p, d, o: command("ui.prepare", "f3a_prepare", d, o, "--dataset", "300w3d")),
+    prepare_300vw=("001/**/*.*", lambda p, d, o: command("ui.prepare", "f3a_prepare", d, o, "--dataset", "300vw")),
     animate_weights=(
         "*.safetensors",
         lambda p, d, o: command(
-            "animation", "f3a_animate", "--person", p, "--script", "blink", "--out", o, "--device", "cpu"
+            "ui.animate", "f3a_animate", "--person", p, "--script", "blink", "--out", o, "--device", "cpu"
         ),
     ),
     animate_photo=(
         "p.*",
-        lambda p, d, o: command("animation", "f3a_animate", p, "--script", "blink", "--out", o, "--device", "cpu"),
+        lambda p, d, o: command("ui.animate", "f3a_animate", p, "--script", "blink", "--out", o, "--device", "cpu"),
     ),
     animate_clip=(
         "c/*",
         lambda p, d, o: command(
-            "animation", "f3a_animate", d / "c", "--script", "blink", "--out", o, "--device", "cpu"
+            "ui.animate", "f3a_animate", d / "c", "--script", "blink", "--out", o, "--device", "cpu"
         ),
     ),
-    train=("c/*", lambda p, d, o: command("training", "f3a_train", d / "c", "--out", o, *TRAIN)),
+    train=("c/*", lambda p, d, o: command("ui.train", "f3a_train", d / "c", "--out", o, *TRAIN)),
     train_init=(
         "*.safetensors",
         lambda p, d, o: command(
-            "training", "f3a_train", d.parent.parent / "inputs" / "clip" / "c", "--out", o, "--init", p, *TRAIN
+            "ui.train", "f3a_train", d.parent.parent / "inputs" / "clip" / "c", "--out", o, "--init", p, *TRAIN
         ),
     ),
     labelled=(
         "**/*.*",
         lambda p, d, o: command(
-            "regressor",
+            "regressor_training",
             "f3a_train_regressor",
             "--labelled",
             d,

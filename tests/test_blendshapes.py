@@ -173,8 +173,8 @@ def test_a_prepared_clip_with_a_tracker(tmp_path, video, monkeypatch):
     made = prepare_clip(video, tmp_path / "clip", max_frames=3, split=None, progress=False, param_source=bundle)
     assert (made.params.exp_coeff[:, GAZE] == 0.25).all() and seen["shape"] == (3, 128, 128, 3)
     assert np.abs(seen["points"] - made.pixels(range(3))).max() < 0.01 and seen["path"] == bundle
-    plain = prepare_clip(video, tmp_path / "clip", max_frames=3, split=None, progress=False)
-    assert (plain.params.exp_coeff[:, GAZE] == 0).all(), "prepared anew"
+    plain = prepare_clip(video, tmp_path / "plain", max_frames=3, split=None, progress=False)
+    assert (plain.params.exp_coeff[:, GAZE] == 0).all()
     assert video_info(video).frames > 3
     other = dataclasses.replace(MODEL, name="another")
     with pytest.raises(F3AError, match="--param-source fit"):
@@ -189,7 +189,7 @@ def test_recipes_are_those_of_earlier_clips(tmp_path, video):
     "A clip that a network was read for is of the source 'fit', and the network's file is named beside it."
     bundle = tmp_path / "own.task"
     bundle.write_bytes(b"x")
-    plain, read = prepare.clip_recipe(video), prepare.clip_recipe(video, param_source=bundle)
+    plain, read = fingerprints.clip_fingerprint(video), fingerprints.clip_fingerprint(video, param_source=bundle)
     assert plain["tracker"] is None and read == {**plain, "tracker": sha256(bundle)}
     found = np.ones(2, bool)
     track = Track(np.zeros((2, 68, 2)), found, found, np.arange(2))

@@ -157,7 +157,7 @@ def test_barycentric_weights_give_places_back(cull):
 def test_of_two_triangles_at_one_depth_the_first_is_seen():
     v = np.array([[0, 0, 0], [9, 0, 0], [0, 9, 0]], np.float32)
     t = np.array([[0, 1, 2], [1, 2, 0], [0, 2, 1]])
-    for how in ("loop", "compiled", "torch"):
+    for how in ("loop", "compiled", "map"):
         assert DRAW[how](v, t, 8, 8).max() == 0, how
 
 
@@ -165,7 +165,7 @@ def test_vertices_are_snapped_to_the_nearest_256th():
     "An edge less than half a 256th off a column of pixels draws it; one that lies further off does not."
     for off, drawn in ((0.4, True), (0.6, False)):
         v = np.array([[3 + off / 256, 0, 0], [9, 0, 0], [3 + off / 256, 9, 0]], np.float32)
-        for how in ("loop", "compiled", "torch"):
+        for how in ("loop", "compiled", "map"):
             assert (DRAW[how](v, np.array([[0, 1, 2]]), 8, 8)[:5, 3] >= 0).all() == drawn, how
 
 

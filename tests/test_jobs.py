@@ -114,7 +114,7 @@ def test_threads_are_cores_that_may_be_used(tmp_path, monkeypatch):
             os.sched_setaffinity(0, allowed)
     before = torch.get_num_threads()
     try:
-        monkeypatch.setattr("f3a_lite.core.physical_cores", lambda: 3)
+        monkeypatch.setattr("f3a_lite.jobs.physical_cores", lambda: 3)
         monkeypatch.delenv("F3A_THREADS", raising=False)
         assert set_threads() == torch.get_num_threads() == 3
         monkeypatch.setenv("F3A_THREADS", "2")

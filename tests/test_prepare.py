@@ -455,7 +455,7 @@ def test_held_out_frames_are_fitted_as_well(clip, fitted):
 
 def test_a_clip_fits_its_training_frames_with_their_numbers(clip, monkeypatch):
     "The smoothing must know where frames are missing; held-out frames come without a number."
-    whole, numbers = prepare.fit_landmarks, []
+    whole, numbers = estimation.fit_landmarks, []
     monkeypatch.setattr(
         estimation, "fit_landmarks", lambda *a, **kw: numbers.append(kw.get("frames")) or whole(*a, **kw)
     )

@@ -23,6 +23,7 @@ WINGS = {  # folder of the package → those that its modules may import from; "
     "data": ("", "data", "synth"),
     "synth": ("", "data", "synth"),
     "lab": ("", "data", "synth", "lab"),
+    "checks": ("", "data", "synth", "lab", "checks"),
     "ui": ("", "data", "synth", "lab", "ui"),
 }
 MEASURING = (

@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import importlib
 import json
 import re
 import subprocess
@@ -24,6 +25,8 @@ from f3a_lite.lab.results import (
     save_records,
     show_figure,
 )
+from operator import attrgetter
+from f3a_lite.lab.overview import EQUATIONS, equation_table
 from f3a_lite.lab.paper_tables import BUDGET, PAPER
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -167,16 +170,45 @@ def test_every_link_of_the_readme_leads_somewhere_and_every_notebook_is_linked()
         assert f"nbs/{path.name}" in links, path.name
 
 
-def test_the_readme_says_where_its_figures_come_from():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = ("bundled", "anchor", "params", "fit_clips", "regressor", "collapse", "rendering", "rasterizer", "prepare")
-    for name in shown:
+def measurements():
+    "The page of all measurements, as it is stored: what its cells say and print."
+    cells = json.loads((ROOT / "nbs" / "97_measurements.ipynb").read_text(encoding="utf-8"))["cells"]
+    outputs = [o for c in cells if c["cell_type"] == "code" for o in c["outputs"]]
+    return "\n\n".join("".join(o["data"]["text/markdown"]) for o in outputs if "text/markdown" in o.get("data", {}))
+
+
+def test_the_measurements_say_what_made_them():
+    text = measurements()
+    names = ("bundled", "anchor", "params", "fit_clips", "regressor", "collapse", "rendering", "rasterizer", "prepare")
+    for name in names:
         commands = {r.info["command"] for r in load_records(ROOT / "results" / f"{name}.json")}
         assert any(f"`{command}`" in text for command in commands), f"no command of results/{name}.json is cited"
 
 
+def test_the_readme_is_short():
+    "Three screens: without links' addresses, tables' lines, code and what is folded."
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"<details>.*?</details>|```.*?```|^\|.*$|\]\([^)]*\)|<img[^>]*>", "", text, flags=re.S | re.M)
+    assert len(text.split()) <= 700, len(text.split())
+
+
+def test_each_equation_has_a_lesson_and_a_function_that_name_it():
+    "The table stands in the README and in the tour; what it names is there, and says which equation it is."
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tour = (ROOT / "nbs" / "00_tour.ipynb").read_text(encoding="utf-8")
+    assert equation_table("nbs/") in readme and "equation_table()" in tour
+    assert {re.match(r"[\dIVA.-]+", number)[0] for number, _, _ in EQUATIONS} >= {str(n) for n in range(1, 14)}
+    for number, lesson, function in EQUATIONS:
+        module, _, name = function.partition(".")
+        thing = attrgetter(name)(importlib.import_module(f"f3a_lite.{module}"))
+        text = (ROOT / "nbs" / f"{lesson}.ipynb").read_text(encoding="utf-8")
+        assert callable(thing) and f"def {name.rpartition('.')[2]}(" in text or f"class {name.split('.')[0]}(" in text
+        if number.isdigit():
+            assert re.search(rf"Eq(\.|uation) ?{number}\b|Eq\. \d+(–| to |, | and ){number}\b", text), (number, lesson)
+
+
 def table_of(text, column):
-    "The README's table with that column: row → column → cell."
+    "The table with that column: row → column → cell."
     rows = []
     for line in text.splitlines() + [""]:
         if line.startswith("|"):
@@ -185,12 +217,12 @@ def table_of(text, column):
             return {row[0]: dict(zip(rows[0][1:], row[1:])) for row in rows[2:]}
         else:
             rows = []
-    raise AssertionError(f"the README has no table with the column '{column}'")
+    raise AssertionError(f"there is no table with the column '{column}'")
 
 
 def test_the_table_shows_the_stored_figures():
     "Cell by cell, read and formatted here without the project's formatter."
-    table = table_of((ROOT / "README.md").read_text(encoding="utf-8"), "verdict")
+    table = table_of(measurements(), "verdict")
     stored = json.loads((ROOT / "results" / "bundled.json").read_text(encoding="utf-8"))["records"]
     captions = {
         "random frames": ("second", "random"),
@@ -207,7 +239,7 @@ def test_the_table_shows_the_stored_figures():
             assert len(value) == 1, f"{name}, {caption}: {len(value)} records"
             value = value[0]
             text = f"{value['mean']:.2f} ± {value['sd']:.2f}" if isinstance(value, dict) else f"{value:.2f}"
-            assert cell == text, f"{name}, {caption}: {cell} in the README, {text} stored"
+            assert cell == text, f"{name}, {caption}: {cell} on the page, {text} stored"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
@@ -365,3 +397,8 @@ def test_the_sources_of_real_clips_are_named():
         assert re.fullmatch(r"[0-9a-f]{64}", r["sha256"]) and r["path"] and r["commit"], r
     named = {Path(r["file"]).stem for r in rows}
     assert {r.setting["clip"] for r in load_records(ROOT / "results" / "own_face.json")} <= named
+
+
+def test_the_index_of_results_is_todays():
+    stored = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    assert load_program("results_index").table() == stored, "run `python benchmarks/results_index.py`"

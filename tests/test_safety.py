@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from conftest import ROOT, all_bytes, one_sentence, run_command
 from f3a_lite.ui import animate
-from f3a_lite import animation
 from f3a_lite.data.clips import clip_folder, load_clip
 from f3a_lite.core import F3AError, atomic_path, save_json
 from f3a_lite.data.datasets import missing_frames
@@ -449,6 +448,6 @@ def test_first_weights_are_not_written_over(clip, tmp_path, capsys):
 def test_the_bundled_video_is_not_written_over(tmp_path, monkeypatch, video):
     "It is read where no source is named."
     shutil.copy(video, tmp_path)
-    monkeypatch.setattr(animation, "data_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(animate, "data_path", lambda name: tmp_path / name)
     with pytest.raises(F3AError, match="is read, so it is not written over"):
         animate.check_outputs(animate.AnimateOptions(out=tmp_path, name="woman_laughing"))

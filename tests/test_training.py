@@ -29,7 +29,7 @@ from f3a_lite.data.prepare_datasets import prepare_rendered
 from f3a_lite.lab.results import find_record, load_records
 from f3a_lite.systems import SYSTEMS, load_system, make_system, save_system
 from f3a_lite.systems import Copying, LossConfig, System
-from f3a_lite.schedule import TrainConfig, lr_of, stage_of
+from f3a_lite.schedule import TrainConfig, lr_of, stage_of, load_recipe
 from f3a_lite.training import Trainer, start_from
 from f3a_lite.ui.train import f3a_train
 
@@ -763,7 +763,7 @@ def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
     monkeypatch.setattr(train, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
     monkeypatch.setattr(train, "drawn_people", lambda cfg, team: [])  # drawing them takes minutes
     assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--steps", "3") == 0
-    assert got["cfg"] == replace(train.load_recipe("t_warp"), steps=3) and got["cfg"].still == 0.05
+    assert got["cfg"] == replace(load_recipe("t_warp"), steps=3) and got["cfg"].p_identity == 0.05
     assert run_command(f3a_train, clip.path, "--recipe", "soup") == 2 and "no recipe" in capsys.readouterr().err
     assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--preset", "paper") == 2
     assert "leave --preset" in capsys.readouterr().err

@@ -197,7 +197,7 @@ def test_own_landmarks_replace_the_tracker(tmp_path, shots):
     c = prepare_clip(p, tmp_path / "c", landmarks=tmp_path / "l.npy", progress=False)
     assert len(c) == 8
     np.save(tmp_path / "short.npy", t.landmarks[:3])
-    with pytest.raises(F3AError, match="expected"):
+    with pytest.raises(F3AError, match="of shape"):
         prepare_clip(p, tmp_path / "d", landmarks=tmp_path / "short.npy", progress=False)
 
 
@@ -329,7 +329,7 @@ def test_a_name_like_an_address_is_a_file(tmp_path, video, shots, monkeypatch):
 
 def test_sound_is_taken_from_no_list(beside, video, shots, monkeypatch):
     "Even where the list was taken for a video that has sound."
-    from f3a_lite import video as module
+    from f3a_lite.data import video as module
 
     shutil.copy(video, beside / "secret.mp4")
     (beside / "concat.mp4").write_text(LISTS["concat.mp4"])
@@ -642,7 +642,7 @@ def stage(monkeypatch):
     seen = []
     monkeypatch.setattr(Tracker, "_find", lambda self, frame: seen.pop(0))
     monkeypatch.setattr(
-        landmarks,
+        tracker,
         "place_landmarks",
         lambda frame, box: face_at((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0])[0],
     )

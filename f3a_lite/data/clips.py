@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CLIP_FILES', 'PART', 'PreparedClip', 'file_hashes', 'load_clip', 'fingerprint_hash', 'signed', 'clip_folder',
-           'load_same_clip', 'sweep', 'new_clip', 'expand_clips', 'LabelledSet', 'describe_person']
+           'load_same_clip', 'sweep', 'new_clip', 'expand_clips', 'held_out_people', 'LabelledSet', 'describe_person']
 
 # %% ../../nbs/61_clips.ipynb #a8a79bd7
 import contextlib
@@ -320,6 +320,14 @@ def expand_clips(
         for f in manifests:
             out += [p / k for k in _clips_of(f, split)]
     return out
+
+# %% ../../nbs/61_clips.ipynb #8beb6a7a
+def held_out_people(
+    paths,  # prepared clips, or data sets
+) -> list:  # folders
+    "Clips of the people that a data set's manifest keeps for the test."
+    train = set(expand_clips(paths, "train"))
+    return [c for c in expand_clips(paths, "test") if c not in train]
 
 # %% ../../nbs/61_clips.ipynb #040c14e6
 class LabelledSet:

@@ -36,7 +36,8 @@ from ..schedule import TrainConfig, is_rendered
 from ..systems import SYSTEMS, System, load_system, save_system
 from ..team import get_processes
 from ..training import Trainer
-from ..ui.train import RECIPES, held_out_people, load_recipe
+from ..schedule import RECIPES, load_recipe
+from ..data.clips import held_out_people
 
 # %% ../../nbs/85_table_jobs.ipynb #7ab1e011
 SIZE, BATCH = 64, 8  # pixels, and pairs a step, of the lite tables
