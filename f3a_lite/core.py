@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['RESUMES', 'F3AError', 'Interrupted', 'friendly_errors', 'counted', 'get_device', 'seed_everything', 'atomic_path',
-           'make_folder', 'save_json', 'save_array', 'sha256', 'data_path', 'parse_options', 'peek_options']
+           'make_folder', 'save_json', 'save_array', 'sha256', 'data_path', 'cache_folder', 'parse_options',
+           'peek_options']
 
 # %% ../nbs/50_core.ipynb #becbd034
 import argparse
@@ -245,6 +246,19 @@ def third_party_model(
             f"own landmarks."
         )
     return path
+
+# %% ../nbs/50_core.ipynb #34ed349d
+def cache_folder() -> Path:
+    "The user's folder for what can be made again; the environment variable F3A_CACHE names another."
+    if os.environ.get("F3A_CACHE"):
+        return Path(os.environ["F3A_CACHE"])
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "f3a_lite"
 
 # %% ../nbs/50_core.ipynb #9f745eb9
 def printable(

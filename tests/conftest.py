@@ -23,6 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 FACES = Path(os.environ.get("F3A_FACES", ROOT.parent / "shared" / "faces"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    "A cache of its own for the tests."
+    os.environ["F3A_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def faces():
     "The folder of real faces."

@@ -63,20 +63,20 @@ def split_paths(paths, landmarks=None):
 
 # %% ../../nbs/66_prepare_datasets.ipynb #d7a8c27e
 def prepare_one(video, out, alone, options):
-    "Prepare a video unless it is there already; False where it had to be left out."
+    "The clip of a video, prepared unless it is there already; None where it had to be left out."
     try:
         clip, new = clip_in(out, video, options)
     except F3AError as e:
         if alone or isinstance(e, FullDiskError):
             raise
         print(f"{video.name}: left out. {e}", file=sys.stderr)
-        return False
+        return None
     if new:
         error = f"fit error {clip.meta['fit_error']:.2%} of the outer-eye distance"
         print(f"{video.name}: {clip.meta['tracking']}; {error} -> {clip.path}")
     else:
         print(f"{video.name}: already prepared")
-    return True
+    return clip
 
 # %% ../../nbs/66_prepare_datasets.ipynb #d07f212d
 def rendered_fingerprint(number, frames=100, seed=0, size=128, fps=25.0, natural=False) -> dict:

@@ -19,29 +19,20 @@ import socket
 import tempfile
 import threading
 import webbrowser
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 import ipywidgets as w
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
-from f3a_lite.animation import (
-    GESTURES,
-    animate,
-    contact_sheet,
-    crop_to_valid,
-    default_weights,
-    face_in_photo,
-    is_trained_on,
-    read_face,
-)
+from ..animation import GESTURES, face_in_photo, is_trained_on
+from ..animator import Animator
 from ..core import F3AError, data_path, friendly_errors, parse_options
-from ..data.video import iter_frames, video_info, write_video
+from ..data.video import iter_frames, video_info
 from ..driving import Motion, make_motion
 from ..flow import interpolate_params
 from ..jobs import set_threads
 from ..morphable import open_model
-from ..systems import System, Warping, load_system
 from .animate import BUNDLED_FRAME
 from .explore import png_of
 from .widgets import apply_sliders, reenactment_explorer
@@ -101,29 +92,29 @@ class Studio:
     def __init__(
         self,
         folder,  # for uploads and films
-        weights=None,  # a weight file; None: the bundled T_warp
+        weights="t_warp",  # as `Animator` takes them
     ):
         self.folder, self.face_model = Path(folder), open_model()
-        self.system = load_system(weights or default_weights())
-        self.source = data_path("woman_laughing.mp4")
-        self.face = read_face(self.source, frame=BUNDLED_FRAME)
+        self.animator, self.warper = Animator(weights, "cpu"), Animator("warping", "cpu")
+        self.face = self.animator.face(data_path("woman_laughing.mp4"), frame=BUNDLED_FRAME)
 
     def choose(self, upload: dict):
         "Take an uploaded photo (or the first frame of a video) as the source."
         path = keep_upload(upload, self.folder)
         try:
-            self.face, self.source = read_face(path), path
+            self.face = self.animator.face(path)
         except F3AError:
             path.unlink()  # what is no photo is not kept
             raise
 
     def turn_to(self, number: int):
         "Take another face of the same photo, counted from 1."
-        self.face = face_in_photo(self.face.photo, self.face.boxes, self.source.name, number)
+        path = self.face.path
+        self.face = replace(face_in_photo(self.face.photo, self.face.boxes, path.name, number), path=path)
 
-    def painter(self) -> System:
-        "The system, where it knows this face, else warping."
-        return self.system if is_trained_on(self.system, self.face) else Warping()
+    def painter(self) -> Animator:
+        "The weights, where they know this face, else warping."
+        return self.animator if is_trained_on(self.animator.system, self.face) else self.warper
 
     def there_and_back(self, sliders: dict) -> Motion:
         "To what the sliders ask for in a second, half a second there, and back."
@@ -134,25 +125,22 @@ class Studio:
 
     def scripted(self, words: str) -> Motion:
         "The motion of a script."
-        return make_motion(self.face, self.source, script=words)
+        return make_motion(self.face, self.face.path, script=words)
 
     def driven(self, upload: dict) -> Motion:
         "The motion of an uploaded video."
         path = keep_upload(upload, self.folder, "video")
         try:
             check_length(path)
-            return make_motion(self.face, self.source, driving=path)
+            return make_motion(self.face, self.face.path, driving=path)
         except F3AError:
             path.unlink()
             raise
 
     def film(self, motion: Motion) -> tuple:  # path of the film, contact sheet (H,W,3)
         "Animate, and write the film with its note that it is synthetic."
-        output = animate(self.painter(), self.face, motion.targets, motion.pictures, motion.landmarks)
-        path = write_video(
-            crop_to_valid(self.face, output["output"]), self.folder / "film.mp4", motion.fps, motion.sound
-        )
-        return path, contact_sheet(self.face, output, motion.pictures)
+        film = self.painter().film(self.face, motion)
+        return film.save(self.folder / "film.mp4"), film.sheet()
 
 # %% ../../nbs/95_app.ipynb #153d9eb7
 SAFE = (
@@ -234,8 +222,8 @@ class Page:
 
     def face_changed(self, number: int = 1):
         "New sliders for a new face, which is this one of its photo; the film of the last one goes."
-        face, trained = self.studio.face, self.studio.painter() is self.studio.system
-        self.explorer = reenactment_explorer([self.studio.system] if trained else [], face)
+        face, trained = self.studio.face, self.studio.painter() is self.studio.animator
+        self.explorer = reenactment_explorer([self.studio.animator.system] if trained else [], face)
         self.sliders.children = [self.explorer.box]
         self.preview.value = png_of(numbered_faces(face.photo, face.boxes, number))
         self.number = None  # while the buttons change
