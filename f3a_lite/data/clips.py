@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
@@ -23,6 +22,7 @@ from f3a_lite.core import (
     F3AError,
     disk_is_full,
     full_disk,
+    is_old,
     make_folder,
     reading,
     save_array,
@@ -231,8 +231,7 @@ def sweep(
     ours = tuple(Path(name).stem for name in CLIP_FILES)
     for part in Path(folder).glob(f"{PART}*"):
         with contextlib.suppress(OSError):  # another process may clear up too
-            old = time.time() - part.lstat().st_mtime > 24 * 3600
-            if old and not part.is_symlink() and all(f.name.lstrip(".").startswith(ours) for f in part.iterdir()):
+            if is_old(part) and all(f.name.lstrip(".").startswith(ours) for f in part.iterdir()):
                 shutil.rmtree(part)
 
 # %% ../../nbs/61_clips.ipynb #c04871fc
@@ -243,6 +242,7 @@ def new_clip(
     "A prepared clip, there completely or not at all; one that another process has made meanwhile stays."
     folder = Path(folder)
     with own_folder(folder.parent) as parent:
+        sweep(parent)
         part = parent / f"{PART}{secrets.token_hex(6)}"
         try:
             part.mkdir()

@@ -47,7 +47,7 @@ def machine_name() -> str:
 def run_info(
     command: str = None,  # the command as typed; default: this process's own
     seed=None,  # the seed, or the list of seeds, that made the result
-    t0: float = None,  # `time.time()` at the start, for the run's length
+    t0: float = None,  # `time.monotonic()` at the start, for the run's length
     **facts,  # anything else that belongs to it, for example sha256 of the data
 ) -> dict:  # command, seed, commit, machine, threads, versions, date, seconds
     "The command, seed, commit, machine and time that made a number."
@@ -60,7 +60,7 @@ def run_info(
         python=platform.python_version(),
         torch=torch.__version__,
         date=time.strftime("%Y-%m-%d %H:%M"),
-        seconds=None if t0 is None else round(time.time() - t0, 1),
+        seconds=None if t0 is None else round(time.monotonic() - t0, 1),
         **facts,
     )
 
