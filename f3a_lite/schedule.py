@@ -62,7 +62,7 @@ class TrainConfig:
             ("lowres_fraction", 0, 0.99),
             ("gan_fraction", 0, 1),
             ("fade_share", 0.001, 1),
-            ("still", 0, 1),
+            ("p_identity", 0, 1),
             ("people_share", 0, 1),
         ):
             if not low <= getattr(self, name) <= high:
