@@ -28,7 +28,7 @@ from .landmarks import Crop, SAME_PERSON, face_embedding
 from .morphable import FaceParams, MorphableModel, open_model
 from .pictures import flow_to_rgb, tile_images, to_tensor
 from .systems import System, Warping
-from .tracker import Track, detect_faces, no_face, place_landmarks
+from .tracker import Track, find_faces, no_face, place_landmarks
 
 # %% ../nbs/30_animation.ipynb #7c0b88d6
 @dataclass
@@ -91,7 +91,7 @@ def read_face(
         check_model(clip, face_model)
         return face_of_clip(clip, min(frame or 0, len(clip) - 1))
     image = one_picture(path, frame)
-    boxes = detect_faces(image, every=True)
+    boxes = find_faces(image, path.name)
     return face_in_photo(image, boxes, path.name, number or 1, size, face_model, param_source)
 
 
