@@ -336,7 +336,6 @@ LIMITS = dict(  # name of an option → the least and the most that it may be; o
     **dict.fromkeys(("face", "max_frames", "seeds", "steps", "warmup_steps", "test_pairs", "pictures"), (1, 10**9)),
     minutes=(0.001, 10**9),
     betas=(0, 0.99999),
-    port=(1, 65535),
     threads=(1, 1024),
 )
 
