@@ -333,8 +333,8 @@ LIMITS = dict(  # name of an option → the least and the most that it may be; o
     **dict.fromkeys(("batch", "low_batch", "accumulate"), (1, 4096)),
     **dict.fromkeys(("workers", "critic_steps"), (0, 256)),
     **dict.fromkeys(("ema", "lr_min_ratio"), (0, 1)),
-    **dict.fromkeys(("face", "max_frames", "seeds", "steps", "warmup_steps", "test_pairs", "pictures"), (1, 10**9)),
-    minutes=(0.001, 10**9),
+    **dict.fromkeys(("max_frames", "seeds", "steps", "warmup_steps", "test_pairs", "pictures"), (1, 10**9)),
+    minutes=(1e-6, 10**9),
     betas=(0, 0.99999),
     threads=(1, 1024),
 )

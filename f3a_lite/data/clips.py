@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from f3a_lite.core import (
     F3AError,
+    PART_FILE,
     disk_is_full,
     full_disk,
     is_old,
@@ -228,7 +229,7 @@ def sweep(
     folder,  # of prepared clips
 ):
     "Delete temporary folders that killed runs have left, more than a day ago."
-    ours = tuple(Path(name).stem for name in CLIP_FILES)
+    ours = (PART_FILE.lstrip("."), *(Path(name).stem for name in CLIP_FILES))
     for part in Path(folder).glob(f"{PART}*"):
         with contextlib.suppress(OSError):  # another process may clear up too
             if is_old(part) and all(f.name.lstrip(".").startswith(ours) for f in part.iterdir()):
