@@ -254,6 +254,10 @@ class Training:
         self.done = state["done"]
         self.seconds, self.waited = state["seconds"], state["waited"]
         self.log = json.loads(state["log"])
+        if type(self.done) is not int or self.done != len(self.log):
+            raise F3AError(
+                f"'{path}' counts {self.done} steps and tells of {len(self.log)}: give another output folder."
+            )
         return state
 
 # %% ../nbs/56_loop.ipynb #dedbaa15

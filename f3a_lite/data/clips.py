@@ -147,6 +147,9 @@ def load_clip(
             )
         names = ("frames", "landmarks", "found", *(["valid"] if (path / "valid.npy").exists() else []))
         arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
+        for name, shape in (("landmarks", (68, 2)), ("found", ())):  # before anything is read: it may be promised only
+            if arrays[name].shape != (meta["frames"], *shape):
+                raise F3AError(f"The prepared clip '{path}' is damaged ({name}): delete it and prepare it again.")
         landmarks, found = torch.from_numpy(np.array(arrays["landmarks"])).float(), np.array(arrays["found"])
         params = FaceParams.load(path / "params.safetensors")
         clip = PreparedClip(path, arrays["frames"], landmarks, found, params, meta, arrays.get("valid"))
