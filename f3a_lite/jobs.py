@@ -7,7 +7,6 @@ __all__ = ['set_threads', 'run_jobs']
 
 # %% ../nbs/53_jobs.ipynb #009389ed
 import contextlib
-import functools
 import os
 import threading
 import time
@@ -52,16 +51,17 @@ def set_threads(
     return n
 
 # %% ../nbs/53_jobs.ipynb #b95a2d2f
-@functools.lru_cache(None)
 def _end_with(parent):
     "Let this worker end when the process that started it has gone."
+    if any(thread.name == "f3a_parent" for thread in threading.enumerate()):
+        return
 
     def watch():
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, name="f3a_parent", daemon=True).start()
 
 
 def _for_parent(work, job, parent):

@@ -34,7 +34,7 @@ def test_a_file_nested_too_deep(tmp_path, read):
 
 @pytest.mark.parametrize(
     "figure",
-    [dict(psnr="28"), dict(psnr=[1]), dict(psnr={}), dict(psnr=dict(mean="x")), dict(psnr=dict(mean=1, sd=[]))]
+    [dict(psnr="28"), dict(psnr=["1"]), dict(psnr={}), dict(psnr=dict(mean="x")), dict(psnr=dict(mean=1, sd=[]))]
     + [dict(psnr=dict(mean=1.0, low=0.5)), dict(psnr=dict(mean=1.0, n="5", undefined=1)), dict(psnr=True)],
 )
 def test_figures_of_another_form(tmp_path, figure):

@@ -113,7 +113,9 @@ def _is_number(value):
 
 
 def _is_figure(value):
-    "Whether `show_figure` can show this."
+    "Whether `show_figure` can show this, or a curve: one number a step."
+    if isinstance(value, list):
+        return all(map(_is_number, value))
     if not isinstance(value, dict):
         return _is_number(value)
     good = "mean" in value and all(_is_number(value.get(k)) for k in ("mean", "sd", "low", "high"))
