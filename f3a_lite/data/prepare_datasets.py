@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import torch
-from ..core import F3AError, FullDiskError, counted, data_path, save_array, save_json
+from ..core import F3AError, FullDiskError, counted, data_path, reading, save_array, save_json
 from f3a_lite.data.clips import (
     FORMAT,
     PreparedClip,
@@ -244,8 +244,9 @@ def check_manifest(path):
     if not os.path.lexists(path):
         return
     try:
-        m = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with reading(path, "a manifest"):
+            m = json.loads(Path(path).read_text(encoding="utf-8"))
+    except F3AError:
         m = None
     if not isinstance(m, dict) or not {"dataset", "shard", "counts", "items"} <= set(m):
         raise F3AError(
