@@ -349,6 +349,7 @@ LIMITS = dict(  # name of an option → the least and the most that it may be; o
     **dict.fromkeys(("max_frames", "seeds", "steps", "warmup_steps", "test_pairs", "pictures"), (1, 10**9)),
     minutes=(1e-6, 10**9),
     betas=(0, 0.99999),
+    port=(1, 65535),
     threads=(1, 1024),
 )
 
@@ -365,7 +366,7 @@ def check_numbers(
         for v in value if isinstance(value, tuple) else (value,):
             if isinstance(v, (int, float)) and not low <= v <= high:
                 name = f.name.replace("_", "-")
-                raise F3AError(f"--{name} is {printable(v)}: give a number from {low:,} to {high:,}.")
+                raise F3AError(f"--{name} is {printable(v)}: give a number from {low} to {high}.")
 
 
 def parse_options(
