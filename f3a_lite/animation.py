@@ -22,7 +22,7 @@ from .data.clips import load_clip
 from .data.estimation import PARAMS, estimate_params
 from .data.fingerprints import check_model
 from .data.prepare import check_face_size, read_units
-from .data.video import VIDEOS, iter_frames, read_image
+from .data.video import iter_frames
 from .flow import reenact, render_posed, warp_by_flow
 from .landmarks import Crop, SAME_PERSON, face_embedding
 from .morphable import FaceParams, MorphableModel, open_model
@@ -50,8 +50,6 @@ class Face:
 # %% ../nbs/30_animation.ipynb #f9b90c15
 def one_picture(path, frame):
     "A photo, or one frame of a video."
-    if path.suffix.lower() not in VIDEOS:
-        return read_image(path)
     for _, image in iter_frames(path, max_frames=(frame or 0) + 1):
         pass  # one frame in memory at a time
     return image

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from tyro.conf import Positional
 from ..core import F3AError, check_replaced, counted, friendly_errors, get_device, parse_options
 from ..data.openface import read_openface
-from ..data.video import PICTURES, iter_frames, read_image
+from ..data.video import iter_frames
 from ..jobs import set_threads
 from .results import Record, figure, load_records, run_info, save_records, show_figure
 from f3a_lite.metrics import (
@@ -54,9 +54,6 @@ def pictures_of(
     "The pictures of a folder in their order, the frames of a video, or one photo."
     if not path.exists():
         raise F3AError(f"'{path}' does not exist: give a folder of pictures or a video.")
-    if path.is_file() and path.suffix.lower() in PICTURES:
-        yield read_image(path)
-        return
     for _, image in iter_frames(path):
         yield image
 
