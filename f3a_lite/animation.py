@@ -23,7 +23,7 @@ from .data.estimation import PARAMS, estimate_params
 from .data.fingerprints import check_model
 from .data.prepare import check_face_size, read_units
 from .data.video import iter_frames
-from .flow import reenact, render_posed, warp_by_flow
+from .flow import reenact, render_posed, rest_frame, warp_by_flow
 from .landmarks import Crop, SAME_PERSON, face_embedding
 from .morphable import FaceParams, MorphableModel, open_model
 from .pictures import flow_to_rgb, tile_images, to_tensor
@@ -254,7 +254,7 @@ def retarget(
     absolute: bool = False,  # the driver's values for anybody, as the paper does
 ) -> FaceParams:
     "Motion of a driving clip for this source."
-    return reenact(source, driving, relative=not (same_person or absolute))
+    return reenact(source, driving, relative=not (same_person or absolute), rest=rest_frame(driving))
 
 # %% ../nbs/30_animation.ipynb #b7de89a9
 def crop_to_valid(

@@ -5,12 +5,21 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+import skimage.data
+import torch
 from PIL import Image
 from conftest import write_movie
-from f3a_lite.core import F3AError
+from f3a_lite.animation import retarget
+from f3a_lite.core import F3AError, data_path
 from f3a_lite.data.datasets import list_items
 from f3a_lite.data.frames import clock_of, photo_kind, read_image, sdr_table
+from f3a_lite.data.prepare import end_of_person, prepare_clip
 from f3a_lite.data.video import frame_files, iter_frames, open_media, video_info, write_image, write_video
+from f3a_lite.flow import rest_frame
+from f3a_lite.lab import measure_files
+from f3a_lite.lab.measure_files import measure_sets
+from f3a_lite.morphable import FaceParams
+from f3a_lite.tracker import Track
 
 
 def numbered(n, size=(32, 48), step=8):
@@ -265,3 +274,65 @@ def test_a_very_large_photo_is_read_smaller(tmp_path, capsys, monkeypatch):
     write_image(np.full((90, 120, 3), 90, np.uint8), tmp_path / "d.png")
     with pytest.raises(F3AError, match="'d.png' is too large"):
         read_image(tmp_path / "d.png")
+
+
+def faces_of(*people, n=75):
+    "The same or another picture for n frames each, as a track and the embeddings that are taken of some."
+    landmarks = np.concatenate([np.full((n, 68, 2), 10.0 * who) for who in people])
+    seen = np.ones(len(landmarks), bool)
+    track = Track(landmarks, seen, seen, np.arange(len(landmarks)) / 25)
+    basis = np.eye(128) * 0.6
+    return {k: basis[people[k // n]] for k in range(12, len(landmarks), 25)}, track
+
+
+def test_a_clip_ends_where_another_person_begins():
+    "For good: not for one look, and not where the first comes back."
+    for people, end in (((0, 1), 75), ((0, 0, 1), 150), ((0, 1, 0), 225), ((0, 0), 150)):
+        assert end_of_person(*faces_of(*people)) == end, people
+    faces, track = faces_of(0, 1)
+    assert end_of_person({k: v for k, v in faces.items() if k < 90}, track) == 150, "seen once"
+    assert len(track.first(75).times) == len(track.first(75).landmarks) == 75
+
+
+def test_a_cut_to_another_person_is_told(tmp_path, capsys):
+    "Two portraits, one after the other."
+    a = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((110, 20, 350, 260)))
+    b = next(f for k, (_, f) in enumerate(iter_frames(data_path("woman_laughing.mp4"))) if k == 250)
+    b = np.asarray(Image.fromarray(b[:, 140:500]).resize((240, 240)))
+    p = write_movie(tmp_path / "v.mp4", [a] * 8 + [b] * 10, fps=3)
+    clip = prepare_clip(p, tmp_path / "clip", split=None, progress=False)
+    assert len(clip) == 8 and "another person from 2.7 s on" in capsys.readouterr().err
+
+
+def test_rest_is_the_calmest_face():
+    "An open mouth at the beginning is none; a driver that begins calmly is taken as before."
+    driving = FaceParams.neutral(40, 4, 52)
+    mouth = driving.exp_coeff.clone()
+    mouth[:8, 24] = torch.linspace(1, 0, 8)
+    opened = driving.replace(exp_coeff=mouth)
+    assert rest_frame(driving) == 0 and rest_frame(opened.replace(exp_coeff=mouth.flip(0))) == 0
+    rest = rest_frame(opened)
+    assert rest == 7
+    source = FaceParams.neutral(1, 4, 52)
+    assert retarget(source, opened, False).exp_coeff[0, 24] == 1, "the mouth is open where the driver's is"
+    assert torch.equal(retarget(source, opened, False, absolute=True).exp_coeff, mouth)
+    turned = driving.replace(rotation=torch.linspace(0.8, 0, 40)[:, None] * torch.tensor([0.0, 1, 0]))
+    assert rest_frame(turned) == 39
+
+
+def test_large_pictures_come_a_few_at_a_time(tmp_path, monkeypatch):
+    "And the figures are the same."
+    for k in range(4):
+        for name in ("a", "b"):
+            picture = np.random.default_rng(9 * k + len(name + str(k))).integers(0, 255, (16, 16, 3), np.uint8)
+            (tmp_path / name).mkdir(exist_ok=True)
+            write_image(picture, tmp_path / name / f"{k}.png")
+    pair = tmp_path / "a", tmp_path / "b"
+    whole = measure_sets(*pair, faces=False)
+    assert [len(x) for x, _ in measure_files.in_batches(*pair, 3)] == [3, 1]
+    monkeypatch.setattr(measure_files, "PIXELS", 600)
+    assert [len(x) for x, _ in measure_files.in_batches(*pair, 3)] == [2, 2]
+    monkeypatch.setattr(measure_files, "PIXELS", 5)
+    assert [len(x) for x, _ in measure_files.in_batches(*pair, 3)] == [1] * 4
+    for name, value in measure_sets(*pair, faces=False).items():
+        assert value["mean"] == pytest.approx(whole[name]["mean"], rel=1e-5)

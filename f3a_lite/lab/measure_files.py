@@ -58,6 +58,9 @@ def pictures_of(
         yield image
 
 
+PIXELS = 2**20  # of a batch: larger pictures come fewer at a time
+
+
 def in_batches(
     pred: Path,
     target: Path,
@@ -77,7 +80,7 @@ def in_batches(
         count += 1
         parts[0].append(to_tensor(a))
         parts[1].append(to_tensor(b))
-        if len(parts[0]) == batch:
+        if len(parts[0]) >= min(batch, max(1, PIXELS // (a.shape[0] * a.shape[1]))):
             yield tuple(torch.stack(p) for p in parts)
             parts = ([], [])
     if parts[0]:
