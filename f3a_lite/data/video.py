@@ -335,7 +335,7 @@ def open_sound(path, out):
         with tempfile.TemporaryFile() as file, av.open(file, "w", format="mp4") as trial:
             copy_sound(open_media(path), trial.add_stream_from_template(src.streams.audio[0]), clock, trial, math.inf)
         return src, out.add_stream_from_template(src.streams.audio[0]), clock
-    except (av.error.FFmpegError, ArithmeticError, MemoryError, ValueError):
+    except Exception:  # whatever is wrong with the sound, the film goes on
         src.close()
         note(f"The sound of '{name}' is damaged and cannot be copied; the film is silent.")
         return None
