@@ -1,6 +1,6 @@
 """Peak memory of preparing a driver and of measuring pictures of 4K, for a short input and one four times as long.
 
-python benchmarks/memory.py [--seconds 5] [--pictures 4]
+python benchmarks/memory.py [--seconds 5] [--pictures 2]
 
 Each is measured in a process of its own. What is mapped from a file (frames.npy) counts in the first figure and not in
 the second: the system takes it back where memory is short.
@@ -73,7 +73,7 @@ def main():
     "All of them."
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--pictures", type=int, default=4)
+    parser.add_argument("--pictures", type=int, default=2)
     parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
     o = parser.parse_args()
     if o.only:
