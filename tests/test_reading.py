@@ -9,6 +9,7 @@ import skimage.data
 import torch
 from PIL import Image
 from conftest import write_movie
+from f3a_lite import metrics
 from f3a_lite.animation import retarget
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.data.datasets import list_items
@@ -336,3 +337,14 @@ def test_large_pictures_come_a_few_at_a_time(tmp_path, monkeypatch):
     assert [len(x) for x, _ in measure_files.in_batches(*pair, 3)] == [1] * 4
     for name, value in measure_sets(*pair, faces=False).items():
         assert value["mean"] == pytest.approx(whole[name]["mean"], rel=1e-5)
+
+
+def test_similarity_in_bands_is_that_of_the_whole(monkeypatch):
+    "With a mask too; the bands meet without a row between them."
+    g = torch.Generator().manual_seed(0)
+    a, b, valid = torch.rand(2, 3, 70, 40, generator=g), torch.rand(2, 3, 70, 40, generator=g), torch.ones(2, 1, 70, 40)
+    valid[:, :, :20] = 0
+    whole = metrics.ssim(a, b), metrics.ssim(a, b, valid)
+    monkeypatch.setattr(metrics, "BAND", 13)
+    for mask, want in zip((None, valid), whole):
+        assert torch.allclose(metrics.ssim(a, b, mask), want, atol=1e-6)

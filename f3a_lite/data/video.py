@@ -132,7 +132,7 @@ def _open_video(path):
     if stream is None:
         c.close()
         raise F3AError(f"'{path.name}' holds no video stream: give a video file.")
-    stream.thread_type = "AUTO"
+    stream.thread_type, stream.codec_context.thread_count = "AUTO", 4  # each thread holds frames
     return c
 
 

@@ -61,6 +61,14 @@ def pictures_of(
 PIXELS = 2**20  # of a batch: larger pictures come fewer at a time
 
 
+def stacked(parts):  # lists of pictures (3,H,W), emptied
+    "Lists of pictures as tensors (B,3,H,W)."
+    out = tuple(torch.stack(p) for p in parts)
+    for p in parts:
+        p.clear()
+    return out
+
+
 def in_batches(
     pred: Path,
     target: Path,
@@ -81,10 +89,9 @@ def in_batches(
         parts[0].append(to_tensor(a))
         parts[1].append(to_tensor(b))
         if len(parts[0]) >= min(batch, max(1, PIXELS // (a.shape[0] * a.shape[1]))):
-            yield tuple(torch.stack(p) for p in parts)
-            parts = ([], [])
+            yield stacked(parts)
     if parts[0]:
-        yield tuple(torch.stack(p) for p in parts)
+        yield stacked(parts)
     if count == 0:
         raise F3AError(f"'{pred}' holds no pictures.")
 
@@ -167,6 +174,7 @@ def measure_sets(
             look.add(images)
         for name, values in picture_metrics(*pair).items() if not cross else ():
             rows.setdefault(name, []).append(values.numpy())
+        del pair, images  # before the next are read
     out = {name: figure(np.concatenate(values)) for name, values in rows.items()}
     if net is not None:
         out[net.name] = looks[0].distance(looks[1])
