@@ -23,8 +23,8 @@ from .data.clips import load_clip
 from .data.estimation import PARAMS, estimate_params
 from .data.fingerprints import check_model
 from .data.prepare import check_face_size, read_units
-from .data.video import VIDEOS, iter_frames, read_image
-from .flow import reenact, render_posed, warp_by_flow
+from .data.video import iter_frames
+from .flow import reenact, render_posed, rest_frame, warp_by_flow
 from .landmarks import Crop, SAME_PERSON, face_embedding
 from .morphable import FaceParams, MorphableModel, open_model
 from .pictures import flow_to_rgb, label_sheet, to_image, to_tensor
@@ -52,8 +52,6 @@ class Face:
 # %% ../nbs/30_animation.ipynb #f9b90c15
 def one_picture(path, frame):
     "A photo, or one frame of a video."
-    if path.suffix.lower() not in VIDEOS:
-        return read_image(path)
     for _, image in iter_frames(path, max_frames=(frame or 0) + 1):
         pass  # one frame in memory at a time
     return image
@@ -260,7 +258,7 @@ def retarget(
     absolute: bool = False,  # the driver's values for anybody, as the paper does
 ) -> FaceParams:
     "Motion of a driving clip for this source."
-    return reenact(source, driving, relative=not (same_person or absolute))
+    return reenact(source, driving, relative=not (same_person or absolute), rest=rest_frame(driving))
 
 # %% ../nbs/30_animation.ipynb #b7de89a9
 def valid_window(

@@ -17,10 +17,12 @@ from .data.clips import load_clip
 from .data.estimation import PARAMS
 from .data.fingerprints import check_model
 from .data.prepare import clip_in
+from .data.frames import note
 from .data.video import iter_frames
-from .flow import interpolate_params, reenact
+from .flow import interpolate_params, reenact, rest_frame
 from .landmarks import SAME_PERSON
 from .morphable import FaceParams, MorphableModel, open_model
+from .regressor import LazyFrames
 
 # %% ../nbs/86_driving.ipynb #4190f6cb
 @dataclass
@@ -29,7 +31,7 @@ class Motion:
 
     targets: FaceParams  # T faces with the source's identity
     fps: float  # frames a second
-    pictures: torch.Tensor = None  # (T,3,H,W) driving frames; None where nobody drives
+    pictures: LazyFrames = None  # T driving frames, read when they are looked at; None where nobody drives
     landmarks: torch.Tensor = None  # (T,68,2) tracked, where the driver is the source herself; else None
     sound: Path = None  # a video whose sound belongs to it
 
@@ -75,8 +77,12 @@ def motion_from_video(
     same_file = source is not None and Path(source).resolve() in (Path(driving).resolve(), clip.path.resolve())
     same = same_file and np.linalg.norm(middle.embedding - face.embedding) < SAME_PERSON
     targets = retarget(face.params, clip.params, same, absolute)
+    rest = 0 if same or absolute else rest_frame(clip.params)
+    if rest:
+        at = f"{rest / clip.meta['fps']:.1f} s"
+        note(f"'{Path(driving).name}' does not begin at rest: its changes are counted from its calmest face, at {at}.")
     sound = None if Path(driving).is_dir() else Path(driving)
-    return Motion(targets, clip.meta["fps"], clip.images(range(len(clip))), clip.landmarks if same else None, sound)
+    return Motion(targets, clip.meta["fps"], LazyFrames(clip.frames), clip.landmarks if same else None, sound)
 
 # %% ../nbs/86_driving.ipynb #60137da6
 def motion_from_photo(

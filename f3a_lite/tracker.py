@@ -215,6 +215,11 @@ class Track:
         "The same track with its landmarks on the image plane of a crop."
         return replace(self, landmarks=crop.to_plane(self.landmarks))  # (T,68,2)
 
+    def first(self, n):  # frames
+        "The track of the first frames."
+        parts = {name: getattr(self, name)[:n] for name in ("landmarks", "found", "detected", "times")}
+        return replace(self, **parts)
+
     def report(self):
         "One line on frames without a face."
         T, lost = len(self.found), int((~self.found).sum())

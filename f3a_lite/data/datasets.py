@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from ..core import F3AError, counted, reading
 from .licensed_models import arrays_of, read_mat
-from .video import PICTURES, VIDEOS, frame_files, read_image
+from .frames import PICTURES, read_image
+from .video import VIDEOS, frame_files, is_hidden
 from ..fitting import fit_landmarks
 from ..landmarks import Crop, eye_opening, laplacian_variance, mouth_opening
 from ..morphable import FaceParams, MorphableModel, open_model
@@ -163,7 +164,7 @@ def read_labelled(
     mats: list = None,  # only these annotations; None: all, by name
 ):  # yields (name, picture, FaceParams, landmarks, real pixels) as `read_photo`, or (name, F3AError)
     "Read the photos of 300W-3D, AFLW2000-3D or 300W-LP one by one; what cannot be read is yielded as its error."
-    for mat in sorted(Path(root).rglob("*.mat")) if mats is None else mats:
+    for mat in sorted(p for p in Path(root).rglob("*.mat") if not is_hidden(p)) if mats is None else mats:
         name = Path(mat).relative_to(root).with_suffix("").as_posix()
         try:
             row = read_photo(Path(mat), size, bfm)
@@ -209,13 +210,14 @@ def _items_300vw(root):
 
 # %% ../../nbs/65_datasets.ipynb #1d65165c
 def _items_voxceleb2(root):
-    found = sorted(p for p in root.rglob("*.mp4") if re.fullmatch(r"id\d+", p.parent.parent.name))
+    found = sorted(p for p in root.rglob("*.mp4") if re.fullmatch(r"id\d+", p.parent.parent.name) and not is_hidden(p))
     return [Item("-".join(p.with_suffix("").parts[-3:]), p, None, p.parent.parent.name) for p in found]
 
 
 def _items_any(root):
-    files = [p for p in root.rglob("*") if p.suffix.lower() in VIDEOS and p.is_file()]
-    folders = {p.parent for p in root.rglob("*") if p.suffix.lower() in PICTURES}
+    seen = [p for p in root.rglob("*") if not is_hidden(p) and p.is_file()]
+    files = [p for p in seen if p.suffix.lower() in VIDEOS]
+    folders = {p.parent for p in seen if p.suffix.lower() in PICTURES}
     items = []
     for p in sorted([*files, *folders]):
         stem = p.with_suffix("") if p.is_file() else p

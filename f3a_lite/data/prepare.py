@@ -18,8 +18,9 @@ from .clips import PreparedClip, clip_folder, load_same_clip, new_clip, signed, 
 from .datasets import hold_nearest, read_annotated_frames
 from .estimation import PARAMS, estimate_params
 from .fingerprints import clip_fingerprint
+from .frames import note
 from .video import iter_frames, video_info
-from ..landmarks import Crop
+from ..landmarks import SAME_PERSON, Crop, face_embedding
 from ..morphable import MorphableModel, open_model
 from ..tracker import Track, check_points, track_frames
 
@@ -67,9 +68,16 @@ def _prepare(video, out, fingerprint, options, progress=True):  # wish: as `clip
     track, problems = find_face(video, info, options.get("landmarks"), fingerprint["max_frames"], progress)
     check_points(track.landmarks, info.height, info.width, video.name)
     check_face_size(track, video.name)
-    crop = Crop.around(track.landmarks, (info.height, info.width), fingerprint["size"])
+    shape = (info.height, info.width)
     with new_clip(out) as tmp:
-        cut_frames(video, info.fps, crop, len(track.found), tmp / "frames.npy")
+        crop = Crop.around(track.landmarks, shape, fingerprint["size"])
+        faces = cut_frames(video, info.fps, crop, track, tmp / "frames.npy")
+        end = len(track.found) if options.get("landmarks") is not None else end_of_person(faces, track)
+        if end < len(track.found):
+            note(f"'{video.name}' shows another person from {end / info.fps:.1f} s on: the clip ends there.")
+            track = track.first(end)
+            crop = Crop.around(track.landmarks, shape, fingerprint["size"])
+            cut_frames(video, info.fps, crop, track, tmp / "frames.npy")
         _write(tmp, video, info, track, crop, fingerprint, options, problems, progress)
     return load_same_clip(out, fingerprint)
 
@@ -119,13 +127,35 @@ def check_face_size(track, name):
         )
 
 
-def cut_frames(video, fps, crop, T, path):
-    "Write the head crops of T frames as (T,size,size,3) uint8."
+def cut_frames(video, fps, crop, track, path):
+    "Write the head crops of the frames of a track as (T,size,size,3) uint8; embeddings {frame: (128,)} of a few."
+    T = len(track.found)
+    looked_at = {int(k) for k in np.linspace(0, T - 1, min(16, int(T / fps))) if track.detected[int(k)]}
     header = dict(descr="|u1", fortran_order=False, shape=(T, crop.size, crop.size, 3))
+    faces = {}
     with atomic_path(path) as tmp, open(tmp, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for _, frame in iter_frames(video, fps, T):
+        for k, (_, frame) in enumerate(iter_frames(video, fps, T)):
             file.write(crop.cut(frame).tobytes())
+            if k in looked_at:
+                faces[k] = face_embedding(frame, track.landmarks[k])
+    return faces
+
+
+def end_of_person(
+    faces: dict,  # frame → embedding (128,), of a few frames
+    track: Track,  # of all
+) -> int:
+    "The frame from which on another person is shown, for good and at least twice; the number of frames if none is."
+    frames = sorted(faces)
+    for k in range(1, len(frames) - 1):
+        before, after = (np.stack([faces[n] for n in part]) for part in (frames[:k], frames[k:]))
+        if min(np.linalg.norm(x - before, axis=1).min() for x in after) < 0.85 * SAME_PERSON:
+            continue
+        if np.linalg.norm(after - after.mean(0), axis=1).max() < SAME_PERSON:
+            jumps = np.abs(np.diff(track.landmarks[frames[k - 1] : frames[k] + 1], axis=0)).mean((1, 2))
+            return frames[k - 1] + 1 + int(jumps.argmax())
+    return len(track.found)
 
 # %% ../../nbs/64_prepare.ipynb #3395360d
 def given_landmarks(source, times, picture=None, stored=None) -> tuple:

@@ -40,7 +40,8 @@ from .estimation import PARAMS
 from .fingerprints import model_fingerprint, sha256_of_files
 from .licensed_models import load_basel_3ddfa
 from .prepare import clip_in
-from .video import PICTURES, VIDEOS
+from .frames import PICTURES
+from .video import VIDEOS, is_hidden
 from ..jobs import run_jobs
 from ..morphable import FaceParams, open_model
 from ..synth.rendered_clips import render_clip
@@ -360,7 +361,7 @@ def prepare_labelled(
     bfm = tuple(bfm) if bfm else None
     if bfm:
         _basel(bfm)  # a bad file is refused before anything starts
-    mats = sorted(Path(root).rglob("*.mat"))
+    mats = sorted(p for p in Path(root).rglob("*.mat") if not is_hidden(p))
     i, n = read_shard(shard)
     jobs = []
     for k in range(-(-len(mats) // PHOTOS))[i::n]:
