@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['corner_of_the_mouth', 'widest_coefficient', 'number_of_coefficients', 'pixel_of_a_point', 'scale_of_the_eyes',
            'angles_in_a_mirror', 'depth_from_areas', 'barycentric_weights', 'rows_without_a_hole', 'flow_of_a_shift',
-           'source_of_a_pixel', 'flow_of_the_farthest', 'what_moves', 'nearer_face', 'theta_of_a_step']
+           'source_of_a_pixel', 'flow_of_the_farthest', 'what_moves', 'nearer_face', 'there_and_back']
 
 # %% ../../nbs/41_checks_1.ipynb #15640460
 import numbers
@@ -234,7 +234,7 @@ def flow_of_the_farthest(answer):
     if abs(got[0] - far) > 2e-3:
         return "This is neither the flow of the farthest point nor of the nearest: is it channel 0, row 60, column 64?"
 
-# %% ../../nbs/41_checks_1.ipynb #0c3ee81e
+# %% ../../nbs/41_checks_1.ipynb #4d775bee
 @judges("0.1", wrong="everything")
 def what_moves(answer):
     "Which part of the face a blink moves."
@@ -262,13 +262,16 @@ def nearer_face(answer):
         return "The right part has changed, in the wrong direction."
 
 
-@judges("0.3", wrong=1.0)
-def theta_of_a_step(answer):
-    "Three quarters of the way from the source to the target."
-    theta = _numbers(answer, 1)
-    if theta is None:
-        return "Give one number."
-    if abs(theta[0] - 0.75) < 1e-6:
-        return "At this θ she has gone a quarter of the way: which end is θ = 1?"
-    if abs(theta[0] - 0.25) > 1e-6:
-        return "Eq. 3 weighs the source with θ and the target with 1 − θ: how much of the target is wanted?"
+@judges("0.3", wrong=FaceParams.neutral(9))
+def there_and_back(answer):
+    "Nine faces, to the target and back in equal steps."
+    if not isinstance(answer, FaceParams) or len(answer) != 9:
+        return "Give parameters of nine faces, for example those of interpolate_params(...)."
+    rows = torch.cat([getattr(answer, n).reshape(9, -1) for n in PARAM_NAMES], 1)
+    if (rows[4] - rows[0]).abs().max() < 1e-4:
+        return "The fifth face is the same as the first: she does not move."
+    if (rows[8] - rows[0]).abs().max() > 1e-4:
+        return "The film does not end where it began."
+    share = torch.tensor([0, 1, 2, 3, 4, 3, 2, 1, 0])[:, None] / 4
+    if (rows - rows[0] - share * (rows[4] - rows[0])).abs().max() > 1e-3:
+        return "The film starts, turns and ends as asked, but its steps are not equally long."
