@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FLOW_SCALE', 'flow_between', 'facial_flow', 'interpolate_params', 'warp_along']
 
-# %% ../nbs/04_facial_flow.ipynb #a1b800d8
+# %% ../nbs/04_facial_flow.ipynb #9535aafc
 import torch
 from .core import F3AError
 from .drawing import blur, blur_matrix, fade_outward, fill_outward, render_posed  # noqa: F401 (also found here)

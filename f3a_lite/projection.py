@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['to_pixels', 'from_pixels', 'euler_to_matrix', 'pose', 'project', 'posed_landmarks', 'matrix_to_euler']
 
-# %% ../nbs/02_projection.ipynb #68ec0cbd
+# %% ../nbs/02_projection.ipynb #aa6015c0
 import torch
 from .linear_model import nearest_rotation  # noqa: F401 (also found here)
 from .morphable import FaceParams, MorphableModel

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['splat_points', 'rasterize_loop']
 
-# %% ../nbs/03_rasterizer.ipynb #6d5ee113
+# %% ../nbs/03_rasterizer.ipynb #196bbfa9
 import numpy as np
 import torch
 from .kernels import SUBPIXEL, _box, _edge, _snap, _top_left, rasterize
