@@ -24,7 +24,8 @@ from .data.estimation import PARAMS, estimate_params
 from .data.fingerprints import check_model
 from .data.prepare import check_face_size, read_units
 from .data.video import iter_frames
-from .flow import reenact, render_posed, rest_frame, warp_by_flow
+from .flow import render_posed, warp_by_flow
+from .linear_model import reenact, rest_frame
 from .landmarks import Crop, SAME_PERSON, face_embedding
 from .morphable import FaceParams, MorphableModel, open_model
 from .pictures import flow_to_rgb, label_sheet, to_image, to_tensor

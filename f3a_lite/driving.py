@@ -19,7 +19,8 @@ from .data.fingerprints import check_model
 from .data.prepare import clip_in
 from .data.frames import note
 from .data.video import iter_frames
-from .flow import interpolate_params, reenact, rest_frame
+from .flow import interpolate_params
+from .linear_model import reenact, rest_frame
 from .landmarks import SAME_PERSON
 from .morphable import FaceParams, MorphableModel, open_model
 from .regressor import LazyFrames

@@ -76,6 +76,7 @@ def show_images(
     titles=None,  # a title for each
     ncols: int = 8,  # pictures a row
     size: float = 1.6,  # inches a picture
+    dpi: int = 110,  # dots an inch
 ):
     "Show pictures in a grid with their titles; gives the matplotlib figure."
     import matplotlib.pyplot as plt
@@ -83,7 +84,7 @@ def show_images(
     ncols = min(ncols, len(images))
     nrows = -(-len(images) // ncols)
     fig, axs = plt.subplots(
-        nrows, ncols, figsize=(ncols * size, nrows * (size + (0.25 if titles else 0))), squeeze=False, dpi=72
+        nrows, ncols, figsize=(ncols * size, nrows * (size + (0.25 if titles else 0))), squeeze=False, dpi=dpi
     )
     for ax in axs.flat:
         ax.axis("off")

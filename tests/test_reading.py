@@ -16,7 +16,7 @@ from f3a_lite.data.datasets import list_items
 from f3a_lite.data.frames import clock_of, photo_kind, read_image, sdr_table
 from f3a_lite.data.prepare import end_of_person, prepare_clip
 from f3a_lite.data.video import frame_files, iter_frames, open_media, video_info, write_image, write_video
-from f3a_lite.flow import rest_frame
+from f3a_lite.linear_model import rest_frame
 from f3a_lite.lab import measure_files
 from f3a_lite.lab.measure_files import measure_sets
 from f3a_lite.morphable import FaceParams
