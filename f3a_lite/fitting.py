@@ -192,8 +192,10 @@ def fit_landmarks(
     from tqdm.auto import tqdm
 
     landmarks, ok, eyes = _usable(landmarks, found)
-    given, unit = unit, eyes if unit is None else unit
-    T, m = len(landmarks), landmark_model(face_model)
+    given = unit
+    unit = eyes if unit is None else unit
+    T = len(landmarks)
+    m = landmark_model(face_model)
     near = _nearness(frames, T)  # (T-1,)
     people = 1
     if group is not None:
