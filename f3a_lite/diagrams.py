@@ -50,7 +50,7 @@ def draw_boxes(
     for x, y, width, text, colour in boxes.values():
         place = (x - width / 2, y - height / 2)
         ax.add_patch(plt.Rectangle(place, width, height, facecolor=colour, edgecolor="#555555", lw=0.8))
-        ax.text(x, y, text, ha="center", va="center", fontsize=8)
+        ax.text(x, y, text, ha="center", va="center", fontsize=9)
     for start, end, *text in arrows:
         (x0, y0, w0, *_), (x1, y1, w1, *_) = boxes[start], boxes[end]
         across = y0 == y1 or abs(x1 - x0) > (w0 + w1) / 2
@@ -95,17 +95,18 @@ def draw_streams(
     for k in range(deepest + 1):
         module, y, wide = f"down.{k - 1}" if k else "first.0", -2.0 * k, 1.25 + 0.45 * (1 - k / deepest)
         for stream, place, colour in (("enc", 0, PHOTO), ("flow", 4.8, FLOW)):
-            text = f"$h_{{{stream}}}^{k}$\n{by(shapes[f'T_{stream}.{module}'])}"
+            text = f"$h_{{\\mathrm{{{stream}}}}}^{k}$\n{by(shapes[f'T_{stream}.{module}'])}"
             boxes[f"{stream} {k}"] = (place, y, wide, text, colour)
             if k:
                 arrows.append((f"{stream} {k - 1}", f"{stream} {k}"))
         if f"spade.{k}" in shapes:
-            first = "SPADE" if k == deepest else "SPADE, × $h_{dec}$"
-            boxes[f"out {k}"] = (2.4, y, 1.7, f"$h_{{out}}^{k}$: {first}\n{by(shapes[f'spade.{k}'])}", FUSED)
+            first = "SPADE" if k == deepest else "SPADE, × $h_{\\mathrm{dec}}$"
+            text = f"$h_{{\\mathrm{{out}}}}^{k}$: {first}\n{by(shapes[f'spade.{k}'])}"
+            boxes[f"out {k}"] = (2.4, y, 1.7, text, FUSED)
             arrows += [(f"enc {k}", f"out {k}"), (f"flow {k}", f"out {k}", "γ, β")]
         if k < deepest:
             step = 0 if f"spade.{k}" not in shapes else 1
-            boxes[f"dec {k}"] = (2.4, y - step, 1.7, f"$h_{{dec}}^{k}$\n{by(shapes[f'T_dec.{k}'])}", FUSED)
+            boxes[f"dec {k}"] = (2.4, y - step, 1.7, f"$h_{{\\mathrm{{dec}}}}^{k}$\n{by(shapes[f'T_dec.{k}'])}", FUSED)
             arrows.append((f"out {k + 1}", f"dec {k}", "DeConv"))
             arrows += [(f"dec {k}", f"out {k}")] if step else []
     return draw_boxes(boxes, arrows, (7.2, 8.2), 0.66)
@@ -132,13 +133,13 @@ def draw_manipulation(
     new, old = net.to_rgb[k - 1], net.to_rgb[k]
     mixed = f"α · new + (1 − α) · old\n{by(s[f'to_rgb.{k - 1}'])}"
     boxes = {
-        "flow": (0, 2, 1.6, f"$h_{{flow}}^{k}$\n{by(s[f'T_flow.down.{k - 1}'])}", FLOW),
+        "flow": (0, 2, 1.6, f"$h_{{\\mathrm{{flow}}}}^{k}$\n{by(s[f'T_flow.down.{k - 1}'])}", FLOW),
         "maps": (2.3, 2, 1.9, f"Conv {layer(net.spade[str(k)].gamma_beta)}\nγ and β", FLOW),
-        "enc": (0, 1, 1.6, f"$h_{{enc}}^{k}$\n{by(s[f'T_enc.down.{k - 1}'])}", PHOTO),
+        "enc": (0, 1, 1.6, f"$h_{{\\mathrm{{enc}}}}^{k}$\n{by(s[f'T_enc.down.{k - 1}'])}", PHOTO),
         "norm": (2.3, 1, 1.9, f"(h − μ) / σ\n{by(s[f'spade.{k}.norm'])}", PHOTO),
         "bracket": (4.7, 1, 1.7, f"γ · + β\n{by(s[f'spade.{k}'])}", FUSED),
-        "dec": (0, 0, 1.6, f"$h_{{dec}}^{k}$\n{by(s[f'T_dec.{k}'])}", FUSED),
-        "out": (4.7, 0, 1.7, f"$h_{{out}}^{k}$: product\n{by(s[f'spade.{k}'])}", FUSED),
+        "dec": (0, 0, 1.6, f"$h_{{\\mathrm{{dec}}}}^{k}$\n{by(s[f'T_dec.{k}'])}", FUSED),
+        "out": (4.7, 0, 1.7, f"$h_{{\\mathrm{{out}}}}^{k}$: product\n{by(s[f'spade.{k}'])}", FUSED),
         "deconv": (4.7, -1, 1.9, f"DeConv {layer(net.T_dec[k - 1].deconv)}\n{by(s[f'T_dec.{k - 1}'])}", FUSED),
         "up": (0, -1, 1.6, "Up, linear\ntwice the size", FUSED),
         "new": (4.7, -2, 1.9, f"Conv {layer(new[0])}\nthen {layer(new[-1])}", PICTURE),
@@ -170,7 +171,7 @@ def show_rows(
     import matplotlib.pyplot as plt
 
     shape = (len(rows), len(titles))
-    fig, axs = plt.subplots(*shape, figsize=(shape[1] * size, shape[0] * size), dpi=110, squeeze=False)
+    fig, axs = plt.subplots(*shape, figsize=(shape[1] * size + 0.2, shape[0] * size + 0.3), dpi=110, squeeze=False)
     for line, (name, pictures) in zip(axs, rows.items()):
         for ax, picture in zip(line, pictures):
             ax.imshow(to_image(picture), interpolation="nearest")
