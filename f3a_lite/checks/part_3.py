@@ -133,7 +133,7 @@ def _(answer):
     return None if finest == learned else "Which levels does a picture pass at level 1?"
 
 
-@judges("12.2", wrong=lambda h, conv_old, conv_new, deconv, alpha: conv_new(double(h)))
+@judges("12.2", wrong=lambda h, old, new, deconv, alpha: alpha * old(double(h)) + (1 - alpha) * new(deconv(h)))
 def _(answer):
     "The fade, as a function."
     seed_everything(2)
