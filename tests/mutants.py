@@ -196,7 +196,7 @@ MUTANTS = [
     # conditions
     (
         "dots add up",
-        "conditions",
+        "sparse_conditions",
         "out = torch.maximum(out, (gy",
         "out = torch.add(out, (gy",
         ["tests/test_networks.py::test_the_heatmap_by_hand"],
