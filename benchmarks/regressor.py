@@ -262,13 +262,13 @@ if __name__ == "__main__":
     ap.add_argument("--attempts", nargs="+", default=())
     args = ap.parse_args()
     set_threads()
-    t0 = time.time()
+    t0 = time.monotonic()
     command = "python benchmarks/regressor.py FACES"
     if args.attempts:
         thousand = render_set(ROOT / "runs" / "rendered" / "test", *CHOSEN_ON, workers=2)
         info = run_info(f"{command} --attempts {' '.join(args.attempts)}", CHOSEN_ON[2])
         records = attempts(args.attempts, thousand, args.faces / "aflw2000", info)
-        info["seconds"] = round(time.time() - t0, 1)
+        info["seconds"] = round(time.monotonic() - t0, 1)
         save_records(records, ROOT / "results" / "regressor_attempts.json")
         raise SystemExit
     net = load_regressor()
@@ -280,5 +280,5 @@ if __name__ == "__main__":
         records += on_photos(net, args.faces / "aflw2000", info)
     if args.faces and (args.faces / "clips").is_dir():
         records += on_clips(net, real_clips(args.faces / "clips", args.clips), info)
-    info["seconds"] = round(time.time() - t0, 1)
+    info["seconds"] = round(time.monotonic() - t0, 1)
     save_records(records, ROOT / "results" / "regressor.json")

@@ -151,7 +151,7 @@ class Trainer(Training):
 
     def parts_of(self, step: int) -> list:  # of batches
         "The parts of a step, from the loader."
-        start = time.time()
+        start = time.monotonic()
         if self.workers == 0:
             parts = self.batches[step]
         else:
@@ -165,7 +165,7 @@ class Trainer(Training):
                     "the last checkpoint; give it fewer --workers."
                 ) from e
         moved = [{name: value.to(self.device) for name, value in part.items()} for part in parts]
-        self.waited += time.time() - start
+        self.waited += time.monotonic() - start
         return moved
 
     def make(self, batch: dict, stage: Stage) -> dict:

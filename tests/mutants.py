@@ -99,14 +99,14 @@ MUTANTS = [
     ),
     (
         "the continued flow does not fade",
-        "flow",
+        "drawing",
         "far[:, :3] * far[:, 3:])",
         "far[:, :3])",
         ["tests/test_geometry.py::test_a_flow_continued_beyond_the_mesh"],
     ),
     (
         "the warp's y direction flipped",
-        "flow",
+        "drawing",
         "grid = torch.stack([x + flow[:, 0], y - flow[:, 1]], -1)",
         "grid = torch.stack([x + flow[:, 0], y + flow[:, 1]], -1)",
         [
@@ -116,7 +116,7 @@ MUTANTS = [
     ),
     (
         "the warp reads half a pixel off",
-        "flow",
+        "drawing",
         "(torch.arange(W, device=flow.device) + 0.5) * 2 / W - 1,",
         "torch.arange(W, device=flow.device) * 2 / W - 1,",
         ["tests/test_geometry.py::test_warping_reads_where_the_flow_points"],
@@ -196,7 +196,7 @@ MUTANTS = [
     # conditions
     (
         "dots add up",
-        "conditions",
+        "sparse_conditions",
         "out = torch.maximum(out, (gy",
         "out = torch.add(out, (gy",
         ["tests/test_networks.py::test_the_heatmap_by_hand"],
