@@ -5,5 +5,271 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/44_checks_4.ipynb #44000003
+# %% ../../nbs/44_checks_4.ipynb #cdfe1ec7
+import copy
+import numpy as np
+import torch
+from ..core import F3AError, seed_everything
 from ..course import judges
+from ..critic import PatchDiscriminator
+from ..losses import adversarial_loss
+from ..pairs import split_frames
+from ..schedule import TrainConfig, stage_of
+from ..systems import F3AGan, Stage, System
+
+# %% ../../nbs/44_checks_4.ipynb #6d05621a
+def numbers(answer, count):  # whatever a student hands in
+    "The answer as that many numbers, or None."
+    try:
+        values = [float(x) for x in answer]
+    except (TypeError, ValueError):
+        return None
+    return np.array(values) if len(values) == count else None
+
+# %% ../../nbs/44_checks_4.ipynb #0e12831a
+@judges("14.1", wrong=(5.0, 10.0))
+def distances_to_training(answer):
+    "Means of the distance to the nearest training frame."
+    split, given = split_frames(472), numbers(answer, 2)
+    if given is None:
+        return "Give two numbers: for random frames, and for the first block."
+    away = [np.abs(split[k][:, None] - split["train"]).min(1).mean() for k in ("random", "block_1")]
+    if abs(given[0] - away[0]) > 0.05:
+        return "The first number is not the mean for random frames: most of them have a training frame beside them."
+    return None if abs(given[1] - away[1]) < 0.05 else "The first is right; the frames of a block lie further in."
+
+
+def pairs_of_anything(split, n, seed):
+    "Pairs of which a source may be a frame that is held out."
+    return np.random.default_rng(seed).choice(60, (n, 2))
+
+
+@judges("14.2", wrong=pairs_of_anything)
+def drawn_pairs(answer):
+    "Sources from training, targets from block 2, the same seed the same pairs, another seed others."
+    split = split_frames(60)
+    pairs, again, other = (np.asarray(answer(split, 500, seed)) for seed in (1, 1, 2))
+    if pairs.shape != (500, 2):
+        return f"The shape is {pairs.shape}; wanted are n rows of a source and a target."
+    if not np.isin(pairs[:, 1], split["block_2"]).all():
+        return "Some targets are not of the second block."
+    if not np.isin(pairs[:, 0], split["train"]).all():
+        return "Some sources are frames that training does not own."
+    if len(np.unique(pairs[:, 0])) < 20 or len(np.unique(pairs[:, 1])) < 6:
+        return "Some frames never come: draw from all that may be drawn."
+    if not np.array_equal(pairs, again):
+        return "The same seed gives other pairs: everything that is drawn must come from the seed."
+    return "Another seed gives the same pairs." if np.array_equal(pairs, other) else None
+
+
+@judges("14.3", wrong=20)
+def width_of_a_block(answer):
+    "The smallest width whose mean distance is 10 frames or more."
+    mean = {n: np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)).mean() for n in range(1, 100)}
+    right = next(n for n, distance in mean.items() if distance >= 10)
+    if answer == right:
+        return None
+    if answer not in mean:
+        return "Give a whole number of frames between 1 and 99."
+    rest = "a narrower block would do" if answer > right else "the block is too narrow"
+    return f"The mean distance of {answer} frames is {mean[answer]:.2f}: {rest}."
+
+# %% ../../nbs/44_checks_4.ipynb #c498f3fe
+@judges("15.1", wrong=(1 / 3, 1 / 3))
+def best_values(answer):
+    "Try all values."
+    given = numbers(answer, 2)
+    if given is None:
+        return "Give two numbers between 0 and 1."
+    gaps = np.array([0, 0, 1])[:, None] - np.linspace(0, 1, 301)
+    want = [np.linspace(0, 1, 301)[x.mean(0).argmin()] for x in (np.abs(gaps), gaps**2)]
+    for k, name in enumerate(("absolute", "squared")):
+        if abs(given[k] - want[k]) > 0.01:
+            return f"Another value has a smaller mean {name} difference: write the three differences down and add them."
+    return None
+
+
+@judges("15.2", wrong=(-5, 5))
+def value_and_gradient(answer):
+    "Compare the two on a random picture."
+    given = numbers(answer, 2)
+    if given is None:
+        return "Give two numbers."
+    seed_everything(1)
+    critic = PatchDiscriminator().eval()  # in training, each call would take a step of the spectral norm
+    x = torch.rand(1, 3, 64, 64).requires_grad_(True)
+    losses = adversarial_loss(critic(x)), adversarial_loss(critic(x) + 5)
+    a, b = (torch.autograd.grad(loss, x, retain_graph=True)[0] for loss in losses)
+    if abs(given[0] - float((losses[1] - losses[0]).detach())) > 0.01:
+        return "The value changes by another number: mind the sign of the generator's part of Eq. 11."
+    return None if abs(given[1] - float((a - b).norm() / a.norm())) < 0.01 else "Not yet: differentiate what was added."
+
+
+def length_not_square(critic, real):
+    "The mean length, not squared."
+    x = real.detach().requires_grad_(True)
+    slope = torch.autograd.grad(critic(x).flatten(1).mean(1).sum(), x, create_graph=True)[0]
+    return slope.flatten(1).norm(dim=1).mean()
+
+
+@judges("15.3", wrong=length_not_square)
+def penalty_r1(answer):
+    "On a plane, whose slope is known, and on a critic of patches, whose weights must hear of it."
+    w = torch.linspace(-1, 1, 192).view(1, 3, 8, 8)
+    found = answer(lambda x: (x * w).flatten(1).sum(1, keepdim=True), torch.rand(4, 3, 8, 8))
+    if not isinstance(found, torch.Tensor) or found.numel() != 1:
+        return "Return one number, as a tensor."
+    if abs(float(found.detach()) - float(w.square().sum())) > 0.01:
+        return f"A critic that is a plane of slope {float(w.norm()):.2f} gives {float(found.detach()):.2f}."
+    critic = PatchDiscriminator(width=4)
+    found = answer(critic, torch.rand(2, 3, 32, 32))
+    if not found.requires_grad:
+        return "The critic cannot learn from this: ask for a gradient that can itself be differentiated."
+    found.backward()
+    heard = any(p.grad is not None and p.grad.abs().sum() > 0 for p in critic.parameters())
+    return None if heard else "No weight of the critic hears of it."
+
+# %% ../../nbs/44_checks_4.ipynb #4a30a219
+def small_batch(size=32):
+    "Two pairs of noise."
+    noise = torch.Generator().manual_seed(0)
+    pictures = {name: torch.rand(2, 3, size, size, generator=noise) for name in ("source", "target", "condition")}
+    ones = torch.ones(2, 1, size, size)
+    return dict(pictures, condition=pictures["condition"] * 0.1, weight=ones, valid=ones)
+
+
+def small_system(**changes):
+    "The paper's system with few channels, always the same."
+    seed_everything(0)
+    return F3AGan(F3AGan.Config(channels=(4, 6, 8), flow_channels=(2, 3, 4), **changes))
+
+
+@judges("16.1", wrong={"pixel", "adversarial", "perceptual"})
+def terms_before_the_critic(answer):
+    "Ask the system."
+    batch, stage, system = small_batch(), Stage(32, 2, critic=False), small_system()
+    want = set(system.generator_terms(system(batch["source"], batch["condition"], stage), batch, stage))
+    if not isinstance(answer, (set, list, tuple)):
+        return 'Give a set of names, such as {"adversarial"}.'
+    return None if set(answer) == want else f"{len(set(answer) - want)} too many, {len(want - set(answer))} missing."
+
+
+class CopiedSource(System):
+    "A copied source: a picture of many colours."
+
+    def make_generator(self):
+        "No weights."
+        return torch.nn.Identity()
+
+    def forward(self, source, condition, stage=None):
+        "The source."
+        return dict(image=source)
+
+    def generator_terms(self, out, batch, stage):
+        "Some loss."
+        return dict(pixel=out["image"].mean())
+
+
+@judges("16.2", wrong=CopiedSource)
+def one_colour(answer):
+    "It must paint the colour of its weights, and learn by a pixel term."
+    if not (isinstance(answer, type) and issubclass(answer, System)):
+        return "Give the class itself, a subclass of System."
+    batch = small_batch()
+    try:
+        system = answer()
+        out = system(batch["source"], batch["condition"], Stage(32, 2))
+        terms = system.generator_terms(out, batch, Stage(32, 2))
+    except F3AError as e:
+        return str(e)
+    if out["image"].shape != batch["source"].shape or float(out["image"].detach().std((2, 3)).max()) > 1e-6:
+        return "The picture must be as large as the source, and have one colour."
+    if set(terms) != {"pixel"}:
+        return "There must be exactly one term, with the name pixel."
+    terms["pixel"].backward()
+    if sum(p.numel() for p in system.generator.parameters() if p.grad is not None) != 3:
+        return "Three weights must hear from the loss, one a channel."
+    return None if system.critic_terms(out, batch, Stage(32, 2)) == {} else "It must have no critic."
+
+
+@judges("16.3", wrong={"first.0", "down.0", "down.1", "last.0", "last.1"})
+def layers_that_learn(answer):
+    "Take the critic's step at level 2, and look."
+    if not isinstance(answer, (set, list, tuple)):
+        return 'Give a set of names, such as {"first.0", "down.1"}.'
+    system, batch, stage = small_system(grows=2), small_batch(16), Stage(16, 2, True, level=2)
+    out = system(batch["source"], batch["condition"], stage)
+    sum(system.critic_terms(out, batch, stage).values()).backward()
+    want = {".".join(n.split(".")[:2]) for n, p in system.critic.named_parameters() if p.grad is not None}
+    return None if set(answer) == want else "Follow a small picture: where does it enter, and what lies behind?"
+
+# %% ../../nbs/44_checks_4.ipynb #8ed5f6c9
+@judges("17.1", wrong=(3000, 6000))
+def steps_of_lite(answer):
+    "Count them step by step."
+    cfg, given = TrainConfig.lite(), numbers(answer, 2)
+    if given is None:
+        return "Give two numbers: steps of the generator, and of the critic."
+    if given[0] != cfg.steps:
+        return "The generator takes one step for each step of the config."
+    want = sum(cfg.critic_steps * stage_of(cfg, k).critic for k in range(cfg.steps))
+    return None if given[1] == want else "The first is right. From which step on does the critic take part?"
+
+
+def adam(net):
+    "The optimiser of both networks."
+    return torch.optim.Adam(net.parameters(), lr=1e-3, betas=(0.5, 0.999))
+
+
+def reference_step(system, batch, stage, opt_G, opt_D):
+    "Two steps of the critic, then one of the generator."
+    out = system(batch["source"], batch["condition"], stage)
+    for terms, optimiser, count in ((system.critic_terms, opt_D, 2), (system.generator_terms, opt_G, 1)):
+        for _ in range(count):
+            loss = sum(terms(out, batch, stage).values())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+
+def without_critic(system, batch, stage, opt_G, opt_D):
+    "The generator's step alone."
+    loss = sum(system.generator_terms(system(batch["source"], batch["condition"], stage), batch, stage).values())
+    opt_G.zero_grad()
+    loss.backward()
+    opt_G.step()
+
+
+@judges("17.2", wrong=without_critic)
+def one_step(answer):
+    "The same weights as the library's loop, after three steps."
+    batch, stage, system = small_batch(), Stage(32, 2), small_system()
+    systems = [system, copy.deepcopy(system)]
+    for net, step in zip(systems, (reference_step, answer)):
+        optimisers = adam(net.generator), adam(net.critic)
+        for _ in range(3):
+            step(net, batch, stage, *optimisers)
+    for part, words in (("critic", "two steps before the generator's"), ("generator", "one step after the critic's")):
+        right, given = (getattr(net, part).state_dict() for net in systems)
+        if any(not torch.allclose(right[name], given[name], atol=1e-6) for name in right):
+            return f"The {part} has other weights than it should: it takes {words}, each with a fresh gradient."
+    return None
+
+
+def running_generator():
+    "Pairs from one generator of random numbers, which runs on."
+    rng = np.random.default_rng(0)
+    return lambda step: rng.integers(43, size=(8, 2))
+
+
+@judges("17.3", wrong=running_generator())
+def pairs_of_a_step(answer):
+    "The pairs of a step depend on its number alone."
+    once = [np.asarray(answer(step)) for step in (3, 4, 5)]
+    if any(x.shape != (8, 2) for x in once):
+        return "Give 8 rows of two frame numbers."
+    if any(x.min() < 0 or x.max() > 42 for x in once):
+        return "Frame numbers lie between 0 and 42."
+    if not np.array_equal(once[2], np.asarray(answer(5))):
+        return "Step 5 has other pairs when it is asked for again, as a resumed run does."
+    return "Two steps have the same pairs." if np.array_equal(once[0], once[1]) else None

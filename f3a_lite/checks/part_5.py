@@ -5,5 +5,255 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/45_checks_5.ipynb #45000003
+# %% ../../nbs/45_checks_5.ipynb #1bfd248c
+from dataclasses import replace
+import numpy as np
+import torch
+from ..conditions import Frames, make_condition
 from ..course import judges
+from ..data.prepare import clip_for_lessons
+from ..flow import add_noise, interpolate_params
+from ..generator import costs_of
+from ..lab.evaluation import train_distance
+from ..lab.paper_tables import PAPER
+from ..lab.tables import table_config
+from ..morphable import open_model
+from ..pairs import split_frames
+from ..projection import posed_landmarks, project
+
+# %% ../../nbs/45_checks_5.ipynb #ff6ec64b
+def compare(answer, want, hints, tolerance=0.01):  # numbers, numbers, a sentence for each
+    "Nothing where all numbers are right, else the sentence of the first that is not."
+    try:
+        given = [float(x) for x in np.atleast_1d(np.asarray(answer, float))]
+    except (TypeError, ValueError):
+        given = []
+    if len(given) != len(want):
+        return "Give one number." if len(want) == 1 else f"Give {len(want)} numbers."
+    wrong = [hint for x, y, hint in zip(given, want, hints) if not abs(x - y) <= tolerance]
+    return wrong[0] if wrong else None
+
+
+def best_rows(metric, largest):
+    "The row of the paper's cross-reenactment that is best in a metric."
+    return (max if largest else min)(PAPER["cross"], key=lambda row: PAPER["cross"][row][metric])
+
+# %% ../../nbs/45_checks_5.ipynb #c0c2137e
+@judges("20.1", wrong=20)
+def mean_of_psnrs(answer):
+    "Mean of the two, not the PSNR of the mean."
+    want = float(np.mean(-10 * np.log10([0.004, 0.016])))
+    return compare(answer, [want], ["Take the PSNR of each picture first, and the mean after."], 0.02)
+
+
+@judges("20.2", wrong=0.5)
+def mae_of_noise(answer):
+    "The mean distance of two uniform numbers."
+    x = (np.arange(500) + 0.5) / 500
+    want = float(np.abs(x[:, None] - x).mean())
+    return compare(answer, [want], ["Many pairs lie close together: try a large picture of noise."], 0.002)
+
+
+@judges("20.3", wrong=(30.97, "smaller"))
+def psnr_of_table_2(answer):
+    "From the printed MSE; Jensen."
+    psnr, word = answer
+    if abs(float(psnr) + 10 * np.log10(PAPER["frames"]["flow"]["mse"])) > 0.1:
+        return "The number is not the PSNR of an MSE of 0.0008, for values from 0 to 1."
+    return None if word == "larger" else "The number is right. For the word, look at exercise 1 once more."
+
+
+def noisy_pair():
+    "Two small pictures, for an answer that nobody would give."
+    g = torch.Generator().manual_seed(0)
+    target, source = torch.rand(2, 3, 16, 16, generator=g)
+    return target, source, (target - source).abs().mean()
+
+
+@judges("21.2", wrong=noisy_pair())
+def best_by_reading(answer):
+    "The distance of each target colour to the nearest source colour."
+    target, source, best = answer
+    if best is ...:
+        return "Replace the dots by your answer, and run both cells again."
+    target_colours, source_colours = (x.flatten(1).T for x in (target, source))  # (n,3)
+    nearest = torch.cdist(target_colours, source_colours).argmin(1)
+    want = float((target_colours - source_colours[nearest]).abs().mean())
+    return compare(float(best), [want], ["Compare each target colour with all colours of the source."], 1e-3)
+
+
+@judges("21.1", wrong=(0, 1))
+def means_of_the_mask(answer):
+    "1 where nothing speaks against keeping, 0 where keeping is too dear."
+    return compare(answer, [1, 0], ["What is the easiest picture that passes for a photo?", "What costs, then?"])
+
+
+@judges("21.3", wrong=({"csim"}, {"prmse", "aucon"}))
+def what_landmarks_say(answer):
+    "From the paper's numbers."
+    wanted_large = dict(prmse=False, aucon=True, csim=True)
+    best = {m for m, large in wanted_large.items() if best_rows(m, large) == "pix2pixhd"}
+    worst = {m for m, large in wanted_large.items() if best_rows(m, not large) == "pix2pixhd"}
+    given = [set(x) for x in answer]
+    if given[0] != best:
+        return "The first set is not right: a small PRMSE is good, a large AUCON and CSIM are."
+    return None if given[1] == worst else "The first set is right, the second is not."
+
+
+@judges("22.1", wrong=(1.0, 12.7))
+def distances_of_block_2(answer):
+    "Means over the frames of the split."
+    split = split_frames(472)
+    want = [train_distance(split, split[which]).mean() for which in ("random", "block_2")]
+    hints = ["The first is not the mean for random frames.", "Behind block 2 there is no training frame."]
+    return compare(answer, want, hints, 0.05)
+
+
+@judges("22.2", wrong=(0.2, 0.13))
+def paired_difference(answer):
+    "Mean and standard error of the differences."
+    difference = np.array([26.9, 27.6, 27.2, 27.4, 27.4]) - [26.7, 27.4, 27.0, 27.3, 27.1]
+    want = difference.mean(), difference.std(ddof=1) / np.sqrt(5)
+    hints = ["The mean is not right.", "The mean is right. Take the spread of the differences, not of the two systems."]
+    return compare(answer, want, hints, 0.004)
+
+
+@judges("22.3", wrong=(0.5, 0.5))
+def far_frames(answer):
+    "Shares of the frames of each block."
+    split = split_frames(472)
+    want = [(train_distance(split, split[which]) >= 24).mean() for which in ("block_1", "block_2")]
+    return compare(answer, want, ["Block 1 has training on both sides.", "The first is right, the second not."])
+
+# %% ../../nbs/45_checks_5.ipynb #8c05b5ea
+@judges("23.1", wrong=(0.5, 0.5, 0.5))
+def spoken_shares(answer):
+    "Any channel that is not 0."
+    model, params = open_model(), clip_for_lessons().params
+    end = Frames(interpolate_params(params[[2]], params[[50]], [0.0]))
+    maps = [make_condition(n, model, Frames(params[[2]]), end, 96)[0] for n in ("flow", "landmarks", "aus")]
+    spoken = [maps[0].abs() > 0, maps[1] > 0.1, maps[2].abs() > 0]
+    want = [float(x.any(0).float().mean()) for x in spoken]
+    return compare(answer, want, [f"The share of {n} is another." for n in ("the flow", "landmarks", "action units")])
+
+
+@judges("23.2", wrong=lambda source, target: target - source)
+def motion_of_landmarks(answer):
+    "Source minus target, as the flow is stored."
+    source, target = torch.rand(2, 68, 2, generator=torch.Generator().manual_seed(0))
+    given = torch.as_tensor(answer(source, target))
+    if given.shape != (68, 2):
+        return f"The shape is {tuple(given.shape)}, not (68, 2)."
+    return None if torch.allclose(given, source - target) else "Mind which way a backward flow points."
+
+
+@judges("23.3", wrong={"B"})
+def fair_tables(answer):
+    "All from exact parameters, or all from fitted ones."
+    given = set(answer)
+    if "B" in given:
+        return "In B one of the conditions has errors that the other has not."
+    return None if given == {"A", "C"} else "B is rightly left out; another one is missing."
+
+
+@judges("24.1", wrong=8)
+def cost_of_an_eighth(answer):
+    "Pixels."
+    return compare(answer, [8**2], ["Count the pixels of both pictures."])
+
+
+@judges("24.2", wrong=(24, 48, 96, 128, 128))
+def channels_of_equal_size(answer):
+    "At least as many parameters, and not a tenth more."
+    base = table_config("flow", 6000).generator
+    wide = tuple(int(c) for c in answer)
+    if len(wide) != 5:
+        return "Give five numbers."
+    one_scale = replace(table_config("t_sl", 6000).generator, channels=wide, flow_channels=tuple(c // 2 for c in wide))
+    share = costs_of(one_scale, 64)["parameters"] / costs_of(base, 64)["parameters"]
+    return None if 1 <= share < 1.1 else f"That has {share:.2f} times the base's parameters."
+
+
+@judges("24.3", wrong=2.0)
+def size_of_one_stream(answer):
+    "Parameters of the base over those of T_os."
+    base, one = (costs_of(table_config(row, 6000).generator, 64)["parameters"] for row in ("flow", "t_os"))
+    return compare(answer, [base / one], ["That is another ratio: divide the base's parameters by those of T_os."])
+
+
+@judges("25.1", wrong=(1.0, {"prmse"}))
+def what_copying_wins(answer):
+    "Its identity is the source's; pose and expression are not the driver's."
+    csim, columns = answer
+    if abs(float(csim) - 1) > 1e-6:
+        return "How alike is a picture to itself?"
+    return None if set(columns) == set(PAPER["cross"]["flow"]) - {"csim"} else "Which columns look at the driver?"
+
+
+@judges("25.2", wrong=(0.0, 0.0, 0.0))
+def gaps_of_table_1(answer):
+    "From the numbers of the paper alone."
+    want = [row["psnr"] + 10 * np.log10(row["mse"]) for row in PAPER["self"].values()]
+    hints = [f"The gap of {row} is another." for row in PAPER["self"]]
+    return compare(answer, want, hints, 0.02)
+
+
+@judges("25.3", wrong=("flow", "flow"))
+def best_of_table_1(answer):
+    "From the numbers of the paper alone."
+    pose, identity = answer
+    if pose != best_rows("prmse", False):
+        return "Another row has a smaller PRMSE."
+    return None if identity == best_rows("csim", True) else "Another row has a larger CSIM."
+
+
+@judges("26.1", wrong=(0.1, 0.1))
+def what_a_turn_is(answer):
+    "Degrees, and an arc."
+    hints = ["A half turn is 180 degrees, or π radian.", "The degrees are right; an arc is angle times radius."]
+    return compare(answer, [18 / np.pi, 0.05], hints)
+
+
+@judges("26.2", wrong="id_coeff")
+def most_harmful(answer):
+    "Disturb one field at a time."
+    model, p = open_model(), clip_for_lessons().params[list(range(10))]
+    noisy = add_noise(p, 0.1, model, torch.Generator().manual_seed(0))
+    still, harms = project(posed_landmarks(model, p)), {}
+    for name in ("id_coeff", "exp_coeff", "rotation", "translation", "scale"):
+        alone = p.replace(**{name: getattr(noisy, name)})
+        harms[name] = float((project(posed_landmarks(model, alone)) - still).norm(dim=-1).mean())
+    if answer not in harms:
+        return "Give one of the five names, as a text."
+    return None if answer == max(harms, key=harms.get) else "Another field moves the landmarks further."
+
+
+@judges("26.3", wrong=(0.02, 0.02))
+def independent_errors(answer):
+    "Squares add."
+    want = [(own**2 + 0.02**2) ** 0.5 - own for own in (0.01, 0.03)]
+    hints = ["For the known person: add the squares, and subtract what was there.", "The first is right."]
+    return compare(answer, want, hints, 2e-4)
+
+
+@judges("28.1", wrong=(9000, 3600))
+def pictures_seen(answer):
+    "Steps times pairs."
+    want = [30 * 60 / seconds * 8 for seconds in (0.2, 0.5)]
+    return compare(answer, want, ["The fast one: count its steps, and the pictures of each.", "The first is right."], 1)
+
+
+@judges("28.2", wrong=10)
+def ratio_of_errors(answer):
+    "Forty independent numbers, not four hundred."
+    return compare(answer, [np.sqrt(10)], ["How many numbers are independent, and how does an error fall?"], 0.05)
+
+
+@judges("28.3", wrong=dict(csim="driver", prmse="driver", aucon="driver"))
+def measured_against(answer):
+    "Identity from the source, motion from the driver."
+    want = dict(csim="source", prmse="driver", aucon="driver")
+    if not isinstance(answer, dict) or set(answer) != set(want):
+        return "Give a dict with csim, prmse and aucon."
+    wrong = [name for name in want if answer[name] != want[name]]
+    return f"Not yet for {wrong[0]}: what does it measure, and whose should that be?" if wrong else None

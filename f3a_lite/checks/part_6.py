@@ -5,5 +5,99 @@
 # %% auto #0
 __all__ = []
 
-# %% ../../nbs/46_checks_6.ipynb #46000003
+# %% ../../nbs/46_checks_6.ipynb #9573d889
+import torch
+from safetensors.torch import load_file
+from ..core import data_path
 from ..course import judges
+from ..flow import reenact
+from ..morphable import FaceParams, open_model
+from ..pictures import to_tensor
+
+# %% ../../nbs/46_checks_6.ipynb #cc22ef79
+@judges("30.1", wrong=(0.8, 0.8))
+def opened_mouth(answer):
+    "His value, and her rest with his change."
+    given = [float(x) for x in answer]
+    if len(given) != 2:
+        return "Give two numbers."
+    if abs(given[0] - 0.8) > 1e-6:
+        return "As they are means: hers becomes his."
+    return None if abs(given[1] - (0.1 + 0.8 - 0.3)) < 1e-6 else "The first is right; now begin with her own rest."
+
+
+@judges("30.2", wrong=reenact)
+def pose_without_expression(answer):
+    "Everything of the pose from the driver, everything else from the source."
+    model = open_model()
+    source, driving = FaceParams.neutral(1, model.K, model.L), FaceParams.neutral(3, model.K, model.L)
+    source = source.replace(exp_coeff=source.exp_coeff + 0.2)
+    g = torch.Generator().manual_seed(0)
+    names = ("exp_coeff", "rotation", "translation", "scale")
+    changed = {name: getattr(driving, name) + torch.rand(getattr(driving, name).shape, generator=g) for name in names}
+    driving = driving.replace(**changed)
+    given = answer(source, driving)
+    if not isinstance(given, FaceParams) or len(given) != 3:
+        return "Return the FaceParams of as many faces as the driver has."
+    if not torch.allclose(given.exp_coeff, source.exp_coeff.expand_as(given.exp_coeff)):
+        return "The expression is no longer the source's."
+    wrong = [name for name in names[1:] if not torch.allclose(getattr(given, name), getattr(driving, name))]
+    return f"The field {wrong[0]} is not the driver's." if wrong else None
+
+
+@judges("30.3", wrong=dict(jawOpen=1.0, yawn=1.0))
+def gesture_of_a_yawn(answer):
+    "Units that exist, amounts from 0 to 1, an open jaw and something more."
+    if not isinstance(answer, dict) or not answer:
+        return "Give a dict: unit and amount."
+    model = open_model()
+    for name, amount in answer.items():
+        try:
+            model.unit(name)
+        except Exception:
+            return f"The model has no unit '{name}'."
+        if not 0 <= float(amount) <= 1:
+            return f"The amount of {name} is not between 0 and 1."
+    if answer.get("jawOpen", 0) < 0.7:
+        return "A yawn opens the jaw wide."
+    return None if answer.get("eyeBlink", 0) >= 0.3 else "That is an open mouth: what do the eyes do?"
+
+# %% ../../nbs/46_checks_6.ipynb #a65e5ef4
+@judges("31.1", wrong=lambda reach: {"warped": torch.zeros(3, 128, 128)})
+def reach_of_a_motion(answer):
+    "Two reaches must give different pictures, and the larger one must move more."
+    photo = to_tensor(load_file(data_path("still_example.safetensors"))["frame"].numpy())
+    results = [answer(0.02), answer(0.4)]
+    if not all(isinstance(x, dict) and x for x in results):
+        return "Return a dict: a name, and the warped picture."
+    small, large = (float((next(iter(x.values())) - photo).abs().mean()) for x in results)
+    if small == large:
+        return "The reach changes nothing: hand it on."
+    return None if large > small else "A larger reach must move more of the photo."
+
+
+@judges("31.2", wrong=({"(Eq. 10)": "0.2", "(Eq. 11)": "0.1"}, {"(Eq. 10)": "0.1", "(Eq. 11)": "0.2"}))
+def losses_that_disagree(answer):
+    "The two losses must order the two pictures differently."
+    pairs = []
+    for shown in answer:
+        if not isinstance(shown, dict):
+            return "Hand in two dicts, as losing.compute gives them."
+        pairs.append([float(x) for name, x in shown.items() if "Eq. 10)" in name or "Eq. 11)" in name])
+    (pixel_1, critic_1), (pixel_2, critic_2) = pairs
+    if pixel_1 >= pixel_2:
+        return f"The pixel loss of the first is {pixel_1:.3f}, not smaller than the second's {pixel_2:.3f}."
+    if critic_1 <= critic_2:
+        return f"The adversarial loss of the first is {critic_1:.3f}, not larger than the second's {critic_2:.3f}."
+    return None
+
+
+@judges("31.3", wrong=dict(flow=0.004, generator=0.03))
+def time_of_a_step(answer):
+    "Both must be measured; the generator takes longer."
+    if not isinstance(answer, dict) or set(answer) != {"flow", "generator"}:
+        return "Give a dict with 'flow' and 'generator'."
+    if not all(0.1 < float(x) < 5000 for x in answer.values()):
+        return "These are no milliseconds: seconds have to be multiplied by 1,000."
+    slower = answer["generator"] > answer["flow"]
+    return None if slower else "Measure again: a generator multiplies more than a flow."
