@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 import torch
 from f3a_lite.synth.rendered import rendered_face
-from f3a_lite.synth.rendered_sets import PIECE, render_set
+from f3a_lite.synth.rendered import PIECE, render_set
 from f3a_lite.lab.results import Record, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -26,7 +26,7 @@ from f3a_lite.baseline_blocks import (
     up_block,
 )
 from .conditions import AU_NAMES
-from .critic import PatchDiscriminator, gradient_penalty
+from .systems import PatchDiscriminator, gradient_penalty
 from .flow import warp_by_flow
 from .generator import NetworkConfig
 from .losses import adversarial_loss, critic_loss, weighted_pixel_loss

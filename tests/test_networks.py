@@ -61,7 +61,7 @@ from f3a_lite.regressor import (
 )
 from f3a_lite.regressor_metrics import evaluate_rendered, loss_shares, pose_error, rotation_angle
 from f3a_lite.regressor_training import RegressorTrainer, RegressorTraining, finetune, regressor_lr, wake
-from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.synth.rendered import render_set
 from f3a_lite.spade import DownBlock, Encoder, SPADE
 from f3a_lite.data.video import iter_frames
 from test_geometry import close, some_faces

@@ -22,7 +22,7 @@ from f3a_lite.checkpoints import CHECKPOINTS, find_checkpoint, load_checkpoint, 
 from f3a_lite.loop import LogFile, run_training
 from f3a_lite.data.fingerprints import clip_fingerprint
 from f3a_lite.data.prepare import prepare_clip
-from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.synth.rendered import render_set
 from f3a_lite.lab.results import Record, save_records
 from f3a_lite.systems import F3AGan, save_system
 from f3a_lite.ui.train import f3a_train

@@ -45,7 +45,7 @@ from .video import VIDEOS, is_hidden
 from ..jobs import run_jobs
 from ..morphable import FaceParams, open_model
 from ..synth.rendered_clips import render_clip
-from ..synth.rendered_sets import write_rendered
+from ..synth.rendered import write_rendered
 
 # %% ../../nbs/66_prepare_datasets.ipynb #f5dc4da7
 def split_paths(paths, landmarks=None):
