@@ -259,7 +259,7 @@ def folders_of(command):
     "Folders that a command names: runs/NAME, or the first folder of another path."
     paths = re.findall(r"(?<![\w./])([a-z_]\w*(?:/[\w.]+)+)", command)
     folders = ["/".join(p.split("/")[:2]) if p.startswith("runs/") else p.split("/")[0] for p in paths]
-    return [f for f in folders if not f.startswith(("benchmarks", "data_samples"))]
+    return [f for f in folders if not f.startswith(("benchmarks", "experiments", "tools", "data_samples"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
