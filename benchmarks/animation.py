@@ -124,7 +124,7 @@ def main(argv=None):
         if o.rounds < 1:
             raise F3AError(f"At least one round is needed, not {o.rounds}.")
         set_threads(None)
-        start, face, model = time.time(), bundled_face(), open_model()
+        start, face, model = time.monotonic(), bundled_face(), open_model()
         targets = motion_from_script(face.params, "smile,turn")[:16]
         systems = {s.title: s for s in (Warping(), *(load_system(data_path(n)) for n in BUNDLED))}
         for system in systems.values():

@@ -21,7 +21,7 @@ from f3a_lite.projection import posed_landmarks
 from f3a_lite.augmentation import augment
 from f3a_lite.regressor import Regressor, RegressorConfig, shape_loss, sub_loss, variance_share, warm_loss
 from f3a_lite.regressor_metrics import pose_error
-from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.synth.rendered import render_set
 from f3a_lite.lab.results import Record, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -36,7 +36,7 @@ from f3a_lite.regressor import (
 from f3a_lite.regressor_metrics import evaluate_rendered, pose_error, rotation_angle
 from f3a_lite.regressor_training import finetune
 from f3a_lite.synth.rendered import rendered_face
-from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.synth.rendered import render_set
 from f3a_lite.lab.results import Record, figure, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -262,13 +262,13 @@ if __name__ == "__main__":
     ap.add_argument("--attempts", nargs="+", default=())
     args = ap.parse_args()
     set_threads()
-    t0 = time.time()
+    t0 = time.monotonic()
     command = "python benchmarks/regressor.py FACES"
     if args.attempts:
         thousand = render_set(ROOT / "runs" / "rendered" / "test", *CHOSEN_ON, workers=2)
         info = run_info(f"{command} --attempts {' '.join(args.attempts)}", CHOSEN_ON[2])
         records = attempts(args.attempts, thousand, args.faces / "aflw2000", info)
-        info["seconds"] = round(time.time() - t0, 1)
+        info["seconds"] = round(time.monotonic() - t0, 1)
         save_records(records, ROOT / "results" / "regressor_attempts.json")
         raise SystemExit
     net = load_regressor()
@@ -280,5 +280,5 @@ if __name__ == "__main__":
         records += on_photos(net, args.faces / "aflw2000", info)
     if args.faces and (args.faces / "clips").is_dir():
         records += on_clips(net, real_clips(args.faces / "clips", args.clips), info)
-    info["seconds"] = round(time.time() - t0, 1)
+    info["seconds"] = round(time.monotonic() - t0, 1)
     save_records(records, ROOT / "results" / "regressor.json")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 import torch
 from f3a_lite.synth.rendered import rendered_face
-from f3a_lite.synth.rendered_sets import PIECE, render_set
+from f3a_lite.synth.rendered import PIECE, render_set
 from f3a_lite.lab.results import Record, run_info, save_records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +42,7 @@ def two_processes(n=4 * PIECE):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    t0 = time.time()
+    t0 = time.monotonic()
     rates = {"one process": one_process(), "two processes": two_processes()}
     info = run_info("python benchmarks/rendering.py", 0, t0)
     records = [Record(name, dict(size=128), dict(pictures_a_second=round(v, 1)), info) for name, v in rates.items()]

@@ -44,7 +44,7 @@ def compare_fits(clip) -> list:  # Records
 
 if __name__ == "__main__":
     set_threads()
-    t0 = time.time()
+    t0 = time.monotonic()
     clip = bundled_clip(ROOT / "runs" / "clips")
     records = compare_fits(clip)
     info = run_info("python benchmarks/split_fit.py", 0, t0, sha256=clip.meta["sha256"])

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 import numpy as np
 import torch
-from .core import F3AError, atomic_path
+from .core import F3AError, atomic_path, reading
 
 # %% ../nbs/54_checkpoints.ipynb #49817e27
 def run_identity(
@@ -149,16 +149,19 @@ def resume(
 ):  # path of the checkpoint, or None where there is none
     "Load the newest checkpoint that is not damaged. Raises `DamagedError` where all are."
     newest, before = (Path(out) / name for name in CHECKPOINTS)
+    what = "a checkpoint of this training, or another output folder"
     if newest.exists():
         try:
-            trainer.load(newest)
+            with reading(newest, what):
+                trainer.load(newest)
             return newest
         except DamagedError:
             if not before.exists():
                 raise
             trainer.team.say(f"'{newest}' is damaged: it gives way to {before.name}.")
     if before.exists():
-        trainer.load(before)
+        with reading(before, what):
+            trainer.load(before)
         return before
 
 

@@ -20,7 +20,7 @@ class Check:
 
 
 CHECKS = {}  # name such as "11.2" → Check
-PARTS = {range(0, 5): 1, range(5, 10): 2, range(10, 14): 3, range(14, 20): 4, range(20, 30): 5, range(30, 40): 6}
+PARTS = {range(0, 5): 1, range(5, 14): 2, range(14, 20): 3, range(20, 40): 4}  # numbers of lessons → a module of checks
 
 
 def judges(

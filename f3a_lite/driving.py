@@ -7,20 +7,23 @@ __all__ = []
 
 # %% ../nbs/86_driving.ipynb #00bb88f2
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np
 import torch
-from .animation import Face, retarget, face_of_clip, read_face, motion_from_script
-from .core import F3AError
+from .animation import Face, retarget, face_of_clip, read_face, motion_from_script, script_words
+from .core import F3AError, cache_folder
 from .data.clips import load_clip
 from .data.estimation import PARAMS
 from .data.fingerprints import check_model
 from .data.prepare import clip_in
+from .data.frames import note
 from .data.video import iter_frames
-from .flow import interpolate_params, reenact
+from .flow import interpolate_params
+from .linear_model import reenact, rest_frame
 from .landmarks import SAME_PERSON
 from .morphable import FaceParams, MorphableModel, open_model
+from .regressor import LazyFrames
 
 # %% ../nbs/86_driving.ipynb #4190f6cb
 @dataclass
@@ -29,7 +32,7 @@ class Motion:
 
     targets: FaceParams  # T faces with the source's identity
     fps: float  # frames a second
-    pictures: torch.Tensor = None  # (T,3,H,W) driving frames; None where nobody drives
+    pictures: LazyFrames = None  # T driving frames, read when they are looked at; None where nobody drives
     landmarks: torch.Tensor = None  # (T,68,2) tracked, where the driver is the source herself; else None
     sound: Path = None  # a video whose sound belongs to it
 
@@ -50,7 +53,7 @@ def driving_clip(
     face_model: MorphableModel = None,  # None: the open model
     param_source=PARAMS,  # where the parameters come from: see `estimate_params`
 ):
-    "A driving video, prepared into runs/clips unless it is there, or a prepared clip."
+    "A driving video, prepared into the user's cache unless it is there, or a prepared clip."
     driving = Path(driving)
     check_driver(driving)
     if driving.is_dir():
@@ -58,12 +61,12 @@ def driving_clip(
         check_model(clip, face_model)
         return clip
     options = dict(face_model=face_model, split=None, param_source=param_source)
-    return clip_in("runs/clips", driving, options)[0]
+    return clip_in(cache_folder() / "clips", driving, options)[0]
 
 
 def motion_from_video(
     face: Face,  # the source
-    source,  # where it came from: the same clip, or another
+    source,  # where it came from: the same clip, another, or None
     driving,  # a video or a prepared clip
     face_model: MorphableModel,  # of the parameters
     param_source=PARAMS,  # where the parameters come from: see `estimate_params`
@@ -72,11 +75,15 @@ def motion_from_video(
     "The motion of a driving clip."
     clip = driving_clip(driving, face_model, param_source)
     middle = face_of_clip(clip, len(clip) // 2)
-    same_file = Path(source).resolve() in (Path(driving).resolve(), clip.path.resolve())
+    same_file = source is not None and Path(source).resolve() in (Path(driving).resolve(), clip.path.resolve())
     same = same_file and np.linalg.norm(middle.embedding - face.embedding) < SAME_PERSON
     targets = retarget(face.params, clip.params, same, absolute)
+    rest = 0 if same or absolute else rest_frame(clip.params)
+    if rest:
+        at = f"{rest / clip.meta['fps']:.1f} s"
+        note(f"'{Path(driving).name}' does not begin at rest: its changes are counted from its calmest face, at {at}.")
     sound = None if Path(driving).is_dir() else Path(driving)
-    return Motion(targets, clip.meta["fps"], clip.images(range(len(clip))), clip.landmarks if same else None, sound)
+    return Motion(targets, clip.meta["fps"], LazyFrames(clip.frames), clip.landmarks if same else None, sound)
 
 # %% ../nbs/86_driving.ipynb #60137da6
 def motion_from_photo(
@@ -94,31 +101,56 @@ def motion_from_photo(
     return interpolate_params(face.params, reenact(face.params, other.params, translation=False), theta)
 
 # %% ../nbs/86_driving.ipynb #e5848ead
-def check_motions(driving=None, to=None, script=None):
-    "Raise `F3AError` where two motions are asked for."
-    if sum(x is not None for x in (driving, to, script)) > 1:
-        raise F3AError("Choose one of --driving, --to and --script.")
+HALVES = ("expression", "pose")  # of a motion
+
+
+def check_motions(
+    only: str = None,  # one of HALVES
+    absolute: bool = False,  # the driver's values
+    **motions,  # driving, to, script, params: what is given
+):
+    "Raise `F3AError` where two motions are asked for, or what goes with none of them; videos are looked into."
+    given = [name for name, value in motions.items() if value is not None]
+    if len(given) > 1:
+        raise F3AError(f"Choose one of {' and '.join(given)}: a film has one motion.")
+    if only not in (None, *HALVES):
+        raise F3AError(f"Of a motion one can take only the {' or the '.join(HALVES)}, not '{only}'.")
+    if absolute and given != ["driving"]:
+        raise F3AError("--absolute is about the values of a driver: give --driving with it, or leave it away.")
+    if motions.get("script") is not None:
+        script_words(motions["script"])
+    if motions.get("driving") is not None:
+        check_driver(Path(motions["driving"]))
 
 
 def make_motion(
     face: Face,  # the source
-    source,  # where it came from
+    source,  # where it came from; None: from no file
     driving=None,  # a video or a prepared clip
     to=None,  # a photo
     script: str = None,  # words of GESTURES
     face_model: MorphableModel = None,  # None: the open model
-    fps: float = 25.0,  # of a script, and of the way to a photo
+    fps: float = 25.0,  # of a script, of parameters, and of the way to a photo
     param_source=PARAMS,  # where the parameters come from: see `estimate_params`
     absolute: bool = False,  # the driver's values instead of their changes
+    params: FaceParams = None,  # T faces
+    only: str = None,  # 'expression' or 'pose': the other half stays the source's
 ) -> Motion:
-    "One of the three kinds of motion. Raises `F3AError` where two are asked for."
+    "One of the four kinds of motion. Raises `F3AError` where two are asked for."
     face_model = face_model or open_model()
-    check_motions(driving, to, script)
+    check_motions(only, absolute, driving=driving, to=to, script=script, params=params)
     if driving is not None:
-        return motion_from_video(face, source, driving, face_model, param_source, absolute)
-    if to is not None:
+        motion = motion_from_video(face, source, driving, face_model, param_source, absolute)
+    elif to is not None:
         fitted = PARAMS if isinstance(param_source, Path) else param_source  # the photo's gaze stays at rest
-        return Motion(motion_from_photo(face, to, face_model, fps, fitted), fps)
-    return Motion(
-        motion_from_script(face.params, "smile,blink,turn" if script is None else script, fps, face_model), fps
-    )
+        motion = Motion(motion_from_photo(face, to, face_model, fps, fitted), fps)
+    elif params is not None:
+        motion = Motion(reenact(face.params, params), fps)
+    else:
+        words = "smile,blink,turn" if script is None else script
+        motion = Motion(motion_from_script(face.params, words, fps, face_model), fps)
+    if only is None:
+        return motion
+    pose = only == "pose"
+    targets = reenact(face.params, motion.targets, expression=not pose, rotation=pose, translation=pose)
+    return replace(motion, targets=targets, landmarks=None)  # the driver's landmarks show both halves

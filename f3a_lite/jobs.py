@@ -8,6 +8,8 @@ __all__ = ['set_threads', 'run_jobs']
 # %% ../nbs/53_jobs.ipynb #009389ed
 import contextlib
 import os
+import threading
+import time
 from pathlib import Path
 import torch
 from .core import F3AError
@@ -49,6 +51,25 @@ def set_threads(
     return n
 
 # %% ../nbs/53_jobs.ipynb #b95a2d2f
+def _end_with(parent):
+    "Let this worker end when the process that started it has gone."
+    if any(thread.name == "f3a_parent" for thread in threading.enumerate()):
+        return
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="f3a_parent", daemon=True).start()
+
+
+def _for_parent(work, job, parent):
+    "A job in a worker."
+    _end_with(parent)
+    return work(job)
+
+
 def _in_processes(work, jobs, workers):
     "Yield the results of jobs from several processes with one thread each, which end with the last job."
     from joblib import Parallel, delayed, parallel_config
@@ -57,7 +78,7 @@ def _in_processes(work, jobs, workers):
     with parallel_config("loky", inner_max_num_threads=1):
         pool = Parallel(workers, return_as="generator_unordered", batch_size=1)
     try:
-        yield from pool(map(delayed(work), jobs))
+        yield from pool(delayed(_for_parent)(work, job, os.getpid()) for job in jobs)
     finally:
         get_reusable_executor().shutdown(wait=True)
 

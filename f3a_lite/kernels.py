@@ -153,6 +153,14 @@ def _batch_map(verts, tris, attrs, ids, depth, out, cull):
         _one_map(verts[b], tris, attrs[b], ids[b], depth[b], out[b], cull)
 
 # %% ../nbs/58_kernels.ipynb #ebf6bcec
+def _compiled(function, **options):
+    "A function as machine code, kept for the next run where some folder can be written."
+    try:
+        return numba.njit(function, cache=True, **options)
+    except RuntimeError:  # there is none: neither this package's, nor one of the user
+        return numba.njit(function, **options)
+
+
 @functools.lru_cache(None)
 def _kernels():
     "Compile on first use: each function replaces its plain version, innermost first."
@@ -161,8 +169,8 @@ def _kernels():
 
     numba.config.SLP_VECTORIZE, here = 1, globals()
     for name in ("_snap_all", "_fill_triangle", "_draw", "_corner_weights", "_one_weights", "_one_map"):
-        here[name] = numba.njit(here[name], cache=True, error_model="numpy", nogil=True)
-    return [numba.njit(f, cache=True, error_model="numpy", parallel=True) for f in (_batch_weights, _batch_map)]
+        here[name] = _compiled(here[name], error_model="numpy", nogil=True)
+    return [_compiled(f, error_model="numpy", parallel=True) for f in (_batch_weights, _batch_map)]
 
 # %% ../nbs/58_kernels.ipynb #1e6cba98
 def _prepare(vertices, triangles):

@@ -8,8 +8,6 @@ __all__ = ['run_training', 'Training', 'LogFile', 'Curves']
 # %% ../nbs/56_loop.ipynb #be538063
 import contextlib
 import json
-import signal
-import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -25,29 +23,22 @@ from f3a_lite.checkpoints import (
     run_identity,
     save_checkpoint,
 )
-from .core import F3AError, Interrupted, atomic_path, disk_is_full, full_disk, make_folder
+from .core import F3AError, Interrupted, atomic_path, disk_is_full, full_disk, make_folder, on_signals
 from .team import SingleProcess
 
 # %% ../nbs/56_loop.ipynb #35f28d5f
 @contextlib.contextmanager
 def note_interrupts():
-    "Within: the first Ctrl-C or SIGTERM is put into the list that is yielded; the second interrupts at once."
-    asked, before = [], {}
+    "Within: the first Ctrl-C, SIGTERM or SIGHUP is put into the list that is yielded; the second interrupts at once."
+    asked = []
 
     def note(number, frame):
         if asked:
             raise Interrupted(number)
         asked.append(number)
 
-    if threading.current_thread() is threading.main_thread():  # elsewhere Python lets nobody set a handler
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):  # what was to be ignored still is
-                before[number] = signal.signal(number, note)
-    try:
+    with on_signals(note, "SIGINT", "SIGTERM", "SIGHUP"):
         yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 # %% ../nbs/56_loop.ipynb #3fae7cdb
 def run_training(
@@ -74,7 +65,7 @@ def run_training(
         raise F3AError(f"The processes begin at different steps: '{out}' must be a folder that all of them see.")
     if newest == out / CHECKPOINTS[1] and team.first:  # the other one is damaged or missing
         newest = newest.replace(out / CHECKPOINTS[0])
-    start = last = time.time()
+    start = last = time.monotonic()
     watchers = watchers if team.first else ()
     try:
         with (
@@ -99,9 +90,9 @@ def run_training(
                     watch(trainer)
                 if trainer.done % 20 == 0:
                     bar.set_postfix(trainer.describe())
-                if team.first and time.time() - last > save_every and trainer.is_healthy():
-                    newest, saved, last = keep_checkpoint(trainer, out), trainer.done, time.time()
-                late = minutes and time.time() - start > minutes * 60
+                if team.first and time.monotonic() - last > save_every and trainer.is_healthy():
+                    newest, saved, last = keep_checkpoint(trainer, out), trainer.done, time.monotonic()
+                late = minutes and time.monotonic() - start > minutes * 60
                 stop = team.any(bool(asked or late))
             if team.first and saved != trainer.done and trainer.is_healthy():
                 newest, saved = keep_checkpoint(trainer, out), trainer.done
@@ -189,11 +180,11 @@ class Training:
 
     def step(self) -> dict:  # the step's figures
         "One step, the average, and a row of the log."
-        start = time.time()
+        start = time.monotonic()
         row = self.learn(self.done)
         self.team.average([b for b in self.net.buffers() if b.is_floating_point()])
         update_average(self.average, self.kept, self.cfg.ema, self.done)
-        self.seconds += time.time() - start
+        self.seconds += time.monotonic() - start
         self.log.append(dict(step=self.done, **row, seconds=round(self.seconds, 1)))
         self.done += 1
         return row
@@ -263,6 +254,10 @@ class Training:
         self.done = state["done"]
         self.seconds, self.waited = state["seconds"], state["waited"]
         self.log = json.loads(state["log"])
+        if type(self.done) is not int or self.done != len(self.log):
+            raise F3AError(
+                f"'{path}' counts {self.done} steps and tells of {len(self.log)}: give another output folder."
+            )
         return state
 
 # %% ../nbs/56_loop.ipynb #dedbaa15

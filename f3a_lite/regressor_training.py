@@ -34,7 +34,7 @@ from .loop import Curves, LogFile, Training, copy_weights, cosine_rate, run_trai
 from .morphable import MorphableModel, open_model
 from .regressor import Regressor, RegressorConfig, save_regressor, sub_loss, warm_loss
 from .regressor_metrics import evaluate_rendered, loss_shares
-from .synth.rendered_sets import render_set
+from .synth.rendered import render_set
 from .team import get_processes
 
 # %% ../nbs/79_regressor_training.ipynb #068ec55e

@@ -15,7 +15,8 @@ from .data.datasets import PRESETS
 from .generator import NetworkConfig
 from .loop import cosine_rate
 from .pairs import sample_pairs
-from .systems import LossConfig, SYSTEMS, Stage
+from .registry import SYSTEMS
+from .systems import LossConfig, Stage
 
 # %% ../nbs/57_schedule.ipynb #4d43412a
 @dataclass

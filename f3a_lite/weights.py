@@ -11,6 +11,7 @@ import hashlib
 import json
 import typing
 from pathlib import Path
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save as tensor_bytes
@@ -102,11 +103,12 @@ def plausible(
     "Whether facts that are used later are what they should be."
     if not isinstance(info, dict):
         return False
-    people, numbers = info.get("people", []), [info.get("steps", 0), info.get("seconds", 0)]
-    good = isinstance(people, list) and all(isinstance(p, list) and len(p) == 128 for p in people)
-    good = good and all(isinstance(v, (int, float)) and abs(v) < 100 for p in people for v in p)
+    people = np.array(info.get("people", [])) if info.get("people") else np.zeros((0, 128))
+    numbers = [info.get(k, 0) for k in ("steps", "seconds", "rendered_clips")]
+    good = people.dtype.kind in "if" and people.shape[1:] == (128,) and bool((np.abs(people) < 100).all())
     good = good and all(isinstance(v, (int, float)) and 0 <= v < 1e12 for v in numbers)
-    return good and isinstance(info.get("command", ""), str) and isinstance(info.get("records", []), list)
+    good = good and all(isinstance(info.get(k, ""), str) for k in ("command", "face_model", "run"))
+    return good and isinstance(info.get("records", []), list)
 
 # %% ../nbs/51_weights.ipynb #27c7d3e6
 def load_weights(

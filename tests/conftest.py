@@ -9,9 +9,14 @@ if (
 ):  # several processes run tests: one thread each, before numpy and torch start theirs
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "F3A_THREADS"):
         os.environ.setdefault(name, "1")
+from contextlib import contextmanager
 from pathlib import Path
 import signal
+import socket
+import subprocess
 import threading
+import time
+import urllib.request
 import numpy as np
 import pytest
 
@@ -21,6 +26,12 @@ if threading.current_thread() is threading.main_thread() and signal.getsignal(si
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = Path(os.environ.get("F3A_FACES", ROOT.parent / "shared" / "faces"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    "A cache of its own for the tests."
+    os.environ["F3A_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +123,32 @@ def all_bytes(folder):
     return {
         p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))
     }
+
+
+def free_port() -> int:
+    "A port that nobody uses."
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextmanager
+def serving(command, address, log, **env):
+    "A server as a process of its own, ready to answer."
+    with open(log, "w", encoding="utf-8") as out:
+        own = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT), **env}
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=own)
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(address, timeout=120).read(1)
+                break
+            except OSError:
+                assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
+                time.sleep(0.5)
+        else:
+            raise AssertionError(f"no answer from {address}: " + log.read_text(encoding="utf-8")[-2000:])
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)

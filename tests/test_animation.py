@@ -13,6 +13,7 @@ from f3a_lite import drawing
 from f3a_lite import driving as driving_module
 from f3a_lite.ui import animate as animate_module
 from f3a_lite import animation
+from f3a_lite import animator as animator_module
 from f3a_lite import conditions
 from f3a_lite import flow
 from f3a_lite.animation import (
@@ -90,7 +91,8 @@ def quick(tmp_path, monkeypatch):
         return animate(Warping(), face, targets[:3])
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(animate_module, "animate", look)
+    monkeypatch.setenv("F3A_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(animator_module, "animate", look)
     return seen
 
 
@@ -291,7 +293,7 @@ def test_where_no_face_is(tmp_path, capsys):
     "The sentence counts no frames of a photo, and says how large a face must be in one of this size."
     small = write_image(skimage.data.coffee(), tmp_path / "coffee.png")
     large = write_image(np.zeros((300, 4000, 3), np.uint8), tmp_path / "large.png")
-    for photo, least in ((small, 60), (large, 200)):
+    for photo, least in ((small, 60), (large, 60)):
         assert run_command(f3a_animate, photo, "--script", "blink") == 2
         want = f"No face was found in {photo.name}: give a picture in which a face of at least {least} pixels looks"
         assert want in capsys.readouterr().err
@@ -307,14 +309,14 @@ def still_made(face, paint=0.0):
 
 def test_without_motion_the_whole_photo_comes_back(photo):
     face = read_face(photo)
-    back = animation.paste_back(face, still_made(face))[0].astype(int)
+    back = next(iter(animation.paste_back(face, still_made(face)))).astype(int)
     want = face.photo[: back.shape[0], : back.shape[1]].astype(int)
     assert np.abs(back - want).max() <= 1, "each pixel, to a rounding"
 
 
 def test_paint_is_added_inside_the_crop_and_fades_at_its_rim(photo):
     face = read_face(photo)
-    back = animation.paste_back(face, still_made(face, 0.2))[0].astype(int)
+    back = next(iter(animation.paste_back(face, still_made(face, 0.2)))).astype(int)
     change = np.abs(back - face.photo[: back.shape[0], : back.shape[1]]).max(2)
     c = face.crop
     inside = np.zeros_like(change, bool)
@@ -330,7 +332,7 @@ def test_the_photo_moves_at_its_own_resolution(photo):
     face = read_face(photo)
     made = still_made(face)
     made["backward_flow"] = made["backward_flow"] + torch.tensor([0.25, 0.0]).view(1, 2, 1, 1)
-    back, c = animation.paste_back(face, made)[0].astype(int), face.crop
+    back, c = next(iter(animation.paste_back(face, made))).astype(int), face.crop
     shift = c.side / 8
     y = slice(c.top + c.side * 2 // 5, c.top + c.side * 3 // 5)
     x = np.arange(c.left + c.side * 2 // 5, c.left + c.side * 3 // 5)
@@ -424,20 +426,20 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
     face.valid[:, :, :, 120:] = 0
     made = animate(Warping(), face, clip.params[[0, 5, 9]])
     assert torch.equal(crop_to_valid(face, made["output"]), made["output"][:, :, 8:, :120])
-    assert contact_sheet(face, made).shape == (5 * 122 - 2 + 16, 3 * 122 - 2 + 58, 3)
-    m = driving_module.Motion(clip.params[[0, 5, 9]], 25.0)
-    animate_module.write_film(face, made, m, tmp_path / "a.b")
-    i = video_info(tmp_path / "a.b.mp4")
-    assert (i.width, i.height) == (120, 120) and Image.open(tmp_path / "a.b.gif").size == (120, 120)
+    assert contact_sheet(face, made).shape == (5 * 182 - 2 + 16, 3 * 182 - 2 + 58, 3), "120 of 128 pixels, enlarged"
+    film = animator_module.Film(face, made, driving_module.Motion(clip.params[[0, 5, 9]], 25.0))
+    i = video_info(film.save(tmp_path / "a.b.mp4"))
+    assert (i.width, i.height) == (120, 120) and Image.open(film.save(tmp_path / "a.b.gif")).size == (120, 120)
 
 
-def test_the_bundled_source_is_a_training_frame(video, tmp_path, monkeypatch):
+def test_the_bundled_source_is_a_training_frame(video):
     assert BUNDLED_FRAME in split_frames(video_info(video).frames)["train"]
     asked = []
-    monkeypatch.setattr(animate_module, "read_face", lambda source, frame, **how: asked.append((source, frame)))
-    animate_module.source_face(animate_module.AnimateOptions())
-    animate_module.source_face(animate_module.AnimateOptions(frame=0))
-    animate_module.source_face(animate_module.AnimateOptions(source=video))
+    face = Face(None, None, None)
+    own = SimpleNamespace(face=lambda source, number, frame: asked.append((source, frame)) or face)
+    animate_module.source_face(animate_module.AnimateOptions(), own)
+    animate_module.source_face(animate_module.AnimateOptions(frame=0), own)
+    animate_module.source_face(animate_module.AnimateOptions(source=video), own)
     assert asked == [(video, BUNDLED_FRAME), (video, 0), (video, None)]
 
 
@@ -474,7 +476,7 @@ def test_follow_tells_oneself_from_another(clip, drawn, face_model):
     me, other = face_of_clip(clip, 7), face_of_clip(drawn, 0)
     m = motion_from_video(me, clip.path, clip.path, face_model)
     assert torch.allclose(motion(m.targets), motion(clip.params)) and torch.equal(m.landmarks, clip.landmarks)
-    assert torch.equal(m.pictures, clip.images(range(len(clip))))
+    assert torch.equal(m.pictures[:], clip.images(range(len(clip))))
     assert m.fps == pytest.approx(23.976, abs=0.01) and m.sound is None
     m = motion_from_video(other, drawn.path, clip.path, face_model)
     assert m.landmarks is None, "another face's landmarks are not where this face's will be"
@@ -506,7 +508,8 @@ def test_driving_from_the_command_line(clip, drawn, short, photo, quick, kind):
     assert torch.allclose(relative.rotation[0], quick["face"].params.rotation[0], atol=1e-5), "begins as the source"
     i = video_info("out/made.mp4")
     assert i.has_audio == (kind == "video") and i.frames == 3
-    rows = (Image.open("out/made.png").size[1] - 16) / (i.height + 2)
+    seen = crop_to_valid(quick["face"], quick["face"].image).shape[2] * 192 // 128  # pixels of a cell's height
+    rows = (Image.open("out/made.png").size[1] - 16) / (seen + 2)
     assert round(rows) == 6, "source, driving, mesh, flow, warped, output"
     assert run_command(f3a_animate, photo, "--driving", driving, "--absolute") == 0
     assert not torch.allclose(quick["targets"].rotation[0], relative.rotation[0], atol=1e-3), "begins as the driver"
@@ -520,10 +523,10 @@ def test_a_rendered_clip_drives_itself(drawn, quick):
 def test_a_driving_video_is_prepared_once(drawn, short, quick, capsys):
 
     assert run_command(f3a_animate, drawn.path, "--driving", short) == 0
-    (folder,) = Path("runs/clips").glob("short-*")
+    (folder,) = Path("cache/clips").glob("short-*")
     stamp = (folder / "frames.npy").stat().st_mtime_ns
     assert run_command(f3a_animate, drawn.path, "--driving", short) == 0
-    assert (folder / "frames.npy").stat().st_mtime_ns == stamp and list(Path("runs/clips").iterdir()) == [folder]
+    assert (folder / "frames.npy").stat().st_mtime_ns == stamp and list(Path("cache/clips").iterdir()) == [folder]
     assert len(load_clip(folder)) == 6
 
 
@@ -532,7 +535,7 @@ def test_two_driving_videos_of_one_name(tmp_path, drawn, short, quick, video):
     write_movie(tmp_path / "b" / "short.mp4", [np.ascontiguousarray(f) for _, f in iter_frames(video, max_frames=2)])
     for d, T in ((short, 6), (tmp_path / "b" / "short.mp4", 2), (short, 6)):
         assert run_command(f3a_animate, drawn.path, "--driving", d) == 0 and len(quick["targets"]) == T
-    assert sorted(len(load_clip(p)) for p in Path("runs/clips").iterdir()) == [2, 6], "neither has replaced the other"
+    assert sorted(len(load_clip(p)) for p in Path("cache/clips").iterdir()) == [2, 6], "neither has replaced the other"
 
 
 def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, monkeypatch):
@@ -542,7 +545,7 @@ def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, 
     shutil.copy(photo, tmp_path / "her.png")
     alone = shutil.copytree(clip.path, tmp_path / "alone")
     monkeypatch.setattr(driving_module, "load_clip", lambda path: [0])
-    monkeypatch.setattr(animate_module, "read_face", None)
+    monkeypatch.setattr(animator_module, "read_face", None)
     for driver in ("one.mp4", "her.png", "alone"):
         assert run_command(f3a_animate, photo, "--driving", tmp_path / driver) == 2
         assert f"'{driver}' has one frame" in capsys.readouterr().err
@@ -558,6 +561,11 @@ def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, 
         (["--script", "yodel"], "knows no 'yodel'"),
         (["--script", " ; "], "is empty"),
         (["--absolute", "--script", "nod"], "--absolute"),
+        (["--size", "99"], "even number of pixels from 64 to 1024"),
+        (["--size", "62"], "even number"),
+        (["--size", "2000"], "even number"),
+        (["--size", "256", "--full"], "leave the size away"),
+        (["--only", "hair"], "hair"),
         (["--face", "0"], "counts from 1"),
         (["--param-source", "guess"], "guess"),
         (["--tracker", "x.task", "--param-source", "regressor"], "--tracker"),
@@ -565,13 +573,13 @@ def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, 
 )
 def test_options_are_looked_at_first(tmp_path, quick, capsys, monkeypatch, words, told):
     "Before the weights and the photo are read; the photo and the motion need not even be there."
-    monkeypatch.setattr(animate_module, "load_system", None)
+    monkeypatch.setattr(animator_module, "load_system", None)
     assert run_command(f3a_animate, "missing.png", *words) == 2
     assert told in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_a_clip_has_one_face_and_no_photo(clip, short, quick, capsys, monkeypatch):
-    monkeypatch.setattr(animate_module, "load_system", None)
+    monkeypatch.setattr(animator_module, "load_system", None)
     itself = [short, "--driving", short]
     for words, option in (([clip.path], "--face=1"), ([clip.path], "--full"), (itself, "--face=1")):
         assert run_command(f3a_animate, *words, option) == 2
@@ -582,7 +590,7 @@ def test_an_interrupted_film_is_begun_anew(tmp_path, clip, quick, capsys, monkey
     def press(*a, **k):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(animate_module, "animate", press)
+    monkeypatch.setattr(animator_module, "animate", press)
     assert run_command(f3a_animate, clip.path, "--script", "blink") == 130
     said = capsys.readouterr().err
     assert "begins it anew" in said and "kept" not in said and not list(tmp_path.iterdir())
@@ -617,7 +625,7 @@ def test_towards_a_photo(drawn, photo, face_model):
 
 def test_to_from_the_command_line(drawn, photo, quick):
     assert run_command(f3a_animate, drawn.path, "--to", photo) == 0
-    assert len(quick["targets"]) == 35 and (Image.open("out/animation.png").size[1] - 16) // 128 == 5
+    assert len(quick["targets"]) == 35 and (Image.open("out/animation.png").size[1] - 16) // 192 == 5
 
 
 def test_plan_motion(clip, drawn, photo, face_model):
@@ -749,17 +757,19 @@ def test_contact_sheet_rows_and_columns(clip):
     driving = clip.images([0, 10, 20, 30, 39])
     me.valid[:] = 1
     sheet = contact_sheet(me, made, driving, columns=3)
-    assert sheet.shape == (6 * 130 - 2 + 16, 3 * 130 - 2 + 58, 3)
+    assert sheet.shape == (6 * 194 - 2 + 16, 3 * 194 - 2 + 58, 3)
     left, top, sheet = sheet[16:, :58], sheet[:16, 58:], sheet[16:, 58:]
     for k in range(6):
-        assert left[k * 130 : k * 130 + 128].min() < 100, "each row has a name"
+        assert left[k * 194 : k * 194 + 192].min() < 100, "each row has a name"
     for k in range(3):
-        assert top[:, k * 130 : k * 130 + 128].min() < 100, "each column has a name"
-    cell = lambda r, c: sheet[r * 130 : r * 130 + 128, c * 130 : c * 130 + 128] / 255
+        assert top[:, k * 194 : k * 194 + 192].min() < 100, "each column has a name"
+    cell = lambda r, c: sheet[r * 194 : r * 194 + 192, c * 194 : c * 194 + 192] / 255
     for c, k in enumerate((0, 2, 4)):
         for r, x in enumerate((me.image[0], driving[k], made["mesh"][k], None, made["warped"][k], made["output"][k])):
-            assert x is None or np.abs(cell(r, c) - x.permute(1, 2, 0).numpy()).max() < 0.01, (r, c)
-    assert contact_sheet(me, made).shape == (5 * 130 - 2 + 16, 5 * 130 - 2 + 58, 3)
+            if x is not None:
+                large = torch.nn.functional.interpolate(x[None], scale_factor=1.5, mode="bicubic")[0].clamp(0, 1)
+                assert np.abs(cell(r, c) - large.permute(1, 2, 0).numpy()).max() < 0.01, (r, c)
+    assert contact_sheet(me, made).shape == (5 * 194 - 2 + 16, 5 * 194 - 2 + 58, 3)
 
 
 @pytest.mark.parametrize(
@@ -775,11 +785,13 @@ def test_what_is_read_is_not_written_over(tmp_path, capsys, name, word):
     assert photo.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["me.png"]
 
 
-def test_the_driving_video_itself_is_seen_through_one_crop(tmp_path, video, clip, monkeypatch):
+def test_the_driving_video_itself_is_seen_through_one_crop(video, clip, monkeypatch):
     "Source and driver are one file: the face comes from the driver's prepared clip, and its own frame does not move."
-    for module in (animate_module, driving_module):
+    for module in (animator_module, driving_module):
         monkeypatch.setattr(module, "driving_clip", lambda *a, **k: clip)
-    face, source = animate_module.source_face(animate_module.AnimateOptions(source=video, driving=video, frame=7))
-    motion = driving_module.motion_from_video(face, source, video, open_model())
+    face = animator_module.Animator("warping").own_face(video, 7)
+    motion = driving_module.motion_from_video(face, face.path, video, open_model())
     flow = facial_flow(open_model(), face.params, motion.targets[7], 64)[0]
-    assert source == clip.path and float(flow.abs().max()) < 1e-5
+    assert face.path == clip.path and float(flow.abs().max()) < 1e-5
+    assert (animation.source_at(face, 128) - face.image).abs().mean() < 1e-6, "its photo is that frame"
+    assert animation.source_at(face, 256).shape == (1, 3, 256, 256)

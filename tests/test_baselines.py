@@ -12,7 +12,7 @@ from f3a_lite.conditions import CONDITIONS, FILM, Frames, action_units, landmark
 from f3a_lite.core import F3AError
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.pairs import pick_frames
-from f3a_lite.systems import SYSTEMS, load_system, make_system, save_system
+from f3a_lite.registry import SYSTEMS, load_system, make_system, save_system
 from f3a_lite.systems import Stage
 from f3a_lite.schedule import TrainConfig
 from f3a_lite.training import Trainer

@@ -5,16 +5,9 @@ another host. Screenshots are kept in out/screenshots, to be looked at.
 """
 
 import io
-import os
 import re
 import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -23,6 +16,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from conftest import free_port, serving
 from f3a_lite.core import data_path
 from f3a_lite.data.video import iter_frames
 
@@ -43,35 +37,6 @@ QUIET = {  # JupyterLab: all cells in the page, no news
         "doNotDisturbMode": True,
     },
 }
-
-
-def free_port() -> int:
-    "A port that nobody uses."
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-@contextmanager
-def serving(command, address, log, **env):
-    "A server as a process of its own, ready to answer."
-    with open(log, "w", encoding="utf-8") as out:
-        own = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT), **env}
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=own)
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(address, timeout=120).read(1)
-                break
-            except OSError:
-                assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
-                time.sleep(0.5)
-        else:
-            raise AssertionError(f"no answer from {address}: " + log.read_text(encoding="utf-8")[-2000:])
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -318,20 +283,3 @@ def upload(page, file):
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="another photo").click()
     chooser.value.set_files(file)
-
-
-def test_the_app_answers_on_this_machine_only(app):
-    """Refused: another name in the request (a page elsewhere could point its own name at this machine), what another
-    site's page sends, an address without the secret, and every file."""
-    port = urlparse(app).port
-    wrong = [{"Host": f"evil.example:{port}"}, {"Sec-Fetch-Site": "cross-site"}]
-    for headers in wrong:
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(app, headers=headers), timeout=60)
-        assert refused.value.code in (403, 404)
-    assert "login" in urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).url
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(app.replace("/?", "/voila/files/f3a_app.ipynb?"), timeout=60)
-    assert refused.value.code in (403, 404)
-    answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/voila/static/voila.js", timeout=60)
-    assert answer.status == 200

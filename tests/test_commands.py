@@ -174,7 +174,7 @@ def test_wrong_words_are_one_sentence_and_leave_nothing(monkeypatch, tmp_path, c
         ("f3a_prepare", "ui.prepare", "prepare_videos", core.RESUMES),
         ("f3a_train", "ui.train", "get_processes", core.RESUMES),
         ("f3a_train_regressor", "regressor_training", "get_processes", core.RESUMES),
-        ("f3a_animate", "ui.animate", "load_system", "the film is not finished, and the same command begins it anew"),
+        ("f3a_animate", "ui.animate", "Animator", "the film is not finished, and the same command begins it anew"),
         ("f3a_evaluate", "lab.measure_files", "measure_sets", "no figures are kept, and the same command begins anew"),
         ("f3a_tables", "lab.tables", "Tables", core.RESUMES),
         ("f3a_app", "ui.app", "serve", "the app has ended, and what was uploaded is deleted"),

@@ -10,11 +10,10 @@ from scipy.spatial.transform import Rotation
 from f3a_lite.synth import looks
 from f3a_lite.synth import parts
 from f3a_lite.synth import rendered_clips
-from f3a_lite.synth import rendered_sets
+from f3a_lite.synth import rendered
 from f3a_lite.synth import skin
 from f3a_lite import flow as flow_module
 from f3a_lite.synth import people
-from f3a_lite.synth import rendered
 from f3a_lite.synth.open_model import (
     MIRROR,
     align_heads,
@@ -829,15 +828,15 @@ def test_a_rendered_clip_is_one_scene():
 
 
 def test_a_set_in_pieces_keeps_pictures_and_parameters_together(tmp_path, monkeypatch):
-    monkeypatch.setattr(rendered_sets, "PIECE", 2)
-    s = rendered_sets.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
+    monkeypatch.setattr(rendered, "PIECE", 2)
+    s = rendered.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
     assert len(s) == 5 and len(s.clips) == 3
     for k in (4, 0, 3):
         im, p, _ = rendered.rendered_face(k, (0, 50), 3, 48)
         close(s.images([k])[0], torch.from_numpy(im).permute(2, 0, 1) / 255.0, 1e-6)
         close(s.params[k].rotation, p.rotation, 1e-6)
     shutil.rmtree(s.clips[1].path)
-    again = rendered_sets.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
+    again = rendered.render_set(tmp_path, 5, (0, 50), seed=3, size=48, progress=False)
     close(again.images(range(5)), s.images(range(5)), 0)
     assert [c.path for c in again.clips] == [c.path for c in s.clips]
     assert again.valid([4]).all() and again.clips[0].meta["fit_error"] < 1e-5

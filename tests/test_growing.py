@@ -8,7 +8,8 @@ import torch.nn.functional as F
 import pytest
 from f3a_lite.core import F3AError
 from f3a_lite.generator import Generator, GeneratorConfig
-from f3a_lite.losses import PatchDiscriminator, critic_loss, gradient_penalty, perceptual_loss
+from f3a_lite.systems import PatchDiscriminator, gradient_penalty
+from f3a_lite.losses import critic_loss, perceptual_loss
 from f3a_lite.pairs import make_batch
 from f3a_lite.spade import Encoder
 from f3a_lite.systems import LossConfig, make_system

@@ -33,7 +33,7 @@ from f3a_lite.loop import Curves, LogFile, note_interrupts, run_training
 from f3a_lite.team import SingleProcess
 from f3a_lite.regressor import RegressorConfig
 from f3a_lite.regressor_training import RegressorTrainer, RegressorTraining
-from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.synth.rendered import render_set
 from f3a_lite.schedule import TrainConfig, lr_of
 from f3a_lite.training import SampleSheets, Trainer
 from f3a_lite.data.video import read_image

@@ -17,6 +17,7 @@ from f3a_lite.conditions import AU_NAMES, CONDITIONS, Frames, action_units, land
 from f3a_lite.core import F3AError
 from f3a_lite.pictures import to_tensor
 from f3a_lite.flow import facial_flow
+from f3a_lite.diagrams import draw_manipulation, draw_streams
 from f3a_lite.generator import Generator, GeneratorConfig, UpBlock
 from f3a_lite.warp_generator import WarpConfig, WarpGenerator
 from f3a_lite.landmarks import resize_square
@@ -60,7 +61,7 @@ from f3a_lite.regressor import (
 )
 from f3a_lite.regressor_metrics import evaluate_rendered, loss_shares, pose_error, rotation_angle
 from f3a_lite.regressor_training import RegressorTrainer, RegressorTraining, finetune, regressor_lr, wake
-from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.synth.rendered import render_set
 from f3a_lite.spade import DownBlock, Encoder, SPADE
 from f3a_lite.data.video import iter_frames
 from test_geometry import close, some_faces
@@ -961,3 +962,14 @@ def test_a_training_step_by_hand(tmp_path):
         RegressorTrainer(cfg)
     with pytest.raises(F3AError, match="prepared clips"):
         RegressorTrainer(cfg, faces)
+
+
+@pytest.mark.parametrize("middle", [12, 20])
+def test_drawings_show_the_shapes_that_modules_have(middle):
+    "Figures 4 and 5 say of every scale what the modules give, and follow a change of the channels."
+    net = Generator(GeneratorConfig(channels=(8, middle, 16), flow_channels=(4, 6, 8), grows=1)).eval()
+    figures = draw_streams(net, 32), draw_manipulation(net, 1, 32)
+    streams, module = ([text.get_text() for text in figure.axes[0].texts] for figure in figures)
+    assert sum(f"\n{middle} × 16 × 16" in text for text in streams) == 3  # h_enc, h_dec and h_out
+    assert sum("\n16 × 8 × 8" in text for text in streams) == 2 and sum(text == "DeConv" for text in streams) == 2
+    assert any(f"DeConv 4 × 4, {middle} → 8\n8 × 32 × 32" == text for text in module)

@@ -9,7 +9,6 @@ import re
 import subprocess
 from graphlib import TopologicalSorter
 import sys
-import json
 from pathlib import Path
 import pytest
 from f3a_lite.ui import commands
@@ -277,19 +276,3 @@ def test_the_build_of_the_open_model_gives_the_bundled_file():
     assert torch.allclose(built.id_basis, shipped.id_basis, atol=1e-3) and torch.allclose(
         built.exp_basis, shipped.exp_basis, atol=1e-3
     )
-
-
-def test_exercises_are_tagged():
-    "Starter, check and solution carry their tags, and solutions are folded; the student version is made from these."
-    found = 0
-    for path in sorted((ROOT / "nbs").glob("*.ipynb")):
-        cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
-        for before, cell, after in zip(cells, cells[1:], cells[2:]):
-            source = "".join(cell["source"])
-            if not source.startswith("def check_"):
-                continue
-            tags = [c["metadata"].get("tags") for c in (before, cell, after)]
-            assert tags == [["exercise"], ["check"], ["solution"]], f"{path.name}: {source[:40]} has tags {tags}"
-            assert after["metadata"]["jupyter"] == {"source_hidden": True}, path.name
-            found += 1
-    assert found >= 15

@@ -23,7 +23,7 @@ from f3a_lite.regressor_training import (
     finetune,
     regressor_options,
 )
-from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.synth.rendered import render_set
 from f3a_lite.lab.results import find_record, load_records
 
 

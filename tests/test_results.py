@@ -397,3 +397,8 @@ def test_the_sources_of_real_clips_are_named():
         assert re.fullmatch(r"[0-9a-f]{64}", r["sha256"]) and r["path"] and r["commit"], r
     named = {Path(r["file"]).stem for r in rows}
     assert {r.setting["clip"] for r in load_records(ROOT / "results" / "own_face.json")} <= named
+
+
+def test_the_index_of_results_is_todays():
+    stored = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    assert load_program("results_index").table() == stored, "run `python benchmarks/results_index.py`"

@@ -22,11 +22,11 @@ from f3a_lite.checkpoints import CHECKPOINTS, find_checkpoint, load_checkpoint, 
 from f3a_lite.loop import LogFile, run_training
 from f3a_lite.data.fingerprints import clip_fingerprint
 from f3a_lite.data.prepare import prepare_clip
-from f3a_lite.synth.rendered_sets import render_set
+from f3a_lite.synth.rendered import render_set
 from f3a_lite.lab.results import Record, save_records
 from f3a_lite.systems import F3AGan, save_system
 from f3a_lite.ui.train import f3a_train
-from f3a_lite.data.video import PHOTOS, read_image
+from f3a_lite.data.frames import PHOTOS, read_image
 from PIL import Image
 from test_loop import same, small_trainer, state
 

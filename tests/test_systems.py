@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 import numpy as np
+import subprocess
+import sys
 import pytest
 import torch
 from f3a_lite.conditions import CONDITIONS, make_condition
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import pick_frames
 from f3a_lite.lab.paper_tables import ROWS
-from f3a_lite.systems import SYSTEMS
+from f3a_lite.registry import SYSTEMS
 from f3a_lite.lab.tables import table_config
 
 OWN = [(row, None) for row in ROWS]  # with the condition of its row
@@ -41,3 +43,13 @@ def test_another_condition_gives_another_picture(clip, row, condition):
         picture, another, exchanged = (system(source.picture, c)["image"] for c in (told, other, told.flip(0)))
     for changed in (another, exchanged):
         assert (picture - changed).abs().amax((1, 2, 3)).min() > 3e-5  # ten times what rounding does
+
+
+@pytest.mark.parametrize(
+    "module", ["animator", "schedule", "training", "lab.tables", "ui.train", "ui.animate", "ui.app"]
+)
+def test_every_program_knows_every_system(module):
+    "A class enters SYSTEMS when it is defined, so whoever reads weights or configs has to have all of them defined."
+    code = f"import f3a_lite.{module}; from f3a_lite.systems import SYSTEMS; print(*SYSTEMS)"
+    r = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert set(r.stdout.split()) == set(SYSTEMS), r.stderr

@@ -23,11 +23,11 @@ from f3a_lite.conditions import CONDITIONS, GeometryMaps
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.lab.evaluation import evaluate, measure_pairs, identity_psnr
 from f3a_lite.generator import Generator, GeneratorConfig, NetworkConfig
-from f3a_lite.losses import adversarial_loss, critic_loss, feature_weights, perceptual_loss, weighted_pixel_loss
-from f3a_lite.pairs import make_batch, sample_pairs, split_clips, split_frames, split_people
+from f3a_lite.losses import adversarial_loss, critic_loss, perceptual_loss, weighted_pixel_loss
+from f3a_lite.pairs import feature_weights, make_batch, sample_pairs, split_clips, split_frames, split_people
 from f3a_lite.data.prepare_datasets import prepare_rendered
 from f3a_lite.lab.results import find_record, load_records
-from f3a_lite.systems import SYSTEMS, load_system, make_system, save_system
+from f3a_lite.registry import SYSTEMS, load_system, make_system, save_system
 from f3a_lite.systems import Copying, LossConfig, System
 from f3a_lite.schedule import TrainConfig, lr_of, stage_of, load_recipe
 from f3a_lite.training import Trainer, start_from

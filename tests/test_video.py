@@ -26,7 +26,8 @@ from f3a_lite.landmarks import (
     resize_square,
 )
 from f3a_lite.tracker import Track, Tracker, crop_square, detect_faces, place_landmarks, track_frames
-from f3a_lite.data.video import frame_files, iter_frames, open_media, read_image, upright, video_info, write_image
+from f3a_lite.data.video import frame_files, iter_frames, open_media, video_info, write_image
+from f3a_lite.data.frames import read_image, upright
 
 
 @pytest.fixture(scope="session")
@@ -75,13 +76,24 @@ def test_no_more_frames_than_were_asked_for(tmp_path, shots):
     assert len(list(iter_frames(p, fps=25, max_frames=5))) == 5 and len(list(iter_frames(p, max_frames=1))) == 1
 
 
-def test_rotation_is_undone():
+MATRICES = [  # a, b, c, d of the display matrix, and what is done to rows x columns
+    ((1, 0, 0, 1), lambda f: f),
+    ((0, 1, -1, 0), lambda f: np.rot90(f, -1)),
+    ((-1, 0, 0, -1), lambda f: f[::-1, ::-1]),
+    ((0, -1, 1, 0), lambda f: np.rot90(f)),
+    ((-1, 0, 0, 1), lambda f: f[:, ::-1]),
+    ((1, 0, 0, -1), lambda f: f[::-1]),
+    ((0, 1, 1, 0), lambda f: f.swapaxes(0, 1)),
+    ((0, -1, -1, 0), lambda f: np.rot90(f, 2).swapaxes(0, 1)),
+]
+
+
+@pytest.mark.parametrize("matrix,seen", MATRICES)
+def test_turns_and_mirrors_are_undone(matrix, seen):
+    "The eight ways in which a picture can lie."
     f = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    assert (
-        upright(f, 90).shape == (4, 2, 3)
-        and np.array_equal(upright(f, -90), np.rot90(f, 3))
-        and np.array_equal(upright(f, 180), f[::-1, ::-1])
-    )
+    a, b, c, d = matrix
+    assert np.array_equal(upright(f, [a, b, 0, c, d, 0, 0, 0, 1]), seen(f))
 
 
 def test_portrait_phone_video_is_turned_upright(tmp_path, shots):

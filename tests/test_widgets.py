@@ -22,7 +22,8 @@ from f3a_lite.animation import Face
 from f3a_lite.conditions import Frames
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.pictures import to_image, to_tensor
-from f3a_lite.losses import PatchDiscriminator, feature_weights
+from f3a_lite.systems import PatchDiscriminator
+from f3a_lite.pairs import feature_weights
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
 from f3a_lite.projection import posed_landmarks
 from f3a_lite.systems import LossConfig, load_system, make_system, save_system

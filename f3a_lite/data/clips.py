@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
@@ -21,8 +20,10 @@ import torch
 import torch.nn.functional as F
 from f3a_lite.core import (
     F3AError,
+    PART_FILE,
     disk_is_full,
     full_disk,
+    is_old,
     make_folder,
     reading,
     save_array,
@@ -146,6 +147,9 @@ def load_clip(
             )
         names = ("frames", "landmarks", "found", *(["valid"] if (path / "valid.npy").exists() else []))
         arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
+        for name, shape in (("landmarks", (68, 2)), ("found", ())):  # before anything is read: it may be promised only
+            if arrays[name].shape != (meta["frames"], *shape):
+                raise F3AError(f"The prepared clip '{path}' is damaged ({name}): delete it and prepare it again.")
         landmarks, found = torch.from_numpy(np.array(arrays["landmarks"])).float(), np.array(arrays["found"])
         params = FaceParams.load(path / "params.safetensors")
         clip = PreparedClip(path, arrays["frames"], landmarks, found, params, meta, arrays.get("valid"))
@@ -228,11 +232,10 @@ def sweep(
     folder,  # of prepared clips
 ):
     "Delete temporary folders that killed runs have left, more than a day ago."
-    ours = tuple(Path(name).stem for name in CLIP_FILES)
+    ours = (PART_FILE.lstrip("."), *(Path(name).stem for name in CLIP_FILES))
     for part in Path(folder).glob(f"{PART}*"):
         with contextlib.suppress(OSError):  # another process may clear up too
-            old = time.time() - part.lstat().st_mtime > 24 * 3600
-            if old and not part.is_symlink() and all(f.name.lstrip(".").startswith(ours) for f in part.iterdir()):
+            if is_old(part) and all(f.name.lstrip(".").startswith(ours) for f in part.iterdir()):
                 shutil.rmtree(part)
 
 # %% ../../nbs/61_clips.ipynb #c04871fc
@@ -243,6 +246,7 @@ def new_clip(
     "A prepared clip, there completely or not at all; one that another process has made meanwhile stays."
     folder = Path(folder)
     with own_folder(folder.parent) as parent:
+        sweep(parent)
         part = parent / f"{PART}{secrets.token_hex(6)}"
         try:
             part.mkdir()

@@ -15,11 +15,12 @@ import numpy as np
 from ..core import F3AError, atomic_path, counted, data_path, reading
 from .blendshapes import read_blendshapes
 from .clips import PreparedClip, clip_folder, load_same_clip, new_clip, signed, write_clip
-from .datasets import read_annotated_frames
+from .datasets import hold_nearest, read_annotated_frames
 from .estimation import PARAMS, estimate_params
 from .fingerprints import clip_fingerprint
+from .frames import note
 from .video import iter_frames, video_info
-from ..landmarks import Crop
+from ..landmarks import SAME_PERSON, Crop, face_embedding
 from ..morphable import MorphableModel, open_model
 from ..tracker import Track, check_points, track_frames
 
@@ -31,7 +32,8 @@ def find_face(video, info, landmarks=None, max_frames=None, progress=False) -> t
     frames = iter_frames(video, info.fps, max_frames)
     if landmarks is None:
         return track_frames(frames, video.name, progress, info.frames or None), []
-    return given_landmarks(landmarks, [t for t, _ in frames], (info.height, info.width))
+    stored = [t for t, _ in iter_frames(video)]
+    return given_landmarks(landmarks, [t for t, _ in frames], (info.height, info.width), stored)
 
 # %% ../../nbs/64_prepare.ipynb #4ee2149e
 def prepare_clip(
@@ -66,9 +68,16 @@ def _prepare(video, out, fingerprint, options, progress=True):  # wish: as `clip
     track, problems = find_face(video, info, options.get("landmarks"), fingerprint["max_frames"], progress)
     check_points(track.landmarks, info.height, info.width, video.name)
     check_face_size(track, video.name)
-    crop = Crop.around(track.landmarks, (info.height, info.width), fingerprint["size"])
+    shape = (info.height, info.width)
     with new_clip(out) as tmp:
-        cut_frames(video, info.fps, crop, len(track.found), tmp / "frames.npy")
+        crop = Crop.around(track.landmarks, shape, fingerprint["size"])
+        faces = cut_frames(video, info.fps, crop, track, tmp / "frames.npy")
+        end = len(track.found) if options.get("landmarks") is not None else end_of_person(faces, track)
+        if end < len(track.found):
+            note(f"'{video.name}' shows another person from {end / info.fps:.1f} s on: the clip ends there.")
+            track = track.first(end)
+            crop = Crop.around(track.landmarks, shape, fingerprint["size"])
+            cut_frames(video, info.fps, crop, track, tmp / "frames.npy")
         _write(tmp, video, info, track, crop, fingerprint, options, problems, progress)
     return load_same_clip(out, fingerprint)
 
@@ -118,29 +127,76 @@ def check_face_size(track, name):
         )
 
 
-def cut_frames(video, fps, crop, T, path):
-    "Write the head crops of T frames as (T,size,size,3) uint8."
+def cut_frames(video, fps, crop, track, path):
+    "Write the head crops of the frames of a track as (T,size,size,3) uint8; embeddings {frame: (128,)} of a few."
+    T = len(track.found)
+    looked_at = {int(k) for k in np.linspace(0, T - 1, min(16, int(T / fps))) if track.detected[int(k)]}
     header = dict(descr="|u1", fortran_order=False, shape=(T, crop.size, crop.size, 3))
+    faces = {}
     with atomic_path(path) as tmp, open(tmp, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for _, frame in iter_frames(video, fps, T):
+        for k, (_, frame) in enumerate(iter_frames(video, fps, T)):
             file.write(crop.cut(frame).tobytes())
+            if k in looked_at:
+                faces[k] = face_embedding(frame, track.landmarks[k])
+    return faces
+
+
+def end_of_person(
+    faces: dict,  # frame → embedding (128,), of a few frames
+    track: Track,  # of all
+) -> int:
+    "The frame from which on another person is shown, for good and at least twice; the number of frames if none is."
+    frames = sorted(faces)
+    for k in range(1, len(frames) - 1):
+        before, after = (np.stack([faces[n] for n in part]) for part in (frames[:k], frames[k:]))
+        if min(np.linalg.norm(x - before, axis=1).min() for x in after) < 0.85 * SAME_PERSON:
+            continue
+        if np.linalg.norm(after - after.mean(0), axis=1).max() < SAME_PERSON:
+            jumps = np.abs(np.diff(track.landmarks[frames[k - 1] : frames[k] + 1], axis=0)).mean((1, 2))
+            return frames[k - 1] + 1 + int(jumps.argmax())
+    return len(track.found)
 
 # %% ../../nbs/64_prepare.ipynb #3395360d
-def given_landmarks(source, times, picture=None) -> tuple:  # picture: (height, width) of the video
-    "The user's own landmarks as a Track, and what is wrong with them."
-    source, T = Path(source), len(times)
+def given_landmarks(source, times, picture=None, stored=None) -> tuple:
+    """The user's own landmarks as a Track, and what is wrong with them.
+
+    `times`: seconds of the frames that are wanted; `picture`: (height, width) of the video; `stored`: seconds of the
+    frames as the file stores them, which is how they are counted; None: as those that are wanted.
+    """
+    source, times = Path(source), np.array(times)
+    stored = times if stored is None else np.array(stored)
     if source.is_dir():
-        landmarks, ok, problems = read_annotated_frames(source, T, picture)
-        return Track(landmarks, ok, ok, np.array(times[: len(landmarks)])), problems
-    with reading(source, f"a folder of .pts files, or a .npy of landmarks of shape ({T}, 68, 2)"):
-        landmarks = np.load(source, mmap_mode="r", allow_pickle=False)  # a header may promise any size
-        if landmarks.shape != (T, 68, 2):
-            raise ValueError(f"shape {landmarks.shape} for a video of {counted(T, 'frame')}")
-        if landmarks.dtype.kind not in "iuf" or not np.isfinite(landmarks).all():
+        landmarks, ok, problems = read_annotated_frames(source, len(stored), picture)
+    else:
+        (landmarks, ok), problems = read_landmarks(source, len(times), len(stored)), []
+        stored = times if len(landmarks) == len(times) < len(stored) else stored
+    nearest = np.array([np.abs(stored - t + 1e-6).argmin() for t in times])  # of two as near, the earlier
+    nearest = nearest[nearest < len(landmarks)]  # what comes later is not annotated
+    ok = ok[nearest]
+    return Track(landmarks[nearest], ok, ok, times[: len(nearest)]), problems
+
+
+def read_landmarks(
+    path,  # a .npy (T,68,2) of pixels; not-a-number in a frame without a face
+    wanted: int,  # frames of the clip
+    stored: int,  # frames of the video
+) -> tuple:  # (T,68,2), held where there is no face, and (T,) bool
+    "Landmarks of every frame, either of the clip or of the video. Raises `F3AError` for anything else."
+    T = stored
+    with reading(path, f"a folder of .pts files, or a .npy of landmarks of shape ({T}, 68, 2)"):
+        landmarks = np.load(path, mmap_mode="r", allow_pickle=False)  # a header may promise any size
+        if landmarks.shape[1:] != (68, 2) or len(landmarks) not in (wanted, stored):
+            others = {(2, 68): ", points last", (136,): ", a frame in one row", (68, 3): ", with depth"}
+            hint = others.get(landmarks.shape[1:], "")
+            raise ValueError(f"shape {landmarks.shape}{hint}, for a video of {counted(T, 'frame')}")
+        if landmarks.dtype.kind not in "iuf":
+            raise ValueError("values that are no numbers")
+        landmarks = landmarks.astype(np.float64)
+        ok = ~np.isnan(landmarks).all((1, 2))
+        if not ok.any() or not np.isfinite(landmarks[ok]).all():
             raise ValueError("values that are not finite numbers")
-    ok = np.ones(T, bool)
-    return Track(landmarks.astype(np.float64), ok, ok, np.array(times)), []
+    return hold_nearest(landmarks, ok), ok
 
 # %% ../../nbs/64_prepare.ipynb #fc510fac
 def clip_in(

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import torch
-from ..core import F3AError, FullDiskError, counted, data_path, save_array, save_json
+from ..core import F3AError, FullDiskError, counted, data_path, reading, save_array, save_json
 from f3a_lite.data.clips import (
     FORMAT,
     PreparedClip,
@@ -40,11 +40,12 @@ from .estimation import PARAMS
 from .fingerprints import model_fingerprint, sha256_of_files
 from .licensed_models import load_basel_3ddfa
 from .prepare import clip_in
-from .video import PICTURES, VIDEOS
+from .frames import PICTURES
+from .video import VIDEOS, is_hidden
 from ..jobs import run_jobs
 from ..morphable import FaceParams, open_model
 from ..synth.rendered_clips import render_clip
-from ..synth.rendered_sets import write_rendered
+from ..synth.rendered import write_rendered
 
 # %% ../../nbs/66_prepare_datasets.ipynb #f5dc4da7
 def split_paths(paths, landmarks=None):
@@ -63,20 +64,20 @@ def split_paths(paths, landmarks=None):
 
 # %% ../../nbs/66_prepare_datasets.ipynb #d7a8c27e
 def prepare_one(video, out, alone, options):
-    "Prepare a video unless it is there already; False where it had to be left out."
+    "The clip of a video, prepared unless it is there already; None where it had to be left out."
     try:
         clip, new = clip_in(out, video, options)
     except F3AError as e:
         if alone or isinstance(e, FullDiskError):
             raise
         print(f"{video.name}: left out. {e}", file=sys.stderr)
-        return False
+        return None
     if new:
         error = f"fit error {clip.meta['fit_error']:.2%} of the outer-eye distance"
         print(f"{video.name}: {clip.meta['tracking']}; {error} -> {clip.path}")
     else:
         print(f"{video.name}: already prepared")
-    return True
+    return clip
 
 # %% ../../nbs/66_prepare_datasets.ipynb #d07f212d
 def rendered_fingerprint(number, frames=100, seed=0, size=128, fps=25.0, natural=False) -> dict:
@@ -244,8 +245,9 @@ def check_manifest(path):
     if not os.path.lexists(path):
         return
     try:
-        m = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with reading(path, "a manifest"):
+            m = json.loads(Path(path).read_text(encoding="utf-8"))
+    except F3AError:
         m = None
     if not isinstance(m, dict) or not {"dataset", "shard", "counts", "items"} <= set(m):
         raise F3AError(
@@ -359,7 +361,7 @@ def prepare_labelled(
     bfm = tuple(bfm) if bfm else None
     if bfm:
         _basel(bfm)  # a bad file is refused before anything starts
-    mats = sorted(Path(root).rglob("*.mat"))
+    mats = sorted(p for p in Path(root).rglob("*.mat") if not is_hidden(p))
     i, n = read_shard(shard)
     jobs = []
     for k in range(-(-len(mats) // PHOTOS))[i::n]:

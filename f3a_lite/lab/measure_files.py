@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from tyro.conf import Positional
 from ..core import F3AError, check_replaced, counted, friendly_errors, get_device, parse_options
 from ..data.openface import read_openface
-from ..data.video import PICTURES, iter_frames, read_image
+from ..data.video import iter_frames
 from ..jobs import set_threads
 from .results import Record, figure, load_records, run_info, save_records, show_figure
 from f3a_lite.metrics import (
@@ -54,11 +54,19 @@ def pictures_of(
     "The pictures of a folder in their order, the frames of a video, or one photo."
     if not path.exists():
         raise F3AError(f"'{path}' does not exist: give a folder of pictures or a video.")
-    if path.is_file() and path.suffix.lower() in PICTURES:
-        yield read_image(path)
-        return
     for _, image in iter_frames(path):
         yield image
+
+
+PIXELS = 2**20  # of a batch: larger pictures come fewer at a time
+
+
+def stacked(parts):  # lists of pictures (3,H,W), emptied
+    "Lists of pictures as tensors (B,3,H,W)."
+    out = tuple(torch.stack(p) for p in parts)
+    for p in parts:
+        p.clear()
+    return out
 
 
 def in_batches(
@@ -80,11 +88,10 @@ def in_batches(
         count += 1
         parts[0].append(to_tensor(a))
         parts[1].append(to_tensor(b))
-        if len(parts[0]) == batch:
-            yield tuple(torch.stack(p) for p in parts)
-            parts = ([], [])
+        if len(parts[0]) >= min(batch, max(1, PIXELS // (a.shape[0] * a.shape[1]))):
+            yield stacked(parts)
     if parts[0]:
-        yield tuple(torch.stack(p) for p in parts)
+        yield stacked(parts)
     if count == 0:
         raise F3AError(f"'{pred}' holds no pictures.")
 
@@ -167,6 +174,7 @@ def measure_sets(
             look.add(images)
         for name, values in picture_metrics(*pair).items() if not cross else ():
             rows.setdefault(name, []).append(values.numpy())
+        del pair, images  # before the next are read
     out = {name: figure(np.concatenate(values)) for name, values in rows.items()}
     if net is not None:
         out[net.name] = looks[0].distance(looks[1])

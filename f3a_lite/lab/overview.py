@@ -50,7 +50,7 @@ PARTS = {  # part of the course → numbers of its notebooks
     "III. The generator (III-B)": range(10, 14),
     "IV. Learning (III-C.2)": range(14, 20),
     "V. Experiments (IV)": range(20, 30),
-    "VI. Use": range(30, 40),
+    "VI. Use": range(30, 35),
 }
 COVERS = dict(  # number of a notebook → what of the paper it covers
     zip(
@@ -68,6 +68,8 @@ def minutes_of(
     words = lines = 0
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         text = "".join(cell["source"])
+        if text.startswith("## Workshop"):  # exported code, at the end of a lesson
+            break
         words += len(text.split()) if cell["cell_type"] == "markdown" else 0
         lines += text.count("\n") + 1 if cell["cell_type"] == "code" else 0
     return max(5, 5 * round((words / 150 + lines / 8) / 5))
@@ -98,7 +100,7 @@ def workshop_list(
     folder: Path = Path("."),  # of the notebooks
 ) -> str:  # lines of Markdown, folded
     "Notebooks that are no lesson: a link each."
-    paths = [p for p in sorted(folder.glob("[0-9]*.ipynb")) if int(p.name[:2]) >= 40]
+    paths = [p for p in sorted(folder.glob("[0-9]*.ipynb")) if int(p.name[:2]) >= 35]
     links = ", ".join(f"[{p.stem}]({p.name})" for p in paths)
     return (
         f"<details><summary>The workshop: {len(paths)} notebooks that are no lesson</summary>\n\n{links}\n\n</details>"

@@ -11,7 +11,7 @@ __all__ = ['ROWS', 'ROWS_OF', 'NOISE', 'NOISY', 'PAPER', 'BUDGET', 'OURS', 'SPLI
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
-from ..core import F3AError
+from ..core import F3AError, reading
 from .measuring import BASE
 from .results import choose_records, figure, load_records, made_by, show_figure
 from ..metrics import GLOSSARY
@@ -106,7 +106,12 @@ def table_records(
 ) -> list:  # of Record
     "What is trained and measured so far on some data. Raises `F3AError` for a group with figures of several data sets."
     where = Path(folder) / "tables" / data
-    records = [r for path in sorted(where.glob("[!.]*.json")) for r in load_records(path)]
+    records = []
+    for path in sorted(where.glob("[!.]*.json")):
+        with reading(path, "a file of figures that f3a_tables wrote"):
+            for r in load_records(path):
+                job_file(r.setting), hash((r.setting["clips"], r.info["date"], r.info["command"], r.info["seed"]))
+                records.append(r)
     n_pictures = (pictures or BUDGET[data]) if preset == "lite" else None
     records = [
         r for r in choose_records(records, preset=preset) if r.name in BASE or r.setting["pictures"] == n_pictures

@@ -47,7 +47,7 @@ def machine_name() -> str:
 def run_info(
     command: str = None,  # the command as typed; default: this process's own
     seed=None,  # the seed, or the list of seeds, that made the result
-    t0: float = None,  # `time.time()` at the start, for the run's length
+    t0: float = None,  # `time.monotonic()` at the start, for the run's length
     **facts,  # anything else that belongs to it, for example sha256 of the data
 ) -> dict:  # command, seed, commit, machine, threads, versions, date, seconds
     "The command, seed, commit, machine and time that made a number."
@@ -60,7 +60,7 @@ def run_info(
         python=platform.python_version(),
         torch=torch.__version__,
         date=time.strftime("%Y-%m-%d %H:%M"),
-        seconds=None if t0 is None else round(time.time() - t0, 1),
+        seconds=None if t0 is None else round(time.monotonic() - t0, 1),
         **facts,
     )
 
@@ -107,6 +107,29 @@ def save_records(
     return save_json(dict(format=RESULTS_FORMAT, records=[asdict(r) for r in records]), path)
 
 # %% ../../nbs/82_results.ipynb #744b4191
+def _is_number(value):
+    "Whether this is a number, or nothing."
+    return value is None or type(value) in (int, float)
+
+
+def _is_figure(value):
+    "Whether `show_figure` can show this, or a curve: one number a step."
+    if isinstance(value, list):
+        return all(map(_is_number, value))
+    if not isinstance(value, dict):
+        return _is_number(value)
+    good = "mean" in value and all(_is_number(value.get(k)) for k in ("mean", "sd", "low", "high"))
+    good = good and (value.get("low") is None) == (value.get("high") is None)
+    return good and all(type(value.get(k, 0)) is int for k in ("n", "undefined"))
+
+
+def _is_origin(info):
+    "Whether these facts of a run, if there are any, are what `made_by` tells."
+    words = ("command", "commit", "machine", "date", "trained_by")
+    good = all(isinstance(info.get(k, ""), str) for k in words) and type(info.get("threads", 1)) is int
+    return good and _is_number(info.get("seconds")) and isinstance(info.get("seed"), (int, str, list, type(None)))
+
+
 def load_records(
     path,  # written by save_records
 ) -> list:  # of Record
@@ -119,6 +142,10 @@ def load_records(
         dicts = [x for r in records for x in (r.setting, r.figures, r.info)]
         if not all(isinstance(x, dict) for x in dicts) or not all(isinstance(r.name, str) for r in records):
             raise ValueError("it holds an entry that is no record")
+        for r in records:
+            wrong = [name for name, value in r.figures.items() if not _is_figure(value)]
+            if wrong or not _is_origin(r.info):
+                raise ValueError(f"the figure '{wrong[0]}' is none" if wrong else "it does not say what made it")
     return records
 
 # %% ../../nbs/82_results.ipynb #faa170fd
@@ -208,6 +235,9 @@ def made_by(
     info: dict,  # from run_info
 ) -> str:
     "Command, seed, commit, machine and time in one line."
+    missing = [k for k in ("command", "seed", "commit", "machine", "threads", "date") if k not in info]
+    if missing:
+        raise F3AError(f"A result does not say its {missing[0]}: measure it again.")
     took = "" if info.get("seconds") is None else f", {info['seconds']:.0f} s"
     threads = f"{info['threads']} thread" + ("" if info["threads"] == 1 else "s")
     where = f"commit {info['commit']}, {info['machine']}, {threads}"

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import torch
 from ..checkpoints import DivergedError, run_identity
-from ..core import F3AError, RESUMES, friendly_errors, get_device, make_folder, parse_options
+from ..core import F3AError, RESUMES, friendly_errors, get_device, make_folder, parse_options, reading
 from ..data.clips import expand_clips, load_clip
 from ..data.fingerprints import check_model
 from ..data.prepare import bundled_clip
@@ -33,7 +33,8 @@ from ..loop import run_training
 from ..pairs import split_clips, split_people
 from ..pictures import tile_images
 from ..schedule import TrainConfig, is_rendered
-from ..systems import SYSTEMS, System, load_system, save_system
+from ..registry import SYSTEMS, load_system, save_system
+from ..systems import System
 from ..team import get_processes
 from ..training import Trainer
 from ..schedule import RECIPES, load_recipe
@@ -116,14 +117,10 @@ def who_is_who(
     people, identities = read_people(table), {}
     for folder in map(Path, data):
         for manifest in sorted(folder.glob("manifest*.json")):
-            items = json.loads(manifest.read_text(encoding="utf-8")).get("items", {})
-            identities.update(
-                {
-                    str(folder / item.get("folder", k)): item["identity"]
-                    for k, item in items.items()
-                    if item.get("identity")
-                }
-            )
+            with reading(manifest, "a manifest that f3a_prepare wrote"):
+                for k, item in json.loads(manifest.read_text(encoding="utf-8")).get("items", {}).items():
+                    if item.get("identity"):
+                        identities[str(folder / item.get("folder", k))] = str(item["identity"])
     if people:
         for clip in clips:
             stem = re.sub("-[0-9a-f]{8}$", "", clip.name)

@@ -6,33 +6,19 @@
 __all__ = ['BUNDLED_FRAME', 'AnimateOptions', 'f3a_animate']
 
 # %% ../../nbs/93_animate_command.ipynb #011d2b4a
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from tyro.conf import Positional
-from f3a_lite.animation import (
-    animate,
-    contact_sheet,
-    crop_to_valid,
-    default_weights,
-    face_of_clip,
-    is_trained_on,
-    one_picture,
-    paste_back,
-    read_face,
-    script_words,
-)
-from ..core import F3AError, check_unread, counted, data_path, friendly_errors, get_device, parse_options
+from ..animation import check_size
+from ..animator import Animator, same_video
+from ..core import F3AError, check_unread, counted, data_path, friendly_errors, parse_options
 from ..data.clips import own_folder
 from ..data.estimation import PARAMS, source_of
-from ..data.fingerprints import model_fingerprint
-from ..data.video import write_gif, write_image, write_video
-from ..driving import check_driver, check_motions, driving_clip, make_motion
+from ..data.video import write_image
+from ..driving import HALVES, check_motions
 from ..jobs import set_threads
-from ..landmarks import Crop
-from ..morphable import open_model
-from ..systems import load_system
 
 # %% ../../nbs/93_animate_command.ipynb #17e82c37
 BUNDLED_FRAME = 233  # of the bundled clip: a training frame that faces the camera, mouth nearly closed, no hand
@@ -46,11 +32,13 @@ class AnimateOptions:
     driving: Path | None = None  # video or prepared clip that gives the motion (its sound is kept)
     to: Path | None = None  # photo to move towards (Eq. 3)
     script: str | None = None  # words such as smile,blink,turn; spaces or semicolons do as well
-    person: Path | None = None  # weights that f3a_train made for this person; default: the bundled T_warp, for anybody
+    person: Path | None = None  # weights or run of f3a_train, of this person; default: the bundled T_warp, for anybody
     frame: int | None = None  # which frame of a video source
     face: int | None = None  # which of several faces in the source, 1 is the largest; default: the largest
     absolute: bool = False  # take another driver's own values, as the paper does; default: their changes
+    only: Literal[HALVES] | None = None  # take only this half of the motion; the other stays the source's
     full: bool = False  # put the moving head back into the whole photo, at the photo's resolution
+    size: int | None = None  # pixels of the film's side, even; default: as many as the photo has of the head, up to 512
     param_source: str = PARAMS  # where the parameters come from: fit, regressor or tuned
     tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
     model: Path | None = None  # face model written by f3a_model; default: the bundled open model
@@ -62,10 +50,8 @@ class AnimateOptions:
 # %% ../../nbs/93_animate_command.ipynb #8c4c9bf7
 def check_options(o):  # AnimateOptions
     "Raise `F3AError` where options exclude each other, or a word cannot be; nothing is read for it but the driver."
-    check_motions(o.driving, o.to, o.script)
     source_of(o)
-    if o.absolute and o.driving is None:
-        raise F3AError("--absolute is about the values of a driver: give --driving with it, or leave it away.")
+    check_size(o.size, o.full)
     if o.face is not None and o.face < 1:
         raise F3AError(f"--face counts from 1, the largest face; {o.face} is none.")
     if o.source is not None and o.source.is_dir():
@@ -75,12 +61,9 @@ def check_options(o):  # AnimateOptions
             raise F3AError(
                 f"'{o.source}' is a prepared clip and holds the head only: with --full give a photo or a video."
             )
-    if o.face is not None and drives_itself(o):
+    if o.face is not None and same_video(o.source, o.driving):
         raise F3AError(f"'{o.source}' drives itself, and the face that was tracked in it is moved: leave --face away.")
-    if o.script is not None:
-        script_words(o.script)
-    if o.driving is not None:
-        check_driver(o.driving)
+    check_motions(o.only, o.absolute, driving=o.driving, to=o.to, script=o.script)
 
 
 def check_outputs(o):  # AnimateOptions
@@ -92,40 +75,17 @@ def check_outputs(o):  # AnimateOptions
         check_unread(o.out / f"{o.name}{ending}", *files)
 
 
-def drives_itself(o) -> bool:  # AnimateOptions
-    "Whether source and driver are one video."
-    pair = o.source, o.driving
-    return all(p is not None and p.is_file() for p in pair) and os.path.samefile(*pair)
-
-
-def source_face(o, face_model=None):  # AnimateOptions, MorphableModel
-    "The face to animate, and where it came from; of the driving video itself, a frame of its prepared clip."
-    source, frame = o.source, o.frame
-    if source is None:
-        source = data_path("woman_laughing.mp4")
-        frame = BUNDLED_FRAME if frame is None else frame
-    if not source.exists():
-        raise F3AError(f"The source '{source}' does not exist: check the name.")
-    if drives_itself(o):
-        clip = driving_clip(o.driving, face_model, source_of(o))  # the same crop for both
-        number = min(frame or 0, len(clip) - 1)
-        face = face_of_clip(clip, number)
-        if o.full:
-            left, top, right, _ = clip.meta["crop"]
-            face.photo = one_picture(source, number)
-            face.crop = Crop(left, top, right - left, *face.photo.shape[:2])
-        return face, clip.path
-    how = dict(face_model=face_model, param_source=source_of(o), number=o.face)
-    return read_face(source, frame=frame, **how), source
-
-
-def write_film(face, output, motion, path, full=False):  # path: without an ending
-    "The three files of an animation."
-    film = crop_to_valid(face, output["output"])
-    whole = paste_back(face, output) if full else film
-    write_video(whole, path.with_name(f"{path.name}.mp4"), motion.fps, motion.sound)
-    write_gif(list(film[::2]), path.with_name(f"{path.name}.gif"), motion.fps / 2)
-    write_image(contact_sheet(face, output, motion.pictures, fps=motion.fps), path.with_name(f"{path.name}.png"))
+def source_face(o, animator):  # AnimateOptions, Animator
+    "The face to animate; the source's path where it drives itself."
+    if same_video(o.source, o.driving):
+        return o.source
+    if o.source is None:
+        return animator.face(data_path("woman_laughing.mp4"), o.face, BUNDLED_FRAME if o.frame is None else o.frame)
+    face = animator.face(o.source, o.face, o.frame)
+    if len(face.boxes) > 1 and o.face is None:
+        several = f"'{o.source.name}' shows {len(face.boxes)} faces"
+        print(f"{several}; number 1 is animated, the largest (--face 2 takes the next).", file=sys.stderr)
+    return face
 
 # %% ../../nbs/93_animate_command.ipynb #68901f3f
 def f3a_animate(
@@ -138,21 +98,11 @@ def f3a_animate(
         check_outputs(o)
         with own_folder(o.out) as out:
             set_threads(o.threads)
-            weights = o.person or default_weights()
-            system, face_model = load_system(weights, get_device(o.device)), open_model(o.model)
-            face, source = source_face(o, face_model)
-            if len(face.boxes) > 1 and o.face is None:
-                several = f"'{source.name}' shows {len(face.boxes)} faces"
-                print(f"{several}; number 1 is animated, the largest (--face 2 takes the next).", file=sys.stderr)
-            how = dict(param_source=source_of(o), absolute=o.absolute)
-            motion = make_motion(face, source, o.driving, o.to, o.script, face_model, **how)
-            if system.info.get("face_model", open_model().name) != model_fingerprint(face_model):
-                print(
-                    f"'{weights.name}' was trained with another face model: large turns may break; "
-                    "f3a_train --model makes weights for this one."
-                )
-            if not is_trained_on(system, face):
-                print(f"'{weights.name}' has learnt other people: the result may look like one of them.")
-            output = animate(system, face, motion.targets, motion.pictures, motion.landmarks, face_model, progress=True)
-            write_film(face, output, motion, out / o.name, o.full)
-            print(f"wrote {out / o.name}.mp4, .gif and .png ({counted(len(motion.targets), 'frame')})")
+            animator = Animator(o.person or "t_warp", o.device, o.model, source_of(o))
+            face = source_face(o, animator)
+            how = dict(frame=o.frame, full=o.full, size=o.size, absolute=o.absolute, only=o.only, progress=True)
+            film = animator(face, o.driving, o.to, o.script, **how)
+            film.save(out / f"{o.name}.mp4")
+            film.save(out / f"{o.name}.gif")
+            write_image(film.sheet(), out / f"{o.name}.png", synthetic=True)
+            print(f"wrote {out / o.name}.mp4, .gif and .png ({counted(len(film), 'frame')})")

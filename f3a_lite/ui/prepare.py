@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 from tyro.conf import Positional
 from ..core import F3AError, RESUMES, friendly_errors, parse_options
-from ..data.clips import own_folder, sweep
+from ..data.blendshapes import live_link_units, write_live_link
+from ..data.clips import expand_clips, load_clip, own_folder, sweep
 from ..data.datasets import DATASETS
 from ..data.estimation import PARAMS, PARAM_SOURCES, source_of
 from ..data.prepare_datasets import prepare_dataset, prepare_one, split_paths
@@ -32,6 +33,7 @@ class PrepareOptions:
     landmarks: Path | None = None  # folder of .pts files or .npy with your own 68 points (one video only)
     param_source: Literal[PARAM_SOURCES] = PARAMS  # where the parameters come from
     split: int | None = 0  # seed of the frames that are held out and fitted by themselves; None: no frame is held out
+    csv: bool = False  # beside each clip a table of expressions and head angles, as Live Link Face writes it
     tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
     model: Path | None = None  # face model written by f3a_model; default: the bundled open model
     people: tuple[int, int] | None = None  # voxceleb2: training and test identities; default the paper's 1000 119
@@ -47,11 +49,18 @@ def f3a_prepare(
         o = parse_options("f3a_prepare", PrepareOptions, argv)
         check_together(o)
         set_threads(o.threads)
+        face_model = open_model(o.model)
+        if o.csv:
+            live_link_units(face_model)
         if o.dataset:
-            return _prepare_whole(o)
-        videos, out = split_paths(o.paths, o.landmarks)
-        options = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks, face_model=open_model(o.model))
-        prepare_videos(videos, out, **options, param_source=source_of(o), split=o.split)
+            _prepare_whole(o)
+            clips = [load_clip(path) for path in expand_clips([o.paths[1]])] if o.csv else []
+        else:
+            videos, out = split_paths(o.paths, o.landmarks)
+            options = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks, face_model=face_model)
+            clips = prepare_videos(videos, out, **options, param_source=source_of(o), split=o.split)
+        for clip in clips if o.csv else []:
+            write_live_link(clip.params, face_model, clip.path / "live_link.csv", clip.meta["fps"])
 
 # %% ../../nbs/91_prepare_command.ipynb #60081100
 def check_together(o):  # PrepareOptions
@@ -75,14 +84,16 @@ def prepare_videos(
     videos: list,  # paths
     out,  # folder of the prepared clips
     **options,  # as `clip_fingerprint` takes it
-):
+) -> list:  # of prepared clips
     "Prepare videos, each unless it is there. Raises `F3AError` where none could be prepared."
     out = Path(out)
     with own_folder(out):
         sweep(out)
         done = [prepare_one(Path(v), out, len(videos) == 1, options) for v in videos]
-    if not any(done):
+    clips = [clip for clip in done if clip is not None]
+    if not clips:
         raise F3AError("None of the videos could be prepared; the lines above say why.")
+    return clips
 
 # %% ../../nbs/91_prepare_command.ipynb #0c52f410
 def _prepare_whole(o):
@@ -94,7 +105,9 @@ def _prepare_whole(o):
     bfm = tuple(o.bfm.split(",")) if o.bfm else None
     if bfm and len(bfm) > 2:
         raise F3AError("--bfm wants one .mat file, or two with a comma between them.")
-    own = {k: v for k, v in vars(o).items() if k not in ("paths", "landmarks", "threads", "tracker", "param_source")}
+    own = {
+        k: v for k, v in vars(o).items() if k not in ("paths", "landmarks", "threads", "tracker", "param_source", "csv")
+    }
     m = prepare_dataset(*o.paths, **{**own, "bfm": bfm, "param_source": source_of(o)})
     c = m["counts"]
     counts = f"{c['prepared']} of {c['items']} prepared, {c['failed']} left out, {c['dropped']} dropped by the rule"

@@ -18,7 +18,7 @@ from ..data.prepare_datasets import prepare_people
 from ..jobs import physical_cores, set_threads
 from ..morphable import open_model
 from ..schedule import RECIPES, TrainConfig, load_recipe
-from ..systems import SYSTEMS, load_system
+from ..registry import SYSTEMS, load_system
 from ..team import get_processes
 from ..training import first_system, train
 

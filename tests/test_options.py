@@ -1,0 +1,56 @@
+"Numbers that options cannot be: 0, less than 0, huge, and no number at all."
+
+import dataclasses
+import pytest
+from conftest import run_command
+from f3a_lite.core import LIMITS
+from f3a_lite.ui.app import AppOptions, main
+from f3a_lite.ui.animate import AnimateOptions, f3a_animate
+from f3a_lite.ui.prepare import PrepareOptions, f3a_prepare
+from f3a_lite.ui.train import TrainOptions, f3a_train
+from f3a_lite.regressor_training import RegressorOptions, f3a_train_regressor
+from f3a_lite.lab.tables import TableOptions, f3a_tables
+from f3a_lite.lab.measure_files import EvaluateOptions, f3a_evaluate
+
+COMMANDS = [
+    (f3a_animate, AnimateOptions),
+    (f3a_prepare, PrepareOptions),
+    (f3a_train, TrainOptions),
+    (f3a_train_regressor, RegressorOptions),
+    (f3a_tables, TableOptions),
+    (f3a_evaluate, EvaluateOptions),
+    (main, AppOptions),
+]
+
+
+def numeric(options):
+    "The options of a command that are numbers: name, how many numbers each has, and whether they may be fractions."
+    for f in dataclasses.fields(options):
+        value = getattr(options, f.name)
+        if dataclasses.is_dataclass(value):
+            yield from numeric(value)
+        elif "int" in str(f.type) or "float" in str(f.type):
+            yield f.name, 2 if "tuple" in str(f.type) else 1, "float" in str(f.type)
+
+
+def wrong_numbers(name, fraction):
+    "What an option of this name must refuse."
+    zero = ["0"] if LIMITS.get(name, (0,))[0] > 0 else []
+    return ["-3", "1" + "0" * 30, *zero, *(["nan"] if fraction else [])]
+
+
+CASES = [
+    (command, name, value, n)
+    for command, options in COMMANDS
+    for name, n, fraction in numeric(options())
+    for value in wrong_numbers(name, fraction)
+]
+
+
+@pytest.mark.parametrize("command, name, value, n", CASES, ids=[f"{c.__name__}-{k}-{v[:4]}" for c, k, v, _ in CASES])
+def test_a_number_that_cannot_be(command, name, value, n, tmp_path, monkeypatch, capsys):
+    "A sentence, before anything is made."
+    monkeypatch.chdir(tmp_path)
+    assert run_command(command, "--" + name.replace("_", "-"), *[value] * n) == 2
+    said = capsys.readouterr().err
+    assert said and "Traceback" not in said and not list(tmp_path.iterdir())
