@@ -35,12 +35,12 @@ dev: $(VENV)/.dev
 # Both generators again, each by one command and one schedule: about an hour each on two quiet cores. It can be interrupted.
 weights: $(VENV)/.dev
 	$(BIN)/f3a_train --recipe f3a_gan --out runs/f3a_gan --sheet-every 100
-	$(BIN)/python benchmarks/bundle.py runs/f3a_gan f3a_gan
+	$(BIN)/python tools/bundle.py runs/f3a_gan f3a_gan
 	$(BIN)/f3a_train --recipe t_warp --out runs/t_warp --sheet-every 500
-	$(BIN)/python benchmarks/bundle.py runs/t_warp t_warp
+	$(BIN)/python tools/bundle.py runs/t_warp t_warp
 
 figures: $(VENV)/.dev
-	$(BIN)/python benchmarks/figures.py
+	$(BIN)/python tools/figures.py
 
 export: $(VENV)/.dev
 	$(BIN)/nbdev_export && $(BIN)/nbdev_clean

@@ -21,7 +21,8 @@ from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.lab.results import Record, load_records, run_info, save_records
 from f3a_lite.schedule import TrainConfig, stage_of
 from f3a_lite.training import Trainer
-from short_trainings import ROOT
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass

@@ -32,7 +32,8 @@ from f3a_lite.animation import (
 from .core import F3AError, data_path, get_device
 from .data.estimation import PARAMS
 from .data.fingerprints import model_fingerprint
-from .data.video import _to_rgb, iter_frames, video_info, write_gif, write_video, write_webp
+from .data.frames import _to_rgb
+from .data.video import iter_frames, video_info, write_gif, write_video, write_webp
 from .driving import Motion, check_motions, driving_clip, make_motion
 from .landmarks import Crop
 from .morphable import FaceParams, MorphableModel, open_model

@@ -38,6 +38,15 @@ def _edges_inside(a, b, c, x, y):
             return None
     return values
 
+
+def _covered(a, b, c, height, width):
+    "Row, column and edge functions of each pixel whose centre lies in the triangle."
+    for i in _box((a[1], b[1], c[1]), height):
+        for j in _box((a[0], b[0], c[0]), width):
+            edges = _edges_inside(a, b, c, j * SUBPIXEL, i * SUBPIXEL)
+            if edges is not None:
+                yield i, j, edges
+
 # %% ../nbs/03_rasterizer.ipynb #f2d2a987
 def rasterize_loop(
     vertices: np.ndarray,  # (N,3) pixels, larger z is nearer
@@ -59,13 +68,9 @@ def rasterize_loop(
         order = [0, 1, 2]
         if area < 0:  # the corners run the other way round
             b, c, order = c, b, [0, 2, 1]
-        for i in _box((a[1], b[1], c[1]), height):
-            for j in _box((a[0], b[0], c[0]), width):
-                edges = _edges_inside(a, b, c, j * SUBPIXEL, i * SUBPIXEL)
-                if edges is None:
-                    continue
-                w = np.array(edges, np.float32)[order] / np.float32(abs(area))
-                z = (w * vertices[tri, 2]).sum()
-                if z > depth[i, j]:
-                    depth[i, j], ids[i, j], weights[i, j] = z, t, w
+        for i, j, edges in _covered(a, b, c, height, width):
+            w = np.array(edges, np.float32)[order] / np.float32(abs(area))
+            z = (w * vertices[tri, 2]).sum()
+            if z > depth[i, j]:
+                depth[i, j], ids[i, j], weights[i, j] = z, t, w
     return ids, weights

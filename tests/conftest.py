@@ -12,6 +12,7 @@ if (
 from contextlib import contextmanager
 from pathlib import Path
 import signal
+import sys
 import socket
 import subprocess
 import threading
@@ -25,6 +26,7 @@ if threading.current_thread() is threading.main_thread() and signal.getsignal(si
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = ("benchmarks", "experiments", "tools")
 FACES = Path(os.environ.get("F3A_FACES", ROOT.parent / "shared" / "faces"))
 
 
@@ -98,12 +100,17 @@ def first_coefficients(n):
 
 
 def load_program(name):
-    "A program of benchmarks/ as a module."
+    "A program of benchmarks/, experiments/ or tools/ as a module."
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
+    (path,) = (p for p in (ROOT / folder / f"{name}.py" for folder in PROGRAMS) if p.exists())
+    spec = importlib.util.spec_from_file_location(f"program_{name}", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(path.parent))  # programs import what lies beside them
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
     return module
 
 
@@ -152,3 +159,6 @@ def serving(command, address, log, **env):
     finally:
         process.terminate()
         process.wait(30)
+
+
+from helpers import filmed, movie, shots  # noqa: E402, F401 (fixtures of several files; they need what stands above)

@@ -9,6 +9,7 @@ import skimage.data
 import torch
 from conftest import run_command, write_movie
 from PIL import Image
+from f3a_lite import drawing
 from f3a_lite import driving as driving_module
 from f3a_lite.ui import animate as animate_module
 from f3a_lite import animation
@@ -224,7 +225,7 @@ def test_a_film_poses_each_face_once(clip, monkeypatch, weights, drawn):
     posed, maps = [], []
     usual = conditions.pose
     monkeypatch.setattr(conditions, "pose", lambda model, params: posed.append(len(params)) or usual(model, params))
-    for module in (conditions, flow):
+    for module in (conditions, drawing, flow):
         draw = module.rasterize_map
 
         def count(place, *args, draw=draw, **kw):

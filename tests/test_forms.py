@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from test_training import small_trainer
+from helpers import small_trainer
 from f3a_lite.checkpoints import resume
 from f3a_lite.core import F3AError
 from f3a_lite.data.clips import load_clip

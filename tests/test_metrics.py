@@ -5,37 +5,47 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import one_sentence, run_command
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import cosine
-from f3a_lite.lab import measure_files
+from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
+from conftest import one_sentence, run_command
 from f3a_lite import metrics
 from f3a_lite.conditions import AU_NAMES
 from f3a_lite.core import F3AError
-from f3a_lite.pictures import to_image
+from f3a_lite.data.video import iter_frames, write_image, write_video
+from f3a_lite.lab import measure_files
 from f3a_lite.lab.measure_files import f3a_evaluate, measure_sets
-from f3a_lite.tracker import _faces
+from f3a_lite.landmarks import resize_square
 from f3a_lite.metrics import (
     FaceMeasurements,
     FeatureNet,
     GLOSSARY,
-    fit_faces,
     aucon,
     csim,
     face_metrics,
+    fit_faces,
     frechet_distance,
     identity_mean,
+    liveliness,
     lmae,
     load_inception,
+    mae,
     make_identity_mean,
+    mse,
+    picture_metrics,
     prmse,
+    psnr,
     read_faces,
+    ssim,
 )
 from f3a_lite.morphable import FaceParams, open_model
-from f3a_lite.synth.people import person
+from f3a_lite.pictures import to_image, to_tensor
 from f3a_lite.projection import posed_landmarks, to_pixels
+from f3a_lite.synth.people import person
 from f3a_lite.synth.rendered import render_face
-from f3a_lite.data.video import write_image, write_video
+from f3a_lite.tracker import Tracker, _faces
+from helpers import rand, randn
+from helpers import close
 
 
 # Fréchet
@@ -339,3 +349,121 @@ def test_every_metric_that_is_measured_has_a_row_in_the_glossary(sets):
     for m in GLOSSARY.values():
         assert m.better in ("lower", "higher") and m.unit and m.blind and m.title, m
     assert set(measure_sets(sets / "fake", sets / "real")) <= set(GLOSSARY)
+
+
+def test_metrics_as_scikit_image_has_them():
+    a = rand(3, 3, 40, 28)
+    b = (a + 0.2 * randn(3, 3, 40, 28) * torch.tensor([0.1, 0.5, 1.0]).view(3, 1, 1, 1)).clamp(0, 1)
+    x, y = a.double().numpy(), b.double().numpy()
+    close(mse(a, b), [mean_squared_error(p, q) for p, q in zip(x, y)], 1e-6)
+    close(mae(a, b), np.abs(x - y).mean((1, 2, 3)), 1e-6)
+    close(psnr(a, b), [peak_signal_noise_ratio(p, q, data_range=1) for p, q in zip(x, y)], 1e-3)
+    want = [
+        structural_similarity(
+            p, q, data_range=1, channel_axis=0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+        for p, q in zip(x, y)
+    ]
+    close(ssim(a, b), want, 1e-3)
+    table = picture_metrics(a, b)
+    assert list(table) == ["mae", "mse", "psnr", "ssim"] and torch.equal(table["ssim"], ssim(a, b))
+    assert (psnr(a, a) == 100).all()
+
+
+@pytest.mark.parametrize("left,top,right,bottom", [(0, 3, 28, 40), (2, 0, 20, 33), (5, 8, 16, 19)])
+def test_what_no_picture_had_counts_in_no_metric(left, top, right, bottom):
+    "Whatever stands outside of the valid rectangle: the figures are scikit-image's of what is inside."
+    a = rand(2, 3, 40, 28)
+    b = (a + 0.2 * randn(2, 3, 40, 28)).clamp(0, 1)
+    valid = torch.zeros(2, 1, 40, 28)
+    valid[:, :, top:bottom, left:right] = 1
+    fake = torch.where(valid > 0, a, rand(2, 3, 40, 28, seed=5))
+    fake[:, :, valid[0, 0] == 0] = float("nan")
+    x, y = (v[..., top:bottom, left:right].double().numpy() for v in (a, b))
+    got = picture_metrics(fake, b, valid)
+    close(got["mae"], np.abs(x - y).mean((1, 2, 3)), 1e-6)
+    close(got["mse"], [mean_squared_error(p, q) for p, q in zip(x, y)], 1e-6)
+    close(got["psnr"], [peak_signal_noise_ratio(p, q, data_range=1) for p, q in zip(x, y)], 1e-3)
+    options = dict(data_range=1, channel_axis=0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    close(got["ssim"], [structural_similarity(p, q, **options) for p, q in zip(x, y)], 1e-3)
+
+
+def test_each_picture_has_its_own_valid_pixels():
+    a, b = rand(2, 3, 20, 20), rand(2, 3, 20, 20, seed=1)
+    valid = torch.ones(2, 1, 20, 20)
+    valid[1, :, :5] = 0
+    close(mae(a, b, valid)[0], mae(a, b)[0], 1e-6)
+    close(mae(a, b, valid)[1], mae(a[1:, :, 5:], b[1:, :, 5:])[0], 1e-6)
+    for name, value in picture_metrics(a, b, torch.ones(2, 1, 20, 20)).items():
+        assert torch.equal(value, picture_metrics(a, b)[name])
+
+
+def test_metrics_refuse_what_they_cannot_compare():
+    two = rand(2, 3, 20, 20)
+    for wrong in (torch.ones(1, 1, 20, 20), torch.ones(2, 3, 20, 20), torch.ones(2, 20, 20)):
+        with pytest.raises(F3AError, match="mask"):
+            mse(two, two, wrong)
+    with pytest.raises(F3AError, match="single valid pixel"):
+        mae(two, two, torch.zeros(2, 1, 20, 20))
+    narrow = torch.zeros(2, 1, 20, 20)
+    narrow[..., :10] = 1
+    with pytest.raises(F3AError, match="11×11"):
+        ssim(two, two, narrow)
+    for a, b in ((rand(1, 3, 20, 20), rand(2, 3, 20, 20)), (rand(3, 20, 20), rand(3, 20, 20))):
+        with pytest.raises(F3AError, match="same shape"):
+            mae(a, b)
+    with pytest.raises(F3AError, match="11 pixels"):
+        ssim(rand(1, 3, 10, 30), rand(1, 3, 10, 30))
+
+
+def test_tracked_pictures_have_their_own_pixels(video):
+    "Landmarks found in small pictures are those of the large ones, divided; a picture without a face is not found."
+    frame = next(iter_frames(video))[1][:, 250:610]
+    small_ = to_tensor(np.stack([np.zeros((120, 120, 3), np.uint8), resize_square(frame, 120)]))
+    marks, found = metrics.track_pictures(small_)
+    assert found.tolist() == [False, True] and np.isnan(marks[0]).all()
+    large = (Tracker()(frame)[0] + 0.5) * 120 / 360 - 0.5
+    assert np.abs(marks[1] - large).mean() < 0.5
+
+
+def test_a_picture_is_not_helped_by_the_one_before(video):
+    "Black after a face is no face, and a face after black is found as if it stood alone."
+    frame = to_tensor(resize_square(next(iter_frames(video))[1][:, 250:610], 120))
+    black = torch.zeros_like(frame)
+    marks, found = metrics.track_pictures(torch.stack([frame, black, black, frame]))
+    assert found.tolist() == [True, False, False, True] and np.isnan(marks[1:3]).all()
+    assert np.array_equal(marks[0], marks[3]) and np.array_equal(marks[0], metrics.track_pictures(frame[None])[0][0])
+
+
+def test_liveliness_by_hand(monkeypatch):
+    "Correlations over the frames that were found in both, the ratio of fine detail, and the share of frames found."
+    T = 12
+    rng = np.random.default_rng(0)
+
+    def marks(eyes, mouth):
+        m = np.zeros((T, 68, 2))
+        m[:, 45, 0] = 2.0
+        for a, b in ((37, 41), (38, 40), (43, 47), (44, 46)):
+            m[:, b, 1] = m[:, a, 1] + eyes
+        for a, b in ((61, 67), (62, 66), (63, 65)):
+            m[:, b, 1] = m[:, a, 1] + mouth
+        m[:, :17] = rng.uniform(0, 30, (17, 2)) + [1, 1]
+        return m
+
+    e, mo = rng.random((2, T)), rng.random((2, T))
+    fa, fb = np.arange(T) != 3, np.arange(T) != 7
+    answers = iter([(marks(e[0], mo[0]), fa), (marks(e[1], mo[1]), fb)])
+    monkeypatch.setattr(metrics, "track_pictures", lambda x: next(answers))
+    fake = rand(T, 3, 32, 32)
+    got = liveliness(fake, fake * 2 - 0.5)
+    ok = fa & fb
+    close(
+        [got["eyes"], got["mouth"]],
+        [np.corrcoef(e[0][ok], e[1][ok])[0, 1], np.corrcoef(mo[0][ok], mo[1][ok])[0, 1]],
+        1e-6,
+    )
+    close(got["sharpness"], 0.25, 1e-3)
+    close(got["tracked"], 10 / 11, 1e-9)
+    answers = iter([(marks(e[0], mo[0]), fa & False), (marks(e[1], mo[1]), fb)])
+    with pytest.raises(F3AError, match="fewer than three"):
+        liveliness(fake, fake)

@@ -36,12 +36,12 @@ def test_notebook(path):
 def test_notebooks_were_executed_with_todays_files():
     """No bundled file and no result has changed since a notebook that read it was executed.
 
-    `python benchmarks/executed.py` executes the notebooks whose files have changed and writes nbs/executed.json;
-    `python benchmarks/executed.py 07_regressor` executes one. Read their prose beside the new figures.
+    `python tools/executed.py` executes the notebooks whose files have changed and writes nbs/executed.json;
+    `python tools/executed.py 07_regressor` executes one. Read their prose beside the new figures.
     """
     changed = load_program("executed").changed(EXECUTED)
     old = [f"nbs/{notebook}.ipynb shows another {file} than today's" for notebook, file in changed]
-    assert not old, "\n".join([*old, "Run `python benchmarks/executed.py`, and read the prose beside the new outputs."])
+    assert not old, "\n".join([*old, "Run `python tools/executed.py`, and read the prose beside the new outputs."])
 
 
 def named_files(path):
@@ -59,7 +59,7 @@ def test_what_notebooks_read_is_recorded():
     assert sum(map(bool, named.values())) >= 15
     missing = {name: files - set(EXECUTED.get(name, ())) for name, files in named.items()}
     missing = {name: sorted(files) for name, files in missing.items() if files}
-    assert not missing, f"{missing}: run `python benchmarks/executed.py {' '.join(missing)}`"
+    assert not missing, f"{missing}: run `python tools/executed.py {' '.join(missing)}`"
 
 
 def test_photographs_are_stored_as_jpeg():
@@ -72,5 +72,5 @@ def test_photographs_are_stored_as_jpeg():
             pictures = (output.get("data", {}).get("image/png") for output in cell.get("outputs", []))
             if any("image/png" not in as_stored("".join(p)) for p in pictures if p):
                 heavy.append(f"nbs/{path.name}, cell {cell['id']}")
-    assert not heavy, f"{heavy}: run `python benchmarks/executed.py`, which stores photographs as JPEG."
+    assert not heavy, f"{heavy}: run `python tools/executed.py`, which stores photographs as JPEG."
     assert size < 5e6, f"{size / 1e6:.1f} MB of outputs"

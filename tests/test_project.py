@@ -147,7 +147,8 @@ def test_the_flow_needs_no_tracker_and_no_video():
 
 def test_ci_holds_the_notebooks_to_plain_statements():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert 'ruff" check nbs tests benchmarks' in script and 'ruff" format --check nbs tests benchmarks' in script
+    folders = "nbs tests benchmarks experiments tools"
+    assert f'ruff" check {folders}' in script and f'ruff" format --check {folders}' in script
     assert script.index("ruff") < script.index("make --no-print-directory test")
     rules = (ROOT / "ruff.toml").read_text(encoding="utf-8")
     assert "line-length = 120" in rules and all(rule in rules for rule in ("E501", "E701", "E702"))

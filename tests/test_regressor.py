@@ -1,20 +1,45 @@
 "The regressor from outside: its command, its weights, and real faces it never saw."
 
+import copy
 import json
 from pathlib import Path
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from scipy.spatial.transform import Rotation
+from torch import nn
 from conftest import load_program, run_command
-from f3a_lite.data.clips import load_clip
+from f3a_lite.augmentation import centring, move_params, move_picture, undo
 from f3a_lite.core import F3AError, data_path, parse_options, sha256
-from f3a_lite.weights import save_weights
-from f3a_lite.fitting import landmark_error, landmark_model
-from f3a_lite.morphable import open_model
-from f3a_lite.data.clips import clip_folder
+from f3a_lite.data.clips import clip_folder, load_clip
 from f3a_lite.data.fingerprints import clip_fingerprint
 from f3a_lite.data.prepare import prepare_clip
-from f3a_lite.ui.prepare import f3a_prepare
-from f3a_lite.regressor import load_regressor, pose_error_between_models, regress_clip
+from f3a_lite.fitting import landmark_error, landmark_model
+from f3a_lite.lab.results import find_record, load_records
+from f3a_lite.morphable import FaceParams, PARAM_NAMES, mirror_twins, open_model
+from f3a_lite.projection import euler_to_matrix, pose, posed_landmarks, project
+from f3a_lite.regressor import (
+    LAMBDAS,
+    LazyFrames,
+    Regressor,
+    RegressorConfig,
+    ResBlock,
+    coefficient_loss,
+    folded,
+    landmark_loss,
+    load_regressor,
+    mirror_matrix,
+    mirror_params,
+    point_weights,
+    pose_error_between_models,
+    refine,
+    regress_clip,
+    shape_loss,
+    sub_loss,
+    transformation_loss,
+    warm_loss,
+)
 from f3a_lite.regressor_metrics import evaluate_rendered
 from f3a_lite.regressor_training import (
     RegressorOptions,
@@ -23,8 +48,226 @@ from f3a_lite.regressor_training import (
     finetune,
     regressor_options,
 )
+from f3a_lite.synth.open_model import MIRROR
 from f3a_lite.synth.rendered import render_set
-from f3a_lite.lab.results import find_record, load_records
+from f3a_lite.ui.prepare import f3a_prepare
+from f3a_lite.weights import save_weights
+from helpers import MODEL, rand, randn, tiny_net
+from helpers import close, some_faces
+
+
+def test_a_residual_block_by_hand():
+    "4×4 convolutions padded so that resolutions are halved or kept; the shortcut is added before the last ReLU."
+    torch.manual_seed(0)
+    for cin, cout, stride, pad in ((4, 8, 2, (1, 1, 1, 1)), (8, 8, 1, (1, 2, 1, 2))):
+        b, x = ResBlock(cin, cout, stride).eval(), randn(2, cin, 12, 12)
+        h = F.relu(F.conv2d(x, b.down.weight) / (1 + 1e-5) ** 0.5)
+        h = F.relu(F.conv2d(F.pad(h, pad), b.look.weight, stride=stride) / (1 + 1e-5) ** 0.5)
+        h = F.conv2d(h, b.up.weight)
+        skip = x if stride == 1 else F.conv2d(x, b.skip.weight, stride=stride)
+        close(b(x), F.relu((h + skip) / (1 + 1e-5) ** 0.5), 1e-4)
+        assert b.look.in_channels == cout // 2
+
+
+def test_what_the_heads_say():
+    "138 numbers with names: shifts in fifths, sizes as an exponential around 0.64, no depth."
+    net, h = tiny_net(), randn(3, 128, 2, 2)
+    raw = net.fc2(F.leaky_relu(net.norm(net.fc1(h.flatten(1))), 0.1))
+    p = net.heads(h)
+    assert raw.shape == (3, 80 + 52 + 3 + 2 + 1)
+    close(p.id_coeff, raw[:, :80], 1e-6)
+    close(p.exp_coeff, raw[:, 80:132], 1e-6)
+    close(p.rotation, raw[:, 132:135], 1e-6)
+    close(p.translation, F.pad(raw[:, 135:137] * 0.2, (0, 1)), 1e-6)
+    close(p.scale, 0.64 * (raw[:, 137] * 0.3).clamp(-2, 2).exp(), 1e-6)
+    x = rand(2, 3, 128, 128)
+    close(net.features(x), net.blocks(net.stem((x - 0.5) * 4)), 1e-6)
+    close(net(x).rotation, net.heads(net.features(x)).rotation, 1e-6)
+    assert net.features(x).shape == (2, 128, 2, 2)
+    paper = RegressorConfig.paper(K=199)
+    assert (paper.base, paper.stem_stride, paper.hidden, paper.K) == (16, 1, 512, 199) and RegressorConfig.lite(
+        base=7
+    ).base == 7
+    wide = Regressor(RegressorConfig(base=2, hidden=8, stem_stride=1)).eval()
+    assert wide.features(x).shape == (2, 64, 4, 4) and len(wide(x)) == 2
+
+
+def test_folded_says_the_same():
+    net = tiny_net()
+    x, before = rand(2, 3, 128, 128), copy.deepcopy(net.state_dict())
+    fast = folded(net)
+    with torch.no_grad():
+        for n in PARAM_NAMES:
+            close(getattr(fast(x), n), getattr(net(x), n), 1e-4)
+    counts = [sum(isinstance(v, nn.BatchNorm2d) for v in m.modules()) for m in (net, fast)]
+    assert counts == [31, 10]
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+
+
+def test_eq_5_by_hand():
+    a, b = randn(3, 68, 2), randn(3, 68, 2, seed=1)
+    weight = [5.0 if 36 <= i < 48 else 10.0 if i >= 48 else 1.0 for i in range(68)]
+    assert point_weights().tolist() == weight
+    want = np.mean(
+        [
+            sum(weight[i] * float((a[k, i, c] - b[k, i, c]).abs()) for i in range(68)) / sum(weight)
+            for k in range(3)
+            for c in range(2)
+        ]
+    )
+    close(landmark_loss(a, b), want, 1e-5)
+
+
+@pytest.mark.parametrize("part", ["id_coeff", "exp_coeff", "both"])
+def test_eq_6_by_hand(part):
+    "Identity and expression both count, by the vertices that they move; pose does not."
+    p, q = some_faces(2), some_faces(2, seed=1)
+    if part != "both":
+        q = p.replace(**{part: getattr(q, part)}, rotation=q.rotation)
+    want = (MODEL.shape(p.id_coeff, p.exp_coeff) - MODEL.shape(q.id_coeff, q.exp_coeff)).abs().mean()
+    close(shape_loss(MODEL, p, q), want, 1e-6)
+    assert shape_loss(MODEL, p, q) > 0.004 and shape_loss(MODEL, p, p.replace(rotation=q.rotation)) == 0
+
+
+def test_eq_7_by_hand():
+    p, q = some_faces(3), some_faces(3, seed=1)
+    q.translation[:, 2] = 5
+    want = 0.0
+    for k in range(3):
+        want += sum(abs(float(p.rotation[k, c] - q.rotation[k, c])) for c in range(3)) + abs(
+            float(p.scale[k] - q.scale[k])
+        )
+        want += sum(abs(float(p.translation[k, c] - q.translation[k, c])) for c in range(2))
+    close(transformation_loss(p, q), want / 3, 1e-5)
+
+
+def test_the_regulariser_by_hand():
+    p = some_faces(3)
+    want = (p.id_coeff / MODEL.id_std).abs().mean() + p.exp_coeff.abs().mean()
+    close(coefficient_loss(p, MODEL), want, 1e-6)
+
+
+def test_eq_8_and_9_weigh_their_terms():
+    "λ1 is ten and weighs the landmarks, λ2 is one and weighs the pose, λ3 a thousandth; the jaw at the true yaw."
+    p, q = some_faces(3), some_faces(3, seed=1)
+    assert LAMBDAS == (10.0, 1.0, 1e-3)
+    points = [MODEL.landmarks(pose(MODEL, f), q.rotation[:, 1])[..., :2] for f in (p, q)]
+    want = dict(
+        shp=2 * shape_loss(MODEL, p, q),
+        lm=10 * landmark_loss(*points),
+        tr=transformation_loss(p, q),
+        reg=1e-3 * coefficient_loss(p, MODEL),
+    )
+    got = warm_loss(MODEL, p, q, shp=2.0)
+    assert list(got) == ["shp", "lm", "tr", "reg"]
+    for n, v in want.items():
+        close(got[n], v, 1e-5)
+    other = warm_loss(MODEL, p, q, (3.0, 5.0, 7.0))
+    for n, v in dict(shp=want["shp"] / 2, lm=want["lm"] * 0.3, tr=want["tr"] * 5, reg=want["reg"] * 7000).items():
+        close(other[n], v, 1e-4)
+    marks = posed_landmarks(MODEL, q)[..., :2]
+    got = sub_loss(MODEL, p, marks)
+    lm = landmark_loss(posed_landmarks(MODEL, p)[..., :2], marks)
+    assert list(got) == ["lm", "reg"]
+    close(got["lm"], lm, 1e-5)
+    close(got["reg"], want["reg"], 1e-5)
+    close(sub_loss(MODEL, p, marks, (3.0, 5.0, 7.0))["reg"], want["reg"] * 7000, 1e-4)
+
+
+def test_the_mirrored_face():
+    "Vertex by vertex: the mirrored parameters pose the twins at the mirrored places."
+    p = some_faces(3, turn=0.3).replace(id_coeff=torch.zeros(3, MODEL.K))
+    q = mirror_params(p, True)
+    twin = mirror_twins(MODEL.mean_shape)
+    want = pose(MODEL, p)[:, twin] * torch.tensor([-1.0, 1, 1])
+    assert (pose(MODEL, q) - want).norm(dim=-1).mean() < 0.004
+    close(
+        project(posed_landmarks(MODEL, q))[:, 17:],
+        (project(posed_landmarks(MODEL, p)) * torch.tensor([-1.0, 1]))[:, MIRROR][:, 17:],
+        0.03,
+    )
+    other = mirror_params(some_faces(2))
+    assert torch.equal(other.id_coeff, some_faces(2).id_coeff) and torch.equal(other.exp_coeff, some_faces(2).exp_coeff)
+    names = list(MODEL.exp_names)
+    e = mirror_params(
+        FaceParams.neutral(1).replace(exp_coeff=MODEL.expression(1, mouthLeft=0.3, eyeBlinkRight=0.7, jawOpen=0.2)),
+        True,
+    ).exp_coeff[0]
+    for n, v in dict(mouthRight=0.3, eyeBlinkLeft=0.7, jawOpen=0.2, mouthLeft=0, eyeBlinkRight=0).items():
+        close(e[names.index(n)], v, 1e-6)
+
+
+def test_the_mirror_matrix_is_a_least_squares_fit():
+    B = MODEL.id_basis.flatten(1).double()  # (K,3N)
+    twin = (MODEL.id_basis[:, mirror_twins(MODEL.mean_shape)] * torch.tensor([-1.0, 1, 1])).flatten(1).double()
+    close(mirror_matrix(), torch.linalg.solve(B @ B.T, B @ twin.T), 2e-3)
+    M = mirror_matrix()
+    assert (M @ M - torch.eye(MODEL.K)).abs().mean() < 0.05, "a mirror in a mirror shows the face itself, nearly"
+
+
+def test_identities_in_the_mirror():
+    "Mirrored coefficients make the mirrored head, nearly; the same coefficients do not."
+    who = FaceParams.neutral(20).replace(id_coeff=randn(20, MODEL.K))
+    there = mirror_params(who, True)
+    flip, twin = torch.tensor([-1.0, 1, 1]), mirror_twins(MODEL.mean_shape)
+    mirrored = MODEL.shape(who.id_coeff, who.exp_coeff)[:, twin] * flip
+
+    def off(p):
+        return float((MODEL.shape(p.id_coeff, p.exp_coeff) - mirrored).norm(dim=-1).mean())
+
+    assert off(there) < 0.4 * off(who), (off(there), off(who))
+
+
+@pytest.mark.parametrize("open_face", [True, False])
+def test_a_second_look_by_hand(open_face):
+    "What the network is shown, and the mean of three answers, each brought back to its place."
+    x, first = rand(2, 3, 64, 64), some_faces(2)
+    answers, shown = [some_faces(2, seed=5, turn=0.1), some_faces(2, seed=6, turn=0.1)], []
+
+    def net(images):
+        shown.append(images)
+        return answers[len(shown) - 1]
+
+    got = refine(net, x, first, open_face)
+    to = centring(first)
+    close(shown[0], move_picture(x, *to), 1e-6)
+    close(shown[1], shown[0].flip(-1), 1e-6)
+    back = undo(*to)
+    three = [first, move_params(answers[0], *back), move_params(mirror_params(answers[1], open_face), *back)]
+    R = Rotation.concatenate([Rotation.from_matrix(euler_to_matrix(q.rotation).double().numpy()) for q in three])
+    for k in range(2):
+        mean = R[[k, k + 2, k + 4]].mean().as_matrix()
+        close(euler_to_matrix(got.rotation)[k], mean, 1e-4)
+    for n in ("translation", "scale"):
+        close(getattr(got, n), sum(getattr(q, n) for q in three) / 3, 1e-5)
+    voices = three if open_face else three[:2]
+    for n in ("id_coeff", "exp_coeff"):
+        close(getattr(got, n), sum(getattr(q, n) for q in voices) / len(voices), 1e-5)
+
+
+def test_predict_goes_through_everything_in_batches():
+    "Any batch and picture size; one look is the network, two looks are `refine`; expressions are cut to 0 to 1."
+    net, x = tiny_net(), rand(5, 3, 128, 128)
+    with torch.no_grad():
+        once = net(x)
+        twice = refine(net, x, once, True)
+    assert net.looks == 2 and once.exp_coeff.min() < 0
+    for looks, want in ((1, once), (None, twice), (2, twice)):
+        for batch in (2, 64):
+            got = net.predict(x, batch, looks)
+            for n in PARAM_NAMES:
+                v = getattr(want, n)
+                close(getattr(got, n), v.clamp(0, 1) if n == "exp_coeff" else v, 2e-4)
+    big = F.interpolate(x, (256, 256), mode="nearest")
+    close(net.predict(big, looks=1).rotation, once.rotation, 0.05)
+    frames = (x.permute(0, 2, 3, 1) * 255).round().byte().numpy()
+    lazy = LazyFrames(frames)
+    assert len(lazy) == 5 and torch.equal(
+        lazy[torch.tensor([3, 1])], torch.from_numpy(frames[[3, 1]]).permute(0, 3, 1, 2) / 255.0
+    )
+    close(net.predict(lazy, looks=1).rotation, once.rotation, 0.02)
+    other = tiny_net(K=10, L=4)
+    close(other.predict(x, looks=1).exp_coeff, other(x).exp_coeff, 1e-4)
 
 
 def test_command_trains_resumes_and_refuses(tmp_path, clip, capsys):
@@ -111,7 +354,7 @@ def test_stored_numbers_belong_to_the_bundled_weights():
     info = load_regressor().info
     assert records and path.stat().st_size <= 8e6
     for r in records:
-        assert r.info["sha256"] == sha256(path), "run `python benchmarks/regressor.py FACES` again"
+        assert r.info["sha256"] == sha256(path), "run `python experiments/regressor.py FACES` again"
         assert r.info["training"] == {k: info[k] for k in r.info["training"]}
 
 

@@ -38,11 +38,11 @@ MADE = {
     "runs/train": "f3a_train",
     "runs/f3a_gan": "f3a_train --recipe f3a_gan",
     "runs/t_warp": "f3a_train --recipe t_warp",
-    "runs/strangers": "benchmarks/strangers.py",
-    "runs/own_face": "benchmarks/own_face.py",
+    "runs/strangers": "experiments/strangers.py",
+    "runs/own_face": "experiments/own_face.py",
     "runs/faces": "f3a_prepare FOLDER runs/faces --dataset video --max-frames 200 --size 64",
-    "runs/params": "benchmarks/params.py",
-    "runs/rendered": "f3a_train_regressor, benchmarks/collapse.py",
+    "runs/params": "experiments/params.py",
+    "runs/rendered": "f3a_train_regressor, experiments/collapse.py",
     "runs/regressor": "f3a_train_regressor",
     "results": "the benchmarks",
 }
@@ -71,7 +71,7 @@ def test_the_readme_is_what_the_index_says_today():
     readme = load_program("readme")
     made = readme.render(readme.run_index())
     stored = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert made == stored, "README.md is out of date: run `python benchmarks/readme.py`"
+    assert made == stored, "README.md is out of date: run `python tools/readme.py`"
 
 
 def test_no_measured_number_is_typed_in_the_index():
@@ -259,7 +259,7 @@ def folders_of(command):
     "Folders that a command names: runs/NAME, or the first folder of another path."
     paths = re.findall(r"(?<![\w./])([a-z_]\w*(?:/[\w.]+)+)", command)
     folders = ["/".join(p.split("/")[:2]) if p.startswith("runs/") else p.split("/")[0] for p in paths]
-    return [f for f in folders if not f.startswith(("benchmarks", "data_samples"))]
+    return [f for f in folders if not f.startswith(("benchmarks", "experiments", "tools", "data_samples"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
@@ -274,7 +274,7 @@ def test_commands_name_only_folders_that_a_command_makes(path):
 def test_which_folders_a_command_names():
     command = "f3a_train runs/clips/woman --init runs/weights_v1/t_warp.safetensors --out elsewhere/x"
     assert folders_of(command) == ["runs/clips", "runs/weights_v1", "elsewhere"]
-    assert folders_of("python benchmarks/anchor.py --steps 300") == []
+    assert folders_of("python experiments/anchor.py --steps 300") == []
     assert set(HISTORY) <= {p.name for p in FILES}
 
 
@@ -401,4 +401,4 @@ def test_the_sources_of_real_clips_are_named():
 
 def test_the_index_of_results_is_todays():
     stored = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    assert load_program("results_index").table() == stored, "run `python benchmarks/results_index.py`"
+    assert load_program("results_index").table() == stored, "run `python tools/results_index.py`"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, all_bytes, one_sentence, run_command
+from conftest import PROGRAMS, ROOT, all_bytes, one_sentence, run_command
 from f3a_lite.ui import animate
 from f3a_lite.data.clips import clip_folder, load_clip
 from f3a_lite.core import F3AError, atomic_path, save_json
@@ -341,7 +341,7 @@ def test_only_the_formats_of_photos_are_opened(tmp_path):
 
 
 def test_every_picture_is_opened_with_a_list_of_formats():
-    for path in [*(ROOT / "f3a_lite").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
+    for path in [*(ROOT / "f3a_lite").rglob("*.py"), *(p for n in PROGRAMS for p in (ROOT / n).glob("*.py"))]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Image.open", "PIL.Image.open"):
                 assert any(k.arg == "formats" for k in node.keywords), f"{path.name}: {ast.unparse(node)}"
