@@ -332,7 +332,7 @@ MUTANTS = [
     # losses
     (
         "the penalty wants a slope of nothing",
-        "critic",
+        "systems",
         "norm(dim=1) - 1).square()",
         "norm(dim=1)).square()",
         ["tests/test_growing.py::test_gradient_penalty_of_a_linear_critic"],
