@@ -30,21 +30,21 @@ MUTANTS = [
         "kernels",
         "k0 = 0 if (cy < by or (cy == by and cx > bx)) else 1",
         "k0 = 0",
-        ["tests/test_geometry.py::test_top_left_rule_on_every_edge"],
+        ["tests/test_rasterizer.py::test_top_left_rule_on_every_edge"],
     ),
     (
         "compiled: top edges do not count",
         "kernels",
         "k1 = 0 if (ay < cy or (ay == cy and ax > cx)) else 1",
         "k1 = 0 if ay < cy else 1",
-        ["tests/test_geometry.py::test_top_left_rule_on_every_edge"],
+        ["tests/test_rasterizer.py::test_top_left_rule_on_every_edge"],
     ),
     (
         "compiled: of equal depths the last wins",
         "kernels",
         "if z > depth[y, x]:",
         "if z >= depth[y, x]:",
-        ["tests/test_geometry.py::test_of_two_triangles_at_one_depth_the_first_is_seen"],
+        ["tests/test_rasterizer.py::test_of_two_triangles_at_one_depth_the_first_is_seen"],
     ),
     # projection
     (
@@ -52,28 +52,28 @@ MUTANTS = [
         "projection",
         "return Rx @ Ry @ Rz",
         "return Rz @ Ry @ Rx",
-        ["tests/test_geometry.py::test_rotations_as_scipy_has_them"],
+        ["tests/test_projection.py::test_rotations_as_scipy_has_them"],
     ),
     (
         "Eq. 1: turned the other way round",
         "projection",
         "X = X @ euler_to_matrix(params.rotation).transpose(1, 2)",
         "X = X @ euler_to_matrix(params.rotation)",
-        ["tests/test_geometry.py::test_eq_1_by_hand"],
+        ["tests/test_projection.py::test_eq_1_by_hand"],
     ),
     (
         "Eq. 1: the shift is scaled too",
         "projection",
         "return params.scale[:, None, None] * X + params.translation[:, None]",
         "return params.scale[:, None, None] * (X + params.translation[:, None])",
-        ["tests/test_geometry.py::test_eq_1_by_hand"],
+        ["tests/test_projection.py::test_eq_1_by_hand"],
     ),
     (
         "Eq. 2 keeps the depth and drops the height",
         "projection",
         "torch.tensor([[1.0, 0, 0], [0, 1, 0]]",
         "torch.tensor([[1.0, 0, 0], [0, 0, 1]]",
-        ["tests/test_geometry.py::test_eq_2_drops_the_depth"],
+        ["tests/test_projection.py::test_eq_2_drops_the_depth"],
     ),
     # flow
     (
@@ -81,28 +81,28 @@ MUTANTS = [
         "flow",
         "motion = Xs - Xt",
         "motion = Xt - Xs",
-        ["tests/test_geometry.py::test_the_flow_at_a_landmark_is_its_motion"],
+        ["tests/test_flow.py::test_the_flow_at_a_landmark_is_its_motion"],
     ),
     (
         "anchors exchanged",
         "flow",
         '(Xt if anchor == "target" else Xs)',
         '(Xs if anchor == "target" else Xt)',
-        ["tests/test_geometry.py::test_the_flow_at_a_landmark_is_its_motion"],
+        ["tests/test_flow.py::test_the_flow_at_a_landmark_is_its_motion"],
     ),
     (
         "Eq. 3 runs the other way",
         "flow",
         "return theta * source + (1 - theta) * target  # Eq. 3",
         "return (1 - theta) * source + theta * target  # Eq. 3",
-        ["tests/test_geometry.py::test_eq_3_by_hand"],
+        ["tests/test_flow.py::test_eq_3_by_hand"],
     ),
     (
         "the continued flow does not fade",
         "drawing",
         "far[:, :3] * far[:, 3:])",
         "far[:, :3])",
-        ["tests/test_geometry.py::test_a_flow_continued_beyond_the_mesh"],
+        ["tests/test_flow.py::test_a_flow_continued_beyond_the_mesh"],
     ),
     (
         "the warp's y direction flipped",
@@ -110,8 +110,8 @@ MUTANTS = [
         "grid = torch.stack([x + flow[:, 0], y - flow[:, 1]], -1)",
         "grid = torch.stack([x + flow[:, 0], y + flow[:, 1]], -1)",
         [
-            "tests/test_geometry.py::test_warping_reads_where_the_flow_points",
-            "tests/test_geometry.py::test_a_photo_warped_by_the_flow_of_a_shift_is_shifted",
+            "tests/test_flow.py::test_warping_reads_where_the_flow_points",
+            "tests/test_flow.py::test_a_photo_warped_by_the_flow_of_a_shift_is_shifted",
         ],
     ),
     (
@@ -119,7 +119,7 @@ MUTANTS = [
         "drawing",
         "(torch.arange(W, device=flow.device) + 0.5) * 2 / W - 1,",
         "torch.arange(W, device=flow.device) * 2 / W - 1,",
-        ["tests/test_geometry.py::test_warping_reads_where_the_flow_points"],
+        ["tests/test_flow.py::test_warping_reads_where_the_flow_points"],
     ),
     # fitting
     (
@@ -127,14 +127,14 @@ MUTANTS = [
         "fitting",
         'loss + cfg.smooth_exp * (step["exp"].square() * near).sum() / T + cfg.smooth_pose',
         "loss + cfg.smooth_pose",
-        ["tests/test_geometry.py::test_the_fits_loss_by_hand"],
+        ["tests/test_fitting.py::test_the_fits_loss_by_hand"],
     ),
     (
         "no ridge on the identity",
         "fitting",
         'loss = loss + cfg.ridge_id * u["id"].square().sum()',
         "loss = loss",
-        ["tests/test_geometry.py::test_the_fits_loss_by_hand"],
+        ["tests/test_fitting.py::test_the_fits_loss_by_hand"],
     ),
     # regressor
     (
@@ -142,56 +142,56 @@ MUTANTS = [
         "regressor",
         "w[36:48] = 5.0  # the eyes",
         "w[36:48] = 10.0  # the eyes",
-        ["tests/test_networks.py::test_eq_5_by_hand"],
+        ["tests/test_regressor.py::test_eq_5_by_hand"],
     ),
     (
         "Eq. 6 without expression",
         "regressor",
         "return (identity + expression).abs().mean()",
         "return identity.abs().mean()",
-        ["tests/test_networks.py::test_eq_6_by_hand"],
+        ["tests/test_regressor.py::test_eq_6_by_hand"],
     ),
     (
         "Eq. 6 without identity",
         "regressor",
         "return (identity + expression).abs().mean()",
         "return expression.abs().mean()",
-        ["tests/test_networks.py::test_eq_6_by_hand"],
+        ["tests/test_regressor.py::test_eq_6_by_hand"],
     ),
     (
         "Eq. 7 with the depth",
         "regressor",
         "(params.translation - truth.translation)[:, :2].abs()",
         "(params.translation - truth.translation).abs()",
-        ["tests/test_networks.py::test_eq_7_by_hand"],
+        ["tests/test_regressor.py::test_eq_7_by_hand"],
     ),
     (
         "Eq. 7 without the scale",
         "regressor",
         "return (rotation + scale + shift).mean()",
         "return (rotation + shift).mean()",
-        ["tests/test_networks.py::test_eq_7_by_hand"],
+        ["tests/test_regressor.py::test_eq_7_by_hand"],
     ),
     (
         "λ1 and λ2 exchanged",
         "regressor",
         "LAMBDAS = (10.0, 1.0, 1e-3)",
         "LAMBDAS = (1.0, 10.0, 1e-3)",
-        ["tests/test_networks.py::test_eq_8_and_9_weigh_their_terms"],
+        ["tests/test_regressor.py::test_eq_8_and_9_weigh_their_terms"],
     ),
     (
         "Eq. 8: the jaw at the predicted yaw",
         "regressor",
         "points = project(lm.landmarks(pose(lm, params), yaw))",
         "points = project(lm.landmarks(pose(lm, params), params.rotation[:, 1]))",
-        ["tests/test_networks.py::test_eq_8_and_9_weigh_their_terms"],
+        ["tests/test_regressor.py::test_eq_8_and_9_weigh_their_terms"],
     ),
     (
         "Eq. 9 without its regulariser",
         "regressor",
         "return dict(lm=landmark_loss(points, landmarks), reg=lambdas[2] *",
         "return dict(lm=landmark_loss(points, landmarks), reg=0 *",
-        ["tests/test_networks.py::test_eq_8_and_9_weigh_their_terms"],
+        ["tests/test_regressor.py::test_eq_8_and_9_weigh_their_terms"],
     ),
     # conditions
     (
@@ -199,14 +199,14 @@ MUTANTS = [
         "sparse_conditions",
         "out = torch.maximum(out, (gy",
         "out = torch.add(out, (gy",
-        ["tests/test_networks.py::test_the_heatmap_by_hand"],
+        ["tests/test_conditions.py::test_the_heatmap_by_hand"],
     ),
     (
         "landmarks of the source",
         "conditions",
         "return landmark_heatmap(target.points(face_model), size)",
         "return landmark_heatmap(source.points(face_model), size)",
-        ["tests/test_networks.py::test_conditions_are_functions_of_two_frames"],
+        ["tests/test_conditions.py::test_conditions_are_functions_of_two_frames"],
     ),
     # spade
     (
@@ -214,21 +214,21 @@ MUTANTS = [
         "spade",
         "self.gamma_beta.bias[:channels] = 1.",
         "self.gamma_beta.bias[:channels] = 0.",
-        ["tests/test_networks.py::test_how_gamma_and_beta_start"],
+        ["tests/test_spade.py::test_how_gamma_and_beta_start"],
     ),
     (
         "γ and β exchanged",
         "spade",
         "gamma, beta = self.gamma_beta(h_flow).chunk(2, 1)",
         "beta, gamma = self.gamma_beta(h_flow).chunk(2, 1)",
-        ["tests/test_networks.py::test_eq_4_by_hand"],
+        ["tests/test_spade.py::test_eq_4_by_hand"],
     ),
     (
         "Eq. 4 adds",
         "generator",
         "h_out = h_dec * self.bracket(k, h_enc[k - level], h_flow[k - level])  # Eq. 4",
         "h_out = h_dec + self.bracket(k, h_enc[k - level], h_flow[k - level])  # Eq. 4",
-        ["tests/test_networks.py::test_the_decoder_by_hand"],
+        ["tests/test_generator.py::test_the_decoder_by_hand"],
     ),
     # warp_generator
     (
@@ -272,7 +272,7 @@ MUTANTS = [
         "generator",
         "return self.spade[str(k)](h_enc, h_flow) if str(k) in self.spade else 1  # (B,Ck,H,W)",
         "return self.spade[str(k)](h_enc, h_flow) if str(k) in self.spade and k != 1 else 1",
-        ["tests/test_networks.py::test_the_decoder_by_hand"],
+        ["tests/test_generator.py::test_the_decoder_by_hand"],
     ),
     # metrics
     (
@@ -280,14 +280,14 @@ MUTANTS = [
         "metrics",
         "return -10 * mse(a, b, valid)",
         "return -20 * mse(a, b, valid)",
-        ["tests/test_networks.py::test_metrics_as_scikit_image_has_them"],
+        ["tests/test_metrics.py::test_metrics_as_scikit_image_has_them"],
     ),
     (
         "SSIM: the constants exchanged",
         "metrics",
-        "s = (2 * ma * mb + 1e-4) * (2 * cov + 9e-4)",
-        "s = (2 * ma * mb + 9e-4) * (2 * cov + 1e-4)",
-        ["tests/test_networks.py::test_metrics_as_scikit_image_has_them"],
+        "return (2 * ma * mb + 1e-4) * (2 * cov + 9e-4)",
+        "return (2 * ma * mb + 9e-4) * (2 * cov + 1e-4)",
+        ["tests/test_metrics.py::test_metrics_as_scikit_image_has_them"],
     ),
     # loop
     (
@@ -296,7 +296,7 @@ MUTANTS = [
         'self.net.load_state_dict(state["net"])',
         'self.net.load_state_dict({k: v for k, v in state["net"].items() if not k.startswith("critic")}, strict=False)',
         [
-            "tests/test_training.py::test_a_critic_that_has_stepped_is_restored",
+            "tests/test_train_command.py::test_a_critic_that_has_stepped_is_restored",
             "tests/test_loop.py::test_interrupted_at_a_random_moment_and_resumed_is_the_same_run",
         ],
     ),
@@ -306,7 +306,7 @@ MUTANTS = [
         'optimiser.load_state_dict(state["optimisers"][name])',
         'name == "critic" or optimiser.load_state_dict(state["optimisers"][name])',
         [
-            "tests/test_training.py::test_a_critic_that_has_stepped_is_restored",
+            "tests/test_train_command.py::test_a_critic_that_has_stepped_is_restored",
             "tests/test_loop.py::test_interrupted_at_a_random_moment_and_resumed_is_the_same_run",
         ],
     ),
@@ -343,7 +343,7 @@ MUTANTS = [
         "return -fake.mean()",
         "return fake.mean()",
         [
-            "tests/test_training.py::test_signs_of_eq_11",
+            "tests/test_losses.py::test_signs_of_eq_11",
             "tests/test_training.py::test_every_term_of_eq_13_acts_in_the_step",
         ],
     ),
@@ -353,7 +353,7 @@ MUTANTS = [
         "F.relu(1 - real).mean() + F.relu(1 + fake).mean()",
         "F.relu(1 + real).mean() + F.relu(1 - fake).mean()",
         [
-            "tests/test_training.py::test_signs_of_eq_11",
+            "tests/test_losses.py::test_signs_of_eq_11",
             "tests/test_training.py::test_every_term_of_eq_13_acts_in_the_step",
             "tests/test_training.py::test_the_critic_learns_to_tell_and_the_generator_to_please_it",
         ],
@@ -363,7 +363,7 @@ MUTANTS = [
         "pairs",
         "x, y = centre[None, None, :], -centre[None, :, None]",
         "x, y = centre[None, None, :], centre[None, :, None]",
-        ["tests/test_training.py::test_boxes_of_eq_10_are_the_right_way_up"],
+        ["tests/test_losses.py::test_boxes_of_eq_10_are_the_right_way_up"],
     ),
     (
         "T_enc is not held in the perceptual loss",
@@ -371,7 +371,7 @@ MUTANTS = [
         "    generator.T_enc.requires_grad_(False)\n",
         "",
         [
-            "tests/test_training.py::test_eq_12_hears_every_scale_and_holds_the_encoder",
+            "tests/test_losses.py::test_eq_12_hears_every_scale_and_holds_the_encoder",
             "tests/test_training.py::test_every_term_of_eq_13_acts_in_the_step",
         ],
     ),
@@ -382,7 +382,7 @@ MUTANTS = [
         "pixel: float = 100.0",
         "pixel: float = 10.0",
         [
-            "tests/test_training.py::test_weights_of_eq_13",
+            "tests/test_losses.py::test_weights_of_eq_13",
             "tests/test_training.py::test_every_term_of_eq_13_acts_in_the_step",
         ],
     ),
@@ -392,7 +392,7 @@ MUTANTS = [
         "pairs",
         "w = torch.where(across & down, torch.full_like(w, INSIDE), w)",
         "w = torch.where(across & down, w, torch.full_like(w, INSIDE))",
-        ["tests/test_training.py::test_boxes_of_eq_10_are_the_right_way_up"],
+        ["tests/test_losses.py::test_boxes_of_eq_10_are_the_right_way_up"],
     ),
     # loop
     (
@@ -401,7 +401,7 @@ MUTANTS = [
         '        self.average = {name: value.to(self.average[name].device) for name, value in state["average"].items()}\n',
         "",
         [
-            "tests/test_training.py::test_a_critic_that_has_stepped_is_restored",
+            "tests/test_train_command.py::test_a_critic_that_has_stepped_is_restored",
             "tests/test_loop.py::test_interrupted_at_a_random_moment_and_resumed_is_the_same_run",
         ],
     ),
@@ -449,49 +449,49 @@ MUTANTS = [
         "pairs",
         "BLOCKS = ((0.5, 0.6), (0.9, 1.0))",
         "BLOCKS = ((0.4, 0.5), (0.9, 1.0))",
-        ["tests/test_prepare.py::test_blocks_are_the_stretches_that_the_lesson_names"],
+        ["tests/test_pairs.py::test_blocks_are_the_stretches_that_the_lesson_names"],
     ),
     (
         "blocks are trained on",
         "pairs",
         "rest = np.flatnonzero(~np.any(blocks, 0) & ok)",
         "rest = np.flatnonzero(ok)",
-        ["tests/test_prepare.py::test_blocks_are_the_stretches_that_the_lesson_names"],
+        ["tests/test_pairs.py::test_blocks_are_the_stretches_that_the_lesson_names"],
     ),
     (
         "random frames are trained on",
         "pairs",
         "train=np.setdiff1d(rest, held)",
         "train=rest",
-        ["tests/test_prepare.py::test_blocks_are_the_stretches_that_the_lesson_names"],
+        ["tests/test_pairs.py::test_blocks_are_the_stretches_that_the_lesson_names"],
     ),
     (
         "lost frames are trained on",
         "pairs",
         "ok = np.ones(T, bool) if found is None else np.asarray(found, bool)",
         "ok = np.ones(T, bool)",
-        ["tests/test_prepare.py::test_short_clips_have_no_blocks_and_lost_frames_take_no_part"],
+        ["tests/test_pairs.py::test_short_clips_have_no_blocks_and_lost_frames_take_no_part"],
     ),
     (
         "measured on training frames",
         "pairs",
         'sources, targets = splits[k]["train"], splits[k][which]',
         'sources, targets = splits[k]["train"], splits[k]["train"]',
-        ["tests/test_prepare.py::test_pairs_take_sources_from_training_and_targets_from_where_it_is_said"],
+        ["tests/test_pairs.py::test_pairs_take_sources_from_training_and_targets_from_where_it_is_said"],
     ),
     (
         "sources are held-out frames",
         "pairs",
         'splits[k]["train"], splits[k][which]',
         "splits[k][which], splits[k][which]",
-        ["tests/test_prepare.py::test_pairs_take_sources_from_training_and_targets_from_where_it_is_said"],
+        ["tests/test_pairs.py::test_pairs_take_sources_from_training_and_targets_from_where_it_is_said"],
     ),
     (
         "a frame is its own source",
         "pairs",
         "i = np.where(same, (i + 1) % len(sources), i)",
         "i = np.where(same, i, i)",
-        ["tests/test_prepare.py::test_pairs_take_sources_from_training_and_targets_from_where_it_is_said"],
+        ["tests/test_pairs.py::test_pairs_take_sources_from_training_and_targets_from_where_it_is_said"],
     ),
     # prepare
     (
@@ -499,7 +499,7 @@ MUTANTS = [
         "data.estimation",
         "    train = np.flatnonzero(mine)\n",
         "    train = np.flatnonzero(found)\n",
-        ["tests/test_prepare.py::test_a_held_out_frame_has_no_say_in_any_other"],
+        ["tests/test_estimation.py::test_a_held_out_frame_has_no_say_in_any_other"],
     ),
     (
         "held-out frames have an identity of their own",
@@ -507,8 +507,8 @@ MUTANTS = [
         "cfg=alone, identity=identity, unit",
         "cfg=alone, unit",
         [
-            "tests/test_prepare.py::test_held_out_frames_are_fitted_as_well",
-            "tests/test_prepare.py::test_a_held_out_frame_has_no_say_in_any_other",
+            "tests/test_estimation.py::test_held_out_frames_are_fitted_as_well",
+            "tests/test_estimation.py::test_a_held_out_frame_has_no_say_in_any_other",
         ],
     ),
     # pairs
@@ -517,7 +517,7 @@ MUTANTS = [
         "pairs",
         "splits.append(split_frames(len(clip), seed or 0, found=clip.found))",
         "splits.append(split_frames(len(clip), 0, found=clip.found))",
-        ["tests/test_training.py::test_a_clip_that_was_fitted_as_one_is_not_measured"],
+        ["tests/test_evaluation.py::test_a_clip_that_was_fitted_as_one_is_not_measured"],
     ),
     # metrics
     (
@@ -561,7 +561,7 @@ MUTANTS = [
         "lab.tables",
         "if (p in held) == out]",
         "if (p in held) == out or p == people[0]]",
-        ["tests/test_tables.py::test_whole_people_are_held_out"],
+        ["tests/test_evaluation.py::test_whole_people_are_held_out"],
     ),
     (
         "noise on the source",
