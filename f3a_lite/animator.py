@@ -39,7 +39,7 @@ from .landmarks import Crop
 from .morphable import FaceParams, MorphableModel, open_model
 from .registry import load_system
 from .systems import System, Warping
-from .tracker import detect_faces
+from .tracker import find_faces
 
 # %% ../nbs/88_animator.ipynb #88000006
 GIF_MOST = 5_000_000  # bytes
@@ -215,7 +215,7 @@ class Animator:
                 raise F3AError(f"The source '{photo}' does not exist: check the name.")
             return read_face(photo, frame=frame, number=number, **how)
         image = as_picture(photo)
-        return face_in_photo(image, detect_faces(image, every=True), "the photo", number or 1, **how)
+        return face_in_photo(image, find_faces(image, "the photo"), "the photo", number or 1, **how)
 
     def own_face(
         self,

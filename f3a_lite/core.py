@@ -165,11 +165,14 @@ def check_replaced(
     what: str,  # its kind
 ):
     "Raise `F3AError` where something of another kind is there."
-    if Path(path).exists():
-        try:
-            read(path)
-        except F3AError as e:
-            raise F3AError(f"'{path}' is there and is no {what}, so it is not replaced: give another name.") from e
+    if not Path(path).exists():
+        return
+    try:
+        if not Path(path).is_file():  # a pipe would be waited for
+            raise F3AError("It is no file.")
+        read(path)
+    except F3AError as e:
+        raise F3AError(f"'{path}' is there and is no {what}, so it is not replaced: give another name.") from e
 
 # %% ../nbs/50_core.ipynb #1f293a41
 OLD = 24 * 3600  # seconds after which what a killed run has left is deleted

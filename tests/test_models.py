@@ -6,8 +6,7 @@ import pytest
 from scipy.io import savemat
 import torch
 from conftest import first_coefficients, one_sentence, run_command
-from f3a_lite.ui import animate
-from f3a_lite import animation
+from f3a_lite import animation, animator
 from f3a_lite.ui.animate import f3a_animate
 from f3a_lite.data.clips import load_clip
 from f3a_lite.core import F3AError
@@ -447,7 +446,7 @@ def test_train_and_animate_with_a_model(model_file, other_clip, clip, tmp_path, 
     turn = ["--script", "turn", "--device", "cpu", "--person", weights]
     capsys.readouterr()
     used, whole = [], animation.animate
-    monkeypatch.setattr(animate, "animate", lambda *a, **k: used.append(a[5].name) or whole(*a, **k))
+    monkeypatch.setattr(animator, "animate", lambda *a, **k: used.append(k["face_model"].name) or whole(*a, **k))
     assert run_command(f3a_animate, other_clip.path, *turn, *model) == 0
     assert used == ["GNM Head v3"]
     assert "another face model" not in capsys.readouterr().out

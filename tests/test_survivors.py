@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from f3a_lite import animator
+from f3a_lite.animator import Animator, Film
 from f3a_lite.animation import Face, limit_size, paste_back
 from f3a_lite.core import F3AError
 from f3a_lite.data.clips import load_clip
@@ -22,7 +24,7 @@ from f3a_lite.metrics import aucon
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.pairs import split_people
 from f3a_lite.pictures import to_tensor
-from f3a_lite.ui import animate, app
+from f3a_lite.ui import app
 
 
 # The app
@@ -150,19 +152,18 @@ def test_a_photo_of_odd_size_becomes_even():
     assert picture.shape == (300, 200, 3)
 
 
-def test_the_gif_is_as_fast_as_the_film(tmp_path, monkeypatch):
+def test_the_gif_is_as_fast_as_the_film(tmp_path):
     "Every second frame, each shown for two."
-    monkeypatch.setattr(animate, "contact_sheet", lambda *a, **k: np.zeros((8, 8, 3), np.uint8))
     face = flat_face()
     output = painted(face, *(8.0 * k for k in range(10)))
-    animate.write_film(face, output, Motion(None, 10.0), tmp_path / "a")
+    Film(face, output, Motion(None, 10.0)).save(tmp_path / "a.gif")
     with Image.open(tmp_path / "a.gif") as gif:
         assert gif.n_frames == 5 and gif.info["duration"] == 200
 
 
 def test_full_of_a_video_that_drives_itself_shows_the_frame_that_was_asked_for(clip, video, monkeypatch):
-    monkeypatch.setattr(animate, "driving_clip", lambda *a: load_clip(clip.path))
-    face, _ = animate.source_face(animate.AnimateOptions(source=video, driving=video, frame=7, full=True))
+    monkeypatch.setattr(animator, "driving_clip", lambda *a: load_clip(clip.path))
+    face = Animator("warping").own_face(video, 7)
     want = [f for _, f in iter_frames(video, max_frames=8)]
     assert (face.photo == want[7]).all() and not (want[7] == want[0]).all()
 

@@ -210,8 +210,8 @@ def test_batches_made_ahead_by_other_processes_are_the_same(clip):
 def test_averages_over_one_process_change_nothing():
     program = """
 import torch
-from f3a_lite.team import Team
-t = Team("no", "cpu")
+from f3a_lite.team import Distributed
+t = Distributed("no", "cpu")
 x = torch.rand(3)
 y = x.clone()
 t.average([x])

@@ -114,6 +114,7 @@ def stage(monkeypatch):
     "A tracker whose detector sees what the test says: a box for each call, or None."
     seen = []
     monkeypatch.setattr(Tracker, "_find", lambda self, frame: seen.pop(0))
+    monkeypatch.setattr(tracker, "check_upright", lambda *args: None)  # there are no pictures
     monkeypatch.setattr(
         tracker,
         "place_landmarks",
@@ -153,7 +154,7 @@ def test_lost_frames_hold_the_nearest_landmarks(stage):
 def test_a_face_that_was_never_there_is_not_invented(stage):
     stage += [(None, False)] * 3
     with pytest.raises(F3AError, match="No face"):
-        track_frames([(0.0, None)] * 3)
+        track_frames([(0.0, np.zeros((96, 96, 3), np.uint8))] * 3)
 
 
 def test_points_that_are_no_face_end_the_following(stage, monkeypatch):

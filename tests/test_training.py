@@ -207,10 +207,10 @@ def test_learning_rate_and_average_follow_their_formulas(clip, monkeypatch):
 
 def test_share_of_pairs_that_stay_still(clip, monkeypatch):
     for still, low, high in ((0.0, 0, 0), (0.3, 0.2, 0.4), (1.0, 1, 1)):
-        t = small_trainer(clip, batch=400, still=still)
+        t = small_trainer(clip, batch=400, p_identity=still)
         pairs = t.pairs(0)
         assert low <= np.mean(pairs[:, 1] == pairs[:, 2]) <= high
-    t = small_trainer(clip, still=1.0)
+    t = small_trainer(clip, p_identity=1.0)
     b = watch(t, monkeypatch)["batch"]
     assert torch.equal(b["source"], b["target"])
     b = watch(small_trainer(clip), monkeypatch)["batch"]

