@@ -20,6 +20,7 @@ from f3a_lite.core import F3AError, atomic_path, friendly_errors, save_json, sha
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "nbs" / "executed.json"
 FOLDERS = ("data_samples", "results")
+WIDEST = 800  # pixels of a photograph among the stored outputs
 ELSEWHERE = ("index",)  # tools/readme.py executes it, and the README's test compares it with the results
 # Two cells around the notebook's own. Bundled files are asked for by `data_path`; weights are opened outside Python.
 BEFORE = """
@@ -64,11 +65,18 @@ def changed(stored: dict) -> list:
 
 
 def as_stored(picture: str) -> dict:
-    "What to store of a picture, in place of its base64 PNG: a JPEG where that is smaller, as it is of photographs."
-    image, jpeg = Image.open(io.BytesIO(base64.b64decode(picture)), formats=["PNG"]).convert("RGBA"), io.BytesIO()
-    Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB").save(jpeg, "JPEG", quality=85)
-    smaller = len(jpeg.getvalue()) < 3 / 4 * len(base64.b64decode(picture))  # lines and text stay sharp as PNG
-    return {"image/jpeg": base64.b64encode(jpeg.getvalue()).decode()} if smaller else {"image/png": picture}
+    "What to store of a picture, in place of its base64 PNG: a JPEG of photographs, 256 colours of a chart."
+    image, jpeg, chart = Image.open(io.BytesIO(base64.b64decode(picture)), formats=["PNG"]), io.BytesIO(), io.BytesIO()
+    white = Image.new("RGBA", image.size, "white")
+    image = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    photo = image.copy()
+    photo.thumbnail((WIDEST, 10 * WIDEST))
+    photo.save(jpeg, "JPEG", quality=65, optimize=True, progressive=True)
+    image.quantize(256, dither=Image.Dither.NONE).save(chart, "PNG", optimize=True)
+    kind, data = min(
+        (("jpeg", jpeg), ("png", chart)), key=lambda x: len(x[1].getvalue()) * (4 / 3 if x[0] == "jpeg" else 1)
+    )
+    return {f"image/{kind}": base64.b64encode(data.getvalue()).decode()}  # lines and text stay sharp as PNG
 
 
 def lighten(notebook) -> None:
