@@ -561,7 +561,7 @@ MUTANTS = [
         "lab.tables",
         "if (p in held) == out]",
         "if (p in held) == out or p == people[0]]",
-        ["tests/test_evaluation.py::test_whole_people_are_held_out"],
+        ["tests/test_tables.py::test_whole_people_are_held_out"],
     ),
     (
         "noise on the source",
