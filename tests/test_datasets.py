@@ -90,6 +90,15 @@ def test_300vw(vw, tmp_path, capsys):
     )
 
 
+def test_problems_name_files_and_no_place(tmp_path, tracked):
+    "They are kept in clips and manifests, which may be passed on."
+    for k in range(12):
+        write_pts(tmp_path / "annot" / f"{k + 1:06d}.pts", tracked[k])
+    (tmp_path / "annot" / "000003.pts").write_text("no points")
+    (problem,) = read_annotated_frames(tmp_path / "annot", 12)[2]
+    assert problem.startswith("'000003.pts'") and str(tmp_path) not in problem
+
+
 def test_lengths_that_differ(tmp_path, tracked):
     for k in range(12):
         write_pts(tmp_path / "annot" / f"{k + 1:06d}.pts", tracked[k])

@@ -74,3 +74,13 @@ def test_photographs_are_stored_as_jpeg():
                 heavy.append(f"nbs/{path.name}, cell {cell['id']}")
     assert not heavy, f"{heavy}: run `python tools/executed.py`, which stores photographs as JPEG."
     assert size < 5e6, f"{size / 1e6:.1f} MB of outputs"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_no_output_names_a_place_of_this_machine(path):
+    "Neither a temporary folder, which has another name at each run, nor a home."
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            said = [output.get("text", ""), *(v for k, v in output.get("data", {}).items() if k.startswith("text/"))]
+            text = "".join("".join(lines) for lines in said)
+            assert not re.search(r"/(tmp|home|root|Users|var/folders)/", text), f"{cell['id']}: {text[:200]}"

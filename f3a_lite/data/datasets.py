@@ -266,7 +266,7 @@ def read_annotated_frames(
             landmarks[k] = points
             ok[k] = True
         except F3AError as e:
-            problems.append(str(e))
+            problems.append(str(e).replace(str(Path(folder) / "_")[:-1], ""))  # a manifest names no place
     if ok.mean() < 0.8:
         raise F3AError(f"'{name}': {int((~ok).sum())} of {T} annotated frames cannot be used, first: {problems[0]}")
     return hold_nearest(landmarks, ok), ok, problems
