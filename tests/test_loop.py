@@ -340,6 +340,9 @@ def test_resume_refuses_other_clips(clip, tmp_path):
     ):
         with pytest.raises(F3AError, match=f"c.pt.*{words}.*another output folder"):
             Trainer(t.cfg, [with_meta(clip, **facts)], device=CPU).load(tmp_path / "c.pt")
+    small = replace(clip, frames=clip.frames[:, ::2, ::2], masks=None, meta={**clip.meta, "size": 64})
+    with pytest.raises(F3AError, match="c.pt.*prepared in another way.*another output folder"):
+        Trainer(t.cfg, [small], device=CPU).load(tmp_path / "c.pt")
     with pytest.raises(F3AError, match="other clips"):
         Trainer(t.cfg, [clip, clip], device=CPU).load(tmp_path / "c.pt")
 

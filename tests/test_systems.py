@@ -53,3 +53,9 @@ def test_every_program_knows_every_system(module):
     code = f"import f3a_lite.{module}; from f3a_lite.systems import SYSTEMS; print(*SYSTEMS)"
     r = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert set(r.stdout.split()) == set(SYSTEMS), r.stderr
+
+
+def test_the_front_door_knows_every_system():
+    code = "from f3a_lite import load_system; from f3a_lite.systems import SYSTEMS; print(*SYSTEMS)"
+    r = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert set(r.stdout.split()) == set(SYSTEMS), r.stderr

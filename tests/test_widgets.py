@@ -20,6 +20,7 @@ from f3a_lite.ui import app
 from f3a_lite.ui import widgets
 from f3a_lite.animation import Face
 from f3a_lite.conditions import Frames
+from f3a_lite.data.video import video_info
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.pictures import to_image, to_tensor
 from f3a_lite.systems import PatchDiscriminator
@@ -386,7 +387,7 @@ def test_a_video_that_does_not_say_how_long_it_is(tmp_path, monkeypatch):
         for _ in range(30):
             c.mux(s.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")))
         c.mux(s.encode())
-    assert app.length_of(live) == pytest.approx(2.95, abs=0.11)
+    assert video_info(live).seconds == pytest.approx(2.95, abs=0.11)
     app.check_length(live)
     monkeypatch.setattr(app, "LONGEST", 1)
     with pytest.raises(F3AError, match="at most 1 s"):

@@ -15,7 +15,8 @@ from tqdm.auto import tqdm
 from tyro.conf import Positional
 from ..core import F3AError, check_replaced, counted, friendly_errors, get_device, parse_options
 from ..data.openface import read_openface
-from ..data.video import iter_frames
+from ..data.video import frame_files, iter_frames
+from ..data.frames import read_image
 from ..jobs import set_threads
 from .results import Record, figure, load_records, run_info, save_records, show_figure
 from f3a_lite.metrics import (
@@ -54,6 +55,9 @@ def pictures_of(
     "The pictures of a folder in their order, the frames of a video, or one photo."
     if not path.exists():
         raise F3AError(f"'{path}' does not exist: give a folder of pictures or a video.")
+    if path.is_dir():  # each as it is: a picture that was brought to another size is not what was generated
+        yield from map(read_image, frame_files(path))
+        return
     for _, image in iter_frames(path):
         yield image
 
@@ -85,6 +89,8 @@ def in_batches(
         if a.shape != b.shape:
             sizes = " and ".join(f"{x.shape[1]} × {x.shape[0]}" for x in (a, b))
             raise F3AError(f"Picture {count + 1} of '{pred}' and '{target}' differ in size ({sizes}): make them equal.")
+        if parts[0] and a.shape[:2] != parts[0][0].shape[1:]:
+            raise F3AError(f"Picture {count + 1} of '{pred}' has another size than those before it: make them equal.")
         count += 1
         parts[0].append(to_tensor(a))
         parts[1].append(to_tensor(b))

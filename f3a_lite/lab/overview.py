@@ -137,9 +137,7 @@ def verdicts(
 ) -> str:  # three items of Markdown
     "What works, what breaks, and what is not reproduced, from today's records."
     bundled, strangers = (load_records(results / f"{name}.json") for name in ("bundled", "strangers"))
-    say = {
-        name: " and ".join(nearer_on(bundled, name)) or "none of the held-out frames" for name in ("F3A-GAN", "T_warp")
-    }
+    say = {n: ", ".join(nearer_on(bundled, n)) or "none of the held-out frames" for n in ("F3A-GAN", "T_warp")}
     ours, warped = (find_record(strangers, n, people=25).figures for n in ("T_warp", "warping only"))
     both = [f"{show_figure(f['psnr']['mean'], 'psnr')} dB" for f in (ours, warped)]
     turned = [f"{show_figure(f['yaw_10_25']['mean'], 'psnr')}" for f in (ours, warped)]
