@@ -1,6 +1,6 @@
 """Eq. 4's μ and σ, what the decoder goes on from, and how a new level fades in: results/fusion_and_fade.json.
 
-python experiments/fusion_and_fade.py [--minutes 3] [--seeds 0 1 2]
+python experiments/fusion_and_fade.py [--minutes 3] [--seeds 0 1 2] [--only NAMES] [--steps 504]
 Each reading of the paper's generator is trained for the same processor time at 64 × 64, growing from 16 × 16, on the
 bundled clip without the frames in which a hand hides the face and on 40 rendered people, with the pixel loss. Measured
 on held-out frames of the bundled clip; and at each switch to a larger picture, on 48 held-out pairs, the error of the
@@ -125,6 +125,7 @@ class Options:
     minutes: float = 3.0  # processor time of each training, divided by the number of threads
     seeds: tuple[int, ...] = (0, 1, 2)  # one training each
     only: tuple[str, ...] = ()  # names of readings; none: all
+    steps: int | None = None  # of the shipped reading, the others by their cost beside it; None: what fills the minutes
     out: Path = ROOT / "results" / "fusion_and_fade.json"
 
 
@@ -142,9 +143,9 @@ def config_of() -> TrainConfig:
     return TrainConfig.lite("read", generator=generator, **own)
 
 
-def lengths(names, clips, minutes) -> dict:  # name → steps
+def lengths(names, clips, minutes, shipped) -> dict:  # name → steps
     "How many steps of each reading fill a time: processor time over threads, in turn, the least of five rounds."
-    trainers, least = {}, {}
+    trainers, least, names = {}, {}, dict.fromkeys(["shipped", *names])
     for name in names:
         Read.reading = READINGS[name]
         trainers[name] = Trainer(replace(config_of(), steps=1000), clips)
@@ -160,7 +161,8 @@ def lengths(names, clips, minutes) -> dict:  # name → steps
                 spent = (time.process_time() - start) / torch.get_num_threads()
                 least[name, kind] = min(spent, least.get((name, kind), spent))
     cost = {name: sum(least[name, kind] * n for kind, n in counts.items()) / 1000 for name in names}
-    return {name: int(minutes * 60 / seconds) for name, seconds in cost.items()}
+    whole = shipped * cost["shipped"] if shipped else minutes * 60
+    return {name: int(whole / seconds) for name, seconds in cost.items()}
 
 
 @torch.no_grad()
@@ -209,12 +211,12 @@ def main(argv=None):
         options, start, clip = begin("fusion_and_fade.py", Options, argv)
         people = [prepare_rendered(k, ROOT / "runs" / "people" / f"{k:03d}", frames=FRAMES) for k in range(PEOPLE)]
         clips, records = [without_hand(clip)] * TIMES + people, []
-        steps = lengths(options.only or READINGS, clips, options.minutes)
+        steps = lengths(options.only or READINGS, clips, options.minutes, options.steps)
         for name in options.only or READINGS:
             Read.reading = READINGS[name]
             began, config = time.time(), replace(config_of(), steps=steps[name])
             done = [train_one(replace(config, seed=seed), clips) for seed in options.seeds]
-            command = f"python experiments/fusion_and_fade.py --minutes {options.minutes:g}"
+            command = f"python experiments/fusion_and_fade.py --minutes {options.minutes:g} --steps {steps['shipped']}"
             info = run_info(command, list(options.seeds), began)
             common = dict(reading=name, size=64, steps=config.steps, minutes=options.minutes, spread="seeds")
             for split in done[0][0]:

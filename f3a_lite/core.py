@@ -366,6 +366,7 @@ def check_numbers(
         if dataclasses.is_dataclass(value):
             check_numbers(value)
         low, high = LIMITS.get(f.name, (0, 10**9))
+        low = 0 if isinstance(value, tuple) else low  # a list of seeds begins with 0
         for v in value if isinstance(value, tuple) else (value,):
             if isinstance(v, (int, float)) and not low <= v <= high:
                 name = f.name.replace("_", "-")

@@ -1,6 +1,8 @@
 "Numbers that options cannot be: 0, less than 0, huge, and no number at all."
 
 import dataclasses
+import importlib
+from pathlib import Path
 import pytest
 from conftest import run_command
 from f3a_lite.core import LIMITS
@@ -12,6 +14,7 @@ from f3a_lite.regressor_training import RegressorOptions, f3a_train_regressor
 from f3a_lite.lab.tables import TableOptions, f3a_tables
 from f3a_lite.lab.measure_files import EvaluateOptions, f3a_evaluate
 
+ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = [
     (f3a_animate, AnimateOptions),
     (f3a_prepare, PrepareOptions),
@@ -54,3 +57,16 @@ def test_a_number_that_cannot_be(command, name, value, n, tmp_path, monkeypatch,
     assert run_command(command, "--" + name.replace("_", "-"), *[value] * n) == 2
     said = capsys.readouterr().err
     assert said and "Traceback" not in said and not list(tmp_path.iterdir())
+
+
+def test_the_defaults_of_every_program_are_allowed(monkeypatch):
+    from f3a_lite.core import check_numbers
+
+    checked = 0
+    for folder in ("experiments", "benchmarks"):
+        monkeypatch.syspath_prepend(str(ROOT / folder))
+        for path in sorted((ROOT / folder).glob("*.py")):
+            if "class Options" in path.read_text(encoding="utf-8"):
+                check_numbers(importlib.import_module(path.stem).Options())
+                checked += 1
+    assert checked > 5
