@@ -18,7 +18,7 @@ from .projection import euler_to_matrix, posed_landmarks, project
 class FitConfig:
     "Weights of the fit; distances are in units of the outer-eye distance."
 
-    steps: int = 400  # Adam steps
+    steps: int = 400  # of Adam; of one frame at most so many of Levenberg–Marquardt, which needs some fifty
     lr: float = 0.03  # learning rate at the start; falls to a twentieth
     ridge_id: float = 1e-5  # on the squared identity, per component
     sparse_exp: float = 6e-5  # on the expression units' sum, per unit
@@ -174,6 +174,63 @@ def gaze_units(
     "The expression units that turn the eyes."
     return [k for k, name in enumerate(face_model.exp_names) if name.startswith("eyeLook")]
 
+# %% ../nbs/06_fitting.ipynb #d0040d86
+def _points_of(m, basis, x):  # basis (K+L,N,3), x (K+L+6,)
+    "The landmarks (68,2) of one face, and how they move with each unknown (K+L+6,68,2)."
+    n = len(basis)
+    coeff, rot, place, scale = x[:n], x[n : n + 3], x[n + 3 : n + 5], x[-1].exp()
+    shape = m.mean_shape + torch.einsum("k,knc->nc", coeff, basis)  # (N,3)
+    R = euler_to_matrix(rot[None])[0]
+    small = 1e-5 * torch.eye(3, dtype=x.dtype)
+    turned = (euler_to_matrix(rot + small) - euler_to_matrix(rot - small)) / 2e-5  # (3,3,3), by each angle
+    face = (scale * shape @ R.T)[None]  # (1,N,3), also what the logarithm of the scale moves
+    moves = torch.cat([face, scale * basis @ R.T, scale * shape @ turned.transpose(1, 2)])
+    points = m.landmarks(moves, rot[1:2].expand(len(moves)))[..., :2]  # (1+K+L+3,68,2)
+    shifts = torch.eye(2, dtype=x.dtype)[:, None].expand(2, 68, 2)
+    return points[0] + place, torch.cat([points[1:], shifts, points[:1]])
+
+
+def _fit_one(m, u, landmarks, unit, cfg, w, exp_prior, known):  # landmarks (68,2), w (68,)
+    "The loss of one frame by Levenberg–Marquardt: each pull of ρ as a weight, bounds by what stays free."
+    m = dataclasses.replace(m, **{f: getattr(m, f).double() for f in ("mean_shape", "id_basis", "exp_basis")})
+    basis = torch.cat([m.id_basis * m.id_std.double()[:, None, None], m.exp_basis])
+    x = torch.cat([v.detach().double().flatten() for v in u.values()])
+    units = slice(m.K, m.K + m.L)
+    low, high, linear, square, prior = (torch.zeros_like(x) for _ in range(5))
+    low[:], high[:] = -torch.inf, torch.inf
+    low[units], high[units], linear[units] = 0, 1, cfg.sparse_exp
+    square[: m.K] = 2 * cfg.ridge_id
+    if exp_prior is not None:
+        square[units], prior[units] = 2 * cfg.pull, exp_prior[0].double()
+
+    def look(x):  # the loss; and its first and about its second derivatives
+        points, moves = _points_of(m, basis, x)
+        d, moves = ((points - landmarks) / unit).flatten(), (moves / unit).flatten(1)
+        far = (d**2 + cfg.softness**2).sqrt()
+        pulls = w.repeat_interleave(2) / far
+        loss = (pulls * far * (far - cfg.softness)).sum() + linear @ x + square @ (x - prior) ** 2 / 2
+        return loss, moves @ (pulls * d) + linear + square * (x - prior), moves * pulls @ moves.T + square.diag()
+
+    damping, (loss, slope, bend) = 1e-3, look(x)
+    for _ in range(cfg.steps):
+        free = ~((x <= low) & (slope > 0) | (x >= high) & (slope < 0))
+        free[known] = False
+        damped = bend + (damping * bend.diagonal() + 1e-12).diag()
+        step = torch.zeros_like(x)
+        step[free] = torch.linalg.solve(damped[free][:, free], slope[free])
+        new = (x - step).clamp(low, high)
+        there = look(new)
+        if there[0] >= loss:
+            damping *= 5
+            if damping > 1e8:
+                break
+            continue
+        gain, x, (loss, slope, bend), damping = loss - there[0], new, there, damping / 5
+        if gain < 1e-4 * loss:
+            break
+    parts = x.float().split([v.numel() for v in u.values()])
+    return {k: part.view(v.shape) for (k, v), part in zip(u.items(), parts)}
+
 # %% ../nbs/06_fitting.ipynb #ed7e2822
 def fit_landmarks(
     face_model: MorphableModel,  # any morphable model
@@ -208,10 +265,15 @@ def fit_landmarks(
     looks = 0.0 if exp_prior is None else exp_prior[:, gaze]
     with torch.no_grad():
         u["exp"][:, gaze] = looks
-    opt = _optimiser(u, cfg)
     w = landmark_weights(cfg)
     w = (w / w.mean())[None] * ok[:, None]  # (T,68)
     named = len(m.exp_names) > 0  # units between 0 and 1; models without names may take either sign
+    if T == 1 and named and group is None:
+        known = [*range(0 if identity is None else m.K), *(m.K + k for k in gaze)]
+        weights = w[0] / (w.sum() * 2).clamp(min=1)
+        u = _fit_one(m, u, landmarks[0], unit, cfg, weights, exp_prior, known)
+        return _params(u, m, T).check("the fit")
+    opt = _optimiser(u, cfg)
     for step in tqdm(range(cfg.steps), desc="fitting", disable=not progress, leave=False):
         z = min(1.0, 2 * (1 - step / cfg.steps)) * 0.95 + 0.05
         for gr in opt.param_groups:

@@ -126,12 +126,13 @@ class System(nn.Module):
         self,
         cfg: NetworkConfig = None,  # of the class `Config`; None: the lite one
         losses: LossConfig = None,  # None: the supplement's weights
+        critic: bool = True,  # which only a training needs
     ):
         super().__init__()
         self.cfg = cfg or self.Config.lite()
         self.losses = losses or LossConfig()
         self.generator = self.make_generator()
-        self.critic = self.make_critic()
+        self.critic = self.make_critic() if critic else None
         self.info = {}
 
     @classmethod
@@ -351,14 +352,12 @@ def load_system(
         parts[part][own] = value
     losses = config_from(LossConfig, info.get("losses", {}), path) if parts["critic"] else None
     cfg = config_from(SYSTEMS[kind].Config, config, path)
-    check_shapes(lambda: SYSTEMS[kind](cfg, losses).generator, parts["generator"], Path(path).name)
+    check_shapes(lambda: SYSTEMS[kind](cfg, critic=False).generator, parts["generator"], Path(path).name)
     if parts["critic"]:
         check_shapes(lambda: SYSTEMS[kind](cfg, losses).critic, parts["critic"], Path(path).name)
-    system = SYSTEMS[kind](cfg, losses)
+    system = SYSTEMS[kind](cfg, losses, critic=bool(parts["critic"]))
     system.generator.load_state_dict(parts["generator"])
     if parts["critic"]:
         system.critic.load_state_dict(parts["critic"])
-    else:
-        system.critic = None
     system.info = info
     return system.to(device).eval()

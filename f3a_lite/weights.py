@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save as tensor_bytes
+from torch.overrides import TorchFunctionMode
 from .core import F3AError, atomic_path, reading, printable
 
 # %% ../nbs/51_weights.ipynb #cff5a08f
@@ -55,13 +56,22 @@ def config_from(
         raise F3AError(f"'{Path(path).name}' cannot be used: {e}") from e
 
 # %% ../nbs/51_weights.ipynb #0da2d794
+class _NotDrawn(TorchFunctionMode):
+    "Inside, no normal numbers are drawn: on `meta` torch would load its compiler for them, a second at every start."
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if getattr(func, "__name__", "") == "normal_":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def check_shapes(
     make,  # builds the network
     tensors: dict,  # its weights, by name
     name: str,  # the file, for the message
 ):
     "Raise `F3AError` where weights do not belong to a network; the network takes no memory here."
-    with torch.device("meta"):
+    with torch.device("meta"), _NotDrawn():
         want = {k: v.shape for k, v in make().state_dict().items()}
     wrong = [k for k in want if k not in tensors or tensors[k].shape != want[k]] + [k for k in tensors if k not in want]
     if wrong:
