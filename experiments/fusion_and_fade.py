@@ -37,6 +37,7 @@ READINGS = {  # name → what is read in another way
     "to_rgb is one 1 × 1": dict(fade="1 × 1"),
     "the same Conv in both terms": dict(fade="same"),
     "learned μ, σ, Up after to_rgb": dict(learned=True, fade="up last"),
+    "learned μ, σ, to_rgb is one 1 × 1": dict(learned=True, fade="1 × 1"),
 }
 
 

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from skimage.data import astronaut
 from conftest import run_command
 from f3a_lite.ui import demo
 from f3a_lite.animation import face_of_clip
@@ -43,6 +44,8 @@ def test_demo(tmp_path):
         env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
     )
     assert r.returncode == 0, r.stderr[-2000:]
+    first = r.stdout.index("portraits.mp4")
+    assert first < r.stdout.index("demo.mp4") and video_info(out / "portraits.mp4").frames > 50
     i = video_info(out / "demo.mp4")
     assert i.frames > 60 and i.width > 7 * 90 and i.height > 14 + 90
     with av.open(str(out / "demo.mp4")) as c:
@@ -135,6 +138,23 @@ def test_columns_of_the_film(clip):
     cut = film_frames(clip, face, [Warping(), Warping()], clip.params[:1], None)[0][0]
     assert cut.shape == (16 + 128, 7 * 102 - 2, 3)
     assert np.abs(columns(cut, 100)[0] - as_image(face.image[0, :, :, :100])).max() < 0.01
+
+
+def test_portraits_are_driven_by_the_clip_and_by_a_script(clip, monkeypatch):
+    "Of two photos: the photo stays, the film moves while the clip drives and while the script does."
+    monkeypatch.setattr(demo, "LAUGH", slice(0, 30, 15))
+    photo = astronaut()[:300, 75:375]
+    frames = demo.portrait_film(clip, side=64, photos=(photo, photo[:, ::-1]), words="open")
+    assert len(frames) == 2 + 1 + 13 and frames[0].shape == (2 * (16 + 64), 4 * 66 - 2, 3)
+    cells = np.stack(frames)[:, 16:80].astype(int)  # the upper row
+    still, film = cells[:, :, :64], cells[:, :, 66:130]
+    assert (still == still[0]).all() and abs(still[2] - film[2]).mean() < 2, "the script begins with the photo"
+    moved = abs(film - film[2]).mean((1, 2, 3))
+    assert moved[1] > 1 and moved[8] > 1
+    lower = np.stack(frames)[0, 96:, 66:130]
+    assert abs(lower[:, ::-1].astype(int) - film[0]).mean() < abs(lower - film[0]).mean() / 2, (
+        "the other photo is mirrored"
+    )
 
 
 def test_methods_are_measured_split_by_split_and_the_untrained_ones_once(monkeypatch):

@@ -15,14 +15,28 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from skimage.data import astronaut
 
-from ..animation import BUNDLED, animate, crop_to_valid, face_of_clip, label_sheet, motion_from_script, stages
+from f3a_lite.animation import (
+    BUNDLED,
+    animate,
+    crop_to_valid,
+    face_of_clip,
+    label_sheet,
+    motion_from_script,
+    retarget,
+    stages,
+)
+from ..animator import Animator
 from .animate import BUNDLED_FRAME
 from ..core import data_path, friendly_errors, make_folder, parse_options
 from ..jobs import set_threads
 from ..lab.evaluation import evaluate, print_results
 from ..flow import interpolate_params
+from ..morphable import FaceParams
 from ..pairs import BLOCKS, HELD_OUT
+from ..pictures import to_tensor
 from ..data.prepare import bundled_clip
 from ..systems import load_system
 from ..data.video import write_gif, write_image, write_video
@@ -70,6 +84,32 @@ def film_frames(
         frames.append(label_sheet(list(cells), names))
     return frames, outputs
 
+# %% ../../nbs/94_demo.ipynb #4d6e5c2a
+LAUGH = slice(0, 50, 2)  # frames of the bundled clip in which she laughs
+
+
+def portrait_film(
+    clip,  # the whole bundled clip, prepared
+    side: int = 256,  # pixels of each cell
+    photos: tuple = None,  # pictures or their files; None: a photograph and a painting
+    words: str = "smile,blink,turn",  # the script
+) -> list:  # of T pictures (H,W,3) uint8, a row a portrait
+    "Portraits that nobody trained on: driven by the clip, then by a script, beside the mesh and the flow."
+    animator, rows = Animator(), []
+    for photo in photos or (astronaut()[:300, 75:375], data_path("girl_with_a_pearl_earring.jpg")):
+        face = animator.face(photo)
+        driven = retarget(face.params, clip.params[LAUGH], same_person=False)
+        targets = FaceParams.stack([driven, motion_from_script(face.params, words, fps=12)])
+        film = animator(face, params=targets, full=True)
+        whole = torch.stack([to_tensor(frame) for frame in film])  # (T,3,H,W)
+        seen = dict(photo=to_tensor(face.photo).expand_as(whole), film=whole, mesh=film.mesh)
+        seen["facial flow"] = stages(face, film.output)["flow"]
+        cells = [
+            F.interpolate(x, (side, side), mode="area" if len(x[0, 0]) > side else "bicubic") for x in seen.values()
+        ]
+        rows.append([label_sheet(list(torch.stack(row)), list(seen)) for row in zip(*cells)])
+    return [np.concatenate(frames) for frames in zip(*rows)]
+
 # %% ../../nbs/94_demo.ipynb #48e96d97
 def measure(
     systems: list,  # of System
@@ -103,30 +143,33 @@ def run_demo(
     out="out",  # output folder
     n: int = 24,  # pairs a sample in the table
 ) -> list:  # Records
-    "Everything from the bundled video to demo.mp4, demo.gif, demo.png and a printed table."
+    "From the bundled video to portraits.mp4, demo.mp4, demo.gif, demo.png and a printed table."
     t0 = time.monotonic()
     out = make_folder(out)
-    print("1/4  tracking the face and fitting the model to every frame")
+    print("1/5  tracking the face and fitting the model to every frame")
     clip = bundled_clip(out / "clips")
     print(f"     {clip.meta['tracking']}; fit error {clip.meta['fit_error']:.2%} of the outer-eye distance")
-    print("2/4  loading the systems")
+    print("2/5  a photograph and a painting that laugh, blink and turn")
+    film_of_portraits = write_video(portrait_film(clip), out / "portraits.mp4", 12)
+    print(f"     wrote {film_of_portraits}")
+    print("3/5  loading the systems")
     systems = [load_system(data_path(name)) for name in reversed(BUNDLED)]
-    print("3/4  flows and animation")
+    print("4/5  flows and animation")
     frames, sheet = film(clip, systems)
     write_video(frames, out / "demo.mp4", 12)
     write_gif(frames[::2], out / "demo.gif", 6)
     write_image(np.concatenate(sheet), out / "demo.png")
-    print("4/4  measuring on frames that training has not seen\n")
+    print("5/5  measuring on frames that training has not seen\n")
     records = measure(systems, clip, n)
     print_results(records)
-    files = [str(out / f"demo.{kind}") for kind in ("mp4", "gif", "png")]
+    files = [str(film_of_portraits), *(str(out / f"demo.{kind}") for kind in ("mp4", "gif", "png"))]
     print(f"\nwrote {', '.join(files)} in {time.monotonic() - t0:.0f} s")
     return records
 
 # %% ../../nbs/94_demo.ipynb #ae214e79
 @dataclass
 class DemoOptions:
-    "Track, fit, flow and animate the bundled clip: writes demo.mp4, demo.gif and demo.png, and prints a table."
+    "Animate two portraits and the bundled clip: writes portraits.mp4, demo.mp4, demo.gif, demo.png; prints a table."
 
     out: Path = Path("out")  # output folder
     threads: int | None = None  # number of threads; default: all physical cores
