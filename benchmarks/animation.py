@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from f3a_lite.animation import BUNDLED, Face, motion_from_script
 from f3a_lite.conditions import Frames, GeometryMaps, make_condition
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
+from f3a_lite.core import F3AError, data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.pictures import to_tensor
 from f3a_lite.flow import extend_flow

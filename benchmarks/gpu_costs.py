@@ -15,7 +15,8 @@ import time
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from f3a_lite.data.clips import load_clip
-from f3a_lite.core import F3AError, friendly_errors, get_device, parse_options
+from f3a_lite.core import F3AError, friendly_errors, get_device
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.lab.results import Record, load_records, run_info, save_records

@@ -10,7 +10,8 @@ from pathlib import Path
 import time
 import numpy as np
 import torch
-from f3a_lite.core import friendly_errors, parse_options
+from f3a_lite.core import friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.fitting import FitConfig, fit_landmarks, landmark_error
 from f3a_lite.lab.results import Record, figure, run_info, save_records

@@ -10,7 +10,8 @@ import sys
 import tempfile
 import time
 import torch
-from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.core import data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.data.prepare import prepare_clip
 from f3a_lite.lab.results import Record, run_info, save_records
 

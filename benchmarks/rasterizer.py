@@ -9,7 +9,8 @@ import time
 import numba
 import numpy as np
 import torch
-from f3a_lite.core import friendly_errors, parse_options
+from f3a_lite.core import friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.rasterizer import rasterize_map

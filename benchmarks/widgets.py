@@ -9,7 +9,8 @@ import time
 import numpy as np
 from safetensors.torch import load_file
 from f3a_lite.animation import Face
-from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.core import data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.pictures import to_tensor
 from f3a_lite.morphable import FaceParams, PARAM_NAMES

@@ -11,7 +11,8 @@ import time
 import numpy as np
 import torch
 from tyro.conf import Positional
-from f3a_lite.core import F3AError, friendly_errors, parse_options
+from f3a_lite.core import F3AError, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.lab.evaluation import measure_pairs
 from f3a_lite.fitting import fit_landmarks, landmark_error

@@ -15,7 +15,8 @@ import torch
 from tyro.conf import Positional
 from f3a_lite.animation import animate, paste_back, read_face, limit_size, motion_from_script
 from f3a_lite.data.blendshapes import BlendshapeReader, read_blendshapes
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
+from f3a_lite.core import F3AError, data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.fitting import fit_landmarks, gaze_units, landmark_error
 from f3a_lite.morphable import open_model

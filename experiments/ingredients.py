@@ -14,7 +14,8 @@ from tyro.conf import Positional
 from f3a_lite import warp_generator
 from f3a_lite.data.clips import load_clip
 from f3a_lite.conditions import GeometryMaps
-from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.core import data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.loop import run_training
 from f3a_lite.team import SingleProcess

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 import tempfile
 from tyro.conf import Positional
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
+from f3a_lite.core import F3AError, data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.lab.evaluation import evaluate
 from f3a_lite.data.prepare import prepare_clip

@@ -7,7 +7,8 @@ The bundled clip is prepared with each; each warps the photo, and drives the sam
 from dataclasses import dataclass
 from pathlib import Path
 import time
-from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.core import data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.data.estimation import PARAM_SOURCES
 from f3a_lite.data.prepare import prepare_clip

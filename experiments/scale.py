@@ -9,7 +9,8 @@ ten people, and on held-out frames of its own. A training that is done is kept, 
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from f3a_lite.core import friendly_errors, parse_options
+from f3a_lite.core import friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.loop import run_training
 from f3a_lite.lab.measuring import generate_part

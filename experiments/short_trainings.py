@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 import time
 import torch
-from f3a_lite.core import parse_options
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.lab.evaluation import evaluate
 from f3a_lite.landmarks import laplacian_variance

@@ -13,7 +13,8 @@ from pathlib import Path
 import sys
 import time
 import numpy as np
-from f3a_lite.core import F3AError, friendly_errors, parse_options
+from f3a_lite.core import F3AError, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.lab.measuring import BASE, Measure, Part, generate_part
 from f3a_lite.pairs import pick_frames, sample_pairs, split_clips

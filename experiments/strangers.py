@@ -19,7 +19,8 @@ from tqdm.auto import tqdm
 from tyro.conf import Positional
 from f3a_lite.animation import BUNDLED, Face, animate
 from f3a_lite.conditions import GeometryMaps
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options
+from f3a_lite.core import F3AError, data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.landmarks import eye_opening, mouth_opening
 from f3a_lite.metrics import csim, track_faces, mae, psnr

@@ -9,23 +9,15 @@ __all__ = ['RegressorTraining', 'RegressorTrainer', 'finetune', 'train_regressor
 import copy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 from tyro.conf import OmitArgPrefixes, Positional
 from .augmentation import augment
 from .checkpoints import find_checkpoint
-from f3a_lite.core import (
-    F3AError,
-    RESUMES,
-    friendly_errors,
-    get_device,
-    make_folder,
-    parse_options,
-    peek_options,
-    seed_everything,
-)
+from .core import F3AError, RESUMES, friendly_errors, get_device, make_folder, seed_everything
+from .options import parse_options, peek_options
 from .data.clips import LabelledSet, expand_clips, load_clip
 from .data.licensed_models import load_basel_3ddfa
 from .jobs import set_threads
@@ -288,6 +280,7 @@ def _photos(folder, net):
 class RegressorOptions:
     "Train the 3DMM regressor: render labelled faces, warm up on them, then fine-tune on clips with landmarks only."
 
+    examples: ClassVar[tuple] = ("--out runs/regressor", "runs/clips/me --minutes 30")
     clips: Positional[tuple[Path, ...]] = ()  # prepared clips for the second phase (folders written by f3a_prepare)
     preset: Literal["lite", "paper"] = "lite"  # how large: for two cores, or the supplement's setting
     config: OmitArgPrefixes[RegressorTraining] = field(default_factory=RegressorTraining)

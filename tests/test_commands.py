@@ -70,7 +70,7 @@ def test_words_may_be_given(monkeypatch, capsys, name):
         ("f3a_demo", "--out"),
         ("f3a_prepare", "--landmarks"),
         ("f3a_model", "--landmarks"),
-        ("f3a_train", "--system"),
+        ("f3a_train", "--recipe"),
         ("f3a_train_regressor", "--out"),
         ("f3a_animate", "--driving"),
         ("f3a_evaluate", "--cross"),

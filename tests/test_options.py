@@ -5,11 +5,12 @@ import importlib
 from pathlib import Path
 import pytest
 from conftest import run_command
-from f3a_lite.core import LIMITS
+from f3a_lite.options import LIMITS, parse_options
 from f3a_lite.ui.app import AppOptions, main
 from f3a_lite.ui.animate import AnimateOptions, f3a_animate
 from f3a_lite.ui.prepare import PrepareOptions, f3a_prepare
-from f3a_lite.ui.train import TrainOptions, f3a_train
+from f3a_lite.ui.train import TrainOptions, default_options, f3a_train
+from f3a_lite.data.licensed_models import ModelOptions
 from f3a_lite.regressor_training import RegressorOptions, f3a_train_regressor
 from f3a_lite.lab.tables import TableOptions, f3a_tables
 from f3a_lite.lab.measure_files import EvaluateOptions, f3a_evaluate
@@ -59,8 +60,29 @@ def test_a_number_that_cannot_be(command, name, value, n, tmp_path, monkeypatch,
     assert said and "Traceback" not in said and not list(tmp_path.iterdir())
 
 
+WITH_HELP = [(f"f3a_{k}", o) for k, o in (*((c.__name__[4:], o) for c, o in COMMANDS[:-1]), ("model", ModelOptions))]
+
+
+@pytest.mark.parametrize("name, options", WITH_HELP, ids=[name for name, _ in WITH_HELP])
+def test_help_speaks_plainly_and_its_examples_can_be_read(name, options, capsys, monkeypatch):
+    "No None, no type where a word is known; each example is a line that the command itself understands."
+    monkeypatch.setenv("COLUMNS", "120")
+    before = dict(options.__annotations__)
+    with pytest.raises(SystemExit) as end:
+        parse_options(name, options, ["--help"])
+    said = capsys.readouterr().out
+    assert not end.value.code and "{None}" not in said and "default: None" not in said and len(said.splitlines()) < 60
+    assert options.__annotations__ == before, "the class is as it was"
+    lines = [line.strip() for line in said.splitlines() if line.startswith(f"  {name} ")]
+    assert len(lines) == len(options.examples) == 2
+    for line in lines:
+        words = line.split()[1:]
+        default = default_options(words) if name == "f3a_train" else None
+        assert isinstance(parse_options(name, options, words, default), options)
+
+
 def test_the_defaults_of_every_program_are_allowed(monkeypatch):
-    from f3a_lite.core import check_numbers
+    from f3a_lite.options import check_numbers
 
     checked = 0
     for folder in ("experiments", "benchmarks"):

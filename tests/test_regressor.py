@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 from torch import nn
 from conftest import load_program, run_command
 from f3a_lite.augmentation import centring, move_params, move_picture, undo
-from f3a_lite.core import F3AError, data_path, parse_options, sha256
+from f3a_lite.core import F3AError, data_path, sha256
+from f3a_lite.options import parse_options
 from f3a_lite.data.clips import clip_folder, load_clip
 from f3a_lite.data.fingerprints import clip_fingerprint
 from f3a_lite.data.prepare import prepare_clip

@@ -11,7 +11,8 @@ import torch
 from conftest import run_command
 from f3a_lite.lab import tables
 from f3a_lite.conditions import make_condition
-from f3a_lite.core import F3AError, parse_options
+from f3a_lite.core import F3AError
+from f3a_lite.options import parse_options
 from f3a_lite.lab.measure_files import Looks
 from f3a_lite.flow import add_noise
 from f3a_lite.checkpoints import DivergedError

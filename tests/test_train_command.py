@@ -252,12 +252,16 @@ def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
     assert "leave --preset" in capsys.readouterr().err
 
 
-def test_help_fits_two_screens(capsys, monkeypatch):
+def test_help_fits_one_screen_and_all_of_it_three(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     with pytest.raises(SystemExit):
         f3a_train(["--help"])
     said = capsys.readouterr().out
-    assert 20 < len(said.splitlines()) <= 120
+    assert len(said.splitlines()) <= 40 and "--help-all" in said and "--critic-steps" not in said
+    with pytest.raises(SystemExit):
+        f3a_train(["--help-all"])
+    said = capsys.readouterr().out.split("positional", 1)[1]  # after the examples
+    assert 45 < len(said.splitlines()) <= 135
     for option in ("--preset", "--system", "--init", "--critic-steps", "--anchor", "--perceptual"):
         assert said.count(f" {option} ") + said.count(f" {option},") == 1, option
 

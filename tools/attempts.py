@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 from tyro.conf import Positional
-from f3a_lite.core import F3AError, friendly_errors, parse_options
+from f3a_lite.core import F3AError, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.lab.evaluation import evaluate, identity_psnr
 from f3a_lite.pairs import split_clips

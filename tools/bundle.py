@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 import json
 import numpy as np
-from f3a_lite.core import F3AError, friendly_errors, parse_options
+from f3a_lite.core import F3AError, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.pictures import tile_images
 from f3a_lite.checkpoints import read_checkpoint
 from f3a_lite.lab.results import Record, load_records, save_records

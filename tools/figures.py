@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from f3a_lite.animation import BUNDLED
 from f3a_lite.ui.animate import BUNDLED_FRAME
-from f3a_lite.core import F3AError, data_path, friendly_errors, parse_options, sha256
+from f3a_lite.core import F3AError, data_path, friendly_errors, sha256
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.pictures import tile_images
 from f3a_lite.weights import weights_digest

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import save_file
 import torch
-from f3a_lite.core import atomic_path, data_path, friendly_errors, parse_options
+from f3a_lite.core import atomic_path, data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.morphable import PARAM_NAMES
 from f3a_lite.data.prepare import bundled_clip
 

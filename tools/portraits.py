@@ -14,7 +14,8 @@ from PIL import Image
 from skimage.data import astronaut
 from tyro.conf import Positional
 from f3a_lite.animation import animate, default_weights, gesture, paste_back, read_face
-from f3a_lite.core import F3AError, atomic_path, friendly_errors, parse_options
+from f3a_lite.core import F3AError, atomic_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.systems import load_system

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 import csv
 from tyro.conf import Positional
-from f3a_lite.core import F3AError, atomic_path, friendly_errors, parse_options, sha256
+from f3a_lite.core import F3AError, atomic_path, friendly_errors, sha256
+from f3a_lite.options import parse_options
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ("file", "source_repo", "commit", "path", "identity", "sha256")

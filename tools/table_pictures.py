@@ -12,7 +12,8 @@ from typing import Literal
 import matplotlib.pyplot as plt
 import numpy as np
 from tyro.conf import Positional
-from f3a_lite.core import F3AError, atomic_path, friendly_errors, parse_options
+from f3a_lite.core import F3AError, atomic_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.lab.paper_tables import ROWS
 from f3a_lite.lab.tables import SIZE, groups_of, measures_of, strip_of
 from f3a_lite.data.video import read_image

@@ -11,11 +11,12 @@ __all__ = ['ICT_SKIN', 'ICT_EYES', 'BASEL', 'SHAPE_3DDFA', 'EXP_3DDFA', 'FACE3D'
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 import numpy as np
 import torch
 from tyro.conf import Positional
-from ..core import F3AError, atomic_path, check_replaced, friendly_errors, parse_options, reading
+from ..core import F3AError, atomic_path, check_replaced, friendly_errors, reading
+from ..options import parse_options
 from ..morphable import MorphableModel, REGIONS, checked_model, load_model
 
 # %% ../../nbs/69_licensed_models.ipynb #5f206a70
@@ -340,6 +341,8 @@ KINDS = {
 class ModelOptions:
     "Turn a face model that you have into a file for the option --model of the other commands."
 
+    examples: ClassVar[tuple] = ("flame flame2023.npz flame.safetensors", "ict FaceXModel ict.safetensors")
+    words: ClassVar[dict] = dict(source="FILE", out="FILE", landmarks="FILE")
     kind: Positional[Literal[tuple(KINDS)] | None] = None  # whose model it is
     source: Positional[Path | None] = None  # its file or folder; 3ddfa: two files with a comma between them
     out: Positional[Path | None] = None  # file to write, .safetensors

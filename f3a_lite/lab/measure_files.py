@@ -9,11 +9,13 @@ __all__ = ['EvaluateOptions', 'Looks', 'take_openface', 'measure_sets', 'find_fe
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 from tyro.conf import Positional
-from ..core import F3AError, check_replaced, counted, friendly_errors, get_device, parse_options
+from ..core import F3AError, check_replaced, counted, friendly_errors, get_device
+from ..options import parse_options
 from ..data.openface import read_openface
 from ..data.video import frame_files, iter_frames
 from ..data.frames import read_image
@@ -36,6 +38,7 @@ from ..pictures import to_tensor
 class EvaluateOptions:
     "Measure generated pictures: MAE, MSE, PSNR, SSIM, a Fréchet distance, CSIM, PRMSE, AUCON and LMAE."
 
+    examples: ClassVar[tuple] = ("generated.mp4 real.mp4", "generated/ real/ --out figures.json")
     pred: Positional[Path | None] = None  # folder of pictures, or a video: what was generated
     target: Positional[Path | None] = None  # folder or video of as many: the truth, or the driver with --cross
     source: Path | None = None  # photo, folder or video whose first face should be kept; default: that of the target

@@ -14,11 +14,12 @@ import json
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 import numpy as np
 import torch
 from ..checkpoints import DivergedError, run_identity
-from ..core import F3AError, RESUMES, friendly_errors, get_device, make_folder, parse_options, reading
+from ..core import F3AError, RESUMES, friendly_errors, get_device, make_folder, reading
+from ..options import parse_options
 from ..data.clips import expand_clips, load_clip
 from ..data.fingerprints import check_model
 from ..data.prepare import bundled_clip
@@ -185,6 +186,7 @@ def groups_of(
 class TableOptions:
     "Train and measure what Tables I, II and IV are made of; what is there already is not made again."
 
+    examples: ClassVar[tuple] = ("--data bundled", "--data rendered --seeds 3 --out results/tables")
     data: tuple[str, ...] = ("bundled",)  # bundled, rendered, or folders of prepared clips
     preset: Literal["lite", "paper", "voxceleb2"] = "lite"  # how large: 64 pixels on two cores, or as the paper
     seeds: int = 1  # trainings of each row

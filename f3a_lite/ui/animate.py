@@ -9,11 +9,12 @@ __all__ = ['BUNDLED_FRAME', 'AnimateOptions', 'f3a_animate']
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from tyro.conf import Positional
 from ..animation import check_size
 from ..animator import Animator, same_video
-from ..core import F3AError, check_unread, counted, data_path, friendly_errors, parse_options
+from ..core import F3AError, check_unread, counted, data_path, friendly_errors
+from ..options import parse_options
 from ..data.clips import own_folder
 from ..data.estimation import PARAMS, source_of
 from ..data.video import write_image
@@ -28,6 +29,7 @@ BUNDLED_FRAME = 233  # of the bundled clip: a training frame that faces the came
 class AnimateOptions:
     "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, warped, output)."
 
+    examples: ClassVar[tuple] = ("photo.jpg --script smile,blink,turn", "photo.jpg --driving video.mp4 --full")
     source: Positional[Path | None] = None  # photo, video or prepared clip to animate; default: the bundled clip
     driving: Path | None = None  # video or prepared clip that gives the motion (its sound is kept)
     to: Path | None = None  # photo to move towards (Eq. 3)

@@ -26,7 +26,8 @@ import torch
 from PIL import Image, ImageDraw
 from ..animation import GESTURES, face_in_photo, is_trained_on
 from ..animator import Animator
-from ..core import F3AError, data_path, friendly_errors, parse_options
+from ..core import F3AError, data_path, friendly_errors
+from ..options import parse_options
 from ..data.video import video_info
 from ..driving import Motion, make_motion
 from ..flow import interpolate_params

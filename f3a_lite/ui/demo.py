@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its t
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -30,7 +31,8 @@ from f3a_lite.animation import (
 )
 from ..animator import Animator
 from .animate import BUNDLED_FRAME
-from ..core import data_path, friendly_errors, make_folder, parse_options
+from ..core import data_path, friendly_errors, make_folder
+from ..options import parse_options
 from ..jobs import set_threads
 from ..lab.evaluation import evaluate, print_results
 from ..flow import interpolate_params
@@ -171,6 +173,7 @@ def run_demo(
 class DemoOptions:
     "Animate two portraits and the bundled clip: writes portraits.mp4, demo.mp4, demo.gif, demo.png; prints a table."
 
+    examples: ClassVar[tuple] = ("", "--out demo --threads 2")
     out: Path = Path("out")  # output folder
     threads: int | None = None  # number of threads; default: all physical cores
 

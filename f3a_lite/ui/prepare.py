@@ -8,9 +8,10 @@ __all__ = ['PrepareOptions', 'f3a_prepare']
 # %% ../../nbs/91_prepare_command.ipynb #011edc5c
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from tyro.conf import Positional
-from ..core import F3AError, RESUMES, friendly_errors, parse_options
+from ..core import F3AError, RESUMES, friendly_errors
+from ..options import parse_options
 from ..data.blendshapes import live_link_units, write_live_link
 from ..data.clips import expand_clips, load_clip, own_folder, sweep
 from ..data.datasets import DATASETS
@@ -24,6 +25,7 @@ from ..morphable import open_model
 class PrepareOptions:
     "Videos, or a whole data set, to prepared clips. Without words: the bundled clip into runs/clips."
 
+    examples: ClassVar[tuple] = ("video.mp4 runs/clips/me", "300VW runs/300vw --dataset 300vw --workers 8")
     paths: Positional[tuple[Path, ...]] = ()  # VIDEO... OUT: videos, then the output folder; with --dataset: ROOT OUT
     dataset: Literal[DATASETS] | None = None  # a data set; 'video': a folder of videos or of frames
     workers: int = 1  # processes, with --dataset

@@ -9,9 +9,10 @@ __all__ = ['PEOPLE_FPS', 'TrainOptions', 'drawn_people', 'f3a_train']
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from tyro.conf import OmitArgPrefixes, Positional
-from ..core import F3AError, RESUMES, data_path, friendly_errors, get_device, parse_options, peek_options
+from ..core import F3AError, RESUMES, data_path, friendly_errors, get_device
+from ..options import parse_options, peek_options
 from ..data.clips import expand_clips, held_out_people, load_clip, own_folder
 from ..data.prepare import bundled_clip
 from ..data.prepare_datasets import prepare_people
@@ -27,6 +28,7 @@ from ..training import first_system, train
 class TrainOptions:
     "Train a generator on prepared clips. Without clips: the bundled one, prepared first."
 
+    examples: ClassVar[tuple] = ("runs/clips/me --init t_warp --out runs/me", "--recipe t_warp --out runs/t_warp")
     clips: Positional[tuple[Path, ...]] = ()  # prepared clips, or data sets (folders written by f3a_prepare)
     preset: Literal["lite", "paper", "voxceleb2"] = "lite"  # how large: for two cores, or as the paper on a data set
     recipe: Literal["f3a_gan", "t_warp"] | None = None  # a stored config
