@@ -324,7 +324,7 @@ def test_every_field_is_an_option_and_presets_give_the_defaults():
 
 
 def test_help_describes_each_option_once(capsys):
-    assert run_command(f3a_train_regressor, "--help") == 0
+    assert run_command(f3a_train_regressor, "--help-all") == 0
     said = capsys.readouterr().out
     for o in ("--sub-steps", "--fc1-lr", "--stem-stride", "--labelled", "--slope", "--threads"):
         assert said.count(f" {o} ") + said.count(f" {o},") == 1, o
