@@ -21,12 +21,12 @@ from .data.clips import describe_person
 from .data.fingerprints import check_model, model_fingerprint
 from .data.video import write_image
 from .jobs import set_threads
-from .lab.evaluation import evaluate, print_results
+from .lab.evaluation import SPLIT_NAMES, evaluate, print_results
 from .lab.results import run_info, save_records
-from .loop import Curves, LogFile, Training, copy_weights, run_training
+from .loop import Curves, LogFile, Training, copy_weights, draw_curves, run_training
 from .morphable import MorphableModel, open_model
 from .pairs import make_batch, sample_pairs, split_clips, split_people
-from .pictures import tile_images
+from .pictures import label_sheet, tile_images
 from .schedule import PairSchedule, TrainConfig, clip_weights, is_rendered, lr_of, stage_of
 from .systems import SYSTEMS, Stage, System, load_system, save_system
 from .team import get_processes
@@ -250,26 +250,28 @@ class SampleSheets:
         "Draw a sheet, where one is due."
         if trainer.done == 0 or trainer.done % self.every:
             return
-        write_image(self.draw(trainer), make_folder(self.folder) / f"step_{trainer.done:06d}.png")
+        write_image(
+            tile_images(self.cells(trainer), self.n, 0), make_folder(self.folder) / f"step_{trainer.done:06d}.png"
+        )
 
     @torch.no_grad()
-    def draw(self, trainer) -> np.ndarray:  # (H,W,3) uint8
-        "One column a pair."
+    def cells(self, trainer, net=None) -> list:  # pictures (3,H,W): sources, targets, and what is made of them
+        "A column a pair, by the trainer's network or by another."
         cfg, stage = trainer.cfg, stage_of(trainer.cfg, trainer.done - 1)
         which = next(w for w in ("random", "block_1", "people", "train") if sum(len(s[w]) for s in trainer.splits))
         pairs = sample_pairs(trainer.splits, which, self.n, seed=cfg.seed)
         g = cfg.generator
         batch = make_batch(trainer.clips, pairs, stage.size, g.condition, trainer.face_model, g.anchor, trainer.device)
-        image = trainer.net.eval()(batch["source"], batch["condition"], stage)["image"].float()
+        image = (net or trainer.net).eval()(batch["source"], batch["condition"], stage)["image"].float()
         shown = [batch["source"], batch["target"], image]
         rows = [F.interpolate(x.cpu(), (cfg.size, cfg.size)) for x in shown]
-        return tile_images([x for row in rows for x in row], ncols=self.n, pad=0)
+        return [x for row in rows for x in row]
 
 # %% ../nbs/76_trainer.ipynb #abb41eb6
 def train(
     cfg: TrainConfig,  # what to do
     clips: list,  # prepared clips
-    out,  # output folder: weights.safetensors, metrics.json, log.jsonl, checkpoint.pt
+    out,  # output folder: weights.safetensors, metrics.json, log.jsonl, checkpoint.pt, curves.png, samples.png
     minutes: float = None,  # stop after so many minutes of training; the same command goes on later
     device=None,  # None: the best there is
     init=None,  # weight file of the same system to start from
@@ -327,7 +329,32 @@ def write_run(
     save_system(system, out / "weights.safetensors", **stored, **info)
     save_records(records, out / "metrics.json")
     print_results(records)
+    draw_curves(t.log, out / "curves.png")
+    pairs, rows = [f"pair {k}" for k in range(1, 7)], ["source", "target", "generated"]
+    sheet = label_sheet(SampleSheets(out, 1, len(pairs)).cells(t, system), pairs, rows)
+    write_image(sheet, out / "samples.png", synthetic=True)
+    print(verdict(records, system.title))
     return records
+
+
+def verdict(
+    records: list,  # from evaluate
+    title: str,  # of the system
+) -> str:
+    "One line: how much better than the two methods without weights, on the hardest held-out part."
+    own = [r for r in records if r.name == title and "split" in r.setting]
+    if not own:
+        return "Nothing was held out, so nothing is known of other frames."
+    split = own[-1].setting["split"]
+    psnr = {r.name: r.mean("psnr") for r in records if r.setting.get("split") == split}
+    than = {"warping only": "the mesh's warp alone", "copying": "the source, unmoved"}
+    parts = []
+    for name, words in than.items():
+        if name in psnr:
+            more = psnr[title] - psnr[name]
+            parts.append(f"{abs(more):.1f} dB {'better' if more > 0 else 'worse'} than {words}")
+    where = SPLIT_NAMES[split]
+    return f"{where[0].upper()}{where[1:]}: {title} is {' and '.join(parts)}."
 
 # %% ../nbs/76_trainer.ipynb #3551af9b
 def first_system(path, kind, cfg):

@@ -508,3 +508,21 @@ def test_a_growing_run_cannot_be_made_longer(clip, tmp_path):
         u = small_trainer(clip, pairs=8)
         u.save(tmp_path / "d.pt")
         small_trainer(clip, pairs=8, steps=9).load(tmp_path / "d.pt")
+
+
+def test_curves_are_running_means_and_gaps_are_left_out(tmp_path, monkeypatch):
+    "What matplotlib is given: a term that begins late, the mean over a fiftieth of the steps, a line where it grows."
+    from matplotlib.axes import Axes
+    from f3a_lite.loop import draw_curves
+
+    log = [dict(step=k, l1=float(k % 2), size=32 if k < 60 else 64, seconds=1.0) for k in range(100)]
+    for row in log[90:]:
+        row["critic"] = 3.0
+    drawn, lines = [], []
+    monkeypatch.setattr(Axes, "plot", lambda self, x, y: drawn.append((self.get_title(), np.array(x), np.array(y))))
+    monkeypatch.setattr(Axes, "axvline", lambda self, x, **how: lines.append(x))
+    draw_curves(log, tmp_path / "curves.png")
+    assert [name for name, *_ in drawn] == ["l1", "critic"] and lines == [60, 60]
+    (_, steps, l1), (_, late, critic) = drawn
+    assert np.allclose(l1, 0.5) and steps.tolist() == list(range(1, 100)) and (critic == 3).all() and late[0] == 91
+    assert read_image(tmp_path / "curves.png").shape[1] > 500

@@ -12,6 +12,7 @@ from f3a_lite.conditions import CONDITIONS
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.generator import NetworkConfig
 from f3a_lite.lab.evaluation import measure_pairs
+from f3a_lite.data.video import read_image
 from f3a_lite.lab.results import find_record, load_records
 from f3a_lite.losses import weighted_pixel_loss
 from f3a_lite.registry import SYSTEMS, load_system, make_system, save_system
@@ -117,7 +118,7 @@ def test_init_alone_is_a_fine_tuning_of_what_the_file_holds(clip, tmp_path, monk
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_train_command_writes_weights_and_figures_of_one_run(clip, tmp_path, kind):
+def test_train_command_writes_weights_and_figures_of_one_run(clip, tmp_path, kind, capsys):
     args = [clip.path, "--out", tmp_path / "r", "--size", "64", "--steps", "3", "--batch", "2", "--test_pairs", "6"]
     assert run_command(f3a_train, *args, "--system", kind) == 0
     s, records = load_system(tmp_path / "r" / "weights.safetensors"), load_records(tmp_path / "r" / "metrics.json")
@@ -126,6 +127,18 @@ def test_train_command_writes_weights_and_figures_of_one_run(clip, tmp_path, kin
         stored = find_record(records, name, split="random")
         assert stored.figures in [r["figures"] for r in s.info["records"] if r["name"] == name]
         assert stored.info["command"] and stored.info["sha256"] == [clip.meta["sha256"]]
+    split = [r.setting["split"] for r in records if "split" in r.setting][-1]
+    psnr = {name: find_record(records, name, split=split).mean("psnr") for name in ("copying", "warping only", s.title)}
+    said = capsys.readouterr().out.strip().splitlines()[-2]
+    for name in ("warping only", "copying"):
+        more = psnr[s.title] - psnr[name]
+        assert f"{abs(more):.1f} dB {'better' if more > 0 else 'worse'} than" in said
+    curves, samples = (read_image(tmp_path / "r" / f"{n}.png").astype(int) for n in ("curves", "samples"))
+    blue = abs(curves - [0x1F, 0x77, 0xB4]).sum(-1) < 40
+    assert 50 < blue.sum() < blue.size / 20, "lines are drawn"
+    assert samples.shape == (16 + 3 * 66 - 2, 58 + 6 * 66 - 2, 3), "three named rows of six pictures"
+    faces = samples[16:, 58:]
+    assert abs(faces[:64, :64] - faces[66:130, :64]).mean() > 1, "source and target are two frames"
 
 
 @pytest.mark.parametrize("pairs", [0, 5])
