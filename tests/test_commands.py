@@ -14,6 +14,7 @@ from f3a_lite.data import prepare_datasets
 from f3a_lite.ui import prepare as prepare_command
 from f3a_lite.ui import commands
 from f3a_lite import core
+from f3a_lite.data.video import read_image
 from f3a_lite.data.clips import load_clip
 from f3a_lite.data.video import video_info
 
@@ -87,7 +88,11 @@ def test_help(monkeypatch, capsys, name, word):
 def test_prepare(monkeypatch, tmp_path, video):
     assert call(monkeypatch, "f3a_prepare", video, tmp_path / "out", "--max_frames", 3) == 0
     (folder,) = (tmp_path / "out").iterdir()
-    assert len(load_clip(folder)) == 3 and folder.name.startswith("woman_laughing-")
+    clip = load_clip(folder)
+    assert len(clip) == 3 and folder.name.startswith("woman_laughing-")
+    page = read_image(folder / "sheet.png").astype(int)
+    points = (abs(page - [0, 255, 0]).sum(-1) < 60).sum()
+    assert 3 * 68 * 3 < points < 3 * 68 * 40, "the tracked points of three frames are drawn"
 
 
 def test_train(monkeypatch, tmp_path, clip):

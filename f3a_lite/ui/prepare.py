@@ -9,14 +9,18 @@ __all__ = ['PrepareOptions', 'f3a_prepare']
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
+import numpy as np
+import torch
 from tyro.conf import Positional
-from ..core import F3AError, RESUMES, friendly_errors
+from ..core import F3AError, RESUMES, atomic_path, friendly_errors
 from ..options import parse_options
 from ..data.blendshapes import live_link_units, write_live_link
 from ..data.clips import expand_clips, load_clip, own_folder, sweep
 from ..data.datasets import DATASETS
 from ..data.estimation import PARAMS, PARAM_SOURCES, source_of
 from ..data.prepare_datasets import prepare_dataset, prepare_one, split_paths
+from ..drawing import render_mesh
+from ..fitting import landmark_error
 from ..jobs import set_threads
 from ..morphable import open_model
 
@@ -61,6 +65,9 @@ def f3a_prepare(
             videos, out = split_paths(o.paths, o.landmarks)
             options = dict(size=o.size, max_frames=o.max_frames, landmarks=o.landmarks, face_model=face_model)
             clips = prepare_videos(videos, out, **options, param_source=source_of(o), split=o.split)
+            for clip in clips:
+                draw_clip(clip, face_model, clip.path / "sheet.png")
+                print(f"wrote {clip.path}, and sheet.png in it: look whether points and mesh follow the face")
         for clip in clips if o.csv else []:
             write_live_link(clip.params, face_model, clip.path / "live_link.csv", clip.meta["fps"])
 
@@ -96,6 +103,41 @@ def prepare_videos(
     if not clips:
         raise F3AError("None of the videos could be prepared; the lines above say why.")
     return clips
+
+# %% ../../nbs/91_prepare_command.ipynb #a5bb0fd3
+def draw_clip(
+    clip,  # a prepared clip
+    face_model,  # that it was prepared with
+    path,  # .png
+    n: int = 12,  # frames
+):
+    "A page on a clip: frames with their tracked points, the fitted mesh over them, and the error of each frame."
+    from matplotlib.figure import Figure
+
+    found = np.flatnonzero(clip.found)
+    where = found[np.linspace(0, len(found) - 1, min(n, len(found))).astype(int)]
+    size = clip.frames.shape[1]
+    mesh, mask = render_mesh(face_model, clip.params[torch.as_tensor(where)], size)
+    images = clip.images(where)
+    covered = torch.where(mask > 0, 0.4 * images + 0.6 * mesh, images)  # (n,3,H,W)
+    points = clip.pixels(where)  # (n,68,2)
+    error = landmark_error(face_model, clip.params, clip.landmarks) * 100  # (T,)
+    fig = Figure(figsize=(12, 10), dpi=90, layout="constrained")
+    grid = fig.add_gridspec(5, 6)
+    for k, frame in enumerate(where):
+        row, column = 2 * (k // 6), k % 6
+        for step, picture in enumerate((images[k], covered[k])):
+            axes = fig.add_subplot(grid[row + step, column])
+            axes.imshow(picture.permute(1, 2, 0).clamp(0, 1))
+            axes.set_axis_off()
+            if step == 0:
+                axes.plot(points[k, :, 0], points[k, :, 1], ".", color="lime", markersize=2)
+                axes.set_title(f"frame {frame}", fontsize=8)
+    axes = fig.add_subplot(grid[4, :], xlabel="frame", ylabel="error of the fit,\n% of the eyes' distance")
+    axes.plot(found, error[found], linewidth=1)
+    axes.plot(where, error[where], "o", markersize=3)
+    with atomic_path(path) as tmp:
+        fig.savefig(tmp, format="png")
 
 # %% ../../nbs/91_prepare_command.ipynb #0c52f410
 def _prepare_whole(o):
