@@ -128,7 +128,7 @@ def draw_clip(
         row, column = 2 * (k // 6), k % 6
         for step, picture in enumerate((images[k], covered[k])):
             axes = fig.add_subplot(grid[row + step, column])
-            axes.imshow(picture.permute(1, 2, 0).clamp(0, 1))
+            axes.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy())
             axes.set_axis_off()
             if step == 0:
                 axes.plot(points[k, :, 0], points[k, :, 1], ".", color="lime", markersize=2)
