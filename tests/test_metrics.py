@@ -1,10 +1,12 @@
 "Every metric against something that is not our own code, and f3a_evaluate on folders and videos."
 
 import json
+import re
 from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import cosine
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
@@ -14,7 +16,7 @@ from f3a_lite.conditions import AU_NAMES
 from f3a_lite.core import F3AError
 from f3a_lite.data.video import iter_frames, write_image, write_video
 from f3a_lite.lab import measure_files
-from f3a_lite.lab.measure_files import f3a_evaluate, measure_sets
+from f3a_lite.lab.measure_files import Report, f3a_evaluate, measure_sets
 from f3a_lite.landmarks import resize_square
 from f3a_lite.metrics import (
     FaceMeasurements,
@@ -470,3 +472,31 @@ def test_liveliness_by_hand(monkeypatch):
     answers = iter([(marks(e[0], mo[0]), fa & False), (marks(e[1], mo[1]), fb)])
     with pytest.raises(F3AError, match="fewer than three"):
         liveliness(fake, fake)
+
+
+def test_a_page_shows_the_best_and_the_worst_pair(tmp_path):
+    "Pictures of two sizes, brought together; the pair that is equal first, the one that differs most last."
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 255, (5, 40, 40, 3)).astype(np.uint8)
+    noise = [0, 60, 20, 90, 40]
+    for name, side in (("made", 40), ("true", 80)):
+        (tmp_path / name).mkdir()
+        for k, picture in enumerate(true):
+            if name == "made":
+                picture = np.clip(picture.astype(int) + noise[k], 0, 255).astype(np.uint8)
+            Image.fromarray(picture).resize((side, side), Image.NEAREST).save(tmp_path / name / f"{k}.png")
+    words = [tmp_path / "made", tmp_path / "true", "--no-faces", "--batch", "2", "--report", tmp_path / "page.html"]
+    assert run_command(f3a_evaluate, *words) == 2, "of two sizes"
+    assert not (tmp_path / "page.html").exists()
+    assert run_command(f3a_evaluate, *words, "--resize") == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    order = [int(n) - 1 for n in re.findall(r"picture (\d+), MAE", page)]
+    assert order == [0, 2, 4, 3, 1, 4], "three best, three worst, of five"
+    assert page.count("data:image/png;base64,") == 7 and "http" not in page
+    (tmp_path / "page.html").write_text("my own page", encoding="utf-8")
+    assert run_command(f3a_evaluate, *words, "--resize") == 2
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "my own page"
+    kept = Report(pairs=2)
+    for part in torch.tensor([[0.3, 0.1], [0.2, 0.4]]):
+        kept.add(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4), part)
+    assert [p[1] for p in kept.best] == [1, 2] and [p[1] for p in kept.worst] == [3, 0]
