@@ -265,7 +265,7 @@ def replicated_numbers(clip, o: Options, seeds: int = 5) -> list:  # Records
             with torch.no_grad():
                 features = net.T_flow(torch.cat([told, told[:1] / 2]))
             for key, h in dict(finest=features[0], deepest=features[-1]).items():
-                size = h[0].norm().clamp(min=1e-6)  # a reflected rim leaves nothing at all
+                size = h[0].norm().clamp(min=1.0)  # a reflected rim leaves nothing but rounding
                 rows.setdefault(key, []).append(float((h[0] - h[1]).norm() / size))
                 rows.setdefault(f"{key}_halved", []).append(float((h[0] - h[2]).norm() / size))
         setting = dict(condition=condition, flow_norm=norm, padding=padding, trained=False)
