@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['WORDS', 'TEST', 'VERDICTS', 'Comparison', 'word_of', 'limits_of', 'compare', 'margin_of', 'by_pairs', 'split_of',
            'data_of', 'all_orders', 'orders_table', 'rank_correlation', 'rank_table', 'Statement', 'load_statements',
-           'Answer', 'verdict_of', 'answer', 'compared', 'compare_records', 'half_range', 'scale_of', 'ledger',
+           'Finding', 'Answer', 'answer', 'compared', 'compare_records', 'half_range', 'scale_of', 'ledger',
            'ledger_table']
 
 # %% ../../nbs/27_claims.ipynb #27c1a131
@@ -277,64 +277,79 @@ def load_statements(
 
 
 @dataclass
+class Finding:
+    "What one kind of data says of a statement."
+
+    data: str  # in words
+    scale: str  # how much was seen
+    comparisons: list  # of Comparison
+
+    @property
+    def verdict(self) -> str:
+        "One contradiction refutes; every comparison must be clear for a statement to hold."
+        words = {c.word for c in self.comparisons}
+        return "does not" if "contradicts" in words else "holds" if words == {"clear"} else "not decided"
+
+    def __str__(self):
+        counts = Counter(c.word for c in self.comparisons)
+        words = ", ".join(f"{n} {word}" for word, n in counts.items())
+        ahead = [(c.lead or 0) > 0 for c in self.comparisons]
+        open_question = self.verdict == "not decided" and "missing" not in counts
+        leaning = f", {sum(ahead)} of {len(ahead)} ahead" if open_question else ""
+        scale = "" if set(counts) == {"missing"} else f" ({self.scale})"
+        return f"{self.data}{scale}: {self.verdict}, {words}{leaning}"
+
+
+@dataclass
 class Answer:
     "What the results say of a statement."
 
     statement: Statement
-    verdict: str  # one of VERDICTS
-    found: list  # of (data in words, verdict on these data, list of Comparison)
-    scale: str  # on what it was measured
+    found: list  # of Finding, one for each kind of data
+
+    @property
+    def verdict(self) -> str:  # one of VERDICTS
+        "That of the data that decide; where they differ, it depends on them."
+        decided = {f.verdict for f in self.found} - {"not decided"}
+        return "depends on the data" if len(decided) > 1 else decided.pop() if decided else "not decided"
 
     @property
     def figure(self) -> str:
-        "The comparison that decides, in words."
-        word = {"holds": "clear", "does not": "contradicts"}.get(self.verdict)
-        order = sorted(self.found, key=lambda x: x[1] not in (self.verdict, "holds", "does not"))
-        every = [(data, c) for data, _, comparisons in order for c in comparisons]
-        every = [x for x in every if x[1].word == word] or [x for x in every if x[1].lead is not None] or every
-        return f"{every[0][0]}: {every[0][1]}" if every else "–"
+        "The comparison that decides, in words: the first contradiction where there is one."
+        word = {"holds": "clear", "not decided": "within the spread"}.get(self.verdict, "contradicts")
+        every = [(f.data, c) for f in self.found for c in f.comparisons]
+        for good in (lambda c: c.word == word, lambda c: c.lead is not None):
+            chosen = [x for x in every if good(x[1])]
+            if chosen:
+                return f"{chosen[0][0]}: {chosen[0][1]}"
+        return self.statement.note or (every[0][1].how if every else "no test")
 
     @property
     def why(self) -> str:
-        "The words of all comparisons, data by data."
-        said = []
-        for data, verdict, comparisons in self.found:
-            counts = Counter(c.word for c in comparisons)
-            said.append(f"{data} {verdict} ({', '.join(f'{n} {w}' for w, n in counts.items())})")
-        return "; ".join(said + [self.statement.note] * bool(self.statement.note))
+        "Data by data: how much was seen, the verdict, the words of the comparisons; and what a test leaves out."
+        return "; ".join([*map(str, self.found), *filter(None, [self.statement.note])])
 
 # %% ../../nbs/27_claims.ipynb #27c1a136
-def verdict_of(
-    words: list,  # of comparisons on the same data
-) -> str:  # one of VERDICTS
-    "One contradiction refutes; every comparison must be clear for a statement to hold."
-    if "contradicts" in words:
-        return "does not"
-    return "holds" if words and set(words) == {"clear"} else "not decided"
-
-
 def answer(
     statement: Statement,
     folder="../results",
+    stored: dict = None,  # data → records that were read already; changed in place
 ) -> Answer:
     "What the stored results say of a statement; a file that is missing decides nothing."
-    found, scales = {}, []
+    found, stored = {}, {} if stored is None else stored
     for test in statement.tests:
         m = TEST.fullmatch(test)
+        rows = re.split(" [>=] ", m["rows"])
         for data, group in data_of(m["part"]):
-            records = choose_records(table_records(data, folder), group=group)
-            rows = re.split(" [>=] ", m["rows"])
+            stored[data] = stored.get(data) or table_records(data, folder)
+            records = choose_records(stored[data], group=group)
+            mine = found.setdefault(data, Finding(CALLED[data], scale_of(records), []))
             for one, other in zip(rows, rows[1:]):
-                found.setdefault(CALLED[data], []).extend(compared(m, one, other, records, folder))
+                mine.comparisons.extend(compared(m, one, other, records, folder))
     if statement.file:
-        found[statement.data] = [compare_records(statement, folder)]
-    parts = [(data, verdict_of([c.word for c in cs]), cs) for data, cs in found.items()]
-    decided = {verdict for _, verdict, _ in parts} - {"not decided"}
-    verdict = decided.pop() if len(decided) == 1 else "depends on the data" if decided else "not decided"
-    for data, own, cs in parts:
-        if own != "not decided" or verdict == "not decided":
-            scales.append(f"{data}: {scale_of(statement, data, folder)}" if any(c.values for c in cs) else "")
-    return Answer(statement, verdict, parts, "; ".join(filter(None, scales)) or "–")
+        only = compare_records(statement, folder)
+        found[statement.file] = Finding(statement.data, f"results/{statement.file}.json, {only.how}", [only])
+    return Answer(statement, list(found.values()))
 
 
 def compared(m, one, other, records, folder) -> list:  # of Comparison
@@ -366,7 +381,8 @@ def compare_records(s: Statement, folder) -> Comparison:
     halves = [half_range(x) for x in figures]
     lead, margin = sign * (one - other), None if None in halves else sum(halves)
     low, high = (None, None) if margin is None else (lead - margin, lead + margin)
-    how = "no repetition" if margin is None else "spread of the repetitions"
+    n = max(x.get("n", 1) for x in figures if isinstance(x, dict)) if margin else 1
+    how = "no spread" if margin is None else f"{n} repetitions"
     return Comparison(word_of(low, high), s.by, (one, other), lead, low, high, how)
 
 
@@ -379,16 +395,16 @@ def half_range(value) -> float | None:
     return value.get("sd")
 
 
-def scale_of(s: Statement, data: str, folder) -> str:
-    "People, pictures seen and seeds behind an answer."
-    if s.file:
-        return f"results/{s.file}.json"
-    name = next(k for k, v in CALLED.items() if v == data)
-    part = TEST.fullmatch(s.tests[0])["part"]
-    records = choose_records(table_records(name, folder), "flow", group=dict(data_of(part))[name])
-    people = max((r.info.get("trained_on", 0) for r in records), default=0)
-    seeds, seen = len({r.setting["seed"] for r in records}), max((r.setting["pictures"] for r in records), default=0)
-    return f"{people} clip{'s' * (people != 1)}, {seen:,} pictures, {seeds} seed{'s' * (seeds != 1)}"
+def scale_of(
+    records: list,  # of a group
+) -> str:
+    "How many clips and pictures the trainings saw, and how many seeds there are."
+    trained = choose_records(records, "flow", noise=0.0)
+    if not trained:
+        return "nothing is trained"
+    seeds, facts = len({r.setting["seed"] for r in trained}), trained[0]
+    clips, seen = facts.info.get("trained_on", 0), facts.setting.get("pictures") or 0
+    return f"{clips} clip{'s' * (clips != 1)}, {seen:,} pictures, {seeds} seed{'s' * (seeds != 1)}"
 
 
 def ledger(
@@ -396,17 +412,18 @@ def ledger(
     statements: list = None,  # of Statement; None: all
 ) -> list:  # of Answer
     "Every statement with its answer."
-    return [answer(s, folder) for s in statements or load_statements()]
+    stored = {}
+    return [answer(s, folder, stored) for s in statements or load_statements()]
 
 
 def ledger_table(
     answers: list,  # from ledger
 ) -> str:  # Markdown
-    "A line for each statement: verdict, the figure that decides, and on what it was measured."
-    lines = ["| | the paper says | verdict | the figure that decides | measured on |", "|---|---|---|---|---|"]
+    "A line for each statement: verdict, the figure that decides, and what each kind of data says."
+    lines = ["| | the paper says | verdict | the figure that decides | data by data |", "|---|---|---|---|---|"]
     for a in answers:
         s = a.statement
-        verdict = f"**{a.verdict}**" if a.verdict != "not decided" else a.verdict
-        shown = a.figure if a.found else s.note
-        lines.append(f"| {s.number} | {s.says} ({s.section}) | {verdict} | {shown} | {a.scale} |")
+        verdict = a.verdict if a.verdict == "not decided" else f"**{a.verdict}**"
+        found = "<br>".join(map(str, a.found)) or "–"
+        lines.append(f"| {s.number} | {s.says} ({s.section}) | {verdict} | {a.figure} | {found} |")
     return "\n".join(lines)

@@ -238,7 +238,9 @@ def paired_difference(
     gap = np.atleast_2d(one) - np.atleast_2d(other)  # (seeds,n)
     means = np.stack([clip_means(g, clips) for g in gap])  # (seeds,clips)
     means = means[:, np.isfinite(means).any(0)]
-    out = dict(mean=None, low=None, high=None, clips=means.shape[1], found=float(np.isfinite(gap).mean()))
+    out = dict(
+        mean=None, low=None, high=None, clips=means.shape[1], found=float(np.isfinite(gap).mean()) if gap.size else 0.0
+    )
     if means.size == 0:
         return out
     out["mean"] = float(np.nanmean(means))
