@@ -28,7 +28,7 @@ from f3a_lite.lab.claims import (
     word_of,
 )
 from f3a_lite.lab.measuring import clip_means, load_pairs, paired_difference, save_pairs
-from f3a_lite.lab.paper_tables import BUDGET, PAPER, ROWS, bins_table, job_file, pairs_of, table_records
+from f3a_lite.lab.paper_tables import BUDGET, PAPER, ROWS, bins_table, faces_table, job_file, pairs_of, table_records
 from f3a_lite.lab.results import Record, figure, load_records, run_info, save_records
 from f3a_lite.metrics import GLOSSARY
 
@@ -198,6 +198,21 @@ def test_bins(tmp_path):
     two_rows(tmp_path)
     text = bins_table("rendered", ("flow", "motiongan"), "mae", folder=tmp_path)
     assert "(15 pairs)" in text and "MotionGAN | not kept" in text and "100%" in text.replace(" ", "")
+
+
+def test_faces_are_compared_where_every_row_shows_one(tmp_path):
+    rng = np.random.default_rng(0)
+    for row, lost in (("flow", [0, 1]), ("aus", [1, 2, 3])):
+        values = {m: rng.random(20) for m in ("csim", "prmse", "aucon", "lmae")}
+        for v in values.values():
+            v[lost] = np.nan
+        write(tmp_path, row, values)
+    text = faces_table("rendered", ("flow", "aus"), folder=tmp_path).splitlines()
+    assert text[-1] == "16 of 20 pairs." and text[2].endswith("| 90% |") and text[3].endswith("| 85% |")
+    kept = load_pairs(job_file(job("flow"), tmp_path).with_suffix(".npz"))["random", 0.0]
+    assert f"| {kept['csim'][4:].mean():.3f} |" in text[2]
+    job_file(job("aus"), tmp_path).with_suffix(".npz").unlink()
+    assert faces_table("rendered", ("flow", "aus"), folder=tmp_path).count("not kept") == 4
 
 
 # ---- the statements

@@ -6,9 +6,9 @@
 __all__ = ['WORDS', 'TEST', 'VERDICTS', 'Comparison', 'word_of', 'limits_of', 'compare', 'margin_of', 'by_pairs', 'split_of',
            'data_of', 'all_orders', 'orders_table', 'rank_correlation', 'rank_table', 'Statement', 'load_statements',
            'Finding', 'Answer', 'answer', 'compared', 'compare_records', 'half_range', 'scale_of', 'ledger',
-           'ledger_table']
+           'ledger_table', 'verdict_lines']
 
-# %% ../../nbs/27_claims.ipynb #27c1a131
+# %% ../../nbs/27_claims.ipynb #27c1a133
 import re
 import tomllib
 from collections import Counter
@@ -35,7 +35,7 @@ from f3a_lite.lab.paper_tables import (
 from .results import DIGITS, choose_records, figure, load_records, show_figure
 from ..metrics import GLOSSARY
 
-# %% ../../nbs/27_claims.ipynb #27c1a132
+# %% ../../nbs/27_claims.ipynb #27c1a134
 WORDS = ("clear", "contradicts", "within the spread", "no spread", "missing")
 
 
@@ -88,7 +88,7 @@ def limits_of(
         return -share * abs(behind), share * abs(behind)
     return ((factor - 1) * abs(ahead) if factor else 0.0), None
 
-# %% ../../nbs/27_claims.ipynb #27c1a133
+# %% ../../nbs/27_claims.ipynb #27c1a135
 def compare(
     records: list,  # from table_records, of one group
     ahead: str,  # the row that should be ahead
@@ -155,7 +155,7 @@ def by_pairs(kept, name, sign, over, limits) -> Comparison:
     how = f"paired bootstrap over {gap['clips']} clips, {max(len(one), len(other))} seed(s)"
     return Comparison(word, name, means, gap["mean"], gap["low"], gap["high"], how, gap["found"])
 
-# %% ../../nbs/27_claims.ipynb #27c1a134
+# %% ../../nbs/27_claims.ipynb #27c1a136
 def split_of(
     part: str,  # of PAPER
     records: list,
@@ -234,7 +234,7 @@ def rank_table(
         lines.append(f"| {CALLED[data]} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
-# %% ../../nbs/27_claims.ipynb #27c1a135
+# %% ../../nbs/27_claims.ipynb #27c1a137
 TEST = re.compile(
     r"(?P<part>\w+)(?: turning over (?P<over>\d+)°)?: (?P<rows>.+?)"
     r"(?: by (?P<factor>[\d.]+))?(?: within (?P<share>[\d.]+))? in (?P<metrics>[\w, ]+)"
@@ -329,7 +329,7 @@ class Answer:
         "Data by data: how much was seen, the verdict, the words of the comparisons; and what a test leaves out."
         return "; ".join([*map(str, self.found), *filter(None, [self.statement.note])])
 
-# %% ../../nbs/27_claims.ipynb #27c1a136
+# %% ../../nbs/27_claims.ipynb #27c1a138
 def answer(
     statement: Statement,
     folder="../results",
@@ -426,4 +426,16 @@ def ledger_table(
         verdict = a.verdict if a.verdict == "not decided" else f"**{a.verdict}**"
         found = "<br>".join(map(str, a.found)) or "–"
         lines.append(f"| {s.number} | {s.says} ({s.section}) | {verdict} | {a.figure} | {found} |")
+    return "\n".join(lines)
+
+
+def verdict_lines(
+    *numbers: int,  # of statements
+    folder="../results",
+) -> str:  # Markdown
+    "The ledger's verdicts on some statements, with what each kind of data says: a line each."
+    chosen, stored, lines = {s.number: s for s in load_statements()}, {}, []
+    for number in numbers:
+        a = answer(chosen[number], folder, stored)
+        lines.append(f"- {a.statement.says}: **{a.verdict}**. {'. '.join(map(str, a.found)) or a.statement.note}.")
     return "\n".join(lines)
