@@ -105,7 +105,8 @@ def write(folder, row, values, seed=0, keep=True, split="random", noise=0.0):
     setting, n = job(row, seed), len(next(iter(values.values())))
     clip = np.arange(n) // 5
     figures = {m: dict(mean=float(np.nanmean(clip_means(v, clip))), low=None, high=None) for m, v in values.items()}
-    figures = {m: dict(f, n=int(np.isfinite(values[m]).sum()), undefined=0) for m, f in figures.items()}
+    counts = {m: int(np.isfinite(v).sum()) for m, v in values.items()}
+    figures = {m: dict(f, n=counts[m], undefined=n - counts[m]) for m, f in figures.items()}
     path = job_file(setting, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     info = run_info(seed=seed, trained_on=8)
