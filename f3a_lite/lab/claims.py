@@ -12,7 +12,7 @@ __all__ = ['WORDS', 'TEST', 'VERDICTS', 'Comparison', 'word_of', 'limits_of', 'c
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 import numpy as np
@@ -51,6 +51,7 @@ class Comparison:
     high: float = None
     how: str = ""  # what the range is of, or what is missing
     found: float = 1.0  # share of the pairs that count in both rows
+    asked: str = ""  # of the lead, where it is more than to be above zero
 
     def __str__(self):
         if self.lead is None:
@@ -59,7 +60,7 @@ class Comparison:
         show = [show_figure(v, self.metric, digits) for v in self.values]
         lead = show_figure(dict(mean=self.lead, low=self.low, high=self.high), self.metric, digits)
         title = GLOSSARY[self.metric].title if self.metric in GLOSSARY else self.metric
-        return f"{title} {' against '.join(show)}, ahead by {lead}: {self.word}"
+        return f"{title} {' against '.join(show)}, ahead by {lead}{self.asked}: {self.word}"
 
 
 def word_of(
@@ -359,9 +360,9 @@ def compared(m, one, other, records, folder) -> list:  # of Comparison
     names, noises = (one, other), (0.0, 0.0)
     if m["part"] == "noise":
         names, noises = ("flow", "flow"), (float(one), float(other))
-    return [
-        compare(records, *names, metric, split, noises, over, folder, **limits) for metric in m["metrics"].split(", ")
-    ]
+    asked = f", of {m['factor']} times asked" if m["factor"] else f", within {m['share']} asked" if m["share"] else ""
+    where = dict(split=split, noises=noises, over=over, folder=folder)
+    return [replace(compare(records, *names, x, **where, **limits), asked=asked) for x in m["metrics"].split(", ")]
 
 
 def compare_records(s: Statement, folder) -> Comparison:
