@@ -34,7 +34,7 @@ class Options:
     people: Path | None = None  # as for f3a_tables
     pairs: int = 6  # a clip
     drawn: int = 400  # pairs of a clip, of which these are chosen
-    p_identity: float = 0.01  # how far rigid points may move in the mean, as a share of the picture's side
+    still: float = 0.01  # how far rigid points may move in the mean, as a share of the picture's side
     least: float = 0.01  # how far the mouth must move at least
     rows: tuple[str, ...] = ("ganimation", "flow", "t_warp")
     prepared: str | None = None  # a word for clips that were prepared anew, whose figures stand apart
@@ -71,7 +71,7 @@ def main(argv=None):
         group = tables.groups[0]
         parts = still_parts(group.clips, o)
         if not parts:
-            raise F3AError("No pair has a still head and a mouth that moves: allow more with --p-identity.")
+            raise F3AError("No pair has a still head and a mouth that moves: allow more with --still.")
         makers = {name: BASE[name] for name in ("copying", "warping")}
         makers.update({row: generate_part(tables.trained(group, row, 0)) for row in o.rows})
         own = dict(data=tables.data, group=group.name, seen=group.mark(), pictures=tables.pictures)

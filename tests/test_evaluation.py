@@ -150,3 +150,18 @@ def test_no_motion_is_measured_against_the_picture_itself(clip):
     assert abs(identity_psnr(system, clip, 4, 32) - 20) < 0.01
     system.add = 0.0
     assert identity_psnr(system, clip, 4, 32) > 60
+
+
+def test_values_pair_by_pair_are_kept(clip):
+    "Their means are the figures, and each pair knows its turn and its distance."
+    kept, splits = {}, split_clips([clip])
+    records = evaluate(None, [clip], splits, n=6, samples=2, size=64, kept=kept)
+    for record in (r for r in records if "split" in r.setting):
+        values = kept[record.name, record.setting["split"]]
+        assert {len(v) for v in values.values()} == {12}
+        assert values["mae"].mean() == pytest.approx(record.mean("mae"), rel=1e-6)
+    pairs = sample_pairs(splits, "random", 6, seed=(123, 0))
+    values = kept["copying", "random"]
+    assert (values["away"][:6] == np.abs(pairs[:, 2] - pairs[:, 1])).all()
+    turns = clip.params.rotation[pairs[:, 2], 1] - clip.params.rotation[pairs[:, 1], 1]
+    assert np.allclose(values["yaw"][:6], np.rad2deg(np.abs(turns.numpy())), atol=1e-3)

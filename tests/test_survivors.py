@@ -86,8 +86,10 @@ def test_a_tie_is_no_agreement():
 @pytest.mark.parametrize("names, noisy", [(("random", "blocks", "people"), "people"), (("random", "blocks"), "random")])
 def test_noise_is_on_the_split_of_the_paper(names, noisy):
     "On people who are held out, where there are any, and only there."
-    measures = {name: SimpleNamespace(figures=lambda make: {}) for name in names}
-    records = tables.measure_row({0.0: None, 0.1: None}, measures, dict(row="flow"), {})
+    empty = SimpleNamespace(values=lambda make: {}, summary=lambda values: {}, facts=lambda: {})
+    kept = {}
+    records = tables.measure_row({0.0: None, 0.1: None}, dict.fromkeys(names, empty), dict(row="flow"), {}, kept)
+    assert set(kept) == {(r.setting["split"], r.setting["noise"]) for r in records}
     assert [r.setting["split"] for r in records if r.setting["noise"]] == [noisy]
     assert [r.setting["split"] for r in records if not r.setting["noise"]] == list(names)
 

@@ -223,6 +223,24 @@ def test_copying_on_itself_is_perfect(clip):
     assert got == pytest.approx(float(csim(a, b, identity_mean()).mean()), abs=1e-6)
 
 
+def test_values_pair_by_pair_belong_to_their_pairs(clip):
+    "Means over clips of the values are the figures; each pair knows its clip, turn and distance."
+    clips = [clip, other_person(clip)]
+    parts = self_parts(clips, split_clips(clips), ("random",), 3, 64)
+    measure = Measure(parts)
+    values, facts = measure.values(BASE["warping"]), measure.facts()
+    figures = measure.figures(BASE["warping"])
+    assert {len(v) for v in (*values.values(), *facts.values())} == {6} and facts["clip"].tolist() == [0] * 3 + [1] * 3
+    for name in ("mae", "psnr", "lmae"):
+        assert figures[name]["mean"] == pytest.approx(np.nanmean([np.nanmean(values[name][k : k + 3]) for k in (0, 3)]))
+    at = {tuple(p.flatten().tolist()): k for k, p in enumerate(clip.landmarks)}
+    i, j = ([at[tuple(p.flatten().tolist())] for p in x.landmarks] for x in (parts[0].source, parts[0].target))
+    assert facts["away"][:3].tolist() == np.abs(np.subtract(i, j)).tolist()
+    turns = clip.params.rotation[j, 1] - clip.params.rotation[i, 1]
+    assert np.allclose(facts["yaw"][:3], np.rad2deg(turns.abs().numpy()), atol=1e-4)
+    assert (Measure(cross_parts(clips, {}, 3, 64)).facts()["away"] == -1).all()
+
+
 class Echo(Copying):
     "A system that keeps what it is told."
 

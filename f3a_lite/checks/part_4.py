@@ -261,6 +261,38 @@ def measured_against(answer):
     wrong = [name for name in want if answer[name] != want[name]]
     return f"Not yet for {wrong[0]}: what does it measure, and whose should that be?" if wrong else None
 
+# %% ../../nbs/44_checks_4.ipynb #7634444b
+@judges("27.1", wrong=("clear", "clear", "contradicts"))
+def words_of_leads(answer):
+    "Three words: the range decides, not the lead."
+    given = [str(x) for x in answer]
+    if len(given) != 3:
+        return "Give three words."
+    want = "clear", "within the spread", "contradicts"
+    ranges = "0.1 to 0.7", "−0.2 to 1.0", "−0.5 to −0.1"
+    wrong = [r for x, y, r in zip(given, want, ranges) if x != y]
+    return f"Look at the range {wrong[0]}: on which side of zero does it lie?" if wrong else None
+
+
+@judges("27.2", wrong=lambda one, other, clips: float(np.nanmean(one) - np.nanmean(other)))
+def gap_of_rows(answer):
+    "Pairs first, then clips."
+    one, other = np.array([1.0, np.nan, 5.0, 7.0, 9.0]), np.array([0.0, 100.0, np.nan, 5.0, 8.0])
+    found = answer(one, other, np.array([0, 0, 1, 2, 2]))
+    if found is None or not np.isfinite(found):
+        return "A pair without a value in one of the rows must not count."
+    if np.isclose(found, 4 / 3):
+        return "Every clip counts once: take the mean of each clip first."
+    return (
+        None if np.isclose(found, 1.25) else "Take the difference of each pair, and leave out pairs that miss a value."
+    )
+
+
+@judges("27.3", wrong=56)
+def clear_by_chance(answer):
+    "One in forty."
+    return compare(answer, [112 / 40], ["A range of 95 % lies wholly above zero once in forty times."])
+
 # %% ../../nbs/44_checks_4.ipynb #cc22ef79
 @judges("30.1", wrong=(0.8, 0.8))
 def opened_mouth(answer):

@@ -64,6 +64,7 @@ def evaluate(
     face_model: MorphableModel = None,  # None: the open model
     shuffle: bool = False,  # also with the conditions exchanged between pairs
     progress: bool = False,  # show a progress bar
+    kept: dict = None,  # takes up the values pair by pair: (method, split) → name → array; None: they are not kept
 ) -> list:  # Records: a method on a split, or at a distance from the training frames
     "Copying, warping and the system on held-out frames, split by split."
     splits = splits or split_clips(clips)
@@ -80,6 +81,8 @@ def evaluate(
         for name in measured[0]:
             values = {m: torch.cat([r[name][m] for r in measured]).numpy() for m in measured[0][name]}
             by_split.setdefault((name, which), []).append({m: v.mean() for m, v in values.items()})
+            if kept is not None:
+                keep_pairs(kept.setdefault((name, which), {}), clips, pairs, values)
             collect_distances(by_distance, name, k, away, values)
     records = [as_record(name, dict(split=which), rows, size) for (name, which), rows in by_split.items()]
     for (name, d), parts in by_distance.items():
@@ -87,6 +90,15 @@ def evaluate(
     return records
 
 # %% ../../nbs/22_evaluation.ipynb #b4ca7ac9
+def keep_pairs(kept, clips, pairs, values):
+    "Add the values of a sample, each pair's clip, turn of the head and distance in frames; changes `kept` in place."
+    turns = [clips[c].params.rotation[[i, j], 1] for c, i, j in pairs]
+    yaw = np.rad2deg([float((b - a).abs()) for a, b in turns])
+    facts = dict(clip=pairs[:, 0], yaw=yaw, away=np.abs(pairs[:, 2] - pairs[:, 1]))
+    for name, more in {**facts, **values}.items():
+        kept[name] = np.concatenate([kept.get(name, more[:0]), more])
+
+
 def collect_distances(by_distance, name, sample, away, values):
     "Add the pairs of one split and sample to those at their distance; changes `by_distance` in place."
     for low, high in DISTANCES:

@@ -53,9 +53,9 @@ PARTS = {  # part of the course → numbers of its notebooks
 }
 COVERS = dict(  # number of a notebook → what of the paper it covers
     zip(
-        "00 01 02 03 04 05 06 07 08 10 11 12 13 14 15 16 17 20 21 22 23 24 25 26 28 30".split(),
+        "00 01 02 03 04 05 06 07 08 10 11 12 13 14 15 16 17 20 21 22 23 24 25 26 27 28 30".split(),
         "Fig. 1;Eq. 1;Eq. 1, 2;III-A.1;Eq. 3;IV-A.1;III-A;Eq. 5–9;III-C.1;Fig. 2;Eq. 4;III-B;ours;IV-A.1;Eq. 10–13;"
-        "Eq. 13;III-C.2;Table III;IV-A.3;IV-A;Table II;Table II;Tables I, II;Table IV;IV-A;IV-B–D".split(";"),
+        "Eq. 13;III-C.2;Table III;IV-A.3;IV-A;Table II;Table II;Tables I, II;Table IV;I–V;IV-A;IV-B–D".split(";"),
     )
 )
 
