@@ -266,7 +266,9 @@ def measure_sets(
         if not who.found[0]:
             raise F3AError(f"No face was found in the source '{source}': give a photo that shows one.")
     looks, rows, page = [Looks(net, faces), Looks(net, faces)], {}, Report()
-    with tqdm(total=count_pictures(Path(pred)), desc="measuring", unit="picture", disable=not progress) as bar:
+    total = count_pictures(Path(pred))
+    hidden = not progress or total is None
+    with tqdm(total=total, desc="measuring", unit="picture", disable=hidden, leave=False) as bar:
         for pair in in_batches(Path(pred), Path(target), batch, resize):
             for look, images in zip(looks, pair):
                 look.add(images)

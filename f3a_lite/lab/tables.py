@@ -27,7 +27,8 @@ from ..data.prepare_datasets import prepare_people
 from ..data.video import write_image
 from ..jobs import physical_cores, set_threads
 from .measure_files import find_features
-from .measuring import BASE, Measure, cross_parts, generate_part, person_of, self_parts
+from .measuring import BASE, Measure, cross_parts, generate_part, person_of, save_pairs, self_parts
+
 from .paper_tables import BUDGET, NOISE, NOISY, ROWS, ROWS_OF, job_file
 from .results import Record, current_commit, load_records, machine_name, run_info, save_records
 from ..loop import run_training
@@ -238,6 +239,7 @@ def measure_row(
     measures: dict,  # name of a split → Measure
     setting: dict,  # of the records
     info: dict,  # of the records
+    kept: dict = None,  # takes up the values pair by pair: (split, noise) → name → array; None: they are not kept
 ) -> list:  # of Record
     "Records of a row, one a split; with noise for the held-out people, or else for random frames."
     records = []
@@ -245,7 +247,10 @@ def measure_row(
         for noise, make in makers.items():
             if noise == 0 or split == ("people" if "people" in measures else "random"):
                 where = dict(setting, split=split, noise=noise)
-                records.append(Record(setting["row"], where, measure.figures(make), info))
+                values = measure.values(make)
+                records.append(Record(setting["row"], where, measure.summary(values), info))
+                if kept is not None:
+                    kept[split, noise] = {**measure.facts(), **values}
     return records
 
 # %% ../../nbs/85_table_jobs.ipynb #7ab1e027
@@ -349,14 +354,16 @@ class Tables:
             except DivergedError as e:
                 facts.update(diverged=str(e))
         if self.team.first and self.o.measure:
-            setting, info = self.setting(group, row, seed), run_info(seed=seed, **facts)
+            setting, info, kept = self.setting(group, row, seed), run_info(seed=seed, **facts), {}
             if makers:
-                records = measure_row(makers, self.measures_of(group), setting, info)
+                records = measure_row(makers, self.measures_of(group), setting, info, kept)
                 strip = strip_of(makers[0.0], next(iter(self.measures_of(group).values())).parts)
                 write_image(strip, make_folder(self.o.runs / "tables") / f"strip_{self.data}_{row}_{seed}.png")
             else:
                 records = [Record(row, dict(setting, split="none", noise=0.0), {}, info)]
-            save_records(records, job_file(setting, self.o.out))
+            path = job_file(setting, self.o.out)
+            save_pairs(kept, path.with_suffix(".npz"))
+            save_records(records, path)
         self.team.any(False)  # the others wait
 
     def measures_of(self, group) -> dict:
