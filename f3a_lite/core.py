@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['RESUMES', 'OLD', 'PART_FILE', 'LIMITS', 'F3AError', 'Interrupted', 'on_signals', 'friendly_errors', 'counted',
            'get_device', 'seed_everything', 'is_old', 'atomic_path', 'make_folder', 'save_json', 'save_array', 'sha256',
-           'data_path', 'cache_folder', 'check_numbers', 'parse_options', 'peek_options']
+           'shipped_path', 'data_path', 'results_path', 'cache_folder', 'check_numbers', 'parse_options',
+           'peek_options']
 
 # %% ../nbs/50_core.ipynb #becbd034
 import argparse
@@ -278,17 +279,30 @@ def sha256(
     return h.hexdigest()
 
 # %% ../nbs/50_core.ipynb #a1ede247
-def data_path(
-    name: str = "",  # file name inside the bundled data; '' for the folder
+def shipped_path(
+    name: str,  # relative to the project's root, for example 'nbs/images/growing.png'
 ) -> Path:
-    "Path of a bundled file, in a checkout and in an installed copy. Raises `F3AError` where it is missing."
+    "Path of a file or folder of the project, in a checkout and in an installed copy. Raises `F3AError` without it."
     spec = importlib.util.find_spec("f3a_lite")
-    roots = [Path(p) / "data_samples" for p in spec.submodule_search_locations] if spec else []
-    roots += [r.parent.parent / "data_samples" for r in roots]
-    for root in roots:
+    roots = [Path(p) for p in spec.submodule_search_locations] if spec else []
+    for root in (*roots, *(r.parent for r in roots)):
         if (root / name).exists():
             return root / name
     raise F3AError(f"The bundled file '{name}' is missing: install f3a_lite again, or run it from a complete checkout.")
+
+
+def data_path(
+    name: str = "",  # file name inside the bundled data; '' for the folder
+) -> Path:
+    "Path of a bundled file. Raises `F3AError` where it is missing."
+    return shipped_path(f"data_samples/{name}")
+
+
+def results_path(
+    name: str = "",  # file name inside the stored results; '' for the folder
+) -> Path:
+    "Path of stored figures. Raises `F3AError` where they are missing."
+    return shipped_path(f"results/{name}")
 
 # %% ../nbs/50_core.ipynb #34ed349a
 def third_party_model(

@@ -11,7 +11,7 @@ __all__ = ['ROWS', 'ROWS_OF', 'NOISE', 'NOISY', 'PAPER', 'BUDGET', 'OURS', 'SPLI
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
-from ..core import F3AError, reading
+from ..core import F3AError, reading, results_path
 from .measuring import BASE
 from .results import choose_records, figure, load_records, made_by, show_figure
 from ..metrics import GLOSSARY
@@ -100,12 +100,12 @@ def job_file(
 
 def table_records(
     data: str,  # 'bundled', 'rendered' or 'folder'
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
     preset: str = "lite",
     pictures: int = None,  # that a training saw; None: the budget
 ) -> list:  # of Record
     "What is trained and measured so far on some data. Raises `F3AError` for a group with figures of several data sets."
-    where = Path(folder) / "tables" / data
+    where = (results_path() if folder is None else Path(folder)) / "tables" / data
     records = []
     for path in sorted(where.glob("[!.]*.json")):
         with reading(path, "a file of figures that f3a_tables wrote"):
@@ -240,7 +240,7 @@ def report(
     part: str,  # of PAPER: 'self', 'cross' or 'frames'
     rows: tuple = (),  # keys of ROWS, 'copying', 'warping'; (): all of this part
     splits: tuple = (),  # (): the one that belongs to the part
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
     "A table for each kind of data and each split that it has, and how many comparisons have the paper's order."
     text = [KEY, ""]
