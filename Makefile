@@ -58,7 +58,8 @@ $(VENV)/.run: settings.ini setup.py constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Adding the tools for development and tests"
-	$(PIP) --no-build-isolation --editable '.[dev,eval,view,app,parallel,curves]'
+	$(PIP) --no-build-isolation --editable '.[dev,eval,view,app,parallel,curves,course]'
+	-git config merge.nbdev-merge.driver "$(abspath $(BIN))/nbdev_merge %O %A %B %P" # .gitattributes asks for it
 	touch $@
 
 clean:

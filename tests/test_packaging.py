@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEMS = {
@@ -163,6 +164,37 @@ def test_supported_versions_are_said_alike():
     versions = re.search(r"python: \[(.*?)\]", workflow)[1].replace('"', "").split(", ")
     assert versions[0] == least and versions[-1] == "3.14"
     assert f"Python {least} to {versions[-1]}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_workflow_tries_systems_pythons_old_and_new_dependencies_and_looks_for_holes():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))["jobs"]
+    matrix = jobs["test"]["strategy"]["matrix"]
+    assert [name.split("-")[0] for name in matrix["os"]] == ["ubuntu", "macos", "windows"]
+    assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    tried = {kind["allowed"]: kind["resolution"] for kind in jobs["dependencies"]["strategy"]["matrix"]["include"]}
+    assert tried == {"oldest": "lowest-direct", "newest": "highest"}
+    assert "pip-audit" in str(jobs["audit"]["steps"])
+
+
+def test_files_that_people_look_for_name_this_project():
+    facts = settings()
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == facts["version"] and cited["repository-code"] == facts["git_url"]
+    assert "2205.06204" in cited["preferred-citation"]["url"] and len(cited["preferred-citation"]["authors"]) == 7
+    for name in ("CONTRIBUTING", "SECURITY", "CODE_OF_CONDUCT", "CHANGELOG"):
+        text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^):]+)\)", text):
+            assert (ROOT / link).exists(), f"{name}: {link}"
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        for target in re.findall(r"`make (\w+)`|^make (\w+)", text, re.M):
+            assert f"\n{target[0] or target[1]}:" in makefile, f"{name}: make {target}"
+    forms = [p for p in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if p.stem != "config"]
+    assert len(forms) == 3
+    for path in forms:
+        form = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert {"name", "description", "body"} <= set(form) and all(
+            "label" in part["attributes"] for part in form["body"]
+        )
 
 
 def test_scripts_have_unix_line_ends_on_every_system():
