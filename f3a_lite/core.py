@@ -201,8 +201,11 @@ def _sweep_files(folder):
 @contextlib.contextmanager
 def atomic_path(
     path,  # the file to be written
-):
-    "Yield a temporary path beside `path`; rename it to `path` on success, delete it on failure."
+):  # yields a path
+    """Yield a temporary path beside `path`; rename it to `path` on success, delete it on failure.
+
+    Raises `F3AError` where the disk is full or the place cannot be written.
+    """
     path = Path(path)
     if path.exists() and not path.is_file():
         raise F3AError(f"'{path}' is there and is no regular file, so it is not replaced: choose another name.")
@@ -259,7 +262,7 @@ def save_json(
 
 # %% ../nbs/50_core.ipynb #97c985e3
 def save_array(
-    array: np.ndarray,
+    array: np.ndarray,  # what is written
     path,  # a .npy file
 ) -> Path:
     "Write an array atomically."
@@ -308,7 +311,7 @@ def results_path(
 def third_party_model(
     file: str,  # 'shape_predictor_68_face_landmarks.dat' or 'dlib_face_recognition_resnet_model_v1.dat'
 ) -> Path:
-    "Path of a model file inside the package face_recognition_models, found without importing that package."
+    "Path of a model file inside the package face_recognition_models. Raises `F3AError` where that is not installed."
     spec = importlib.util.find_spec("face_recognition_models")
     path = Path(spec.submodule_search_locations[0]) / "models" / file if spec else None
     if path is None or not path.exists():
@@ -345,7 +348,7 @@ def reading(
     path,  # a file or a folder
     what: str,  # that it should be
 ):
-    "Inside, whatever goes wrong becomes one sentence that names the file."
+    "Inside, whatever goes wrong is raised as `F3AError`, with the file's name. Raises it for a missing file, too."
     path = Path(path)
     if not path.exists():
         raise F3AError(f"'{path}' is missing: give {what}.")
@@ -392,8 +395,11 @@ def parse_options(
     options,  # a dataclass; its docstring describes the command
     argv: list = None,  # words; None: those of this process
     default=None,  # an instance whose values are the defaults, or what makes one of the words; None: those of the class
-):
-    "Read a command line. Exits with code 2 and advice where the words are wrong, as command lines do."
+):  # an instance of `options`
+    """Read a command line. Exits with code 2 and advice where the words are wrong, as command lines do.
+
+    Raises `F3AError` for a value out of range, and for a character that no name may hold.
+    """
     words = sys.argv[1:] if argv is None else [str(a) for a in argv]
     for word in words:
         if "\0" in word:

@@ -28,7 +28,10 @@ def train_distance(
     return away.min(1)
 
 
-def distance_name(low, high) -> str:
+def distance_name(
+    low,  # frames
+    high,  # frames, not included
+) -> str:
     "A range of distances in words."
     return f"{low} to {high} frames away" if high else f"{low} and more frames away"
 
@@ -87,7 +90,13 @@ def evaluate(
     return records
 
 # %% ../../nbs/22_evaluation.ipynb #b4ca7ac9
-def collect_distances(by_distance, name, sample, away, values):
+def collect_distances(
+    by_distance,  # changed in place
+    name,  # of the split
+    sample,  # its number
+    away,  # frames to the nearest training frame, for each pair
+    values,  # metric → a value for each pair
+):
     "Add the pairs of one split and sample to those at their distance; changes `by_distance` in place."
     for low, high in DISTANCES:
         here = (away >= low) & (away <= (high or np.inf))

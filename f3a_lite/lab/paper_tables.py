@@ -42,7 +42,9 @@ ROWS = dict(
 )
 
 
-def rows_in(table: str) -> tuple:
+def rows_in(
+    table: str,  # such as 'II'
+) -> tuple:  # keys of ROWS
     "The rows of a table of the paper."
     return tuple(name for name, row in ROWS.items() if table in row.tables)
 
@@ -86,7 +88,7 @@ BUDGET = dict(bundled=6000, rendered=6000, folder=20000)  # pictures that a trai
 
 def job_file(
     setting: dict,  # of the job's records: data, group, row, seed, preset, and pictures where something is trained
-    folder="results",
+    folder="results",  # of the results
 ) -> Path:
     "Where the figures of a job stand."
     words = [setting["group"].replace(" ", "-"), setting["row"], setting["seed"]]
@@ -101,7 +103,7 @@ def job_file(
 def table_records(
     data: str,  # 'bundled', 'rendered' or 'folder'
     folder=None,  # of the results; None: those that the project ships
-    preset: str = "lite",
+    preset: str = "lite",  # of the trainings: 'lite' or 'paper'
     pictures: int = None,  # that a training saw; None: the budget
 ) -> list:  # of Record
     "What is trained and measured so far on some data. Raises `F3AError` for a group with figures of several data sets."
@@ -143,7 +145,9 @@ def our_figure(
     return out
 
 
-def mean_of(value):
+def mean_of(
+    value,  # a number, a figure, or None
+):  # a number, or None
     "The mean of an answer; None where there is none."
     return value["mean"] if isinstance(value, dict) else value
 
@@ -191,7 +195,9 @@ def paper_table(
     return "\n".join(lines)
 
 
-def printed_rows(part: str) -> tuple:
+def printed_rows(
+    part: str,  # of PAPER: 'self', 'cross' or 'frames'
+) -> tuple:
     "The rows of a table where none are asked for: copying and warping, the paper's, and ours that moves the photo."
     return (*BASE, *PAPER[part], "t_warp")
 
@@ -213,7 +219,9 @@ def origins(
     return "  \n".join(lines)
 
 
-def title_of(metric: str) -> str:
+def title_of(
+    metric: str,  # a key of GLOSSARY, or 'fid'
+) -> str:
     "A metric's name with an arrow to where it is better; FID has our own distance beside it."
     own = GLOSSARY[OURS.get(metric, metric)]
     name = "FD-EffNet (FID)" if metric == "fid" else own.title

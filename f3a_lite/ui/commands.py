@@ -11,7 +11,11 @@ import importlib
 import os
 
 # %% ../../nbs/90_commands.ipynb #0bd1ed3f
-def command(module, name, words):
+def command(
+    module,  # of the package
+    name,  # of the function in it
+    words,  # what it does
+):  # function of the words of a command line
     "A program of these words: set the thread policy, then import a command and run it."
 
     def program(argv=None):
