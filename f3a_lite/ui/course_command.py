@@ -103,7 +103,7 @@ def write_copies(
     there = [name for name in (*(p.name for p in paths), "index.md") if (out / name).exists()]
     if there:
         raise F3AError(f"'{out / there[0]}' is there already and may hold somebody's answers: give a new folder.")
-    make_folder(out / "images")
+    make_folder(out)
     for path in paths:
         notebook = copy_of(path, {p.name for p in paths}, solutions, url)
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
@@ -113,7 +113,7 @@ def write_copies(
         row = f"| [{path.stem}]({path.name}) | {minutes_of(path)} | {COVERS.get(path.name[:2], '–')} |"
         rows.append(row)
     for name in pictures:
-        shutil.copy(shipped_path(f"nbs/images/{name}"), out / "images" / name)
+        shutil.copy(shipped_path(f"nbs/images/{name}"), make_folder(out / "images") / name)
     with atomic_path(out / "index.md") as tmp:
         tmp.write_text(INDEX + "\n".join(rows) + "\n", encoding="utf-8")
     return paths
