@@ -5,7 +5,7 @@ BIN     = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary av,numba --constraint constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo lab test quick mutants browser dev figures weights export clean
+.PHONY: demo lab slides test quick mutants browser dev figures weights export clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m f3a_lite.ui.demo
@@ -13,6 +13,10 @@ demo: $(VENV)/.run
 # The course, opened at its first walk.
 lab: $(VENV)/.dev
 	$(BIN)/jupyter lab nbs/00_tour.ipynb
+
+# For a teacher: slides of 90 minutes and one page with letters and equations, into out/.
+slides: $(VENV)/.dev
+	$(BIN)/python tools/handouts.py
 
 # One process a core; each test runs on one thread.
 test: $(VENV)/.dev
@@ -54,7 +58,8 @@ $(VENV)/.run: settings.ini setup.py constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Adding the tools for development and tests"
-	$(PIP) --no-build-isolation --editable '.[dev,eval,view,app,parallel,curves]'
+	$(PIP) --no-build-isolation --editable '.[dev,eval,view,app,parallel,curves,course]'
+	-git config merge.nbdev-merge.driver "$(abspath $(BIN))/nbdev_merge %O %A %B %P" # .gitattributes asks for it
 	touch $@
 
 clean:

@@ -51,7 +51,7 @@ class Face:
             self.valid = torch.ones_like(self.image[:, :1])
 
 # %% ../nbs/30_animation.ipynb #f9b90c15
-def one_picture(path, frame):
+def one_picture(path, frame):  # of a photo or a video, and the number of its frame
     "A photo, or one frame of a video."
     for _, image in iter_frames(path, max_frames=(frame or 0) + 1):
         pass  # one frame in memory at a time

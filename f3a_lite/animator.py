@@ -206,7 +206,7 @@ class Animator:
         number: int = None,  # which of several faces, 1 is the largest; None: the largest
         frame: int = None,  # of a video or clip; None: the first
     ) -> Face:
-        "Find, crop and fit the face of a photo; once, for several films."
+        "Find, crop and fit the face of a photo; once, for several films. Raises `F3AError` where there is none."
         if isinstance(photo, Face):
             return photo
         how = dict(face_model=self.face_model, param_source=self.param_source)
@@ -285,7 +285,7 @@ class Animator:
         size: int = None,  # pixels of the head's side; None: those of the photo
         progress: bool = False,  # show a progress bar
     ) -> Film:
-        "Animate a face along a motion that is planned already."
+        "Animate a face along a motion that is planned already. Raises `F3AError` where `full` has no whole picture."
         size = film_size(face, self.system, size)
         if full and face.photo is None:
             raise F3AError("Only the head of this source is known, not the whole picture: give a photo.")

@@ -81,7 +81,7 @@ def cover(
     params: FaceParams,  # where the heads are
     rng,  # torch generator, on the CPU
     share: float = 0.5,  # of the faces that get something
-):
+):  # (B,3,H,W)
     "Paint a fringe, a strand of hair on one side, or sunglasses over some of the faces."
     S, device = images.shape[-1], images.device
 
@@ -117,7 +117,11 @@ def centring(
     return angle, zoom, -(_in_plane(angle, zoom) @ params.translation[:, :2, None])[..., 0]
 
 
-def undo(angle, zoom, shift):
+def undo(
+    angle,  # (B,) radian
+    zoom,  # (B,)
+    shift,  # (B,2) image plane
+) -> tuple:  # of the same three
     "The move that takes another back."
     return -angle, 1 / zoom, -(_in_plane(-angle, 1 / zoom) @ shift[..., None])[..., 0]
 
@@ -125,7 +129,7 @@ def undo(angle, zoom, shift):
 def random_move(
     B: int,  # faces
     rng,  # torch generator, on the CPU
-    strength: float = 1.0,
+    strength: float = 1.0,  # 0: nothing, 1: as in training
     params=None,  # FaceParams, where `centred` is above 0
     centred: float = 0.0,  # share of the faces that are brought near the middle
 ) -> tuple:  # angles (B,), zooms (B,), shifts (B,2)
@@ -154,8 +158,8 @@ def random_move(
 def recolour(
     x,  # (B,3,H,W) in [0,1]
     rng,  # torch generator, on the CPU
-    strength: float = 1.0,
-):
+    strength: float = 1.0,  # 0: nothing, 1: as in training
+):  # (B,3,H,W) in [0,1]
     "Pictures in other light."
     B, device = len(x), x.device
 
@@ -174,7 +178,7 @@ def augment(
     rng,  # torch generator, on the CPU
     strength: float = 1.0,  # 0: nothing
     centred: float = 0.0,  # share of the faces that are brought near the middle; only with FaceParams
-):
+):  # pictures (B,3,H,W), and what was given as `params`, moved with them
     "Random similarity, colours, noise and a hiding patch. One face in twelve lies far from the middle."
     B, device = len(images), images.device
     move = random_move(B, rng, strength, params, centred)

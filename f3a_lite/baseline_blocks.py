@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from torch import nn
 
 # %% ../nbs/81_baseline_blocks.ipynb #b1a5e007
-def normed(channels: int) -> nn.Module:
+def normed(
+    channels: int,  # of the features
+) -> nn.Module:
     "Group normalisation: the same for one picture as for many."
     return nn.GroupNorm(gcd(8, channels), channels)
 
@@ -70,13 +72,23 @@ class ResidualBlock(nn.Module):
         return x + self.main(x)  # (B,C,H,W)
 
 
-def conv_block(cin: int, cout: int, width: int, stride: int = 1, pad: str = "reflect") -> nn.Sequential:
+def conv_block(
+    cin: int,  # channels that come in
+    cout: int,  # channels that go out
+    width: int,  # of the kernel, pixels
+    stride: int = 1,  # 1: the resolution stays, 2: it is halved
+    pad: str = "reflect",  # how the border is continued, as torch names it
+) -> nn.Sequential:
     "Convolution, instance normalisation, activation; the resolution stays, or is halved."
     conv = nn.Conv2d(cin, cout, width, stride, (width - 1) // 2, padding_mode=pad, bias=False)
     return nn.Sequential(conv, nn.InstanceNorm2d(cout, affine=True), nn.ReLU())
 
 
-def up_block(cin: int, cout: int, width: int = 4) -> nn.Sequential:
+def up_block(
+    cin: int,  # channels that come in
+    cout: int,  # channels that go out
+    width: int = 4,  # of the kernel, pixels
+) -> nn.Sequential:
     "The same for twice the resolution."
     conv = nn.ConvTranspose2d(cin, cout, width, 2, 1, output_padding=width % 2, bias=False)
     return nn.Sequential(conv, nn.InstanceNorm2d(cout, affine=True), nn.ReLU())
@@ -105,7 +117,11 @@ class ResnetGenerator(nn.Module):
         return self.decode(self.blocks(self.encode(x)))  # (B,c0,H,W)
 
 
-def to_rgb(in_channels: int, out_channels: int = 3, pad: str = "reflect") -> nn.Conv2d:
+def to_rgb(
+    in_channels: int,  # of the features
+    out_channels: int = 3,  # of the picture
+    pad: str = "reflect",  # how the border is continued, as torch names it
+) -> nn.Conv2d:
     "The last layer."
     return nn.Conv2d(in_channels, out_channels, 7, 1, 3, padding_mode=pad)
 
@@ -122,7 +138,10 @@ class ScaleCritics(nn.Module):
         self.critics = nn.ModuleList([self.layers(cin, width) for _ in range(2)])  # at full and at half resolution
 
     @staticmethod
-    def layers(cin, width):
+    def layers(
+        cin,  # channels of what it sees
+        width,  # channels of its first layer
+    ):  # list of layers
         "Five convolutions of one critic; the last gives the verdicts."
         c = [width, 2 * width, 4 * width, 8 * width]
         first = nn.Sequential(nn.Conv2d(cin, c[0], 4, 2, 2), nn.LeakyReLU(0.2))
@@ -155,6 +174,9 @@ def feature_matching(
     return sum(terms) / len(fake)
 
 
-def lsgan_loss(critics: list, wanted: float) -> torch.Tensor:
+def lsgan_loss(
+    critics: list,  # of each critic the outputs of its layers, the verdicts last
+    wanted: float,  # verdict: 1 true, 0 made
+) -> torch.Tensor:  # one number
     "Least squares GAN: how far the verdicts are from what is wanted, a sum over critics."
     return sum((layers[-1] - wanted).square().mean() for layers in critics)

@@ -90,43 +90,85 @@ def replicated(
     return values[:, :, None, None].expand(-1, -1, size, size)
 
 
-def flow_condition(face_model, source, target, size, anchor):
+def flow_condition(
+    face_model,  # MorphableModel
+    source,  # Frames
+    target,  # Frames
+    size,  # pixels of the map
+    anchor,  # where a motion is stored: 'source' or 'target'
+):  # (B,3,H,W)
     "The facial flow (B,3,H,W)."
     return target.flow_from(source, face_model, size, anchor)[0]
 
 
-def mesh_flow_condition(face_model, source, target, size, anchor):
+def mesh_flow_condition(
+    face_model,  # MorphableModel
+    source,  # Frames
+    target,  # Frames
+    size,  # pixels of the map
+    anchor,  # where a motion is stored: 'source' or 'target'
+):  # (B,4,H,W)
     "The facial flow, and where the mesh is (B,4,H,W)."
     flow, mask = target.flow_from(source, face_model, size, anchor)
     return torch.cat([flow, mask.float()], 1)
 
 
-def landmark_condition(face_model, source, target, size, anchor):
+def landmark_condition(
+    face_model,  # MorphableModel
+    source,  # Frames
+    target,  # Frames
+    size,  # pixels of the map
+    anchor,  # where a motion is stored: 'source' or 'target'
+):  # (B,1,H,W)
     "The target's landmarks as a heatmap (B,1,H,W)."
     return landmark_heatmap(target.points(face_model), size)
 
 
-def au_condition(face_model, source, target, size, anchor):
+def au_condition(
+    face_model,  # MorphableModel
+    source,  # Frames
+    target,  # Frames
+    size,  # pixels of the map
+    anchor,  # where a motion is stored: 'source' or 'target'
+):  # (B,20,H,W)
     "The target's action units and Euler angles, the same at every pixel (B,20,H,W)."
     numbers = torch.cat([action_units(target.params.exp_coeff, face_model), target.params.rotation], 1)
     return replicated(numbers, size)
 
 
-def picture_condition(face_model, source, target, size, anchor):
+def picture_condition(
+    face_model,  # MorphableModel
+    source,  # Frames
+    target,  # Frames
+    size,  # pixels of the map
+    anchor,  # where a motion is stored: 'source' or 'target'
+):  # (B,3,H,W)
     "The driving picture itself (B,3,H,W). Raises `F3AError` where there is none."
     if target.picture is None:
         raise F3AError("The condition 'picture' needs the driving frames' pictures: give a driving video.")
     return F.interpolate(target.picture, (size, size), mode="area")
 
 
-def au_pair_condition(face_model, source, target, size, anchor):
+def au_pair_condition(
+    face_model,  # MorphableModel
+    source,  # Frames
+    target,  # Frames
+    size,  # pixels of the map
+    anchor,  # where a motion is stored: 'source' or 'target'
+):  # (B,34,H,W)
     "The action units of the target and of the source, the same at every pixel (B,34,H,W)."
     both = [action_units(frames.params.exp_coeff, face_model) for frames in (target, source)]
     n = len(target.params)
     return replicated(torch.cat([units.expand(n, -1) for units in both], 1), size)
 
 
-def landmark_film_condition(face_model, source, target, size, anchor):
+def landmark_film_condition(
+    face_model,  # MorphableModel
+    source,  # Frames
+    target,  # Frames
+    size,  # pixels of the map
+    anchor,  # where a motion is stored: 'source' or 'target'
+):  # (B,FILM,H,W)
     "The landmarks of the frames before the target and of the target as heatmaps (B,FILM,H,W)."
     film = target.film(face_model)  # (B,FILM,68,2)
     return torch.cat([landmark_heatmap(film[:, k], size) for k in range(FILM)], 1)
@@ -144,7 +186,7 @@ def region_masks(
 
 
 def mouth_map(
-    face_model: MorphableModel,
+    face_model: MorphableModel,  # of the parameters
     X: torch.Tensor,  # (B,N,3) posed vertices
     size: int,  # pixels
 ) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
@@ -184,7 +226,13 @@ class GeometryMaps(NamedTuple):
         return cls(*condition.split([3, 1, 1, 1, 2, 1, 1, 1, 1, 1], 1))
 
 
-def geometry_maps(face_model, source, target, size, anchor):
+def geometry_maps(
+    face_model,  # MorphableModel
+    source,  # Frames
+    target,  # Frames
+    size,  # pixels of the map
+    anchor,  # where a motion is stored: 'source' or 'target'
+):  # (B,13,H,W)
     "What the mesh knows about the way from source to target (B,13,H,W)."
     Xt = target.posed(face_model)  # (B,N,3)
     Xs = source.posed(face_model).expand_as(Xt)  # (B,N,3)

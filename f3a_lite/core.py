@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RESUMES', 'OLD', 'PART_FILE', 'F3AError', 'Interrupted', 'on_signals', 'friendly_errors', 'counted', 'get_device',
-           'seed_everything', 'is_old', 'atomic_path', 'make_folder', 'save_json', 'save_array', 'sha256', 'data_path',
-           'cache_folder']
+           'seed_everything', 'is_old', 'atomic_path', 'make_folder', 'save_json', 'save_array', 'sha256',
+           'shipped_path', 'data_path', 'results_path', 'cache_folder']
 
 # %% ../nbs/50_core.ipynb #becbd034
 import contextlib
@@ -197,8 +197,11 @@ def _sweep_files(folder):
 @contextlib.contextmanager
 def atomic_path(
     path,  # the file to be written
-):
-    "Yield a temporary path beside `path`; rename it to `path` on success, delete it on failure."
+):  # yields a path
+    """Yield a temporary path beside `path`; rename it to `path` on success, delete it on failure.
+
+    Raises `F3AError` where the disk is full or the place cannot be written.
+    """
     path = Path(path)
     if path.exists() and not path.is_file():
         raise F3AError(f"'{path}' is there and is no regular file, so it is not replaced: choose another name.")
@@ -255,7 +258,7 @@ def save_json(
 
 # %% ../nbs/50_core.ipynb #97c985e3
 def save_array(
-    array: np.ndarray,
+    array: np.ndarray,  # what is written
     path,  # a .npy file
 ) -> Path:
     "Write an array atomically."
@@ -275,23 +278,36 @@ def sha256(
     return h.hexdigest()
 
 # %% ../nbs/50_core.ipynb #a1ede247
-def data_path(
-    name: str = "",  # file name inside the bundled data; '' for the folder
+def shipped_path(
+    name: str,  # relative to the project's root, for example 'nbs/images/growing.png'
 ) -> Path:
-    "Path of a bundled file, in a checkout and in an installed copy. Raises `F3AError` where it is missing."
+    "Path of a file or folder of the project, in a checkout and in an installed copy. Raises `F3AError` without it."
     spec = importlib.util.find_spec("f3a_lite")
-    roots = [Path(p) / "data_samples" for p in spec.submodule_search_locations] if spec else []
-    roots += [r.parent.parent / "data_samples" for r in roots]
-    for root in roots:
+    roots = [Path(p) for p in spec.submodule_search_locations] if spec else []
+    for root in (*roots, *(r.parent for r in roots)):
         if (root / name).exists():
             return root / name
     raise F3AError(f"The bundled file '{name}' is missing: install f3a_lite again, or run it from a complete checkout.")
+
+
+def data_path(
+    name: str = "",  # file name inside the bundled data; '' for the folder
+) -> Path:
+    "Path of a bundled file. Raises `F3AError` where it is missing."
+    return shipped_path(f"data_samples/{name}")
+
+
+def results_path(
+    name: str = "",  # file name inside the stored results; '' for the folder
+) -> Path:
+    "Path of stored figures. Raises `F3AError` where they are missing."
+    return shipped_path(f"results/{name}")
 
 # %% ../nbs/50_core.ipynb #34ed349a
 def third_party_model(
     file: str,  # 'shape_predictor_68_face_landmarks.dat' or 'dlib_face_recognition_resnet_model_v1.dat'
 ) -> Path:
-    "Path of a model file inside the package face_recognition_models, found without importing that package."
+    "Path of a model file inside the package face_recognition_models. Raises `F3AError` where that is not installed."
     spec = importlib.util.find_spec("face_recognition_models")
     path = Path(spec.submodule_search_locations[0]) / "models" / file if spec else None
     if path is None or not path.exists():
@@ -328,7 +344,7 @@ def reading(
     path,  # a file or a folder
     what: str,  # that it should be
 ):
-    "Inside, whatever goes wrong becomes one sentence that names the file."
+    "Inside, whatever goes wrong is raised as `F3AError`, with the file's name. Raises it for a missing file, too."
     path = Path(path)
     if not path.exists():
         raise F3AError(f"'{path}' is missing: give {what}.")

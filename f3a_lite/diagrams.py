@@ -14,7 +14,7 @@ from .pictures import to_image
 
 # %% ../nbs/99_diagrams.ipynb #99000006
 def shapes_in(
-    net: nn.Module,
+    net: nn.Module,  # the network
     *inputs,  # of its forward pass
     **options,  # of its forward pass
 ) -> dict:  # module's name → (C,H,W)
@@ -42,7 +42,7 @@ def draw_boxes(
     arrows: list,  # (key, key) or (key, key, text)
     size: tuple = (8, 5),  # inches
     height: float = 0.62,  # of a box, in units of y
-):
+):  # matplotlib figure
     "Draw boxes with arrows between them; gives the matplotlib figure."
     import matplotlib.pyplot as plt
 
@@ -83,7 +83,7 @@ def by(
 def draw_streams(
     net: nn.Module,  # a generator of two streams
     size: int = 128,  # pixels of the photo
-):
+):  # matplotlib figure
     "Fig. 4 of the paper, with the shapes that the modules have; gives the matplotlib figure."
     n_condition = net.T_flow.first[0][0].in_channels
     shapes = shapes_in(net, torch.rand(1, 3, size, size), torch.rand(1, n_condition, size, size))
@@ -124,7 +124,7 @@ def draw_manipulation(
     net: nn.Module,  # a generator of two streams that grows
     k: int = 1,  # the scale that is fused; the next finer one is fading in
     size: int = 128,  # pixels of the full photo
-):
+):  # matplotlib figure
     "Fig. 5 of the paper at one scale, with the shapes that the modules have; gives the matplotlib figure."
     small = size >> (k - 1)
     n_condition = net.T_flow.first[0][0].in_channels
@@ -166,7 +166,7 @@ def show_rows(
     rows: dict,  # name of a row → its pictures
     titles,  # of the columns
     size: float = 2.4,  # inches a picture
-):
+):  # matplotlib figure
     "Show pictures in named rows and columns; gives the matplotlib figure."
     import matplotlib.pyplot as plt
 

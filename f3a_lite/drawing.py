@@ -50,7 +50,10 @@ def blur_matrix(
     return out.astype(np.float32)
 
 
-def blur(x, sigma):
+def blur(
+    x,  # (B,C,H,W)
+    sigma,  # pixels
+):  # (B,C,H,W)
     "Gaussian blur (B,C,H,W): one matrix for the columns, one for the rows."
     down, across = (torch.from_numpy(blur_matrix(n, float(sigma))).to(x) for n in x.shape[-2:])
     return down @ x @ across.T  # (H,H) (B,C,H,W) (W,W)

@@ -52,7 +52,7 @@ def driving_clip(
     driving,  # a video or a prepared clip
     face_model: MorphableModel = None,  # None: the open model
     param_source=PARAMS,  # where the parameters come from: see `estimate_params`
-):
+):  # PreparedClip
     "A driving video, prepared into the user's cache unless it is there, or a prepared clip."
     driving = Path(driving)
     check_driver(driving)
@@ -90,7 +90,7 @@ def motion_from_photo(
     face: Face,  # the source
     photo,  # of anybody
     face_model: MorphableModel,  # of the parameters
-    fps: float = 25.0,
+    fps: float = 25.0,  # frames a second
     param_source: str = PARAMS,  # where the parameters come from
 ) -> FaceParams:  # a second on the way, and .4 of one there
     "Eq. 3 from a face to the expression and rotation of a photo."

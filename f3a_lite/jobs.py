@@ -96,7 +96,7 @@ def _here(work, jobs):
 # %% ../nbs/53_jobs.ipynb #8d291b14
 def run_jobs(
     work,  # function of one job; at the top level of a module, where another process finds it
-    jobs: list,
+    jobs: list,  # what `work` gets, one at a time
     workers: int = 1,  # processes; 0 or 1: this one
     desc: str = "working",  # words beside the progress bar
     progress: bool = True,  # show it

@@ -213,7 +213,10 @@ def rasterize_map(
     width: int,  # of the map
     cull: bool = False,  # leave out triangles that turn their back
 ) -> tuple:  # map (B,C,H,W) float32 and mask (B,1,H,W) bool, on the CPU
-    "z-buffer and attributes in one compiled call, without gradients: what data preparation uses."
+    """z-buffer and attributes in one compiled call, without gradients: what data preparation uses.
+
+    Raises `F3AError` where there is not one row of attributes a vertex.
+    """
     v, t = _prepare(vertices, triangles)
     a = np.ascontiguousarray(
         attributes.detach().cpu().numpy() if isinstance(attributes, torch.Tensor) else attributes, np.float32

@@ -109,7 +109,7 @@ class Crop:
         landmarks,  # (T,68,2) pixels of the picture
         shape,  # of the picture: (height, width, ...)
         size: int = 128,  # of what is cut, pixels
-    ):
+    ):  # Crop
         "The steady head crop of a clip, or of one photo (T = 1)."
         left, top, right, _ = head_crop(landmarks)
         return cls(left, top, right - left, int(shape[0]), int(shape[1]), size)

@@ -64,11 +64,17 @@ class FaceParams:
             i = slice(i, i + 1 or None)
         return self._map(lambda x: x[i])
 
-    def to(self, device):
+    def to(
+        self,
+        device,  # torch's
+    ):  # FaceParams
         "Move to a device."
         return self._map(lambda x: x.to(device))
 
-    def replace(self, **fields):
+    def replace(
+        self,
+        **fields,  # name of a field → tensor
+    ):  # FaceParams
         "A copy with other values in the named fields; one row is spread over the batch."
         B = max([len(self)] + [len(v) for v in fields.values()])
         values = []
@@ -88,20 +94,28 @@ class FaceParams:
         "Number by number."
         return FaceParams(*[getattr(self, n) + getattr(other, n) for n in PARAM_NAMES])
 
-    def check(self, where="the parameters"):
+    def check(
+        self,
+        where="the parameters",  # their place, for the message
+    ):  # itself
         "Raise `F3AError` where a value is not a finite number."
         for name in PARAM_NAMES:
             if not torch.isfinite(getattr(self, name)).all():
                 raise F3AError(f"{where}: '{name}' holds values that are not finite numbers; prepare the clip again.")
         return self
 
-    def save(self, path):
+    def save(
+        self,
+        path,  # a .safetensors file
+    ):
         "Write as safetensors."
         with atomic_path(path) as tmp:
             tmp.write_bytes(tensor_bytes({n: getattr(self, n).detach().cpu().contiguous() for n in PARAM_NAMES}))
 
     @staticmethod
-    def load(path):
+    def load(
+        path,  # a .safetensors file
+    ):  # FaceParams
         "Read what `save` wrote. Raises `F3AError` for anything else."
         try:
             with safe_open(path, "pt") as f:
@@ -121,12 +135,20 @@ class FaceParams:
         return params
 
     @staticmethod
-    def stack(items):
+    def stack(
+        items,  # list of FaceParams
+    ):  # FaceParams
         "Join several into one batch."
         return FaceParams(*[torch.cat([getattr(p, n) for p in items]) for n in PARAM_NAMES])
 
     @staticmethod
-    def neutral(n=1, K=80, L=52, scale=0.55, device="cpu"):
+    def neutral(
+        n=1,  # faces
+        K=80,  # coefficients of identity
+        L=52,  # units of expression
+        scale=0.55,  # image-plane units a dm
+        device="cpu",  # of the tensors
+    ):  # FaceParams
         "n mean faces at rest, looking at the viewer."
         zeros = [torch.zeros(n, width, device=device) for width in (K, L, 3, 3)]
         return FaceParams(*zeros, torch.full((n,), float(scale), device=device))
@@ -198,17 +220,17 @@ class MorphableModel:
     licence: str = ""
 
     @property
-    def K(self):
+    def K(self) -> int:
         "Number of identity coefficients."
         return len(self.id_basis)
 
     @property
-    def L(self):
+    def L(self) -> int:
         "Number of expression units."
         return len(self.exp_basis)
 
     @functools.cached_property
-    def twins(self):
+    def twins(self) -> torch.Tensor:
         "For each vertex, the one on the other half of the face (N,)."
         return mirror_twins(self.mean_shape)
 
@@ -216,16 +238,22 @@ class MorphableModel:
         size = f"{len(self.mean_shape)} vertices, {len(self.triangles)} triangles"
         return f"MorphableModel('{self.name}': {size}, K={self.K}, L={self.L})"
 
-    def tensors(self):
+    def tensors(self) -> dict:
         "Its tensors by name."
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
 
-    def to(self, device):
+    def to(
+        self,
+        device,  # torch's
+    ):  # MorphableModel
         "Move all tensors to a device."
         return dataclasses.replace(self, **{name: value.to(device) for name, value in self.tensors().items()})
 
-    def save(self, path):
+    def save(
+        self,
+        path,  # a .safetensors file
+    ):
         "Write as safetensors: bases in float16 where that is exact enough, names and licence in the header."
         stored = {name: value.contiguous() for name, value in self.tensors().items()}
         for name in ("id_basis", "exp_basis"):
@@ -243,7 +271,7 @@ def add_noise(
     params: FaceParams,  # B faces
     std: float,  # 0.01 or 0.1 in the paper
     face_model: MorphableModel,  # for the typical sizes of the coefficients
-    generator: torch.Generator = None,
+    generator: torch.Generator = None,  # of the random numbers; None: torch's own
 ) -> FaceParams:
     """Gaussian noise on all parameters.
 

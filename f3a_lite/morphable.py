@@ -19,7 +19,7 @@ def shape(
     id_coeff,  # (B,K) in standard deviations
     exp_coeff,  # (B,L) 0 rest, 1 full
 ):
-    "Eq. 1's bracket: the unposed shape (B,N,3) in dm."
+    "Eq. 1's bracket: the unposed shape (B,N,3) in dm. Raises `F3AError` where the coefficients do not fit."
     K, L = id_coeff.shape[-1], exp_coeff.shape[-1]
     if K > self.K or L > self.L:
         raise F3AError(
@@ -36,8 +36,8 @@ def shape(
 def unit(
     self: MorphableModel,
     name,  # for example "jawOpen"
-):
-    "Indices of a named unit; without Left/Right, both sides."
+) -> list:
+    "Indices of a named unit; without Left/Right, both sides. Raises `F3AError` for an unknown one."
     found = [k for k, n in enumerate(self.exp_names) if n in (name, name + "Left", name + "Right")]
     if not found:
         known = ", ".join(self.exp_names) or "none, its units have no names"
@@ -46,7 +46,11 @@ def unit(
 
 
 @patch
-def expression(self: MorphableModel, n=1, **units):
+def expression(
+    self: MorphableModel,
+    n=1,  # faces
+    **units,  # name → value, 0 rest, 1 full
+):  # (n,L)
     "exp_coeff (n,L) from named units, for example jawOpen=0.7; values numbers or (n,)."
     out = torch.zeros(n, self.L, device=self.mean_shape.device)
     for name, value in units.items():

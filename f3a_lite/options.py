@@ -86,7 +86,7 @@ def parse_options(
     options,  # a dataclass; its docstring describes the command, and its `examples` show how it is called
     argv: list = None,  # words; None: those of this process
     default=None,  # an instance whose values are the defaults, or what makes one of the words; None: those of the class
-):
+):  # an instance of `options`
     "Read a command line. Exits with code 2 and advice where the words are wrong, as command lines do."
     words = sys.argv[1:] if argv is None else [str(a) for a in argv]
     for word in words:

@@ -77,7 +77,7 @@ def show_images(
     ncols: int = 8,  # pictures a row
     size: float = 1.6,  # inches a picture
     dpi: int = 110,  # dots an inch
-):
+):  # matplotlib figure
     "Show pictures in a grid with their titles; gives the matplotlib figure."
     import matplotlib.pyplot as plt
 

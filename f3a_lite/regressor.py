@@ -47,7 +47,7 @@ def landmark_loss(
 
 # %% ../nbs/07_regressor.ipynb #416064e8
 def shape_loss(
-    face_model: MorphableModel,
+    face_model: MorphableModel,  # of the parameters
     params: FaceParams,  # predicted
     truth: FaceParams,  # annotated
 ):  # one number, dm
@@ -73,10 +73,10 @@ LAMBDAS = (10.0, 1.0, 1e-3)  # λ1, λ2, λ3 of the supplement
 
 
 def warm_loss(
-    face_model: MorphableModel,
+    face_model: MorphableModel,  # of the parameters
     params: FaceParams,  # predicted
     truth: FaceParams,  # annotated
-    lambdas=LAMBDAS,
+    lambdas=LAMBDAS,  # λ1, λ2, λ3 of Eq. 8 and 9
     shp: float = 1.0,  # weight of L_shp
 ) -> dict:  # name → term with its weight
     "The terms of Eq. 8. The jaw points of both faces are taken where the true yaw shows them."
@@ -94,7 +94,7 @@ def warm_loss(
 # %% ../nbs/07_regressor.ipynb #383596f9
 def coefficient_loss(
     params: FaceParams,  # predicted
-    face_model: MorphableModel,
+    face_model: MorphableModel,  # of the parameters
 ):  # one number
     "L_reg: mean size of the identity coefficients (in standard deviations) plus that of the expression coefficients."
     deviations = params.id_coeff / face_model.id_std[: params.id_coeff.shape[1]]  # (B,K)
@@ -102,10 +102,10 @@ def coefficient_loss(
 
 
 def sub_loss(
-    face_model: MorphableModel,
+    face_model: MorphableModel,  # of the parameters
     params: FaceParams,  # predicted
     landmarks,  # (B,68,2) tracked, image plane
-    lambdas=LAMBDAS,
+    lambdas=LAMBDAS,  # λ1, λ2, λ3 of Eq. 8 and 9
 ) -> dict:  # name → term with its weight
     "The terms of Eq. 9."
     points = project(posed_landmarks(landmark_model(face_model), params))  # (B,68,2)
@@ -161,12 +161,18 @@ class RegressorConfig:
             raise F3AError(f"A regressor's size must be a multiple of 32, at least 64, not {self.size}.")
 
     @classmethod
-    def lite(cls, **changes):
+    def lite(
+        cls,
+        **changes,  # field → value
+    ):  # the settings
         "The size for two CPU cores; `changes` are single fields."
         return cls(**changes)
 
     @classmethod
-    def paper(cls, **changes):
+    def paper(
+        cls,
+        **changes,  # field → value
+    ):  # the settings
         "PRNet's encoder in full; `changes` are single fields."
         return cls(**{**dict(base=16, stem_stride=1, hidden=512), **changes})
 
@@ -238,7 +244,7 @@ def mirror_units() -> list:  # L numbers
 
 # %% ../nbs/07_regressor.ipynb #5dfa35aa
 def mirror_params(
-    params: FaceParams,
+    params: FaceParams,  # B faces
     open_face: bool = False,  # of the open model; another model's identity and expression stay as they are
 ) -> FaceParams:
     "Parameters of the face in the mirror image."
@@ -294,7 +300,7 @@ class LazyFrames:
 
 # %% ../nbs/07_regressor.ipynb #eec6d4b8
 def folded(
-    net: Regressor,
+    net: Regressor,  # the network
 ) -> Regressor:  # for answers only
     "A copy with every normalisation that follows a convolution folded into it, channels last in memory on a CPU."
     net = copy.deepcopy(net).eval()
@@ -336,7 +342,7 @@ def predict(
 
 # %% ../nbs/07_regressor.ipynb #6fd13262
 def save_regressor(
-    net: Regressor,
+    net: Regressor,  # the network
     path,  # .safetensors
     **info,  # facts about the run
 ) -> Path:
@@ -365,7 +371,7 @@ def load_regressor(
 # %% ../nbs/07_regressor.ipynb #967eddda
 def variance_share(
     params: FaceParams,  # predicted
-    truth: FaceParams,
+    truth: FaceParams,  # the right answer, for the same pictures
 ) -> dict:  # of identity, expression and rotation
     "Variance of predicted coefficients over that of the true ones; 0 is mode collapse."
     shares = {}
@@ -381,7 +387,7 @@ def angle_difference(a, b):  # radian
 
 # %% ../nbs/07_regressor.ipynb #4da66898
 def regress_clip(
-    net: Regressor,
+    net: Regressor,  # the network
     images: torch.Tensor,  # (T,3,H,W) frames of one clip
     found=None,  # (T,) frames to average the identity over; None: all
     looks: int = None,  # how often to look; None: as often as the network wants

@@ -16,7 +16,7 @@ from .regressor import Regressor, angle_difference
 # %% ../nbs/80_regressor_metrics.ipynb #b9ed865f
 def loss_shares(
     log: list,  # rows of a training, each with its terms and their total
-    steps=(0, 1000),
+    steps=(0, 1000),  # at which shares are taken
 ) -> dict:  # step → term → share of the total
     "Shares of the terms of L_warm at some steps (mean over 20)."
     names = ("shp", "lm", "tr", "reg")
@@ -30,7 +30,7 @@ def loss_shares(
 # %% ../nbs/80_regressor_metrics.ipynb #9317ee57
 def pose_error(
     params: FaceParams,  # predicted
-    truth: FaceParams,
+    truth: FaceParams,  # the right answer, for the same pictures
 ) -> torch.Tensor:  # (3,) degrees
     "Mean absolute error of pitch, yaw and roll, angle by angle."
     return angle_difference(params.rotation, truth.rotation).mean(0)
@@ -46,7 +46,7 @@ def rotation_angle(
 
 # %% ../nbs/80_regressor_metrics.ipynb #1c182617
 def evaluate_rendered(
-    net: Regressor,
+    net: Regressor,  # the network
     faces,  # LabelledSet of people that training never saw
     n: int = 1000,  # pictures
     face_model: MorphableModel = None,  # the model of the labels; None: the open model

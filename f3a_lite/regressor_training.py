@@ -48,12 +48,18 @@ class RegressorTraining:
     seed: int = 0  # of everything
 
     @classmethod
-    def lite(cls, **changes):
+    def lite(
+        cls,
+        **changes,  # field → value
+    ):  # the settings
         "A training for two CPU cores; `changes` are single fields."
         return cls(**changes)
 
     @classmethod
-    def paper(cls, **changes):
+    def paper(
+        cls,
+        **changes,  # field → value
+    ):  # the settings
         "The supplement's setting; `changes` are single fields."
         own = dict(
             net=RegressorConfig.paper(),
@@ -70,8 +76,8 @@ class RegressorTraining:
 
 # %% ../nbs/79_regressor_training.ipynb #d803c106
 def regressor_lr(
-    cfg: RegressorTraining,
-    step: int,
+    cfg: RegressorTraining,  # the settings of the training
+    step: int,  # its number, from 0
 ) -> float:
     "A warm-up of 50 steps, a cosine to a hundredth; a tenth of that in the second phase."
     if step < cfg.steps:
@@ -171,13 +177,16 @@ def finetune(
     images: torch.Tensor,  # (T,3,H,W) frames of one clip
     landmarks: torch.Tensor,  # (T,68,2) tracked, image plane
     found=None,  # (T,) frames to learn from; None: all
-    steps: int = 120,
-    batch: int = 16,
+    steps: int = 120,  # of gradient descent
+    batch: int = 16,  # frames a step
     lr: float = 3e-4,  # falls to a twentieth
-    seed: int = 0,
+    seed: int = 0,  # of the random numbers
     progress: bool = False,  # show a progress bar
 ) -> Regressor:  # a copy that knows this clip
-    "Self-supervised fine-tuning on one clip (Eq. 9)."
+    """Self-supervised fine-tuning on one clip (Eq. 9).
+
+    Raises `F3AError` where no frame has landmarks.
+    """
     m = open_model()
     net = copy.deepcopy(net).eval()
     rng = np.random.default_rng(seed)

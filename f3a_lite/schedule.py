@@ -93,14 +93,23 @@ class TrainConfig:
             )
 
     @classmethod
-    def lite(cls, system="f3a_gan", **changes):
+    def lite(
+        cls,
+        system="f3a_gan",  # its name
+        **changes,  # field → value
+    ):  # TrainConfig
         "A training for two CPU cores."
         growing = dict(grows=2) if system == "f3a_gan" else {}
         own = dict(system=system, generator=SYSTEMS[system].Config.lite(**growing), **SYSTEMS[system].training)
         return cls(**{**own, **changes})
 
     @classmethod
-    def paper(cls, system="f3a_gan", dataset="300vw", **changes):
+    def paper(
+        cls,
+        system="f3a_gan",  # its name
+        dataset="300vw",  # whose number of pairs is taken
+        **changes,  # field → value
+    ):  # TrainConfig
         "40 epochs of the paper's pairs of a data set, batch 64, all losses from the start."
         n, growing = PRESETS[dataset], dict(grows=4) if system == "f3a_gan" else {}
         own = dict(
@@ -123,14 +132,18 @@ class TrainConfig:
         return cls(**{**SYSTEMS[system].training, **own, **changes})
 
     @classmethod
-    def voxceleb2(cls, system="f3a_gan", **changes):
+    def voxceleb2(
+        cls,
+        system="f3a_gan",  # its name
+        **changes,  # field → value
+    ):  # TrainConfig
         "The paper's training on VoxCeleb2."
         return cls.paper(system, "voxceleb2", **changes)
 
 # %% ../nbs/57_schedule.ipynb #40925e25
 def growth_of(
-    cfg: TrainConfig,
-    step: int,
+    cfg: TrainConfig,  # the settings of the training
+    step: int,  # its number, from 0
 ) -> tuple[int, float]:  # level (0 is the full size), and alpha
     "How far the generator has grown at a step."
     grows, low = cfg.generator.grows, cfg.grow_fraction * cfg.steps
@@ -145,8 +158,8 @@ def growth_of(
 
 
 def stage_of(
-    cfg: TrainConfig,
-    step: int,
+    cfg: TrainConfig,  # the settings of the training
+    step: int,  # its number, from 0
 ) -> Stage:
     "Resolution, batch, terms and growth of a step."
     critic = step >= (1 - cfg.gan_fraction) * cfg.steps
@@ -158,8 +171,8 @@ def stage_of(
 
 
 def lr_of(
-    cfg: TrainConfig,
-    step: int,
+    cfg: TrainConfig,  # the settings of the training
+    step: int,  # its number, from 0
 ) -> float:
     "The generator's learning rate: a warm-up, then a cosine."
     return cosine_rate(step, cfg.steps, cfg.lr, cfg.lr_min_ratio, cfg.warmup_steps)
@@ -171,7 +184,7 @@ def is_rendered(clip) -> bool:  # a prepared clip
 
 
 def clip_weights(
-    cfg: TrainConfig,
+    cfg: TrainConfig,  # the settings of the training
     clips: list,  # prepared clips
     splits: list,  # one split_frames dict a clip
 ) -> np.ndarray:  # one weight a clip, for `sample_pairs`; None: all alike
@@ -201,7 +214,10 @@ class PairSchedule:
         sizes = [stage_of(cfg, k).batch for k in range(cfg.steps)] if cfg.pairs else []
         self.pairs_before = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])  # pairs drawn before each step
 
-    def order(self, epoch: int) -> np.ndarray:
+    def order(
+        self,
+        epoch: int,  # from 0
+    ) -> np.ndarray:
         "Order of the index in an epoch."
         if self.cache[0] != epoch:
             rng = np.random.default_rng((self.cfg.seed, 6, epoch))

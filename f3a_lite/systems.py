@@ -138,18 +138,18 @@ class System(nn.Module):
     @classmethod
     def smallest(
         cls,
-        cfg: NetworkConfig,
+        cfg: NetworkConfig,  # the settings of the network
     ) -> int:  # pixels
         "The smallest picture that such a generator and its critic can work on."
         return 2 << (len(cfg.channels) - 1) if hasattr(cfg, "channels") else 1
 
     @property
-    def condition(self):
+    def condition(self) -> str:
         "Name of the condition, a key of CONDITIONS."
         return self.cfg.condition
 
     def make_generator(self) -> nn.Module:
-        "The network whose weights are kept."
+        "The network whose weights are kept. Raises `F3AError` where a system does not define it."
         raise F3AError(f"{type(self).__name__} has no generator: a System defines make_generator.")
 
     def make_critic(self):
@@ -178,11 +178,21 @@ class System(nn.Module):
         condition = make_condition(self.condition, model, source, target, size, self.cfg.anchor)
         return dict(self.run(source.picture, condition), condition=condition)
 
-    def generator_terms(self, out, batch, stage) -> dict:
-        "Weighted losses of the generator's step, by name."
+    def generator_terms(
+        self,
+        out,  # what the system has made
+        batch,  # of pairs
+        stage,  # Stage of the step
+    ) -> dict:
+        "Weighted losses of the generator's step, by name. Raises `F3AError` where a system does not define them."
         raise F3AError(f"{type(self).__name__} cannot be trained: a System that learns defines generator_terms.")
 
-    def critic_terms(self, out, batch, stage) -> dict:
+    def critic_terms(
+        self,
+        out,  # what the system has made
+        batch,  # of pairs
+        stage,  # Stage of the step
+    ) -> dict:
         "Weighted losses of a critic's step, by name; empty where no critic takes part."
         return {}
 

@@ -25,40 +25,62 @@ class SingleProcess:
     ):
         self.device = torch.device(device) if device else get_device()
 
-    def prepare(self, optimiser):
+    def prepare(
+        self,
+        optimiser,  # of torch
+    ):  # an optimiser
         "The optimiser as the team needs it."
         return optimiser
 
-    def precision(self):
+    def precision(self):  # a context manager
         "Within: arithmetic in the precision of the run."
         return contextlib.nullcontext()
 
-    def backward(self, loss, weights):
+    def backward(
+        self,
+        loss,  # one number
+        weights,  # list of tensors
+    ):
         "The gradient of a loss, added to that of some weights."
         loss.backward(inputs=weights)  # other networks take part, and learn nothing
 
-    def average(self, tensors):
+    def average(
+        self,
+        tensors,  # list, changed in place
+    ):
         "Replace tensors by their means over the processes."
 
-    def any(self, flag: bool) -> bool:
+    def any(
+        self,
+        flag: bool,  # of this process
+    ) -> bool:
         "Whether a flag is set in any process; all wait here for each other."
         return flag
 
-    def say(self, words):
+    def say(
+        self,
+        words,  # a line
+    ):
         "Print once."
         print(words)
 
-    def main_process_first(self, work):
+    def main_process_first(
+        self,
+        work,  # a function without arguments
+    ):  # its answer
         "What some work gives: done by the first process, and then by the others, who find it done."
         found = work() if self.first else None
         self.any(False)
         return found if self.first else work()
 
-    def state(self):
+    def state(self) -> dict:
         "What a checkpoint must hold for the team: the scale of 16-bit gradients."
         return {}
 
-    def restore(self, state):
+    def restore(
+        self,
+        state,  # of a checkpoint
+    ):
         "Go on with what `state` gave."
 
 # %% ../nbs/55_team.ipynb #83731937
@@ -96,15 +118,22 @@ class Distributed(SingleProcess):
         "The optimiser, with the scale of 16-bit gradients where there is one."
         return self.accelerator.prepare(optimiser)
 
-    def precision(self):
+    def precision(self):  # a context manager
         "Within: arithmetic in the precision of the run."
         return self.accelerator.autocast()
 
-    def backward(self, loss, weights):
+    def backward(
+        self,
+        loss,  # one number
+        weights,  # list of tensors
+    ):
         "The gradient of a loss, added to that of some weights."
         self.accelerator.backward(loss, inputs=weights)
 
-    def average(self, tensors):
+    def average(
+        self,
+        tensors,  # list, changed in place
+    ):
         "Replace tensors by their means over the processes, in one message."
         if self.count > 1 and tensors:
             flat = torch.cat([t.reshape(-1) for t in tensors])
@@ -112,22 +141,31 @@ class Distributed(SingleProcess):
             for t, mean in zip(tensors, means):
                 t.copy_(mean.view_as(t))
 
-    def any(self, flag: bool) -> bool:
+    def any(
+        self,
+        flag: bool,  # of this process
+    ) -> bool:
         "Whether a flag is set in any process; all wait here for each other."
         if self.count == 1:
             return flag
         return bool(self.accelerator.reduce(torch.tensor(float(flag), device=self.device), "sum") > 0)
 
-    def say(self, words):
+    def say(
+        self,
+        words,  # a line
+    ):
         "Print once."
         self.accelerator.print(words)
 
-    def state(self):
+    def state(self) -> dict:
         "The scale of 16-bit gradients."
         scaler = self.accelerator.scaler
         return scaler.state_dict() if scaler else {}
 
-    def restore(self, state):
+    def restore(
+        self,
+        state,  # of a checkpoint
+    ):
         "Go on with that scale."
         if self.accelerator.scaler and state:
             self.accelerator.scaler.load_state_dict(state)

@@ -168,7 +168,11 @@ class Trainer(Training):
         self.waited += time.monotonic() - start
         return moved
 
-    def make(self, batch: dict, stage: Stage) -> dict:
+    def make(
+        self,
+        batch: dict,  # from the pairs
+        stage: Stage,  # of the step
+    ) -> dict:
         "What the generator makes of a batch."
         with self.team.precision():
             out = self.net(batch["source"], batch["condition"], stage)
@@ -357,7 +361,11 @@ def verdict(
     return f"{where[0].upper()}{where[1:]}: {title} is {' and '.join(parts)}."
 
 # %% ../nbs/76_trainer.ipynb #3551af9b
-def first_system(path, kind, cfg):
+def first_system(
+    path,  # of the weights
+    kind,  # name of the system
+    cfg,  # settings of its network
+):  # System
     "The system of a weight file to start from. Raises `F3AError` where it is of another kind or shape."
     old = load_system(path)
     if old.kind != kind or asdict(old.cfg) != asdict(cfg):

@@ -45,7 +45,7 @@ def config_from(
     kind,  # a dataclass that calls `check_fields` when it is made
     values: dict,  # field → value, as read from a file
     path,  # the file, for the message
-):
+):  # an instance of `kind`
     "The settings that a file describes. Raises `F3AError` for an unknown one, another type or a value out of range."
     unknown = [k for k in values if k not in [f.name for f in dataclasses.fields(kind)]]
     try:

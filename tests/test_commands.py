@@ -29,6 +29,7 @@ COMMANDS = (
     "f3a_evaluate",
     "f3a_tables",
     "f3a_app",
+    "f3a_course",
 )  # f3a_demo runs in test_demo.py
 
 

@@ -50,7 +50,7 @@ def named_files(path):
     code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
     code = "\n".join(c for c in code if not c.startswith("#| export"))
     bundled = {f"data_samples/{name}" for name in re.findall(r'data_path\("([^"]+)"\)', code)}
-    return bundled | {f"results/{name}" for name in re.findall(r"results/(\w+\.json)", code)}
+    return bundled | {f"results/{name}" for name in re.findall(r'stored_records\("(\w+\.json)"', code)}
 
 
 def test_what_notebooks_read_is_recorded():

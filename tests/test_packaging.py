@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEMS = {
@@ -67,30 +68,94 @@ def test_versions_with_known_holes_are_not_allowed(group):
         assert not asked["voila"].contains("0.6.0"), "the app's settings are those of 0.5"
 
 
-@pytest.mark.processes
-def test_the_source_archive_builds_a_wheel_that_holds_everything(tmp_path):
-    "From an archive that is made of a fresh copy; the wheel then finds its modules and its data."
-    source, made = tmp_path / "source", tmp_path / "made"
-    for folder in ("f3a_lite", "data_samples", "tests"):
-        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    "Path of a wheel that is built from a source archive, which is made of a fresh copy."
+    source, made = (tmp_path_factory.mktemp("packaging") / name for name in ("source", "made"))
+    for folder in ("f3a_lite", "data_samples", "results", "nbs", "tests"):
+        ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.gif")
+        shutil.copytree(ROOT / folder, source / folder, ignore=ignored)
     for path in ROOT.iterdir():
         if path.is_file() and not path.name.startswith("."):
             shutil.copy(path, source)
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(made), str(source)]
     done = subprocess.run(build, capture_output=True, text=True)  # first the archive, then from it the wheel
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    with zipfile.ZipFile(next(made.glob("*.whl"))) as wheel:
-        names = set(wheel.namelist())
-        facts = Parser().parsestr(wheel.read(next(n for n in names if n.endswith("/METADATA"))).decode())
-        wheel.extractall(tmp_path / "site")
+    return next(made.glob("*.whl"))
+
+
+def facts_of(wheel):
+    "The METADATA of a wheel."
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(n for n in archive.namelist() if n.endswith("/METADATA"))
+        return Parser().parsestr(archive.read(name).decode())
+
+
+def lessons():
+    "Notebooks of the course."
+    return [p for p in (ROOT / "nbs").glob("[0-3][0-9]_*.ipynb") if int(p.name[:2]) < 35]
+
+
+@pytest.mark.processes
+def test_the_source_archive_builds_a_wheel_that_holds_everything(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        files = {i.filename: i for i in archive.infolist() if i.filename.startswith("f3a_lite/")}
+        texts = {name: archive.read(name).decode() for name in files if name.endswith(".ipynb")}
     want = {p.relative_to(ROOT).as_posix() for p in (ROOT / "f3a_lite").rglob("*.py")}
     want |= {f"f3a_lite/data_samples/{p.name}" for p in (ROOT / "data_samples").iterdir()}
-    assert {n for n in names if n.startswith("f3a_lite/")} == want
-    extra = " ".join(r for r in facts.get_all("Requires-Dist") if 'extra == "all"' in r)
-    assert "voila" in extra and "nbdev" not in extra and "pytest>" not in extra
-    code = "import f3a_lite, f3a_lite.core as c; print(f3a_lite.__file__, c.data_path('t_warp.safetensors'))"
+    want |= {f"f3a_lite/{p.relative_to(ROOT).as_posix()}" for p in (ROOT / "results").rglob("*.json")}
+    want |= {f"f3a_lite/nbs/{p.name}" for p in lessons()}
+    shown = {name for text in texts.values() for name in re.findall(r"images/([\w-]+\.png)", text)}
+    assert shown and set(files) == want | {f"f3a_lite/nbs/images/{name}" for name in shown}
+    assert len(texts) > 25 and not any(re.search(r'"outputs":\[[^]]', text) for text in texts.values())
+    assert sum(files[name].compress_size for name in texts) < 5e5
+
+
+@pytest.mark.processes
+def test_the_wheel_finds_its_files_and_hands_out_lessons(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    code = (
+        "import f3a_lite, f3a_lite.core as c; from f3a_lite.lab.results import stored_records as s; "
+        "from f3a_lite.ui.commands import f3a_course; from f3a_lite.lab.paper_tables import table_records as t; "
+        "print(f3a_lite.__file__, c.data_path('t_warp.safetensors'), len(s('bundled.json')), len(t('rendered'))); "
+        "f3a_course(['--student', 'out', '--part', 'II', '--install'])"
+    )
     asked = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "site", capture_output=True, text=True)
-    assert [Path(p).is_relative_to(tmp_path / "site") for p in asked.stdout.split()] == [True, True], asked.stderr
+    assert asked.returncode == 0, asked.stderr[-2000:]
+    *paths, records, rows = asked.stdout.splitlines()[0].split()
+    assert all(Path(p).is_relative_to(tmp_path / "site") for p in paths)
+    assert int(records) > 20 and int(rows) > 20
+    out = tmp_path / "site" / "out"
+    assert sorted(p.name[:2] for p in out.glob("*.ipynb")) == ["05", "06", "07", "08"]
+    text = (out / "05_landmarks.ipynb").read_text(encoding="utf-8")
+    assert settings()["git_url"] in text and "# Solution" not in text
+
+
+@pytest.mark.processes
+def test_the_metadata_says_what_an_index_shows(wheel):
+    facts, home = facts_of(wheel), settings()["git_url"]
+    assert facts["License-Expression"] == "Apache-2.0" and facts["License-File"] == "LICENSE"
+    assert "@" in facts["Author-email"] and facts["Version"] == settings()["version"]
+    links = dict(link.split(", ", 1) for link in facts.get_all("Project-URL"))
+    assert {"Documentation", "Paper", "Issues", "Source"} <= set(links)
+    assert links["Source"] == home and links["Issues"].startswith(home) and "2205.06204" in links["Paper"]
+    classifiers = facts.get_all("Classifier")
+    assert not any(c.startswith("License") for c in classifiers)  # the expression has taken their place
+    versions = {c.rsplit(" ", 1)[1] for c in classifiers if c.startswith("Programming Language :: Python :: 3.")}
+    assert versions == {"3.11", "3.12", "3.13", "3.14"} and set(facts["Requires-Python"].split(",")) == {
+        ">=3.11",
+        "<3.15",
+    }
+    extra = " ".join(r for r in facts.get_all("Requires-Dist") if 'extra == "all"' in r)
+    assert "voila" in extra and "jupyterlab" in extra and "nbdev" not in extra and "pytest>" not in extra
+    readme = facts.get_payload()
+    assert len(readme) > 5000
+    addresses = re.findall(r'src="([^"]+)"', readme) + re.findall(r"\]\(([^)]+)\)", readme)
+    assert len(addresses) > 80 and not [a for a in addresses if not a.startswith("https://")]
+    for address in (a for a in addresses if a.startswith(home)):
+        path = re.fullmatch(rf"{re.escape(home)}/(?:raw|blob)/{settings()['branch']}/(.+)", address)
+        assert path and (ROOT / path[1]).exists(), address
 
 
 def test_supported_versions_are_said_alike():
@@ -99,6 +164,37 @@ def test_supported_versions_are_said_alike():
     versions = re.search(r"python: \[(.*?)\]", workflow)[1].replace('"', "").split(", ")
     assert versions[0] == least and versions[-1] == "3.14"
     assert f"Python {least} to {versions[-1]}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_workflow_tries_systems_pythons_old_and_new_dependencies_and_looks_for_holes():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))["jobs"]
+    matrix = jobs["test"]["strategy"]["matrix"]
+    assert [name.split("-")[0] for name in matrix["os"]] == ["ubuntu", "macos", "windows"]
+    assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    tried = {kind["allowed"]: kind["resolution"] for kind in jobs["dependencies"]["strategy"]["matrix"]["include"]}
+    assert tried == {"oldest": "lowest-direct", "newest": "highest"}
+    assert "pip-audit" in str(jobs["audit"]["steps"])
+
+
+def test_files_that_people_look_for_name_this_project():
+    facts = settings()
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == facts["version"] and cited["repository-code"] == facts["git_url"]
+    assert "2205.06204" in cited["preferred-citation"]["url"] and len(cited["preferred-citation"]["authors"]) == 7
+    for name in ("CONTRIBUTING", "SECURITY", "CODE_OF_CONDUCT", "CHANGELOG"):
+        text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^):]+)\)", text):
+            assert (ROOT / link).exists(), f"{name}: {link}"
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        for target in re.findall(r"`make (\w+)`|^make (\w+)", text, re.M):
+            assert f"\n{target[0] or target[1]}:" in makefile, f"{name}: make {target}"
+    forms = [p for p in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if p.stem != "config"]
+    assert len(forms) == 3
+    for path in forms:
+        form = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert {"name", "description", "body"} <= set(form) and all(
+            "label" in part["attributes"] for part in form["body"]
+        )
 
 
 def test_scripts_have_unix_line_ends_on_every_system():

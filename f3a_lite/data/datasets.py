@@ -72,7 +72,7 @@ def read_annotation(
 
 # %% ../../nbs/65_datasets.ipynb #84f8c455
 def unpose(
-    a: Annotation,
+    a: Annotation,  # of a photo
 ) -> np.ndarray:  # (68,3) mm in the model's frame, centred
     "Landmarks without scale, rotation and translation."
     p = a.points * [1, -1, 1]
@@ -82,7 +82,7 @@ def unpose(
 
 # %% ../../nbs/65_datasets.ipynb #c1ac0244
 def annotation_params(
-    a: Annotation,
+    a: Annotation,  # of a photo
     height: int,  # of the photo, pixels
     box,  # the crop (left, top, right, bottom)
 ) -> FaceParams:  # one face of the Basel model (1,199), (1,29)
@@ -95,7 +95,9 @@ def annotation_params(
     return FaceParams(*rows, torch.tensor([scale], dtype=torch.float32))
 
 # %% ../../nbs/65_datasets.ipynb #9455fba5
-def fixed_contour(face_model):
+def fixed_contour(
+    face_model,  # MorphableModel
+):  # MorphableModel
     "The model with jaw landmarks that stay on their vertices."
     jaw = face_model.landmark_vertices[None, :17]
     return dataclasses.replace(face_model, contour_vertices=jaw, contour_yaws=torch.zeros(1))
@@ -328,7 +330,7 @@ def choose_identities(
     train: int,  # people for training
     test: int,  # people for testing
     videos: int = 10,  # of each
-    seed: int = 0,
+    seed: int = 0,  # of the random numbers
 ) -> dict:  # 'train' and 'test': lists of Items
     "A split by identity. Raises `F3AError` where there are too few people."
     by = {}

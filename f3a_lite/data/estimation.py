@@ -25,7 +25,10 @@ PARAMS = "fit"  # the default: see the comparison below
 READER_NEEDS = "--tracker helps the fit of the open model: give --param-source fit with it."
 
 
-def check_source(param_source, face_model=None):
+def check_source(
+    param_source,  # one of PARAM_SOURCES, or the path of a tracker's file
+    face_model=None,  # MorphableModel; None: the open model
+):
     "Raise `F3AError` where parameters cannot come from there."
     if isinstance(param_source, Path):
         if (face_model or open_model()) is not open_model():

@@ -19,12 +19,16 @@ from ..morphable import MorphableModel, open_model
 from ..tracker import Track
 
 # %% ../../nbs/62_fingerprints.ipynb #a8f86735
-def sha256_of_files(files):
+def sha256_of_files(
+    files,  # paths
+) -> str:
     "One sha256 of the names and contents of several files."
     return hashlib.sha256("".join(f"{p.name} {sha256(p)}\n" for p in files).encode()).hexdigest()
 
 
-def video_sha256(path):
+def video_sha256(
+    path,  # a video, or a folder of frames
+) -> str:
     "sha256 of a video; of a folder, that of its frames' names and contents. Raises `F3AError` where there is none."
     if not Path(path).exists():
         raise F3AError(f"The video '{path}' does not exist: check the name.")

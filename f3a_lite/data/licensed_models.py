@@ -84,7 +84,7 @@ def as_vertices(x, first=0) -> np.ndarray:  # whole numbers
 
 def from_arrays(
     name: str,  # of the model
-    licence: str,
+    licence: str,  # of the model, in words
     unit: float,  # decimetres per unit of the file
     *,
     mean,  # (N,3) or flat
@@ -96,7 +96,7 @@ def from_arrays(
     landmarks=None,  # (68,) that the user gives in their place, counted from 0
     first: int = 0,  # number of the first vertex in the file
     id_std=1.0,  # standard deviations of the coefficients
-    exp_std=1.0,
+    exp_std=1.0,  # the same for the expressions
     exp_names=(),  # of the expression units; empty: they have none
     regions=-1,  # index into REGIONS of each vertex, −1 where the file does not say
 ) -> MorphableModel:
@@ -256,7 +256,10 @@ def load_bfm(
     path,  # 'model2017-1_bfm_nomouth.h5', 'model2019_face12.h5' or another cut
     landmarks=None,  # (68,) vertices
 ) -> MorphableModel:  # 53,149 vertices (face12: 28,588), K = 199, L = 100
-    "Basel Face Model 2017 or 2019 (licence form), in millimetres; coefficients become standard deviations."
+    """Basel Face Model 2017 or 2019 (licence form), in millimetres; coefficients become standard deviations.
+
+    Raises `F3AError` without h5py, and where the file is another.
+    """
     try:
         import h5py
     except ImportError as e:
@@ -349,7 +352,9 @@ class ModelOptions:
     landmarks: Path | None = None  # text file with the 68 landmark vertices; ict, 3ddfa and deep3d know their own
 
 
-def check_out(path):
+def check_out(
+    path,  # of the model's file
+):
     "Raise `F3AError` where a model must not be written to this place."
     if path.suffix != ".safetensors":
         raise F3AError(f"A face model is written as .safetensors, not to '{path}'.")

@@ -25,7 +25,13 @@ from ..morphable import MorphableModel, open_model
 from ..tracker import Track, check_points, track_frames
 
 # %% ../../nbs/64_prepare.ipynb #1c3f8db9
-def find_face(video, info, landmarks=None, max_frames=None, progress=False) -> tuple:
+def find_face(
+    video,  # path
+    info,  # of the video
+    landmarks=None,  # the user's own
+    max_frames=None,  # use only so many
+    progress=False,  # show a progress bar
+) -> tuple:
     "Landmarks of the frames of a video, tracked or given, as a Track, and what is wrong with those that are given."
     if isinstance(landmarks, Track):
         return landmarks, []
@@ -117,7 +123,10 @@ def read_units(
     return replace(track, units=read_blendshapes(frames, points, param_source))
 
 
-def check_face_size(track, name):
+def check_face_size(
+    track,  # Track
+    name,  # of the video, for the message
+):
     "Raise `F3AError` where the eyes are fewer than 12 pixels apart."
     eye = np.median(np.linalg.norm(track.landmarks[:, 36] - track.landmarks[:, 45], axis=-1))
     if eye < 12:
@@ -127,7 +136,13 @@ def check_face_size(track, name):
         )
 
 
-def cut_frames(video, fps, crop, track, path):
+def cut_frames(
+    video,  # path
+    fps,  # frames a second that are read
+    crop,  # Crop
+    track,  # Track
+    path,  # .npy file of the crops
+) -> dict:
     "Write the head crops of the frames of a track as (T,size,size,3) uint8; embeddings {frame: (128,)} of a few."
     T = len(track.found)
     looked_at = {int(k) for k in np.linspace(0, T - 1, min(16, int(T / fps))) if track.detected[int(k)]}

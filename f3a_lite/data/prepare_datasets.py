@@ -48,8 +48,8 @@ from ..synth.rendered_clips import render_clip
 from ..synth.rendered import write_rendered
 
 # %% ../../nbs/66_prepare_datasets.ipynb #f5dc4da7
-def split_paths(paths, landmarks=None):
-    "VIDEO... OUT as (videos, out); raises `F3AError` where one of the two is missing."
+def split_paths(paths, landmarks=None) -> tuple:  # words of the command; the user's own landmarks, for one video
+    "VIDEO... OUT as (videos, out). Raises `F3AError` where one of the two is missing."
     paths = list(paths) or [data_path("woman_laughing.mp4"), Path("runs/clips")]
     if len(paths) < 2:
         raise F3AError("Give at least one video and, last, the output folder: f3a_prepare VIDEO... OUT.")
@@ -63,7 +63,12 @@ def split_paths(paths, landmarks=None):
     return videos, out
 
 # %% ../../nbs/66_prepare_datasets.ipynb #d7a8c27e
-def prepare_one(video, out, alone, options):
+def prepare_one(
+    video,  # path
+    out,  # folder
+    alone,  # whether it is the only one: then `out` is the clip
+    options,  # of `clip_fingerprint`
+):  # PreparedClip, or None
     "The clip of a video, prepared unless it is there already; None where it had to be left out."
     try:
         clip, new = clip_in(out, video, options)
@@ -80,7 +85,14 @@ def prepare_one(video, out, alone, options):
     return clip
 
 # %% ../../nbs/66_prepare_datasets.ipynb #d07f212d
-def rendered_fingerprint(number, frames=100, seed=0, size=128, fps=25.0, natural=False) -> dict:
+def rendered_fingerprint(
+    number,  # of the person
+    frames=100,  # of each clip
+    seed=0,  # of the random numbers
+    size=128,  # pixels
+    fps=25.0,  # frames a second
+    natural=False,  # before a photographed background, through one camera
+) -> dict:
     "All that decides the content of a rendered clip."
     more = dict(natural=True) if natural else {}
     return dict(
@@ -99,8 +111,8 @@ def rendered_fingerprint(number, frames=100, seed=0, size=128, fps=25.0, natural
 def prepare_rendered(
     number: int,  # the person
     out,  # folder of the prepared clip
-    frames: int = 100,
-    seed: int = 0,
+    frames: int = 100,  # how many
+    seed: int = 0,  # of the random numbers
     size: int = 128,  # pixels
     fps: float = 25.0,  # frames a second
     natural: bool = False,  # before a photographed background, through one camera
@@ -113,7 +125,7 @@ def prepare_rendered(
     return load_same_clip(out, fingerprint)
 
 # %% ../../nbs/66_prepare_datasets.ipynb #2464e6d1
-def prepare_item(job):
+def prepare_item(job) -> tuple:  # an Item and the options
     "Prepare one item of a data set; gives (item, facts). Top level, so that spawned processes find it."
     item, out, options = job
     try:
@@ -148,7 +160,12 @@ def _item_facts(item, out, options):
     )
 
 # %% ../../nbs/66_prepare_datasets.ipynb #311b0098
-def choose_items(root, dataset, people=None, seed=0):
+def choose_items(
+    root,  # folder of the data set
+    dataset,  # its name, one of DATASETS
+    people=None,  # numbers of people to train and to test on; None: the paper's
+    seed=0,  # of the random numbers
+) -> tuple:
     "Items of a data set, and of each of them 'train' or 'test' where people are kept apart."
     items = list_items(root, dataset)
     if dataset != "voxceleb2":
@@ -224,8 +241,8 @@ def _prepare_videos(root, out, dataset, workers, shard, people, seed, progress, 
     return m
 
 # %% ../../nbs/66_prepare_datasets.ipynb #136598de
-def read_shard(shard):
-    "'i/n' as numbers."
+def read_shard(shard) -> tuple:  # such as "0/4"
+    "'i/n' as numbers. Raises `F3AError` for anything else."
     try:
         i, n = (int(v) for v in str(shard).split("/"))
         if 0 <= i < n:
@@ -235,12 +252,12 @@ def read_shard(shard):
     raise F3AError(f"A shard is written i/n with 0 ≤ i < n, for example 0/4; not '{shard}'.")
 
 # %% ../../nbs/66_prepare_datasets.ipynb #1c0e4e93
-def manifest_name(i, n):
+def manifest_name(i, n) -> str:  # shard i, from 0, of n
     "The file of the manifest of shard i of n."
     return "manifest.json" if n == 1 else f"manifest-{i}-of-{n}.json"
 
 
-def check_manifest(path):
+def check_manifest(path):  # where it is to be written
     "Raise `F3AError` where a file of this name is there and is no manifest of ours."
     if not os.path.lexists(path):
         return
@@ -256,7 +273,13 @@ def check_manifest(path):
         )
 
 
-def write_manifest(out, dataset, shard, facts, folders=None):
+def write_manifest(
+    out,  # folder
+    dataset,  # its name
+    shard,  # such as "0/4"
+    facts,  # of each item, by name
+    folders=None,  # name → files
+) -> dict:
     "Counts, reasons and fingerprints, in a stable order, without times; `folders`: files of folders of several items."
     i, n = read_shard(shard)
     good = {k: v for k, v in facts.items() if "failed" not in v}
@@ -280,7 +303,12 @@ def write_manifest(out, dataset, shard, facts, folders=None):
 PHOTOS = 200  # in one prepared folder
 
 
-def photos_fingerprint(mats, size, face_model, exact):
+def photos_fingerprint(
+    mats,  # files of annotations
+    size,  # pixels
+    face_model,  # MorphableModel
+    exact,  # whether the annotations are of this very model
+):  # of the piece
     "All that decides the content of a piece; `exact`: the annotations are of this very model."
     source = "annotation" if exact else "fit"
     return dict(
@@ -330,7 +358,7 @@ def _basel(files):
     return load_basel_3ddfa(*files)
 
 
-def prepare_photos(job):
+def prepare_photos(job) -> tuple:  # a piece and the options
     "Prepare one piece; gives (name, facts by photo, fingerprints). Top level, so that spawned processes find it."
     stem, root, mats, out, size, bfm = job
     face_model = _basel(bfm) if bfm else open_model()
@@ -398,9 +426,18 @@ def _draw_person(job):
 
 
 def prepare_people(
-    n, out, frames=100, workers=1, shard=(0, 1), seed=0, size=128, progress=True, fps=8.0, natural=False
-):
-    "Clips of the rendered people 0 to n − 1; gives the manifest."
+    n,  # people
+    out,  # folder of the clips
+    frames=100,  # of each clip
+    workers=1,  # processes
+    shard=(0, 1),  # i, n: every n-th person, from the i-th
+    seed=0,  # of the random numbers
+    size=128,  # pixels
+    progress=True,  # show a progress bar
+    fps=8.0,  # frames a second
+    natural=False,  # before a photographed background, through one camera
+) -> dict:
+    "Clips of the rendered people 0 to n − 1; gives the manifest. Raises `F3AError` where n is no number."
     if not str(n).isdigit() or int(n) < 1:
         raise F3AError(f"With --dataset rendered the first word is a number of people, not '{n}'.")
     kw = dict(frames=frames, seed=seed, size=size, fps=fps, natural=natural)

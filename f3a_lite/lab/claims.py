@@ -17,7 +17,7 @@ from itertools import combinations
 from pathlib import Path
 import numpy as np
 from scipy.stats import kendalltau, spearmanr
-from ..core import F3AError, data_path, reading
+from ..core import F3AError, data_path, reading, results_path
 from .measuring import paired_difference
 from f3a_lite.lab.paper_tables import (
     CALLED,
@@ -98,7 +98,7 @@ def compare(
     split: str = "random",
     noises: tuple = (0.0, 0.0),  # noise of the first and of the second row
     over: float = None,  # degrees: only pairs whose head turns by more
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
     **limits,  # of limits_of
 ) -> Comparison:
     """Is a row ahead of another, and beyond what chance makes?
@@ -177,7 +177,7 @@ def data_of(
 def all_orders(
     data: str,  # 'bundled', 'rendered' or 'folder'
     part: str,  # of PAPER: 'self', 'cross', 'frames' or 'noise'
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
 ) -> list:  # of (ahead in the paper, behind, metric, Comparison)
     "Every pair of rows of a table by every metric; of Table IV every step of noise."
     records = choose_records(table_records(data, folder), group=dict(data_of(part))[data])
@@ -192,7 +192,7 @@ def all_orders(
 
 
 def orders_table(
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
     "All orderings of Tables I, II and IV on all data: how many are the paper's, and of how many that is clear."
     lines = [f"| | as in the paper | {' | '.join(WORDS)} |", "|---|---|---|---|---|---|---|"]
@@ -223,7 +223,7 @@ def rank_correlation(
 
 def rank_table(
     part: str = "frames",  # of PAPER: 'self', 'cross' or 'frames'
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
     "Spearman's and Kendall's coefficient for every metric and data."
     metrics = list(PAPER[part]["flow"])
@@ -333,7 +333,7 @@ class Answer:
 # %% ../../nbs/27_claims.ipynb #27c1a138
 def answer(
     statement: Statement,
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
     stored: dict = None,  # data → records that were read already; changed in place
 ) -> Answer:
     "What the stored results say of a statement; a file that is missing decides nothing."
@@ -367,7 +367,7 @@ def compared(m, one, other, records, folder) -> list:  # of Comparison
 
 def compare_records(s: Statement, folder) -> Comparison:
     "The comparison of two records of a file, or of one with a number."
-    path = Path(folder) / f"{s.file}.json"
+    path = (results_path() if folder is None else Path(folder)) / f"{s.file}.json"
     if not path.exists():
         return Comparison("missing", s.by, how=f"{path.name} is missing")
     records, figures = choose_records(load_records(path), **s.where), []
@@ -409,7 +409,7 @@ def scale_of(
 
 
 def ledger(
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
     statements: list = None,  # of Statement; None: all
 ) -> list:  # of Answer
     "Every statement with its answer."
@@ -432,7 +432,7 @@ def ledger_table(
 
 def verdict_lines(
     *numbers: int,  # of statements
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
     "The ledger's verdicts on some statements, with what each kind of data says: a line each."
     chosen, stored, lines = {s.number: s for s in load_statements()}, {}, []

@@ -28,7 +28,10 @@ def train_distance(
     return away.min(1)
 
 
-def distance_name(low, high) -> str:
+def distance_name(
+    low,  # frames
+    high,  # frames, not included
+) -> str:
     "A range of distances in words."
     return f"{low} to {high} frames away" if high else f"{low} and more frames away"
 
@@ -90,8 +93,13 @@ def evaluate(
     return records
 
 # %% ../../nbs/22_evaluation.ipynb #b4ca7ac9
-def keep_pairs(kept, clips, pairs, values):
-    "Add the values of a sample, each pair's clip, turn of the head and distance in frames; changes `kept` in place."
+def keep_pairs(
+    kept,  # changed in place
+    clips,  # prepared clips
+    pairs,  # (n,3) clip, source and target frame
+    values,  # metric → a value for each pair
+):
+    "Add the values of a sample, each pair's clip, turn of the head and distance in frames."
     turns = [clips[c].params.rotation[[i, j], 1] for c, i, j in pairs]
     yaw = np.rad2deg([float((b - a).abs()) for a, b in turns])
     facts = dict(clip=pairs[:, 0], yaw=yaw, away=np.abs(pairs[:, 2] - pairs[:, 1]))
@@ -99,7 +107,13 @@ def keep_pairs(kept, clips, pairs, values):
         kept[name] = np.concatenate([kept.get(name, more[:0]), more])
 
 
-def collect_distances(by_distance, name, sample, away, values):
+def collect_distances(
+    by_distance,  # changed in place
+    name,  # of the split
+    sample,  # its number
+    away,  # frames to the nearest training frame, for each pair
+    values,  # metric → a value for each pair
+):
     "Add the pairs of one split and sample to those at their distance; changes `by_distance` in place."
     for low, high in DISTANCES:
         here = (away >= low) & (away <= (high or np.inf))

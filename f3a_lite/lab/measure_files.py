@@ -61,7 +61,7 @@ class EvaluateOptions:
 def pictures_of(
     path: Path,  # folder of pictures, a picture, or a video
 ):  # yields (H,W,3) uint8
-    "The pictures of a folder in their order, the frames of a video, or one photo."
+    "The pictures of a folder in their order, the frames of a video, or one photo. Raises `F3AError` without any."
     if not path.exists():
         raise F3AError(f"'{path}' does not exist: give a folder of pictures or a video.")
     if path.is_dir():  # each as it is: a picture that was brought to another size is not what was generated
@@ -90,8 +90,8 @@ def stacked(parts):  # lists of pictures (3,H,W), emptied
 
 
 def in_batches(
-    pred: Path,
-    target: Path,
+    pred: Path,  # what was generated
+    target: Path,  # the truth
     batch: int,  # pictures at a time
     resize: bool = False,  # bring the target's pictures to the other's size
 ):  # yields two tensors (B,3,H,W) in [0,1]
@@ -164,7 +164,7 @@ def take_openface(
     reading: FaceMeasurements,  # changed in place
     table: dict,  # from `read_openface`
 ):
-    "Pose and action units from OpenFace in the place of our own."
+    "Pose and action units from OpenFace in the place of our own. Raises `F3AError` where the rows do not fit."
     if len(table["aus"]) != len(reading.found):
         raise F3AError(
             f"OpenFace's file has {counted(len(table['aus']), 'row')} for {counted(len(reading.found), 'picture')}: "

@@ -12,7 +12,7 @@ __all__ = ['ROWS', 'ROWS_OF', 'NOISE', 'NOISY', 'PAPER', 'BUDGET', 'OURS', 'SPLI
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
-from ..core import F3AError, reading
+from ..core import F3AError, reading, results_path
 from .measuring import BASE, clip_means, load_pairs
 from .results import choose_records, figure, load_records, made_by, show_figure
 from ..metrics import GLOSSARY
@@ -43,7 +43,9 @@ ROWS = dict(
 )
 
 
-def rows_in(table: str) -> tuple:
+def rows_in(
+    table: str,  # such as 'II'
+) -> tuple:  # keys of ROWS
     "The rows of a table of the paper."
     return tuple(name for name, row in ROWS.items() if table in row.tables)
 
@@ -87,7 +89,7 @@ BUDGET = dict(bundled=6000, rendered=6000, folder=20000)  # pictures that a trai
 
 def job_file(
     setting: dict,  # of the job's records: data, group, row, seed, preset, and pictures where something is trained
-    folder="results",
+    folder="results",  # of the results
 ) -> Path:
     "Where the figures of a job stand."
     words = [setting["group"].replace(" ", "-"), setting["row"], setting["seed"]]
@@ -101,12 +103,12 @@ def job_file(
 
 def table_records(
     data: str,  # 'bundled', 'rendered' or 'folder'
-    folder="../results",
-    preset: str = "lite",
+    folder=None,  # of the results; None: those that the project ships
+    preset: str = "lite",  # of the trainings: 'lite' or 'paper'
     pictures: int = None,  # that a training saw; None: the budget
 ) -> list:  # of Record
     "What is trained and measured so far on some data. Raises `F3AError` for a group with figures of several data sets."
-    where = Path(folder) / "tables" / data
+    where = (results_path() if folder is None else Path(folder)) / "tables" / data
     records = []
     for path in sorted(where.glob("[!.]*.json")):
         with reading(path, "a file of figures that f3a_tables wrote"):
@@ -144,7 +146,9 @@ def our_figure(
     return out
 
 
-def mean_of(value):
+def mean_of(
+    value,  # a number, a figure, or None
+):  # a number, or None
     "The mean of an answer; None where there is none."
     return value["mean"] if isinstance(value, dict) else value
 
@@ -199,7 +203,9 @@ def rows_called(
     return ROWS[row].title if row in ROWS else row
 
 
-def printed_rows(part: str) -> tuple:
+def printed_rows(
+    part: str,  # of PAPER: 'self', 'cross' or 'frames'
+) -> tuple:
     "The rows of a table where none are asked for: copying and warping, the paper's, and ours that moves the photo."
     return (*BASE, *PAPER[part], "t_warp")
 
@@ -221,7 +227,9 @@ def origins(
     return "  \n".join(lines)
 
 
-def title_of(metric: str) -> str:
+def title_of(
+    metric: str,  # a key of GLOSSARY, or 'fid'
+) -> str:
     "A metric's name with an arrow to where it is better; FID has our own distance beside it."
     own = GLOSSARY[OURS.get(metric, metric)]
     name = "FD-EffNet (FID)" if metric == "fid" else own.title
@@ -248,7 +256,7 @@ def report(
     part: str,  # of PAPER: 'self', 'cross' or 'frames'
     rows: tuple = (),  # keys of ROWS, 'copying', 'warping'; (): all of this part
     splits: tuple = (),  # (): the one that belongs to the part
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
     "A table for each kind of data and each split that it has, and how many comparisons have the paper's order."
     text = [KEY, ""]
@@ -275,10 +283,10 @@ def report(
 # %% ../../nbs/84_paper_tables.ipynb #25081346
 def pairs_of(
     record,  # of a job, from table_records
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
 ) -> dict | None:  # name → array (n,); None: they were not kept
     "A record's values pair by pair. Raises `F3AError` where they are of another measurement than the record."
-    path = job_file(record.setting, folder).with_suffix(".npz")
+    path = job_file(record.setting, folder or results_path()).with_suffix(".npz")
     if not path.exists():
         return None
     values = load_pairs(path).get((record.setting["split"], record.setting["noise"]))
@@ -298,7 +306,7 @@ def bins_table(
     rows: tuple,  # keys of ROWS, 'copying', 'warping'
     metric: str = "mae",
     part: str = "frames",  # of PAPER: which group of trainings
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
     split: str = None,  # None: the one that belongs to the part
 ) -> str:  # Markdown
     "A metric by the turn of the head, and by the share of pictures in which a face was found."
@@ -332,7 +340,7 @@ def faces_table(
     data: str,  # 'bundled', 'rendered' or 'folder'
     rows: tuple,  # keys of ROWS, 'copying', 'warping'
     part: str = "frames",  # of PAPER: which group of trainings
-    folder="../results",
+    folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
     """What rests on faces, on the pairs in which every row shows one, and the share of pictures that show one at all.
 

@@ -78,7 +78,7 @@ class Look:
     def sample(
         cls,
         rng,  # numpy generator
-    ):
+    ):  # Look
         "A random person's looks."
         skin = _sample_skin(rng)
         dark = skin.mean() < 0.5
@@ -132,7 +132,7 @@ def _sample_skin(rng):
 
 # %% ../../nbs/70_looks.ipynb #57e8cc83
 def groomed(
-    look: Look,
+    look: Look,  # of the person
     rng,  # numpy generator
 ) -> Look:  # the same person on another day
     "Fringe, loose strand and sunglasses, each by chance."

@@ -21,8 +21,8 @@ HEAD_BONES = ("head", "neck03", "neck02", "eye.L", "eye.R")
 HEAD_CHANGES = ("cheek", "chin", "ear", "eye", "head", "mouth", "nose", "forehead")
 
 
-def load_anny():
-    "The full body model with all its changes (3 minutes and 0.8 GB of cache on first use)."
+def load_anny():  # anny's body model
+    "The full body with all its changes (3 minutes, 0.8 GB of cache on first use). Raises `F3AError` without anny."
     try:
         import anny
     except ImportError as e:
@@ -36,7 +36,9 @@ def _skin(body):
     return weights.scatter_add_(1, body.vertex_bone_indices, body.vertex_bone_weights)
 
 # %% ../../nbs/77_open_model.ipynb #55e1a2c5
-def head_vertices(body):
+def head_vertices(
+    body,  # from load_anny
+) -> torch.Tensor:  # (V,) bool
     "Mask of the vertices that the head, neck and eye bones move: 4,547 of them."
     return _skin(body)[:, [body.bone_labels.index(b) for b in HEAD_BONES]].sum(1) > 0.5
 
@@ -60,7 +62,7 @@ def random_heads(
     body,  # from load_anny
     keep,  # (V,) head mask
     n: int = 1500,  # number of people
-    seed: int = 0,
+    seed: int = 0,  # of the random numbers
 ) -> torch.Tensor:  # (n,N,3) dm
     "Heads of random people."
     g = torch.Generator().manual_seed(seed)

@@ -25,7 +25,7 @@ def _grid(rows, cols, closed=False):
 
 
 @functools.lru_cache(None)
-def teeth_mesh():
+def teeth_mesh() -> tuple:
     "Two arcs of teeth: canonical positions (2,2,13,3) [jaw, row, column] and triangles of one arc."
     angle = np.linspace(-1.15, 1.15, 13)
     arc = np.stack([0.2 * np.sin(angle), 0 * angle, 0.315 + 0.145 * np.cos(angle)], -1)
@@ -70,7 +70,7 @@ def _hair_reach(look, c):
 
 
 def hair_vertices(
-    look: Look,
+    look: Look,  # of the person
     V: np.ndarray,  # (N,3) vertices of one unposed head
     normals: np.ndarray,  # (N,3)
 ) -> np.ndarray:  # (n,3)
@@ -150,7 +150,7 @@ def glasses_mesh(
 
 # %% ../../nbs/72_parts.ipynb #ee20d93c
 @functools.lru_cache(None)
-def body_mesh():
+def body_mesh() -> tuple:
     "Neck, shoulders and chest: vertices (n,3) and triangles."
     rings = (  # height, half width, half depth
         (-1.0, 0.3, 0.28),
@@ -167,7 +167,7 @@ def body_mesh():
 
 # %% ../../nbs/72_parts.ipynb #a0995186
 @functools.lru_cache(None)
-def mouth_and_eyes():
+def mouth_and_eyes() -> tuple:
     "What is the same for everyone: masks (N,) of the head's vertices, inside of the mouth and eyeballs."
     m = open_model()
     x, y, z = m.mean_shape.numpy().T
@@ -178,7 +178,7 @@ def mouth_and_eyes():
 
 # %% ../../nbs/72_parts.ipynb #04a7380c
 def assemble(
-    look: Look,
+    look: Look,  # of the person
     V: np.ndarray,  # (N,3) vertices of one unposed head
     normals: np.ndarray,  # (N,3)
     lips: np.ndarray,  # (3,) where this person's closed lips are

@@ -41,7 +41,7 @@ def _body_colours(look, c):
 
 # %% ../../nbs/73_people.ipynb #5e52562b
 def parts_albedo(
-    look: Look,
+    look: Look,  # of the person
     a: np.ndarray,  # (n,9) canonical 3, normal 3, mouth, eyeball, part
 ) -> tuple:  # sRGB (n,3) and gloss (n,)
     "Colours of pixels of any part."

@@ -61,7 +61,7 @@ def shade(
 
 # %% ../../nbs/74_rendered_faces.ipynb #49680116
 def lit_colours(
-    look: Look,
+    look: Look,  # of the person
     a: np.ndarray,  # (n,9) canonical 3, normal 3, mouth, eyeball, part
     sh: np.ndarray,  # (9,3) harmonics
     lamp: np.ndarray,  # (3,) its direction
@@ -154,7 +154,7 @@ def _shoulders(params):
 
 # %% ../../nbs/74_rendered_faces.ipynb #c78259d4
 def posed_mesh(
-    look: Look,
+    look: Look,  # of the person
     params: FaceParams,  # one face
 ) -> tuple:  # X (n,3) on the image plane, triangles, attributes (n,9): canonical 3, normal 3, mouth, eyeball, part
     "Head, hair, teeth, glasses and shoulders of one person."
@@ -197,7 +197,7 @@ def render_face(
 
 # %% ../../nbs/74_rendered_faces.ipynb #03b31d70
 @functools.lru_cache(None)
-def movements():
+def movements() -> tuple:
     "Expression units of the open model by movement: numbers of one unit, or of a pair; and all numbers by name."
     names = open_model().exp_names
     alone = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")  # a side that is no side of a pair
@@ -261,7 +261,7 @@ def sample_pose(
 def rendered_face(
     index: int,  # which picture; the same index is the same picture
     people=(0, 1000),  # numbers from which the person is drawn
-    seed: int = 0,
+    seed: int = 0,  # of the random numbers
     size: int = 128,  # pixels
     disguise: bool = False,  # fringe, loose strand, sunglasses and a busy background, each by chance
 ) -> tuple:  # picture (size,size,3) uint8, FaceParams, number of the person
@@ -323,7 +323,7 @@ def render_set(
     folder,  # where the pieces go
     n: int,  # pictures
     people=(0, 1000),  # numbers of the people
-    seed: int = 0,
+    seed: int = 0,  # of the random numbers
     size: int = 128,  # pixels
     workers: int = 1,  # processes; 1: this one
     progress: bool = True,  # show a progress bar

@@ -18,7 +18,13 @@ from .rendered import _compressed, background, movements, render_face, sample_li
 from .skin import floats
 
 # %% ../../nbs/75_rendered_clips.ipynb #5342feec
-def smooth_track(rng, T, n, slow=0.15, fps=25.0):
+def smooth_track(
+    rng,  # numpy generator
+    T,  # frames
+    n,  # curves
+    slow=0.15,  # hertz of the slowest wave, at most
+    fps=25.0,  # frames a second
+):  # (T,n)
     "n smooth random curves (T,n) of unit variance: sums of three slow waves."
     seconds = np.arange(T)[:, None] / fps  # (T,1)
     frequency = rng.uniform(0.3, 1.0, (3, 1, n)) * slow * np.array([1, 2, 3.3])[:, None, None]
@@ -67,7 +73,7 @@ def _performance(rng, T, fps):
 def clip_params(
     number: int,  # the person
     frames: int = 100,  # how many
-    seed: int = 0,
+    seed: int = 0,  # of the random numbers
     fps: float = 25.0,  # frames a second
 ) -> FaceParams:  # one smooth performance
     "Parameters of a rendered clip: head motion, speech, blinks, a passing expression."
@@ -136,7 +142,7 @@ def filmed(
     number: int,  # the person
     p: FaceParams,  # T faces
     rng,  # numpy generator
-    seed: int,
+    seed: int,  # of the random numbers
     size: int,  # pixels
 ) -> np.ndarray:  # (T,size,size,3) uint8
     "A person before a background, through one camera."
@@ -149,7 +155,7 @@ def filmed(
 def render_clip(
     number: int,  # the person
     frames: int = 100,  # how many
-    seed: int = 0,
+    seed: int = 0,  # of the random numbers
     size: int = 128,  # pixels
     fps: float = 25.0,  # frames a second
     natural: bool = False,  # before a photographed background, through one camera, groomed

@@ -14,18 +14,28 @@ from ..rasterizer import rasterize_map
 from .looks import Look
 
 # %% ../../nbs/71_skin.ipynb #f6eeff67
-def floats(*values):
+def floats(
+    *values,  # numbers
+):  # (n,) float32
     "Numbers as float32: a single float64 would make all pixels float64, and twice as slow."
     return np.array(values, np.float32)
 
 
-def soft_step(lo, hi, x):
+def soft_step(
+    lo,  # where it begins to rise
+    hi,  # where it is 1
+    x,  # an array
+):  # of the same shape, 0 to 1
     "0 below lo, 1 above hi, smooth between."
     t = np.clip((x - lo) / (hi - lo), 0, 1)
     return t * t * (3 - 2 * t)
 
 # %% ../../nbs/71_skin.ipynb #81649254
-def distance_to_line(x, y, line):
+def distance_to_line(
+    x,  # (n,)
+    y,  # (n,)
+    line,  # (m,2)
+) -> tuple:  # (n,), (n,)
     "Distance of points to a polyline (n,2), and where along it (0 to 1) the nearest place is."
     best, where = np.full(x.shape, 9.0, np.float32), np.zeros(x.shape, np.float32)
     for k in range(len(line) - 1):
@@ -39,7 +49,11 @@ def distance_to_line(x, y, line):
     return np.sqrt(best), where
 
 
-def wave_field(c, waves, freq):
+def wave_field(
+    c,  # (n,3) canonical positions, dm
+    waves,  # (m,4) directions and phases
+    freq,  # how fine
+):  # (n,)
     "A smooth random field over canonical points (n,3), about −1 to 1: a sum of a few waves."
     directions, phases = waves[:, :3].T.astype(np.float32), waves[:, 3].astype(np.float32)
     angle = (c.astype(np.float32) * np.float32(freq)) @ directions + phases  # (n,waves)
@@ -63,7 +77,7 @@ def painted(
 
 # %% ../../nbs/71_skin.ipynb #7850dd90
 @functools.lru_cache(None)
-def face_lines():
+def face_lines() -> tuple:
     "Brow, upper and lower lid, mean eyeball, upper and lower lip of the mean face, on the side x > 0."
     m = open_model()
     lm = m.landmarks(m.mean_shape[None])[0].numpy()
@@ -100,7 +114,7 @@ def _stubble(look, c):
 
 
 def hair_on_skin(
-    look: Look,
+    look: Look,  # of the person
     c: np.ndarray,  # (n,3) canonical positions, dm
 ) -> np.ndarray:  # (n,) how much of the skin is hidden
     "Stubble, brows and lashes."
@@ -140,7 +154,7 @@ def skin_albedo(
 
 # %% ../../nbs/71_skin.ipynb #997a550f
 def eye_albedo(
-    look: Look,
+    look: Look,  # of the person
     c: np.ndarray,  # (n,3) canonical positions, dm
 ) -> np.ndarray:  # (n,3) sRGB
     "Colour of the eyeball."

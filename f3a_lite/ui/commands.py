@@ -4,14 +4,18 @@
 
 # %% auto #0
 __all__ = ['f3a_demo', 'f3a_prepare', 'f3a_model', 'f3a_train', 'f3a_train_regressor', 'f3a_animate', 'f3a_evaluate',
-           'f3a_tables', 'f3a_app']
+           'f3a_tables', 'f3a_app', 'f3a_course']
 
 # %% ../../nbs/90_commands.ipynb #ff453884
 import importlib
 import os
 
 # %% ../../nbs/90_commands.ipynb #0bd1ed3f
-def command(module, name, words):
+def command(
+    module,  # of the package
+    name,  # of the function in it
+    words,  # what it does
+):  # function of the words of a command line
     "A program of these words: set the thread policy, then import a command and run it."
 
     def program(argv=None):
@@ -31,3 +35,4 @@ f3a_animate = command("ui.animate", "f3a_animate", "Animate a photo.")
 f3a_evaluate = command("lab.measure_files", "f3a_evaluate", "Measure generated pictures.")
 f3a_tables = command("lab.tables", "f3a_tables", "Train and measure what the paper's tables are made of.")
 f3a_app = command("ui.app", "main", "Animate a photo on a page in the browser.")
+f3a_course = command("ui.course_command", "f3a_course", "Lessons for a class, and who has solved what.")

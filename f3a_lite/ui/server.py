@@ -28,7 +28,10 @@ POLICY = (  # what the page may load: itself, and what is inside it
 )
 
 
-def one_line_notebook(folder, line: str) -> Path:
+def one_line_notebook(
+    folder,  # where it is written
+    line: str,  # of Python
+) -> Path:
     "A notebook with one cell."
     cell = dict(cell_type="code", execution_count=None, id="page", metadata={}, outputs=[], source=line)
     kernel = dict(name="python3", display_name="Python 3", language="python")
@@ -59,7 +62,9 @@ def one_line(
     return True
 
 
-def local_server(folder):
+def local_server(
+    folder,  # for what the server keeps
+):  # a Voilà
     "A Voilà that stays on this machine. Raises `F3AError` where Voilà is not installed."
     try:
         from tornado.ioloop import IOLoop
@@ -120,7 +125,9 @@ def local_server(folder):
     return LocalVoila
 
 
-def free_port(port: int):
+def free_port(
+    port: int,  # 1 to 65535
+):
     "Raise `F3AError` where a port is taken, or none."
     if not 1 <= port <= 65535:
         raise F3AError(f"--port is {port}: give a number from 1 to 65535.")

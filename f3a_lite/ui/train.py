@@ -66,7 +66,7 @@ def finetuning(
 def default_options(
     argv: list,  # words of the command line
 ) -> TrainOptions:
-    "What the options are where they are not given."
+    "What the options are where they are not given. Raises `F3AError` for a recipe with a preset or a system."
     given = peek_options(argv, "recipe", "preset", "system", "init")
     if given.recipe:
         if given.preset or given.system:
@@ -84,7 +84,7 @@ PEOPLE_FPS = 4.0  # frames a second of rendered people: so few that few frames s
 
 
 def drawn_people(
-    cfg: TrainConfig,
+    cfg: TrainConfig,  # the settings of the training
     team,  # the processes; the first one draws
 ) -> list:  # folders of prepared clips
     "The rendered people of a config, in runs/people, drawn unless they are there."
