@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 from f3a_lite.conditions import Frames, make_condition
-from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.core import data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.fitting import FitConfig, fit_landmarks
 from f3a_lite.flow import facial_flow, interpolate_params

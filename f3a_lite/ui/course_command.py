@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Iterator
-from ..core import F3AError, atomic_path, counted, friendly_errors, make_folder, parse_options, printable
+from ..core import F3AError, atomic_path, counted, friendly_errors, make_folder, printable
+from ..options import parse_options
 from ..core import reading, shipped_path
 from ..lab.overview import COVERS, PARTS, minutes_of
 
