@@ -15,7 +15,7 @@ def lines(name):
     return [line.strip() for line in cfg.get(name, "").splitlines() if line.strip()]
 
 
-EXTRAS = ("eval", "view", "app", "parallel", "curves", "dev", "build", "heif", "tracker", "models")
+EXTRAS = ("eval", "view", "app", "parallel", "curves", "dev", "build", "heif", "tracker", "models", "site")
 extras = {name: lines(f"{name}_requirements") for name in EXTRAS}
 extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves") for r in extras[name]]
 PROGRAMS = (
