@@ -145,6 +145,7 @@ def configuration(facts) -> dict:
         path_to_docs="nbs",
         use_repository_button=True,
         use_download_button=False,
+        navbar_persistent=[],  # the search stands at the side
         show_toc_level=2,
         home_page_in_toc=True,
     )
@@ -157,6 +158,7 @@ def configuration(facts) -> dict:
         extensions=["myst_nb"],
         html_theme="sphinx_book_theme",
         html_theme_options=theme,
+        html_context=dict(default_mode="auto"),
         html_title=facts["lib_name"],
         html_baseurl=f"{facts['doc_host']}{facts['doc_baseurl']}/",
         html_static_path=["_static"],

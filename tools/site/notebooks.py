@@ -97,7 +97,7 @@ def code_cell(cell: dict, name: str, strips: str, linked) -> dict:
     for output in outputs:
         data = dict(output.get("data", {}))
         data.pop(WIDGET, None)
-        if strips and is_explorer(cell) and "image/png" in data:
+        if strips and "".join(data.get("text/plain", "")).startswith(EXPLORER):
             data = {"text/html": strips}
         if "text/markdown" in data:
             data["text/markdown"] = linked("".join(data["text/markdown"]))

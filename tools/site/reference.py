@@ -75,13 +75,15 @@ def escaped(text: str) -> str:
 
 
 def table(rows: list) -> list:  # (name, type, default, words)
-    "Arguments or fields, one a line."
+    "Arguments or fields, one a line; a column in which nothing stands is left out."
     if not rows:
         return []
-    lines = ["", "| argument | type | default | |", "|---|---|---|---|"]
-    for name, kind, default, words in rows:
-        code = [f"`{escaped(x)}`" if x else "" for x in (name, kind, default)]
-        lines.append(f"| {' | '.join(code)} | {escaped(words)} |")
+    kept = [k for k in range(4) if any(row[k] for row in rows)]
+    heads = ("argument", "type", "default", "what it is")
+    lines = ["", f"| {' | '.join(heads[k] for k in kept)} |", "|" + "---|" * len(kept)]
+    for *code, words in rows:
+        cells = [f"`{escaped(x)}`" if x else "" for x in code] + [escaped(words)]
+        lines.append(f"| {' | '.join(cells[k] for k in kept)} |")
     return lines
 
 
@@ -112,9 +114,9 @@ def field_rows(module: Module, body: list) -> list:
     return [(n.target.id, ast.unparse(n.annotation), v, module.comment(n)) for n, v in zip(plain, value)]
 
 
-def said(module: Module, node) -> list:
-    "A docstring, and where a function has one line of comment for everything, that too."
-    words = [escaped(ast.get_docstring(node) or "").replace("\\|", "|")]
+def said(module: Module, node, source: str = "") -> list:
+    "A docstring with a link to its cell, and where a function has one line of comment for everything, that too."
+    words = [f"{(ast.get_docstring(node) or '').replace('<', '&lt;')} {source}".strip()]
     if isinstance(node, ast.FunctionDef):
         head = range(node.lineno, node.body[0].lineno)
         last = [module.comments[n] for n in head if n in module.comments]
@@ -144,14 +146,14 @@ def written(module: Module, name: str, node, methods: list, source) -> list:
     if isinstance(node, ast.Assign):
         value = ast.unparse(node.value)
         shown = value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
-        return directive(1, "data", name, [f"`{shown}`", "", module.comment(node), "", source(node)])
+        return directive(1, "data", name, [f"`{shown}` {source(node)}", "", module.comment(node)])
     if isinstance(node, ast.FunctionDef):
-        lines = [*said(module, node), *table(argument_rows(module, node)), "", source(node)]
+        lines = [*said(module, node, source(node)), *table(argument_rows(module, node))]
         return directive(1, "function", signature(name, node), lines)
     start = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
     rows = argument_rows(module, start) if start else field_rows(module, node.body)
     head = signature(name, start) if start else name + ("(…)" if rows else "")
-    lines = [*said(module, node), *table(rows), "", source(node), ""]
+    lines = [*said(module, node, source(node)), *table(rows), ""]
     own = [n for n in node.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
     for method in own + methods:
         kind = "property" if any(getattr(d, "id", "") == "property" for d in method.decorator_list) else "method"
@@ -173,7 +175,7 @@ def module_page(
 
     def source(node):
         cell = module.cell_of(node)
-        return f"{link(*cell, 'source')}" if cell else ""
+        return f"({link(*cell, cell[0])})" if cell else ""
 
     for name, node in module.members():
         lines += written(module, name, node, patched.get(name, []), source)
