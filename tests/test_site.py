@@ -71,9 +71,7 @@ def test_a_cell_that_has_gone_is_named(stored):
 
 
 def test_claims_are_read_from_the_notebook_where_there_is_one(stored):
-    rows = (
-        "| no. | claim | verdict |\n|---|---|---|\n| 1 | flows are dense | holds |\n| **C12** | a, b | no |"
-    )
+    rows = "| no. | claim | verdict |\n|---|---|---|\n| 1 | flows are dense | holds |\n| **C12** | a, b | no |"
     shown = cell("x", outputs=[dict(output_type="display_data", data={"text/markdown": rows}, metadata={})])
     made = dict(cells=[cell("# The paper's claims", "markdown"), shown], metadata={})
     found = places.claim_places({places.CLAIMS: made})

@@ -123,12 +123,13 @@ SCRIPT = """
 """
 STYLE = """
 .f3a-strips { border: 1px solid #8886; border-radius: 6px; padding: 0.8em; margin: 0.5em 0; }
-.f3a-strips label { display: inline-grid; grid-template-columns: 7em 9em 6.5em; gap: 0.5em; align-items: center; }
+.f3a-controls { display: grid; grid-template-columns: repeat(auto-fill, minmax(22em, 1fr)); }
+.f3a-strips label { display: grid; grid-template-columns: 7em 9em 5em; gap: 0.5em; align-items: center; margin: 0; }
 .f3a-strips label span { text-align: right; }
 .f3a-strips input { width: 100%; }
 .f3a-pictures { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 0.6em; }
 .f3a-pictures figure { margin: 0; width: 150px; display: flex; flex-direction: column; justify-content: flex-end; }
-.f3a-pictures figcaption { font-size: 0.8em; line-height: 1.2; text-align: left; }
+.f3a-strips figcaption { font-size: 0.8em; line-height: 1.2; text-align: left; color: inherit; margin: 0; padding: 0; }
 .f3a-pictures img { width: 150px; height: auto; max-width: none; }
 .f3a-words { white-space: pre-line; margin: 0.5em 0; }
 .f3a-strips small { opacity: 0.8; }
@@ -143,12 +144,12 @@ def strips_page(
     "Range inputs, the pictures of the start, and the script that exchanges them."
     data = json.dumps(dict(images=images, strips=strips), ensure_ascii=False).replace("</", "<\\/")
     name = "strips-" + hashlib.sha256(data.encode()).hexdigest()[:8]
-    lines = [f'<div class="f3a-strips" id="{name}">', f"<style>{STYLE}</style>"]
+    lines = [f'<div class="f3a-strips" id="{name}">', f"<style>{STYLE}</style>", '<div class="f3a-controls">']
     for s in strips:
         place = f'type="range" min="0" max="{len(s["labels"]) - 1}" value="{s["start"]}"'
         label = f"<span>{html.escape(s['title'])}</span><input {place}><output></output>"
         lines.append(f"<label>{label}</label>")
-    lines += ['<div class="f3a-pictures"></div>', '<p class="f3a-words" aria-live="polite"></p>']
+    lines += ["</div>", '<div class="f3a-pictures"></div>', '<p class="f3a-words" aria-live="polite"></p>']
     lines += [f"<small>{NOTE}</small>", f'<script type="application/json">{data}</script>']
     return "\n".join([*lines, f"<script>{SCRIPT.replace('ID', name, 1)}</script>", "</div>"])
 

@@ -169,6 +169,7 @@ def configuration(facts) -> dict:
         nb_execution_mode="off",
         nb_render_markdown_format="myst",
         myst_enable_extensions=["colon_fence", "dollarmath", "html_image"],
+        suppress_warnings=["myst.header"],  # a notebook may begin with a small heading
         add_module_names=False,
         python_maximum_signature_line_length=90,
         toc_object_entries_show_parents="hide",
