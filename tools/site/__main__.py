@@ -95,6 +95,8 @@ def draw_strips(path: Path) -> dict:  # id of a cell → HTML
             raise F3AError(f"The strips of an explorer in {path.name} take {len(page):,} characters of {MOST:,}.")
         drawn[cell["id"]] = page
     make_folder(kept.parent)
+    for older in kept.parent.glob(f"{path.stem}-*.json"):
+        older.unlink()
     with atomic_path(kept) as tmp:
         tmp.write_text(json.dumps(drawn), encoding="utf-8")
     return drawn
