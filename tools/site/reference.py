@@ -170,7 +170,7 @@ def module_page(
 ) -> str:  # Markdown
     "The page of one module."
     made = f" Made from {link(module.notebook, None, module.notebook)}." if module.notebook else ""
-    made += "".join(f" Adds `{function.name}` to {{py:obj}}`{owner}`." for owner, function in module.patched())
+    made += "".join(f" Adds `{function.name}` to {{py:obj}}`.{owner}`." for owner, function in module.patched())
     lines = [f"# {module.name}", "", module.words + made, "", f":::{{py:module}} {module.name}", ":::", ""]
 
     def source(node):
