@@ -5,7 +5,7 @@ BIN     = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary av,numba --constraint constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo lab slides test quick mutants browser dev figures weights export clean
+.PHONY: demo lab slides test quick mutants browser site dev figures weights export clean
 
 demo: $(VENV)/.run
 	$(BIN)/python -m f3a_lite.ui.demo
@@ -34,6 +34,10 @@ mutants: $(VENV)/.dev
 browser: $(VENV)/.dev
 	$(BIN)/python -m pytest -m browser
 
+# The course as a site that needs no network, into out/site. MathJax, which draws its formulas, comes from npm.
+site: $(VENV)/.dev
+	$(BIN)/python tools/site
+
 dev: $(VENV)/.dev
 
 # Both generators again, each by one command and one schedule: about an hour each on two quiet cores. It can be interrupted.
@@ -58,7 +62,7 @@ $(VENV)/.run: settings.ini setup.py constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Adding the tools for development and tests"
-	$(PIP) --no-build-isolation --editable '.[dev,eval,view,app,parallel,curves,course]'
+	$(PIP) --no-build-isolation --editable '.[dev,eval,view,app,parallel,curves,course,site]'
 	-git config merge.nbdev-merge.driver "$(abspath $(BIN))/nbdev_merge %O %A %B %P" # .gitattributes asks for it
 	touch $@
 

@@ -170,3 +170,16 @@ def explore(
 ) -> Explorer:
     "An explorer of a function. Raises `F3AError` for a control that cannot be made."
     return Explorer(compute, controls, presets, beside=beside)
+
+# %% ../../nbs/87_explore.ipynb #87ab0002
+from fastcore.basics import patch
+from .strips import draw_strips
+
+
+@patch
+def strips(
+    self: Explorer,
+    positions: int = 9,  # about how many of a slider
+) -> str:  # HTML that needs no kernel and no network
+    "This explorer as strips of pictures that are drawn beforehand. Raises `F3AError` for fewer than two positions."
+    return draw_strips(self, positions)
