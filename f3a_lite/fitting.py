@@ -9,7 +9,7 @@ __all__ = ['FitConfig', 'landmark_model', 'fit_landmarks', 'landmark_error']
 import dataclasses
 import numpy as np
 import torch
-from .core import F3AError
+from .core import F3AError, progress_bar
 from .morphable import FaceParams, MorphableModel
 from .projection import euler_to_matrix, posed_landmarks, project
 
@@ -189,8 +189,6 @@ def fit_landmarks(
     group: torch.Tensor = None,  # (T,) whose frame it is, from 0: an identity for each; None: one person's
 ) -> FaceParams:  # T faces, with one shared identity a person
     "Fit all frames at once: an identity a person, own expression and pose. Raises `F3AError` for unusable landmarks."
-    from tqdm.auto import tqdm
-
     landmarks, ok, eyes = _usable(landmarks, found)
     given = unit
     unit = eyes if unit is None else unit
@@ -212,7 +210,7 @@ def fit_landmarks(
     w = landmark_weights(cfg)
     w = (w / w.mean())[None] * ok[:, None]  # (T,68)
     named = len(m.exp_names) > 0  # units between 0 and 1; models without names may take either sign
-    for step in tqdm(range(cfg.steps), desc="fitting", disable=not progress, leave=False):
+    for step in progress_bar(range(cfg.steps), "fitting", progress=progress):
         z = min(1.0, 2 * (1 - step / cfg.steps)) * 0.95 + 0.05
         for gr in opt.param_groups:
             gr["lr"] = gr["base"] * z
