@@ -48,6 +48,7 @@ function render({ model, el }) {
       const b = document.createElement("button");
       Object.assign(b.style, { left: `${left}%`, top: `${top}%`, width: `${width}%`, height: `${height}%` });
       b.title = b.ariaLabel = name;
+      b.className = width === 100 ? "whole" : "";
       b.ariaPressed = chosen;
       b.onclick = () => model.send({ number: k + 1 });
       frame.append(b);
@@ -85,6 +86,7 @@ STYLE = """
 .f3a-picture { position: relative; display: inline-block; max-width: 100%; line-height: 0; }
 .f3a-picture img { width: 100%; user-select: none; }
 .f3a-picture button { position: absolute; background: none; border: 3px solid #ffd54f; cursor: pointer; }
+.f3a-picture button.whole { border-color: transparent; }
 .f3a-picture button:hover, .f3a-picture button:focus { border-color: #1976d2; }
 .f3a-picture button[aria-pressed="true"] { border-color: #00c853; }
 """
@@ -158,22 +160,21 @@ class Page:
         self.before, self.after, self.people = Picture(), Picture(turns=True), Picture(name="the photo and its faces")
         self.screen = w.VBox([self.after])  # or the film
         self.steps = w.HBox(layout=w.Layout(flex_flow="row wrap"))
-        self.box = w.VBox([self.choosing(), self.moving(), self.filming(), self.folded()])
+        self.box = w.VBox([self.choosing(), self.moving(), self.folded()])
         for slider in self.sliders.values():
             slider.observe(self.update, "value")
         self.after.observe(self.dragged, "drag")
         self.people.on_click(self.turn_to)
-        self.face_changed()
+        self.face_changed(name=next(iter(PORTRAITS)))
 
     # What is on the page
 
     def choosing(self):
         "The gallery, the upload, and the faces of a photo with several."
         rows = [w.HTML(f"<h2>Animate a photo</h2><p>{SAFE}</p><h3>1. Whose face?</h3>")]
-        gallery = []
+        self.gallery, gallery = {}, []
         for name, words in PORTRAITS.items():
-            head = encoded(portrait_head(name))[1]
-            picture = Picture(value=head, name=words, boxes=[[0, 0, 100, 100, words, False]])
+            picture = self.gallery[name] = Picture(value=encoded(portrait_head(name))[1], name=words)
             picture.on_click(lambda _, name=name: self.take(name))
             caption = w.HTML(f'<div style="font-size: 12px; line-height: 1.3">{words}</div>')
             gallery.append(w.VBox([picture, caption], layout=w.Layout(width="128px", margin="0 12px 0 0")))
@@ -196,7 +197,7 @@ class Page:
         self.buttons = [film]
         pictures = w.HBox([titled("before", self.before), titled("after: drag the face to turn it", self.screen)])
         status = w.VBox([w.HBox([self.bar, self.doing]), self.link])
-        left = w.VBox([pictures, status], layout=w.Layout(flex="0 1 800px"))
+        left = w.VBox([pictures, status, self.filming()], layout=w.Layout(flex="0 1 800px"))
         right = w.VBox([*groups, w.HBox([rest, film])], layout=w.Layout(flex="1 1 330px"))
         return w.VBox([w.HTML("<h3>2. Move it</h3>"), w.HBox([left, right], layout=w.Layout(flex_flow="row wrap"))])
 
@@ -275,9 +276,11 @@ class Page:
         _, turn, pitch = self.grip
         self.move(turn=round(turn + DRAG["turn"] * right), pitch=round(pitch + DRAG["pitch"] * down))
 
-    def face_changed(self, number: int = 1):
-        "Show a new face, which is this one of its photo; the film of the last one goes."
+    def face_changed(self, number: int = 1, name: str = None):
+        "Show a new face, which is this one of its photo, or a portrait by name; the film of the last one goes."
         face, studio = self.studio.face, self.studio
+        for other, picture in self.gallery.items():
+            picture.boxes = [[0, 0, 100, 100, PORTRAITS[other], other == name]]
         self.before.value, self.before.name = encoded(studio.before())[1], "the head in the photo"
         self.after.name = "the head as the sliders ask for it"
         self.people.value = encoded(shrink(face.photo, 384))[1]
@@ -330,7 +333,7 @@ class Page:
         "A portrait of the gallery was clicked."
         with self.working(self.photo_said):
             self.studio.face = portrait(name)
-            self.face_changed()
+            self.face_changed(name=name)
 
     def choose(self, change):
         "A photo was uploaded."

@@ -24,7 +24,7 @@ SOCKET = 103  # letters that the name of a socket may have
 LARGEST = dict(photo=30, video=100)  # megabytes that an upload may have
 LOCAL = r"(localhost|127\.0\.0\.1)$"  # names by which a browser may call the app
 POLICY = (  # what the page may load: itself, and what is inside it
-    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "default-src 'self' data: blob:; script-src 'self' blob: 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; "
     "frame-ancestors 'none'; base-uri 'self'; form-action 'none'"
 )
