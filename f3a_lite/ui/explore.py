@@ -126,7 +126,7 @@ class Explorer:
         beside=None,  # another widget that `compute` changes by itself
         hint: str = "",  # what to try, and what to watch
     ):
-        self.compute = compute
+        self.compute, self.beside = compute, beside
         self.controls = {name: control(name, values) for name, values in controls.items()}
         self.start = self.values()
         self.presets = {"start": {}, **(presets or {})}
