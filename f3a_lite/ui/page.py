@@ -154,9 +154,11 @@ class Page:
     def __init__(self, studio: Studio):
         self.studio, self.held, self.grip = studio, False, (0, 0.0, 0.0)
         self.sliders = {name: control(name, v) for group in SLIDERS.values() for name, v in group.items()}
+        for slider in self.sliders.values():
+            slider.layout.width = "30em"
         self.start = self.values()
         self.photo_said, self.words_said, self.video_said, self.doing, self.link = (w.HTML() for _ in range(5))
-        self.bar = w.FloatProgress(max=1.0, layout=w.Layout(width="384px", visibility="hidden"))
+        self.bar = w.FloatProgress(max=1.0, layout=w.Layout(width="384px", display="none"))
         self.before, self.after, self.people = Picture(), Picture(turns=True), Picture(name="the photo and its faces")
         self.screen = w.VBox([self.after])  # or the film
         self.steps = w.HBox(layout=w.Layout(flex_flow="row wrap"))
@@ -196,9 +198,9 @@ class Page:
         film.on_click(lambda _: self.make(self.doing, lambda: self.studio.there_and_back(self.asked())))
         self.buttons = [film]
         pictures = w.HBox([titled("before", self.before), titled("after: drag the face to turn it", self.screen)])
-        status = w.VBox([w.HBox([self.bar, self.doing]), self.link])
+        status = w.HBox([self.doing, self.bar, self.link], layout=w.Layout(min_height="36px", margin="6px 0 0 0"))
         left = w.VBox([pictures, status, self.filming()], layout=w.Layout(flex="0 1 800px"))
-        right = w.VBox([*groups, w.HBox([rest, film])], layout=w.Layout(flex="1 1 330px"))
+        right = w.VBox([*groups, w.HBox([rest, film])], layout=w.Layout(flex="1 1 400px"))
         return w.VBox([w.HTML("<h3>2. Move it</h3>"), w.HBox([left, right], layout=w.Layout(flex_flow="row wrap"))])
 
     def filming(self):
@@ -211,19 +213,20 @@ class Page:
         play.on_click(lambda _: self.make(self.words_said, lambda: self.studio.scripted(self.words.value, self.only())))
         self.video = w.FileUpload(accept="video/*", layout=w.Layout(width="auto"))
         self.video.description = f"driving video (up to {LARGEST['video']} MB, {LONGEST} s)"
-        self.half = w.ToggleButtons(options=list(HALVES), style=dict(button_width="auto"))
+        self.half = w.ToggleButtons(options=list(HALVES), description="take of both", style=dict(button_width="auto"))
         drive = w.Button(description="film of the video", icon="film", layout=w.Layout(width="auto"))
         drive.on_click(lambda _: self.make(self.video_said, self.driven))
         self.buttons += [*words, play, drive]
         wrap = w.Layout(flex_flow="row wrap", align_items="center")
         return w.VBox(
             [
-                w.HTML("<h3>3. Or let it act</h3>"),
+                w.HTML("<b>let it act</b>"),
                 w.HBox(words, layout=wrap),
                 w.HBox([self.words, play], layout=wrap),
                 self.words_said,
-                w.HBox([self.video, self.half, drive], layout=wrap),
+                w.HBox([self.video, drive], layout=wrap),
                 self.video_said,
+                self.half,
             ]
         )
 
@@ -286,7 +289,7 @@ class Page:
         self.people.value = encoded(shrink(face.photo, 384))[1]
         self.people.boxes = face_boxes(face, number)
         self.several.layout.display = None if len(face.boxes) > 1 else "none"
-        self.link.value = self.doing.value = ""
+        self.link.value = ""
         self.move(**self.start)
         known = studio.painter() is studio.animator
         unknown = "The weights do not know this face: the photo is warped, nothing is painted."
@@ -310,22 +313,23 @@ class Page:
         self.say(self.doing, f"{what} … {share:.0%}")
 
     @contextlib.contextmanager
-    def working(self, where: w.HTML):
-        "A bar while something takes long; what is wrong is said there."
+    def working(self, where: w.HTML, done: str = ""):
+        "A bar while something takes long; what is wrong is said there, and what to say at the end beside the bar."
         for said in (self.photo_said, self.words_said, self.video_said):
             self.say(said, "")
         self.tell(0.0, "working")
-        self.bar.layout.visibility = "visible"
+        self.bar.layout.display = None
         for button in self.buttons:
             button.disabled = True
         try:
             with watch_progress(self.tell):
                 yield
+            self.say(self.doing, done)
         except Exception as e:
             self.say(self.doing, "")
             self.complain(where, e)
         finally:
-            self.bar.layout.visibility = "hidden"
+            self.bar.layout.display = "none"
             for button in self.buttons:
                 button.disabled = False
 
@@ -357,11 +361,10 @@ class Page:
 
     def make(self, where: w.HTML, motion):
         "Make and show the film of a motion, which a function gives."
-        with self.working(where):
+        with self.working(where, "The film is ready; a slider brings the picture back."):
             path = self.studio.film(motion())
             film = w.Video.from_file(path, autoplay=True, loop=True, layout=w.Layout(width="100%"))
             self.screen.children, self.link.value = [film], download_link(path)
-            self.say(self.doing, "The film is ready; move a slider to see the picture again.")
 
 
 def page(folder=None):  # where uploads and films go; None: the folder of the notebook that runs
