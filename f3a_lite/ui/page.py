@@ -83,7 +83,7 @@ function render({ model, el }) {
 export default { render };
 """
 STYLE = """
-.f3a-picture { position: relative; display: inline-block; max-width: 100%; line-height: 0; }
+.f3a-picture { position: relative; line-height: 0; }
 .f3a-picture img { width: 100%; user-select: none; }
 .f3a-picture button { position: absolute; background: none; border: 3px solid #ffd54f; cursor: pointer; }
 .f3a-picture button.whole { border-color: transparent; }
@@ -144,7 +144,7 @@ def download_link(path: Path) -> str:
 
 def titled(title: str, widget, width: str = "384px"):
     "A widget under its title, at most so wide."
-    layout = w.Layout(flex=f"0 1 {width}", margin="0 12px 0 0")
+    layout = w.Layout(width=width, max_width="100%", margin="0 12px 0 0")
     return w.VBox([w.HTML(f"<b>{title}</b>"), widget], layout=layout)
 
 
