@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 import numpy as np
-from safetensors.torch import load_file
-from f3a_lite.animation import Face
 from f3a_lite.core import data_path, friendly_errors
 from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
-from f3a_lite.pictures import to_tensor
-from f3a_lite.morphable import FaceParams, PARAM_NAMES
 from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.lab.results import Record, figure, run_info, save_records
 from f3a_lite.systems import load_system
 from f3a_lite.ui import widgets
+from f3a_lite.ui.gallery import portrait
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "results" / "widgets.json"
@@ -33,8 +30,7 @@ class Options:
 
 def explorers() -> dict:  # name → explorer
     "Every explorer of the lesson, on the bundled photo and clip."
-    stored = load_file(data_path("still_example.safetensors"))
-    me = Face(to_tensor(stored["frame"].numpy())[None], FaceParams(*[stored[n] for n in PARAM_NAMES]), None)
+    me = portrait("woman")
     f3a, t_warp = (load_system(data_path(f"{name}.safetensors")) for name in ("f3a_gan", "t_warp"))
     clip = bundled_clip(ROOT / "runs" / "clips")
     return dict(

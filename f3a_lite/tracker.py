@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 from fastcore.basics import patch
-from .core import F3AError, counted, reading, third_party_model
+from .core import F3AError, counted, progress_bar, reading, third_party_model
 
 # %% ../nbs/59_tracker.ipynb #3037d557
 @functools.lru_cache(None)
@@ -338,10 +338,8 @@ def track_frames(
     total: int = None,  # number of frames, for the bar
 ) -> Track:
     "68 landmarks for every frame. Raises `F3AError` where no frame shows a face."
-    from tqdm.auto import tqdm
-
     tracker, points, detected, times, first = Tracker(), [], [], [], None
-    for t, f in tqdm(frames, total=total, desc=f"tracking {name}", disable=not progress, leave=False):
+    for t, f in progress_bar(frames, f"tracking {name}", total, progress):
         first = f if first is None else first
         p, s = tracker(f)
         points.append(p)

@@ -5,9 +5,11 @@ another host. Screenshots are kept in out/screenshots, to be looked at.
 """
 
 import io
+import os
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -17,7 +19,6 @@ import skimage.data
 from PIL import Image
 
 from conftest import free_port, serving
-from f3a_lite.core import data_path
 from f3a_lite.data.video import iter_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -192,20 +193,81 @@ def app(tmp_path_factory):
         yield re.search(r"http://\S+", log.read_text(encoding="utf-8"))[0]
 
 
+def open_app(browser, app, **size):
+    "The app's page, once its start portrait is shown after it was moved: watched page, and how many seconds that took."
+    w, begin = Watched(browser), time.time()
+    if size:
+        w.page.set_viewport_size(size)
+    w.page.goto(app)
+    is_shown(w.page, after(w.page))
+    return w, time.time() - begin
+
+
+def after(page):
+    "The picture that can be dragged."
+    return page.get_by_role("img", name="the head as the sliders ask for it")
+
+
+def is_shown(page, picture):
+    "Wait until a picture is drawn."
+    picture.wait_for()
+    page.wait_for_function("image => image.naturalWidth > 0", arg=picture.element_handle())
+
+
+def changes(page, picture, do):
+    "Do something, and wait until a picture is another."
+    before = picture.get_attribute("src")
+    do()
+    page.wait_for_function("([image, old]) => image.src !== old", arg=[picture.element_handle(), before])
+
+
+def cut_off(page) -> list:
+    "Texts of buttons and labels that do not fit into their places, and whether the page scrolls sideways."
+    wide = """() => [...document.querySelectorAll(".widget-label, button, .widget-html-content")].filter(
+        (x) => x.offsetParent && x.scrollWidth > x.clientWidth + 1).map((x) => x.textContent)"""
+    sideways = "() => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth + 1"
+    return page.evaluate(wide) + ["the page"] * page.evaluate(sideways)
+
+
 def test_the_app_makes_a_film(browser, app, tmp_path):
-    w = Watched(browser)
+    "A slider and a drag move the face; a word is a button whose film can be downloaded, and a bar is seen before."
+    w, seconds = open_app(browser, app, width=1300, height=1000)
     page = w.page
-    page.goto(app)
-    page.locator(".widget-slider .noUi-handle").first.wait_for()
-    page.wait_for_timeout(1000)
-    move_slider(page, page.locator("#rendered_cells"))
-    w.shot("app_sliders")
-    link = make_film(page, "blink")
+    print(f"first picture after {seconds:.1f} s, load {os.getloadavg()[0]:.1f}")
+    w.shot("app_1300")
+    assert not cut_off(page)
+    nameless = page.locator("[role=slider], img, button").evaluate_all(
+        "all => all.filter(x => !(x.ariaLabel || x.alt || x.title || x.textContent)).map(x => x.outerHTML)"
+    )
+    assert not nameless, nameless[:3]
+    slider = page.get_by_role("slider", name="open the mouth")
+    changes(page, after(page), lambda: (slider.focus(), page.keyboard.press("ArrowRight")))
+    turn = page.get_by_role("slider", name="turn left–right, °")
+    box = after(page).bounding_box()
+    assert abs(box["width"] - 384) < 2 and turn.get_attribute("aria-valuenow") == "0.0"
+    page.mouse.move(box["x"] + 180, box["y"] + 180)
+    page.mouse.down()
+    changes(page, after(page), lambda: page.mouse.move(box["x"] + 230, box["y"] + 180, steps=4))
+    page.mouse.up()
+    page.wait_for_function("x => Number(x.ariaValueNow) === 12", arg=turn.element_handle())
+    w.shot("app_dragged")
+    page.get_by_role("button", name="smile", exact=True).click()
+    page.locator(".progress").wait_for(state="visible")
+    page.locator("text=/(animating|writing the film) …/").wait_for()
+    w.shot("app_bar")
+    link = page.locator("a[download]")
     with page.expect_download() as coming:
         link.click()
     film = tmp_path / "film.mp4"
     coming.value.save_as(film)
+    page.locator("video").wait_for()
+    assert not page.locator(".progress").is_visible()
     w.shot("app_film")
+    page.set_viewport_size(dict(width=800, height=1000))
+    page.wait_for_timeout(500)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / "app_800.png", full_page=True)
+    assert not cut_off(page)
     from f3a_lite.data.video import SYNTHETIC
     import av
 
@@ -217,70 +279,47 @@ def test_the_app_makes_a_film(browser, app, tmp_path):
 
 
 def test_the_app_checks_what_is_uploaded(browser, app, tmp_path):
-    w = Watched(browser)
+    "A letter and a file that is too large are refused; of a photo of two each face can be clicked; the film goes."
+    w, _ = open_app(browser, app)
     page = w.page
-    page.goto(app)
-    page.locator(".widget-slider .noUi-handle").first.wait_for()
+    page.get_by_role("button", name="blink", exact=True).click()
+    film = page.locator("video")
+    film.wait_for()
     bad, large = tmp_path / "letter.png", tmp_path / "large.png"
     bad.write_bytes(b"Dear face")
     large.write_bytes(bytes(31_000_000))
-    own = Image.fromarray(next(iter_frames(data_path("woman_laughing.mp4"), max_frames=1))[1])
-    own.save(tmp_path / "her.bmp")  # 2.8 MB as they are
     said = dict(letter="is not a photo that can be read", large="a photo may have 30 MB")
     for name, file in (("letter", bad), ("large", large)):
         upload(page, file)
         page.locator(f"text={said[name]}").wait_for()
     w.shot("app_refuses")
-    before = sources(page.locator("#rendered_cells"))
-    upload(page, tmp_path / "her.bmp")
-    for _ in range(300):
-        page.wait_for_timeout(100)
-        if sources(page.locator("#rendered_cells"))[:1] != before[:1]:
-            break
-    else:
-        raise AssertionError("a photo was uploaded, and the page still shows the other")
-    w.shot("app_photo")
-    assert not w.elsewhere and not w.errors
-
-
-def test_the_app_lets_choose_among_faces(browser, app, tmp_path):
-    "Two people: boxes with numbers, and a button for each. A film goes when another face is chosen."
-    w = Watched(browser)
-    page = w.page
-    page.goto(app)
-    page.locator(".widget-slider .noUi-handle").first.wait_for()
-    buttons = page.locator(".widget-toggle-buttons button")
-    assert not buttons.first.is_visible(), "one face needs no choice"
+    assert film.is_visible() and not page.get_by_role("button", name="face 2").is_visible()
     astronaut = skimage.data.astronaut()
     both = np.full((512, 900, 3), 90, np.uint8)
     both[:, :512] = astronaut
     both[100:433, 540:873] = np.asarray(Image.fromarray(astronaut).resize((333, 333)))
     Image.fromarray(both).save(tmp_path / "two.png")
     upload(page, tmp_path / "two.png")
-    buttons.first.wait_for(state="visible")
-    assert buttons.count() == 2
-    link = make_film(page, "Blink; NOD")
-    w.shot("app_two_faces")
-    buttons.nth(1).click()
-    link.wait_for(state="detached")
+    second = page.get_by_role("button", name="face 2")
+    second.wait_for()
+    film.wait_for(state="detached")
+    assert page.locator("a[download]").count() == 0
+    before = page.get_by_role("img", name="the head in the photo")
+    is_shown(page, before)
+    changes(page, before, second.click)
+    page.locator("button[title='face 2'][aria-pressed='true']").wait_for()
     page.wait_for_timeout(1000)
     w.shot("app_second_face")
-    assert not w.elsewhere and not w.errors
-
-
-def make_film(page, script):  # gives its download link
-    "Ask for the film of a script, and wait for it."
-    page.get_by_role("tab", name="script").click()
-    page.locator("input[type=text]").first.fill(script)
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="make the film").click()
-    link = page.locator("a[download]")
-    link.wait_for()
-    return link
+    astronaut = page.get_by_role("button", name="Eileen Collins")
+    changes(page, before, astronaut.click)
+    second.wait_for(state="hidden")
+    page.locator("button[title^='Eileen'][aria-pressed='true']").wait_for()
+    w.shot("app_gallery")
+    assert not w.elsewhere and not w.errors, (w.elsewhere[:3], w.errors[:3])
 
 
 def upload(page, file):
     "Choose a file for the button."
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="another photo").click()
+        page.get_by_role("button", name="your photo").click()
     chooser.value.set_files(file)

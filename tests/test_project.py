@@ -40,6 +40,8 @@ ELSEWHERE = {
     "accelerate",
     "k3d",
     "voila",
+    "anywidget",
+    "traitlets",
     "tornado",
     "ai_edge_litert",
     "h5py",

@@ -46,7 +46,7 @@ def test_another_condition_gives_another_picture(clip, row, condition):
 
 
 @pytest.mark.parametrize(
-    "module", ["animator", "schedule", "training", "lab.tables", "ui.train", "ui.animate", "ui.app"]
+    "module", ["animator", "schedule", "training", "lab.tables", "ui.train", "ui.animate", "ui.studio"]
 )
 def test_every_program_knows_every_system(module):
     "A class enters SYSTEMS when it is defined, so whoever reads weights or configs has to have all of them defined."
