@@ -16,9 +16,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from tqdm.auto import tqdm
 from .conditions import Frames, frames_before
-from .core import F3AError, counted, data_path
+from .core import F3AError, counted, data_path, progress_bar
 from .data.clips import load_clip
 from .data.estimation import PARAMS, estimate_params
 from .data.fingerprints import check_model
@@ -175,7 +174,7 @@ def animate(
     before = None
     if system.condition == "landmark_film":
         before = frames_before(Frames(targets, landmarks=landmarks).points(face_model))  # (T,FILM-1,68,2)
-    for i in tqdm(range(0, len(targets), batch), desc="animating", disable=not progress, leave=False):
+    for i in progress_bar(range(0, len(targets), batch), "animating", progress=progress):
         now = slice(i, i + batch)
         rest = (None if x is None else x[now] for x in (pictures, landmarks, before))
         target = Frames(targets[now], *rest)

@@ -29,7 +29,7 @@ from f3a_lite.animation import (
     paste_back,
     read_face,
 )
-from .core import F3AError, data_path, get_device
+from .core import F3AError, data_path, get_device, progress_bar
 from .data.estimation import PARAMS
 from .data.fingerprints import model_fingerprint
 from .data.frames import _to_rgb
@@ -113,7 +113,8 @@ class Film:
         path = Path(path)
         ending = path.suffix.lower()
         if ending == ".mp4":
-            return write_video(self, path, self.fps, self.motion.sound)
+            frames = progress_bar(self, "writing the film", progress=False)
+            return write_video(frames, path, self.fps, self.motion.sound)
         if ending == ".gif":
             small = (shrink(frame, 256) for frame in islice(self, 0, None, 2))
             return write_gif(small, path, self.fps / 2, GIF_MOST)

@@ -9,7 +9,7 @@ __all__ = ['FitConfig', 'landmark_model', 'fit_landmarks', 'landmark_error']
 import dataclasses
 import numpy as np
 import torch
-from .core import F3AError
+from .core import F3AError, progress_bar
 from .morphable import FaceParams, MorphableModel
 from .projection import euler_to_matrix, posed_landmarks, project
 
@@ -246,8 +246,6 @@ def fit_landmarks(
     group: torch.Tensor = None,  # (T,) whose frame it is, from 0: an identity for each; None: one person's
 ) -> FaceParams:  # T faces, with one shared identity a person
     "Fit all frames at once: an identity a person, own expression and pose. Raises `F3AError` for unusable landmarks."
-    from tqdm.auto import tqdm
-
     landmarks, ok, eyes = _usable(landmarks, found)
     given = unit
     unit = eyes if unit is None else unit
@@ -274,7 +272,7 @@ def fit_landmarks(
         u = _fit_one(m, u, landmarks[0], unit, cfg, weights, exp_prior, known)
         return _params(u, m, T).check("the fit")
     opt = _optimiser(u, cfg)
-    for step in tqdm(range(cfg.steps), desc="fitting", disable=not progress, leave=False):
+    for step in progress_bar(range(cfg.steps), "fitting", progress=progress):
         z = min(1.0, 2 * (1 - step / cfg.steps)) * 0.95 + 0.05
         for gr in opt.param_groups:
             gr["lr"] = gr["base"] * z

@@ -60,7 +60,7 @@ def test_a_number_that_cannot_be(command, name, value, n, tmp_path, monkeypatch,
     assert said and "Traceback" not in said and not list(tmp_path.iterdir())
 
 
-WITH_HELP = [(f"f3a_{k}", o) for k, o in (*((c.__name__[4:], o) for c, o in COMMANDS[:-1]), ("model", ModelOptions))]
+WITH_HELP = [(f"f3a_{k}", o) for k, o in (*((c.__name__[4:], o) for c, o in COMMANDS if c is not main), ("model", ModelOptions), ("app", AppOptions))]
 
 
 @pytest.mark.parametrize("name, options", WITH_HELP, ids=[name for name, _ in WITH_HELP])
