@@ -9,6 +9,7 @@ from f3a_lite.options import LIMITS, parse_options
 from f3a_lite.ui.app import AppOptions, main
 from f3a_lite.ui.animate import AnimateOptions, f3a_animate
 from f3a_lite.ui.prepare import PrepareOptions, f3a_prepare
+from f3a_lite.ui.course_command import CourseOptions
 from f3a_lite.ui.train import TrainOptions, default_options, f3a_train
 from f3a_lite.data.licensed_models import ModelOptions
 from f3a_lite.regressor_training import RegressorOptions, f3a_train_regressor
@@ -60,7 +61,8 @@ def test_a_number_that_cannot_be(command, name, value, n, tmp_path, monkeypatch,
     assert said and "Traceback" not in said and not list(tmp_path.iterdir())
 
 
-WITH_HELP = [(f"f3a_{k}", o) for k, o in (*((c.__name__[4:], o) for c, o in COMMANDS if c is not main), ("model", ModelOptions), ("app", AppOptions))]
+WITH_HELP = [(f"f3a_{c.__name__[4:]}", options) for c, options in COMMANDS if c is not main]
+WITH_HELP += [("f3a_model", ModelOptions), ("f3a_app", AppOptions), ("f3a_course", CourseOptions)]
 
 
 @pytest.mark.parametrize("name, options", WITH_HELP, ids=[name for name, _ in WITH_HELP])

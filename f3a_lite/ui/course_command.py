@@ -12,13 +12,14 @@ import csv
 import json
 import re
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
-from typing import Iterator
+from typing import ClassVar, Iterator
 from ..core import F3AError, atomic_path, counted, friendly_errors, make_folder, printable
 from ..options import parse_options
 from ..core import reading, shipped_path
@@ -187,8 +188,8 @@ def run_notebook(
         settings["extra_arguments"] = ["--log-level=ERROR"]
         client = NotebookClient(notebook, kernel_name="python3", resources=dict(metadata=dict(path=folder)), **settings)
         try:
-            client.execute()
-        except Exception as e:
+            client.execute(stderr=subprocess.DEVNULL)  # what a kernel says that is ended says nothing to a teacher
+        except BaseException as e:  # cancelled too, when Ctrl-C ends the program
             problems.append(e)
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -230,12 +231,9 @@ COLUMNS = ("who", "notebook", "exercise", "answer")
 
 @dataclass
 class CourseOptions:
-    """Lessons for a class, and a table of who has solved what.
+    "Lessons for a class, and a table of who has solved what."
 
-    f3a_course --student handout --part III
-
-    f3a_course --check handed_in
-    """
+    examples: ClassVar[tuple] = ("--student handout --part III", "--check handed_in")
 
     student: Path | None = None  # folder to write: lessons without solutions and outputs, and an index
     check: Path | None = None  # folder of students' copies, which are programs: they run with your rights
