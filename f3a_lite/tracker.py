@@ -293,10 +293,12 @@ def _box_of(points, like):
     return (c[0] - s, c[1] - s, c[0] + s, c[1] + s)
 
 
-def _plausible(points, box):
-    "Whether landmarks still look like a face of about this size."
+def _plausible(points, box, shape):  # of the picture: (height, width, ...)
+    "Whether landmarks still look like a face of about this size, most of it in the picture."
     size = (points.max(0) - points.min(0)) / (box[2] - box[0])
-    return bool((size > 0.5).all() and (size < 1.8).all())
+    middle = (points.max(0) + points.min(0)) / 2
+    inside = (middle > 0).all() and (middle < shape[1::-1]).all()
+    return bool((size > 0.5).all() and (size < 1.8).all() and inside)
 
 # %% ../nbs/59_tracker.ipynb #0ad52500
 @patch
@@ -310,7 +312,7 @@ def __call__(self: Tracker, frame):
     if not detected and (self.box is None or self.lost > self.patience):
         return None, False
     points = place_landmarks(frame, box if detected else self.box)
-    if not detected and not _plausible(points, self.box):
+    if not detected and not _plausible(points, self.box, frame.shape):
         return None, False
     self.box = box if detected else _box_of(points, self.box)
     return points, detected

@@ -8,9 +8,9 @@ from PIL import Image
 from f3a_lite import tracker
 from f3a_lite.core import F3AError
 from f3a_lite.data.frames import read_image
-from f3a_lite.data.video import video_info, write_video
+from f3a_lite.data.video import iter_frames, video_info, write_video
 from f3a_lite.landmarks import face_embedding, head_crop, resize_square
-from f3a_lite.tracker import Track, Tracker, crop_square, detect_faces, place_landmarks, track_frames
+from f3a_lite.tracker import Track, Tracker, check_points, crop_square, detect_faces, place_landmarks, track_frames
 from helpers import face_at, in_crop
 
 
@@ -223,3 +223,11 @@ def test_a_sound_that_an_mp4_cannot_hold_is_left_out(tmp_path, capsys):
     film = write_video([np.zeros((32, 32, 3), np.uint8)] * 5, tmp_path / "film.mp4", 10, audio_from=loud)
     assert not video_info(film).has_audio and "cannot hold" in capsys.readouterr().err
     assert video_info(film).seconds == pytest.approx(0.5, abs=0.05)
+
+
+def test_landmarks_do_not_leave_the_picture(video):
+    "Where a face goes out of it, the tracker does not go on beside it, which would refuse the whole film."
+    frames = [(t, f[:, 140:500]) for k, (t, f) in enumerate(iter_frames(video)) if 85 <= k < 106]
+    track = track_frames(frames)
+    check_points(track.landmarks, 360, 360, "film.mp4")
+    assert not track.found[-1] and track.found[:10].all()
