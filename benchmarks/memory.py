@@ -1,49 +1,72 @@
-"""Peak memory of preparing a driver and of measuring pictures of 4K, for a short input and one four times as long.
+"""Peak memory where it must not grow with the input: results/memory.json.
 
-python benchmarks/memory.py [--seconds 5] [--pictures 2]
+python benchmarks/memory.py --only driver --sizes 20 60
 
-Each is measured in a process of its own. What is mapped from a file (frames.npy) counts in the first figure and not in
-the second: the system takes it back where memory is short.
+A driver at 512 × 512 (the bundled clip, again and again) that moves the whole of a large photo, and pictures of 4K with
+a face. Each size is measured in a process of its own, and takes the place of its record. What is mapped from a file
+(frames.npy) counts in the first figure and not in the second: the system takes it back where memory is short.
 """
 
-import argparse
+from dataclasses import dataclass
+from fractions import Fraction
 import itertools
 import os
+from pathlib import Path
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from fractions import Fraction
-from pathlib import Path
+from typing import Literal
 import av
 import numpy as np
 from PIL import Image
-from f3a_lite.core import data_path
-from f3a_lite.data.prepare import prepare_clip
-from f3a_lite.data.video import iter_frames
+from f3a_lite.animator import Animator
+from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.data.prepare import clip_in
+from f3a_lite.data.video import iter_frames, write_image
 from f3a_lite.lab.measure_files import measure_sets
+from f3a_lite.lab.results import Record, load_records, run_info, save_records
 
-KINDS = dict(driver="s of a driver", evaluation="pictures of 4K", pixels="pictures of 4K, without faces")
+ROOT = Path(__file__).resolve().parent.parent
+UNITS = dict(driver="seconds", evaluation="pictures")
+
+
+@dataclass
+class Options:
+    "Measure one kind of input at several sizes."
+
+    only: Literal["driver", "evaluation"] = "driver"  # a film that is prepared and animates a photo; or pictures of 4K
+    sizes: tuple[int, ...] = (20, 60)  # seconds of the driver, or pictures
+    out: Path = ROOT / "results" / "memory.json"  # where the records go; those of other sizes stay
+    child: Path | None = None  # used by this program itself: the folder of the input
 
 
 def film(path, n, size):
-    "The bundled clip, again and again, up to n frames of this (width, height)."
+    "The head of the bundled clip, again and again, in n frames of this (width, height)."
     with av.open(str(path), "w") as c:
         s = c.add_stream("mpeg4", rate=Fraction(25))
         s.width, s.height, s.pix_fmt, s.bit_rate = *size, "yuv420p", 8_000_000
-        frames = itertools.chain.from_iterable(iter_frames(data_path("woman_laughing.mp4")) for _ in itertools.count())
+        clip = data_path("woman_laughing.mp4")
+        frames = itertools.chain.from_iterable(iter_frames(clip) for _ in itertools.count())
         for _, f in itertools.islice(frames, n):
-            c.mux(s.encode(av.VideoFrame.from_ndarray(np.asarray(Image.fromarray(f).resize(size)), format="rgb24")))
+            f = Image.fromarray(f[:, 140:500] if size[0] == size[1] else f).resize(size)
+            c.mux(s.encode(av.VideoFrame.from_ndarray(np.asarray(f), format="rgb24")))
         c.mux(s.encode())
 
 
 def work(kind, folder):
     "What is measured."
-    if kind == "driver":
-        prepare_clip(folder / "film.mp4", folder / "clip", split=None, progress=False)
-    else:
-        measure_sets(folder / "film.mp4", folder / "film.mp4", faces=kind == "evaluation")
+    if kind == "evaluation":
+        measure_sets(folder / "film.mp4", folder / "film.mp4")
+        return
+    clip, _ = clip_in(folder / "clips", folder / "film.mp4", dict(split=None), progress=False)
+    photo = next(iter_frames(data_path("woman_laughing.mp4")))[1]
+    write_image(np.asarray(Image.fromarray(photo).resize((7680, 4320))), folder / "photo.jpg")
+    made = Animator("t_warp", "cpu")(folder / "photo.jpg", clip.path, full=True)
+    made.save(folder / "film-made.mp4")
+    made.save(folder / "film-made.gif")
+    made.sheet()
 
 
 def resident():
@@ -63,30 +86,40 @@ def watched(kind, folder):
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    work(kind, Path(folder))
-    over.set()
-    watcher.join()
+    try:
+        work(kind, folder)
+    finally:
+        over.set()
+        watcher.join()
     print(*peaks)
 
 
-def main():
-    "All of them."
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--pictures", type=int, default=2)
-    parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
-    o = parser.parse_args()
-    if o.only:
-        return watched(*o.only)
-    for kind, unit in KINDS.items():
-        for n in (o.seconds, 4 * o.seconds) if kind == "driver" else (o.pictures, 4 * o.pictures):
-            with tempfile.TemporaryDirectory() as d:
-                frames, size = (n * 25, (480, 270)) if kind == "driver" else (n, (3840, 2160))
-                film(Path(d) / "film.mp4", frames, size)
-                words = [sys.executable, __file__, "--only", kind, d]
-                out = subprocess.run(words, check=True, capture_output=True, text=True, env=os.environ).stdout.split()
-            peak, own = (float(v) for v in out[-2:])
-            print(f"{n} {unit}: {peak:.0f} MB, {own:.0f} MB without mapped files")
+def measure(kind, n):
+    "The record of one size."
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as d:
+        frames, size = (n * 25, (512, 512)) if kind == "driver" else (n, (3840, 2160))
+        film(Path(d) / "film.mp4", frames, size)
+        words = [sys.executable, __file__, "--only", kind, "--child", d]
+        out = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout.split()
+    figures = dict(zip(("megabytes", "megabytes_unmapped"), (round(float(v)) for v in out[-2:])))
+    print(n, UNITS[kind], figures)
+    info = run_info(f"python benchmarks/memory.py --only {kind} --sizes {n}", None, start)
+    return Record(kind, {UNITS[kind]: n}, figures, info)
+
+
+def main(argv=None):
+    "Write the records."
+    with friendly_errors():
+        o = parse_options("memory.py", Options, argv)
+        if o.child is not None:
+            watched(o.only, o.child)
+            return
+        for n in o.sizes:
+            new = measure(o.only, n)
+            old = load_records(o.out) if o.out.exists() else []
+            records = [r for r in old if (r.name, r.setting) != (new.name, new.setting)] + [new]
+            save_records(sorted(records, key=lambda r: (r.name, *r.setting.values())), o.out)
 
 
 if __name__ == "__main__":

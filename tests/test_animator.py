@@ -395,3 +395,34 @@ def test_the_command_writes_the_table_beside_the_meta(tmp_path, monkeypatch, cap
     (own.path / "live_link.csv").unlink()
     assert run_command(f3a_prepare, data_path("woman_laughing.mp4"), tmp_path / "clips", "--csv") == 2
     assert "leave --csv away" in capsys.readouterr().err and not (own.path / "live_link.csv").exists()
+
+
+def test_a_long_film_is_made_as_it_goes(painter, face, monkeypatch, tmp_path, capsys):
+    "Never all of its frames at once; and they are those of a film that is kept."
+    params = few(face, 7)
+    kept = painter(face, params=params, size=128)
+    asked = []
+    monkeypatch.setattr(animator_module, "KEPT", 6)
+    monkeypatch.setattr(animator_module, "GIF_FRAMES", 2)
+    monkeypatch.setattr(
+        animator_module, "animate", lambda s, f, t, *a, **k: asked.append(len(t)) or animate(s, f, t, *a, **k)
+    )
+    monkeypatch.setattr(animator_module.Film, "STEP", 3)
+    film = painter(face, params=params, size=128)
+    assert not asked and len(film) == 7 and np.array_equal(film.frames, kept.frames)
+    assert asked == [3, 3, 1] and len(film.sheet()) == len(kept.sheet()) and max(asked) == 3
+    film.save(tmp_path / "a.gif")
+    assert "'a.gif' holds the first 0 seconds of the film" in capsys.readouterr().err
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert gif.n_frames == 2
+
+
+def test_a_part_of_a_film_sees_the_frames_before_it(painter, face, monkeypatch):
+    "Where a system watches the landmarks of the last five frames."
+    seen = []
+    monkeypatch.setattr(animator_module, "KEPT", 3)
+    monkeypatch.setattr(type(painter.system), "condition", "landmark_film")
+    monkeypatch.setattr(animator_module, "animate", lambda s, f, t, *a, **k: seen.append(t) or dict(output=t.rotation))
+    film = painter(face, params=few(face, 8))
+    assert torch.equal(film.make(6, 8)["output"], film.motion.targets.rotation[6:8])
+    assert len(seen[0]) == 6 and torch.equal(seen[0].rotation, film.motion.targets.rotation[2:8])

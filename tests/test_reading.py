@@ -74,6 +74,25 @@ def test_sound_is_in_step_whatever_the_clock_is(tmp_path, name, late):
     assert end == pytest.approx(min(2 - max(0.0, late), info.seconds), abs=0.1)
 
 
+@pytest.mark.parametrize("ending", ["avi", "mpg", "mp4"])
+def test_pictures_come_in_their_order(tmp_path, video, ending):
+    "An AVI does not say when H.264 with B-frames is shown, nor an MPEG program stream of every picture."
+    frames = [np.asarray(Image.fromarray(f).resize((160, 90))) for _, f in iter_frames(video, max_frames=60)]
+    p = write_movie(tmp_path / f"v.{ending}", frames)
+    read = list(iter_frames(p))
+    assert np.allclose([t for t, _ in read], np.arange(60) / 25, atol=1e-6)
+    steady = [f for _, f in iter_frames(p, video_info(p).fps)]
+    assert video_info(p).fps == 25 and len(steady) == video_info(p).frames == 60
+    assert all(np.array_equal(a, b) for a, (_, b) in zip(steady, read))
+
+
+def test_time_does_not_run_back(tmp_path):
+    "Where two recordings were joined, each with a clock of its own."
+    halves = [write_movie(tmp_path / f"{n}.ts", numbered(5), codec="mpeg2video") for n in "ab"]
+    (tmp_path / "both.ts").write_bytes(b"".join(p.read_bytes() for p in halves))
+    assert np.allclose([t for t, _ in iter_frames(tmp_path / "both.ts")], np.arange(10) / 25)
+
+
 def test_a_gap_is_left_out_and_told(tmp_path, capsys):
     "Pictures, and the sound of the gap."
     p = write_movie(tmp_path / "v.mkv", numbered(20, step=4), pts=[*range(0, 400, 40), *range(60_000, 60_400, 40)])

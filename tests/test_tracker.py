@@ -1,17 +1,20 @@
 "The tracker."
 
 from pathlib import Path
+from types import SimpleNamespace
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
-from f3a_lite import tracker
+from f3a_lite import landmarks, tracker
 from f3a_lite.core import F3AError
 from f3a_lite.data.frames import read_image
-from f3a_lite.data.video import video_info, write_video
+from f3a_lite.data.video import iter_frames, video_info, write_video
 from f3a_lite.landmarks import face_embedding, head_crop, resize_square
-from f3a_lite.tracker import Track, Tracker, crop_square, detect_faces, place_landmarks, track_frames
+from f3a_lite.tracker import Track, Tracker, check_points, crop_square, detect_faces, place_landmarks, track_frames
 from helpers import face_at, in_crop
+
+BLANK = np.zeros((1000, 1000, 3), np.uint8)  # where the stage says what is seen
 
 
 def test_landmarks_grow_with_the_picture(filmed):
@@ -126,7 +129,7 @@ def stage(monkeypatch):
 def test_a_lost_face_is_followed_for_half_a_second(stage):
     box = (100, 100, 200, 200)
     stage += [(box, False)] * 3 + [(None, False)] * 14 + [(box, True)]
-    t = track_frames([(k / 25, None) for k in range(18)])
+    t = track_frames([(k / 25, BLANK) for k in range(18)])
     assert t.found.tolist() == [True] * 15 + [False] * 2 + [True] and t.detected.tolist() == [True] * 3 + [
         False
     ] * 14 + [True]
@@ -140,7 +143,7 @@ def test_a_lost_face_is_followed_for_half_a_second(stage):
 def test_lost_frames_hold_the_nearest_landmarks(stage):
     a, b = (0, 0, 100, 100), (500, 0, 600, 100)
     stage += [(None, False)] * 2 + [(a, False)] + [(None, False)] * 16 + [(b, False)]
-    t = track_frames([(float(k), None) for k in range(20)])
+    t = track_frames([(float(k), BLANK) for k in range(20)])
     assert t.found.tolist() == [False] * 2 + [True] * 13 + [False] * 4 + [True]
     x = t.landmarks[:, :4, 0].mean(1)
     assert (
@@ -168,7 +171,7 @@ def test_points_that_are_no_face_end_the_following(stage, monkeypatch):
         return good(frame, box) * (1 if len(calls) < 2 else [3, 1])
 
     monkeypatch.setattr(tracker, "place_landmarks", drifts)
-    assert track_frames([(0.0, None)] * 3).found.tolist() == [True, False, False]
+    assert track_frames([(0.0, BLANK)] * 3).found.tolist() == [True, False, False]
 
 
 def test_the_crop_and_the_large_picture_are_one_person(filmed):
@@ -181,11 +184,25 @@ def test_the_crop_and_the_large_picture_are_one_person(filmed):
     assert far < 0.35 < wrong
 
 
+def test_a_small_face_of_a_large_picture_is_cut_out_first(filmed, monkeypatch):
+    "Not the whole picture is enlarged; and the embedding is the same."
+    small = np.asarray(Image.fromarray(filmed[0]).resize((160, 90)))
+    large = np.zeros((1500, 2600, 3), np.uint8)
+    large[700:790, 1200:1360] = small
+    p = place_landmarks(filmed[0], detect_faces(filmed[0])[0]) / 3
+    assert np.allclose(face_embedding(small, p), face_embedding(large, p + [1200, 700]), atol=0.15)
+    seen = []
+    looks = SimpleNamespace(compute_face_descriptor=lambda image, shape: seen.append(image.shape) or [0.0] * 128)
+    monkeypatch.setattr(landmarks, "_recogniser", lambda: looks)
+    face_embedding(large, p + [1200, 700])
+    assert max(seen[0]) < 1200
+
+
 def test_a_face_found_again_is_followed_anew(stage):
     "Patience begins again with each time that the face is seen."
     box = (100, 100, 200, 200)
     stage += ([(box, False)] + [(None, False)] * 8) * 3
-    assert track_frames([(0.0, None)] * 27).found.all()
+    assert track_frames([(0.0, BLANK)] * 27).found.all()
 
 
 def test_a_face_too_small_is_refused():
@@ -223,3 +240,11 @@ def test_a_sound_that_an_mp4_cannot_hold_is_left_out(tmp_path, capsys):
     film = write_video([np.zeros((32, 32, 3), np.uint8)] * 5, tmp_path / "film.mp4", 10, audio_from=loud)
     assert not video_info(film).has_audio and "cannot hold" in capsys.readouterr().err
     assert video_info(film).seconds == pytest.approx(0.5, abs=0.05)
+
+
+def test_landmarks_do_not_leave_the_picture(video):
+    "Where a face goes out of it, the tracker does not go on beside it, which would refuse the whole film."
+    frames = [(t, f[:, 140:500]) for k, (t, f) in enumerate(iter_frames(video)) if 85 <= k < 106]
+    track = track_frames(frames)
+    check_points(track.landmarks, 360, 360, "film.mp4")
+    assert not track.found[-1] and track.found[:10].all()

@@ -6,7 +6,7 @@ from PIL import Image
 from f3a_lite.animation import read_face
 from f3a_lite.core import F3AError
 from f3a_lite.data.video import iter_frames
-from f3a_lite.tracker import LEAST, detect_faces, find_faces, no_face, track_frames
+from f3a_lite.tracker import LEAST, check_upright, detect_faces, find_faces, no_face, track_frames
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,14 @@ def test_a_turned_photo_says_how_to_turn_it(frame, tmp_path, degrees, told):
 def test_a_little_tilt_is_none(frame):
     for degrees in (-20, 20):
         assert len(find_faces(turned(frame, degrees), "photo.png")) == 1
+
+
+def test_a_tilt_that_is_seen_is_none_however_weakly(frame):
+    "Though the detector likes the picture better when it is turned."
+    tilted = turned(frame, 30)
+    check_upright(tilted, 0.1, "photo.png")
+    with pytest.raises(F3AError, match="about 45 degrees clockwise"):
+        check_upright(tilted, 0.0, "photo.png")
 
 
 def test_a_video_that_was_recorded_upside_down(frame):

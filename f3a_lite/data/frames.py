@@ -154,6 +154,7 @@ class Clock:
     starts: np.ndarray  # (n,) seconds of the file: where a part without gaps begins
     ends: np.ndarray  # (n,) and where its last picture has been shown
     begins: np.ndarray  # (n,) seconds of the film where each part begins
+    order: np.ndarray = None  # seconds of the file of all pictures in turn, where it does not say which is shown when
 
     @property
     def seconds(self) -> float:

@@ -12,7 +12,7 @@ import math
 import re
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
@@ -163,19 +163,25 @@ def video_clock(
 @functools.lru_cache(64)
 def _video_clock(path, version):  # the time and size of the file
     "The clock of a video as it is now."
-    times, first = [], None
+    stamps, key = [], None
     with _open_video(path) as c:
         stream = _video_stream(c)
         stated = float(stream.average_rate or 25)
         for p in _packets(c, stream):
-            ticks = p.dts if p.pts is None else p.pts
-            if ticks is None or p.is_discard:
+            if p.size == 0 or p.is_discard:
                 continue
-            times.append(float(ticks * p.time_base))
-            if first is None and p.is_keyframe:
-                first = times[-1]
-        times = [t for t in times if first is None or t >= first] or np.arange(max(1, stream.frames)) / stated
-    clock = clock_of(times, stated)
+            key = len(stamps) if key is None and p.is_keyframe else key
+            stamps.append([None if ticks is None else float(ticks * p.time_base) for ticks in (p.pts, p.dts)])
+        shown, decoded = ([t for t in column if t is not None] for column in zip(*stamps)) if stamps else ([], [])
+        loose = c.format.name == "avi" or len(shown) < 0.9 * len(stamps)  # which picture is shown when is not said
+        if not loose:
+            first = stamps[key or 0][0]
+            times = [t for t in shown if first is None or t >= first]
+        elif len(decoded) == len(stamps) > 0:
+            times = sorted(decoded)
+        else:
+            times = np.arange(max(1, len(stamps), stream.frames)) / stated
+    clock = replace(clock_of(times, stated), order=times if loose else None)
     if len(clock.starts) > 1:
         lost = float((clock.starts[1:] - clock.ends[:-1]).sum())
         where = counted(len(clock.starts) - 1, "gap")
@@ -184,7 +190,7 @@ def _video_clock(path, version):  # the time and size of the file
 
 # %% ../../nbs/60_video.ipynb #90b11fdf
 def _decode(c, stream, name):
-    "All frames of an open video that can be decoded. Raises `F3AError` where there are none."
+    "All frames of an open video that can be decoded, numbered with those that cannot. Raises `F3AError` for none."
     import av
 
     shown, damaged = 0, 0
@@ -195,8 +201,8 @@ def _decode(c, stream, name):
             damaged += 1
             continue
         for f in frames:
+            yield shown + damaged, f
             shown += 1
-            yield f
     if shown == 0:
         raise F3AError(f"'{name}' is damaged: no frame can be decoded; copy or record it again.")
     if damaged:
@@ -221,12 +227,16 @@ def _decoded(path):
         yield from moving_frames(path)
     else:
         clock = video_clock(path)
+        seconds = -1 / clock.rate
         with _open_video(path) as c:
             stream = _video_stream(c)
-            for k, f in enumerate(_decode(c, stream, Path(path).name)):
-                seconds = k / clock.rate if f.time is None else clock.film_time(f.time)
-                if seconds >= 0:
-                    yield seconds, as_seen(f, stream.sample_aspect_ratio)
+            for k, f in _decode(c, stream, Path(path).name):
+                said = f.time if clock.order is None else next(iter(clock.order[k : k + 1]), None)
+                t = None if said is None else clock.film_time(said)
+                if t is not None and t < 0:
+                    continue
+                seconds = seconds + 1 / clock.rate if t is None or t <= seconds else t  # they are decoded in order
+                yield seconds, as_seen(f, stream.sample_aspect_ratio)
 
 # %% ../../nbs/60_video.ipynb #f97089ae
 def _ticks(frames, fps):
