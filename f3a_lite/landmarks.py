@@ -174,12 +174,15 @@ def face_embedding(
     "Identity embedding of one face."
     import dlib
 
+    points = np.asarray(points)
+    left, top = np.maximum(points.min(0) - np.ptp(points, 0).max(), 0).astype(int)
+    right, bottom = np.ceil(points.max(0) + np.ptp(points, 0).max()).astype(int)
+    image, points = np.ascontiguousarray(image[top:bottom, left:right]), points - [left, top]
     h, w = image.shape[:2]
     z = max(1, round(300 / max(1.0, float(np.ptp(points[:, 0])))))  # a small face is enlarged
-    image = np.ascontiguousarray(image)
     if z > 1:
         image = np.asarray(Image.fromarray(image).resize((w * z, h * z), Image.BICUBIC))
-    q = (np.asarray(points) + 0.5) * z - 0.5
+    q = (points + 0.5) * z - 0.5
     box = dlib.rectangle(*(int(v) for v in (*q.min(0), *q.max(0))))
     shape = dlib.full_object_detection(box, [dlib.point(int(round(x)), int(round(y))) for x, y in q])
     return np.array(_recogniser().compute_face_descriptor(image, shape))

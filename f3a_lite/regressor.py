@@ -7,26 +7,11 @@ __all__ = ['LAMBDAS', 'point_weights', 'landmark_loss', 'shape_loss', 'transform
            'sub_loss', 'RegressorConfig', 'Regressor', 'mirror_params', 'LazyFrames', 'save_regressor',
            'load_regressor', 'variance_share', 'regress_clip', 'jitter', 'pose_error_between_models']
 
-# %% ../nbs/07_regressor.ipynb #1f17728b
-import copy
-import functools
-import re
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import ClassVar
-import numpy as np
+# %% ../nbs/07_regressor.ipynb #a070f002
 import torch
-import torch.nn.functional as F
-from fastcore.basics import patch
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
-from .augmentation import centring, move_params, move_picture, undo
-from .core import F3AError, data_path, printable
 from .fitting import landmark_model
-from .morphable import FaceParams, MorphableModel, mirror_twins, open_model
-from .pictures import to_tensor
-from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, pose, posed_landmarks, project
-from .weights import check_fields, check_shapes, config_from, load_weights, save_weights
+from .morphable import FaceParams, MorphableModel
+from .projection import pose, posed_landmarks, project
 
 # %% ../nbs/07_regressor.ipynb #054b0506
 def point_weights() -> torch.Tensor:  # (68,)
@@ -110,6 +95,25 @@ def sub_loss(
     "The terms of Eq. 9."
     points = project(posed_landmarks(landmark_model(face_model), params))  # (B,68,2)
     return dict(lm=landmark_loss(points, landmarks), reg=lambdas[2] * coefficient_loss(params, face_model))
+
+# %% ../nbs/07_regressor.ipynb #1f17728b
+import copy
+import functools
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar
+import numpy as np
+import torch.nn.functional as F
+from fastcore.basics import patch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from .augmentation import centring, move_params, move_picture, undo
+from .core import F3AError, data_path, printable
+from .morphable import mirror_twins, open_model
+from .pictures import to_tensor
+from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation
+from .weights import check_fields, check_shapes, config_from, load_weights, save_weights
 
 # %% ../nbs/07_regressor.ipynb #485d24d2
 class ResBlock(nn.Module):

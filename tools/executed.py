@@ -14,13 +14,15 @@ import sys
 from nbclient import NotebookClient
 from nbdev.clean import nbdev_clean
 import nbformat
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageChops
 from f3a_lite.core import F3AError, atomic_path, friendly_errors, save_json, sha256
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "nbs" / "executed.json"
 FOLDERS = ("data_samples", "results")
 WIDEST = 800  # pixels of a photograph among the stored outputs
+PATCHES = 3  # grey levels by which 256 colours may be off at 95 % of the pixels; a smooth picture falls into patches
 ELSEWHERE = ("index",)  # tools/readme.py executes it, and the README's test compares it with the results
 # Two cells around the notebook's own. Bundled files are asked for by `data_path`; weights are opened outside Python.
 BEFORE = """
@@ -72,11 +74,12 @@ def as_stored(picture: str) -> dict:
     photo = image.copy()
     photo.thumbnail((WIDEST, 10 * WIDEST))
     photo.save(jpeg, "JPEG", quality=65, optimize=True, progressive=True)
-    image.quantize(256, dither=Image.Dither.NONE).save(chart, "PNG", optimize=True)
-    kind, data = min(
-        (("jpeg", jpeg), ("png", chart)), key=lambda x: len(x[1].getvalue()) * (4 / 3 if x[0] == "jpeg" else 1)
-    )
-    return {f"image/{kind}": base64.b64encode(data.getvalue()).decode()}  # lines and text stay sharp as PNG
+    few = image.quantize(256, dither=Image.Dither.NONE)
+    few.save(chart, "PNG", optimize=True)
+    off = np.asarray(ImageChops.difference(image, few.convert("RGB"))).max(-1)  # (H,W) grey levels
+    smooth = np.percentile(off, 95) > PATCHES or len(jpeg.getvalue()) * 4 / 3 < len(chart.getvalue())
+    kind, data = ("jpeg", jpeg) if smooth else ("png", chart)  # lines and text stay sharp as PNG
+    return {f"image/{kind}": base64.b64encode(data.getvalue()).decode()}
 
 
 def lighten(notebook) -> None:
