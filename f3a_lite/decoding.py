@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['UpBlock', 'to_picture', 'double']
 
-# %% ../nbs/12_fade_in_decoding.ipynb #12447f01
+# %% ../nbs/12_fade_in_decoding.ipynb #14eec53c
 import torch
 import torch.nn.functional as F
 from torch import nn

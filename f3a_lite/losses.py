@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['weighted_pixel_loss', 'critic_loss', 'adversarial_loss', 'perceptual_loss']
 
-# %% ../nbs/15_losses.ipynb #51c13054
+# %% ../nbs/15_losses.ipynb #02d3167d
 import torch
 import torch.nn.functional as F
 

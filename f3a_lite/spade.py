@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['act', 'DownBlock', 'Encoder', 'SPADE']
 
-# %% ../nbs/11_spade_fusion.ipynb #3df446a3
+# %% ../nbs/11_spade_fusion.ipynb #a3c2728b
 import torch
 import torch.nn.functional as F
 from torch import nn
