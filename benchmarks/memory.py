@@ -104,7 +104,7 @@ def measure(kind, n):
         out = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout.split()
     figures = dict(zip(("megabytes", "megabytes_unmapped"), (round(float(v)) for v in out[-2:])))
     print(n, UNITS[kind], figures)
-    info = run_info(f"python benchmarks/memory.py --only {kind} --sizes {n}", None, start)
+    info = run_info(f"python benchmarks/memory.py --only {kind} --sizes {n}", 0, start)
     return Record(kind, {UNITS[kind]: n}, figures, info)
 
 
