@@ -22,7 +22,8 @@ import av
 import numpy as np
 from PIL import Image
 from f3a_lite.animator import Animator
-from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.core import data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.data.prepare import clip_in
 from f3a_lite.data.video import iter_frames, write_image
 from f3a_lite.lab.measure_files import measure_sets
