@@ -22,7 +22,8 @@ import av
 import numpy as np
 from PIL import Image
 from f3a_lite.animator import Animator
-from f3a_lite.core import data_path, friendly_errors, parse_options
+from f3a_lite.core import data_path, friendly_errors
+from f3a_lite.options import parse_options
 from f3a_lite.data.prepare import clip_in
 from f3a_lite.data.video import iter_frames, write_image
 from f3a_lite.lab.measure_files import measure_sets
@@ -104,7 +105,7 @@ def measure(kind, n):
         out = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=os.environ).stdout.split()
     figures = dict(zip(("megabytes", "megabytes_unmapped"), (round(float(v)) for v in out[-2:])))
     print(n, UNITS[kind], figures)
-    info = run_info(f"python benchmarks/memory.py --only {kind} --sizes {n}", None, start)
+    info = run_info(f"python benchmarks/memory.py --only {kind} --sizes {n}", 0, start)
     return Record(kind, {UNITS[kind]: n}, figures, info)
 
 

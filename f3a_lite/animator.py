@@ -10,6 +10,7 @@ import base64
 import html
 import os
 import tempfile
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 import numpy as np
@@ -26,9 +27,12 @@ from f3a_lite.animation import (
     check_size,
     film_size,
     head_film,
+    limit_size,
     is_trained_on,
     paste_back,
     read_face,
+    source_at,
+    valid_window,
 )
 from .conditions import FILM
 from .core import F3AError, data_path, get_device, progress_bar
@@ -39,6 +43,7 @@ from .data.video import iter_frames, video_info, write_gif, write_video, write_w
 from .driving import Motion, check_motions, driving_clip, make_motion
 from .landmarks import Crop
 from .morphable import FaceParams, MorphableModel, open_model
+from .pictures import to_image
 from .registry import load_system
 from .systems import System, Warping
 from .tracker import find_faces
@@ -120,6 +125,18 @@ class Film:
     def mesh(self) -> torch.Tensor:  # (T,3,H,W) of the generator's size, in [0,1]
         "The face model of every frame."
         return self.output["mesh"]
+
+    def beside(self) -> Iterator[np.ndarray]:  # of T pictures (H,W,3) uint8
+        "Frames of source, driver (where there is one) and film, side by side; each of the film's height."
+        rows, columns = valid_window(self.face, self.size)
+        head = to_image(source_at(self.face, self.size)[0, :, rows, columns])
+        source = limit_size(self.face)[0] if self.full else head
+        for k, frame in enumerate(self):
+            parts = [source, frame]
+            if self.motion.pictures is not None:
+                driver = Image.fromarray(to_image(self.motion.pictures[k : k + 1][0]))
+                parts.insert(1, np.asarray(driver.resize((len(frame), len(frame)), Image.BICUBIC)))
+            yield np.concatenate(parts, 1)
 
     def sheet(self) -> np.ndarray:  # (H,W,3) uint8
         "What happened at eight moments, on one page."

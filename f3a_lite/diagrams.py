@@ -160,7 +160,7 @@ def draw_two_stages(
 ):
     "The paper's two stages with what goes in and comes out; gives the matplotlib figure."
     shapes = shapes_in(net, torch.rand(1, 3, size, size), torch.rand(1, 3, size, size))
-    rgb, last = by((3, size, size)), len(net.T_dec) - 1
+    rgb, scales = by((3, size, size)), len(net.T_dec) + 1
     numbers = f"{face_model.K} + {face_model.L} + 7 numbers"
     points = f"{len(face_model.mean_shape):,} points"
     boxes = dict(flow=(6.9, 1.2, 1.6, f"flow $f$\n{rgb}", FLOW))
@@ -169,8 +169,8 @@ def draw_two_stages(
         boxes[f"P_{name}"] = (3.4, y, 2.2, f"$P_{name}$\n{numbers}", PICTURE)
         boxes[f"X_{name}"] = (6.9, y, 1.6, f"face $X_{name}$\n{points}", PICTURE)
     for stream, y, colour in (("enc", 4.2, PHOTO), ("flow", 1.2, FLOW)):
-        ends = [by(shapes[f"T_{stream}.{module}"]) for module in ("first.0", f"down.{last}")]
-        boxes[f"h_{stream}"] = (10.2, y, 1.9, f"$h_{{\\mathrm{{{stream}}}}}$, {last + 2} scales\n{ends[0]} …", colour)
+        finest = by(shapes[f"T_{stream}.first.0"])
+        boxes[f"h_{stream}"] = (10.2, y, 1.9, f"$h_{{\\mathrm{{{stream}}}}}$, {scales} scales\n{finest} …", colour)
     boxes["T_enc"] = (0, 4.2, 1.6, "encoder $T_{enc}$", PHOTO)
     boxes["fuse"] = (10.2, 2.6, 1.9, "fused features\nat every scale", FUSED)
     boxes["out"] = (13.1, 2.6, 1.6, f"picture\n{rgb}", FUSED)

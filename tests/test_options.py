@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import run_command
 from f3a_lite.options import LIMITS, parse_options
+from f3a_lite.registry import SYSTEMS
 from f3a_lite.ui.app import AppOptions, main
 from f3a_lite.ui.animate import AnimateOptions, f3a_animate
 from f3a_lite.ui.prepare import PrepareOptions, f3a_prepare
@@ -86,11 +87,13 @@ def test_help_speaks_plainly_and_its_examples_can_be_read(name, options, capsys,
 def test_the_defaults_of_every_program_are_allowed(monkeypatch):
     from f3a_lite.options import check_numbers
 
-    checked = 0
+    checked, systems = 0, dict(SYSTEMS)
     for folder in ("experiments", "benchmarks"):
         monkeypatch.syspath_prepend(str(ROOT / folder))
         for path in sorted((ROOT / folder).glob("*.py")):
             if "class Options" in path.read_text(encoding="utf-8"):
                 check_numbers(importlib.import_module(path.stem).Options())
                 checked += 1
+    for name in set(SYSTEMS) - set(systems):  # one of them tries a system of its own
+        SYSTEMS.pop(name)
     assert checked > 5

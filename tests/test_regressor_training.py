@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from f3a_lite.core import F3AError
-from f3a_lite.diagrams import draw_manipulation, draw_streams
+from f3a_lite.diagrams import draw_encoder, draw_manipulation, draw_streams, draw_two_stages
 from f3a_lite.generator import Generator, GeneratorConfig
 from f3a_lite.projection import posed_landmarks, project
-from f3a_lite.regressor import RegressorConfig, warm_loss
+from f3a_lite.regressor import Regressor, RegressorConfig, warm_loss
 from f3a_lite.regressor_training import RegressorTrainer, RegressorTraining, regressor_lr
 from f3a_lite.synth.rendered import render_set
 from helpers import MODEL
@@ -79,3 +79,15 @@ def test_drawings_show_the_shapes_that_modules_have(middle):
     assert sum(f"\n{middle} × 16 × 16" in text for text in streams) == 3  # h_enc, h_dec and h_out
     assert sum("\n16 × 8 × 8" in text for text in streams) == 2 and sum(text == "DeConv" for text in streams) == 2
     assert any(f"DeConv 4 × 4, {middle} → 8\n8 × 32 × 32" == text for text in module)
+
+
+@pytest.mark.parametrize("base", [4, 6])
+def test_the_two_stages_and_the_regressor_are_drawn_as_they_are(base):
+    "The first and the last scale by hand: 128 pixels halved six times, channels doubled five times."
+    net = Generator(GeneratorConfig(channels=(base, 12, 16), flow_channels=(base + 1, 6, 8), grows=1)).eval()
+    texts = [text.get_text() for text in draw_two_stages(net, MODEL, 32).axes[0].texts]
+    assert f"$h_{{\\mathrm{{enc}}}}$, 3 scales\n{base} × 32 × 32 …" in texts
+    assert f"$h_{{\\mathrm{{flow}}}}$, 3 scales\n{base + 1} × 32 × 32 …" in texts
+    words = [text.get_text() for text in draw_encoder(Regressor(RegressorConfig(base=base, hidden=32))).axes[0].texts]
+    assert words[0] == "3\n128²" and words[1] == f"{base}\n64²" and words[-2] == f"{32 * base}\n2²"
+    assert words[-1].startswith("→ 32 → 138 numbers")

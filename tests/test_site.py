@@ -154,7 +154,7 @@ def test_strips_show_what_the_explorer_computes():
     page = made.strips(5)
     assert "http" not in page and page.count("<input") == 3
     data = json.loads(page.split('<script type="application/json">')[1].split("</script>")[0])
-    assert [s["title"] for s in data["strips"]] == ["preset", "turn", "width"]
+    assert [s["title"] for s in data["strips"]] == ["preset", "turn left–right, °", "width"]
     strip = data["strips"][1]
     values = strip_values(made.controls["turn"], 5)
     assert strip["labels"] == [str(v) for v in values] and values[strip["start"]] == 2

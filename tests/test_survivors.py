@@ -24,7 +24,8 @@ from f3a_lite.metrics import aucon
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.pairs import split_people
 from f3a_lite.pictures import to_tensor
-from f3a_lite.ui import app
+from f3a_lite.ui import app, page
+from f3a_lite.ui.studio import Studio
 
 
 # The app
@@ -43,13 +44,13 @@ def test_kernels_are_ended_and_no_file_is_served(tmp_path, monkeypatch):
 
 def test_each_page_has_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(app, "Studio", lambda folder: folder)
-    monkeypatch.setattr(app, "Page", lambda studio: SimpleNamespace(box=studio))
-    assert app.page() != app.page()
+    monkeypatch.setattr(page, "Studio", lambda folder: folder)
+    monkeypatch.setattr(page, "Page", lambda studio: SimpleNamespace(box=studio))
+    assert page.page() != page.page()
 
 
 def test_a_refused_video_is_not_kept(tmp_path):
-    studio = app.Studio.__new__(app.Studio)
+    studio = Studio.__new__(Studio)
     studio.folder = tmp_path
     with pytest.raises(F3AError):
         studio.driven(dict(name="a.mp4", content=b"no video"))

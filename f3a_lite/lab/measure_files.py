@@ -234,7 +234,7 @@ def curves_of(rows: dict) -> Image.Image:  # metric → (n,) values
     axes.set_xlabel("picture")
     data = io.BytesIO()
     figure_.savefig(data, format="png")
-    return Image.open(data)
+    return Image.open(data, formats=["PNG"])
 
 
 def embedded(image: Image.Image) -> str:

@@ -17,7 +17,7 @@ from ..core import F3AError, check_unread, counted, data_path, friendly_errors
 from ..options import parse_options
 from ..data.clips import own_folder
 from ..data.estimation import PARAMS, source_of
-from ..data.video import write_image
+from ..data.video import write_image, write_video
 from ..driving import HALVES, check_motions
 from ..jobs import set_threads
 
@@ -40,6 +40,7 @@ class AnimateOptions:
     absolute: bool = False  # take another driver's own values, as the paper does; default: their changes
     only: Literal[HALVES] | None = None  # take only this half of the motion; the other stays the source's
     full: bool = False  # put the moving head back into the whole photo, at the photo's resolution
+    beside: bool = False  # also NAME_beside.mp4: source, driver and film side by side
     size: int | None = None  # pixels of the film's side, even; default: as many as the photo has of the head, up to 512
     param_source: str = PARAMS  # where the parameters come from: fit, regressor or tuned
     tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
@@ -72,7 +73,7 @@ def check_outputs(o):  # AnimateOptions
     "Raise `F3AError` where a file that would be written is one that is read, or lies elsewhere."
     if Path(o.name).name != o.name or o.name in ("", ".", ".."):
         raise F3AError(f"--name is the name of the output files, without a folder: '{o.name}' is none; use --out.")
-    for ending in (".mp4", ".gif", ".png"):
+    for ending in (".mp4", ".gif", ".png", "_beside.mp4"):
         files = o.source or data_path("woman_laughing.mp4"), o.driving, o.to, o.person
         check_unread(o.out / f"{o.name}{ending}", *files)
 
@@ -106,5 +107,7 @@ def f3a_animate(
             film = animator(face, o.driving, o.to, o.script, **how)
             film.save(out / f"{o.name}.mp4")
             film.save(out / f"{o.name}.gif")
+            if o.beside:
+                write_video(film.beside(), out / f"{o.name}_beside.mp4", film.fps, film.motion.sound)
             write_image(film.sheet(), out / f"{o.name}.png", synthetic=True)
             print(f"wrote {out / o.name}.mp4, .gif and .png ({counted(len(film), 'frame')})")

@@ -25,17 +25,19 @@ MOST_CHOICES = 12  # of a menu; a longer one is thinned
 def strip_values(
     control,  # an ipywidgets control
     positions: int,  # about how many
-) -> list:  # values, in order; where it starts is among them
+    start=None,  # a value that must be among them; None: the control's own
+) -> list:  # values, in order
     "The values of a control that are drawn."
+    start = control.value if start is None else start
     if isinstance(control, w.Checkbox):
         return [False, True]
     if isinstance(control, w.Dropdown):
         options = list(control.options)
         kept = options if len(options) <= MOST_CHOICES else options[:: -(-len(options) // positions)]
-        return [x for x in options if x in kept or x == control.value]
+        return [x for x in options if x in kept or x == start]
     low, high, step = control.min, control.max, control.step
     steps = np.round((np.linspace(low, high, positions) - low) / step)
-    values = {float(np.clip(low + k * step, low, high)) for k in steps} | {float(control.value)}
+    values = {float(np.clip(low + k * step, low, high)) for k in steps} | {float(start)}
     kind = type(control.value)
     return sorted({kind(round(v, 6)) for v in values})
 
@@ -166,7 +168,7 @@ def draw_strips(
     if len(explorer.presets) > 1:
         strips.append(drawer.strip("preset", explorer.presets, "start"))
     for name, control in explorer.controls.items():
-        values = strip_values(control, positions)
+        values = strip_values(control, positions, explorer.start[name])
         moves = {strip_label(v): {name: v} for v in values}
         strip = drawer.strip(control.description or name, moves, strip_label(explorer.start[name]))
         if any(moment != strip["moments"][0] for moment in strip["moments"]):
