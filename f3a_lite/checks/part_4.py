@@ -16,6 +16,7 @@ from ..flow import add_noise, interpolate_params, reenact
 from ..generator import costs_of
 from ..lab.evaluation import train_distance
 from ..lab.paper_tables import PAPER
+from ..lab.results import choose_records, stored_records
 from ..lab.tables import table_config
 from ..morphable import FaceParams, open_model
 from ..pairs import split_frames
@@ -380,3 +381,66 @@ def time_of_a_step(answer):
         return "These are no milliseconds: seconds have to be multiplied by 1,000."
     slower = answer["generator"] > answer["flow"]
     return None if slower else "Measure again: a generator multiplies more than a flow."
+
+# %% ../../nbs/44_checks_4.ipynb #fa918ef1
+@judges("32.1", wrong=(500, 8))
+def frames_of_a_recording(answer):
+    "What the split leaves, and pairs over frames."
+    left = len(split_frames(500)["train"])
+    hints = ["Two blocks and some random frames are held out.", "The first is right; count the pairs of all steps."]
+    return compare(answer, [left, 4000 / left], hints, 0.1)
+
+
+@judges("32.2", wrong=lambda points, unit: torch.zeros(len(points)))
+def jitter_of_points(answer):
+    "An even motion has none, however quick the head is; the rest from numpy."
+    g = torch.Generator().manual_seed(0)
+    way = torch.arange(6.0)[:, None, None]
+    even = torch.rand(1, 68, 2, generator=g) * (1 + 0.1 * way) + way**2
+    shaken = even + 0.1 * torch.rand(6, 68, 2, generator=g)
+    second = np.diff((shaken - shaken.mean(1, keepdim=True)).numpy(), n=2, axis=0)  # (4,68,2)
+    want = np.pad(np.linalg.norm(second, axis=-1).mean(1) / 0.5, 1)
+    still, found = (np.asarray(answer(points, 0.5)) for points in (even, shaken))
+    if found.shape != (6,):
+        return "Return one number a frame."
+    if abs(still).max() > 1e-4:
+        return "A head that moves and grows evenly has no jitter: subtract the mean of each frame's points."
+    return None if np.allclose(found, want, atol=1e-4) else "Lengths of second differences, their mean, over the unit."
+
+
+@judges("32.3", wrong=(4.3, 0.5))
+def gain_of_five(answer):
+    "Mean and half the 95 % range of five differences."
+    records = choose_records(stored_records("own_face.json"), "T_warp")
+    people = sorted({r.setting["clip"] for r in records})
+    when = [[choose_records(records, when=w, clip=p) for p in people] for w in ("before", "after")]
+    before, after = (np.array([np.mean([r.mean("psnr") for r in rows]) for rows in x]) for x in when)
+    want = (after - before).mean(), 2.776 * (after - before).std(ddof=1) / np.sqrt(len(people))
+    return compare(answer, want, ["The mean gain is another.", "The mean is right. Divide by √5."], 0.02)
+
+# %% ../../nbs/44_checks_4.ipynb #e75b59e2
+@judges("33.1", wrong=(10 / 180, 20 / 180, 35 / 180))
+def new_part_of_a_cylinder(answer):
+    "The strip from the old edge to the new one, seen from the front."
+    want = (1 - np.cos(np.deg2rad([10, 20, 35]))) / 2
+    return compare(answer, want, ["Where is the old edge now, seen from the front? A sine or cosine helps."] * 3, 0.001)
+
+
+@judges("33.2", wrong=lambda before, after: (after > 0).float().mean())
+def share_that_is_new(answer):
+    "Among what faces the camera now, what looked away before."
+    before, after = torch.randn(2, 1000, generator=torch.Generator().manual_seed(0))
+    given = float(answer(before, after))
+    now = after.numpy() > 0
+    want = (now & (before.numpy() <= 0)).sum() / now.sum()
+    return compare(given, [want], ["Of the points that face the camera after the turn, which did not before?"], 1e-3)
+
+
+@judges("33.3", wrong=(1.0, 0.1))
+def lead_where_heads_turn(answer):
+    "Mean and standard error over the people who turn so far."
+    people = [choose_records(stored_records("strangers.json"), name) for name in ("T_warp", "warping only")]
+    found = [{r.setting["person"]: r.figures.get("yaw_10_25") for r in x if "person" in r.setting} for x in people]
+    lead = np.array([value - found[1][who] for who, value in found[0].items() if value is not None])
+    want = lead.mean(), lead.std(ddof=1) / np.sqrt(len(lead))
+    return compare(answer, want, ["The mean is another.", "The mean is right. Eight people: divide by √8."], 0.01)
