@@ -192,10 +192,12 @@ class Explorer:
             return
         places = []
         for k in range(n):
-            size = f"{RESULT if k == n - 1 else SIDE}px"
+            last = k == n - 1  # the result: larger, and first on the page, near the sliders
+            size = f"{RESULT if last else SIDE}px"
             caption = w.HTML(layout=w.Layout(width=size, height="40px", overflow="hidden"))  # two lines, long or short
             image = NamedImage(layout=w.Layout(width=size, height=size, object_fit="contain"))
-            places.append(w.VBox([caption, image], layout=w.Layout(margin="0 6px 6px 0")))
+            order = w.Layout(margin="0 6px 6px 0", order="-1" if last else None)
+            places.append(w.VBox([caption, image], layout=order))
         self.pictures.children = places
 
     def figure(self, **values):
