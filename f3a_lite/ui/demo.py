@@ -98,7 +98,7 @@ def portrait_film(
 ) -> list:  # of T pictures (H,W,3) uint8, a row a portrait
     "Portraits that nobody trained on: driven by the clip, then by a script, beside the mesh and the flow."
     animator, rows = Animator(), []
-    for photo in photos or (astronaut()[:300, 75:375], data_path("girl_with_a_pearl_earring.jpg")):
+    for photo in photos or (astronaut()[:300, 75:375], data_path("pearl.jpg")):
         face = animator.face(photo)
         driven = retarget(face.params, clip.params[LAUGH], same_person=False)
         targets = FaceParams.stack([driven, motion_from_script(face.params, words, fps=12)])
