@@ -84,6 +84,9 @@ def as_stored(picture: str) -> dict:
 
 def lighten(notebook) -> None:
     "Change the outputs of a notebook, a dictionary or what nbformat reads, to what is stored of them."
+    for cell in notebook["cells"]:
+        if cell.get("outputs"):  # a progress bar is a widget, which shows nothing without a kernel
+            cell["outputs"] = [o for o in cell["outputs"] if "widget-view" not in " ".join(o.get("data", {}))]
     for output in (o for cell in notebook["cells"] for o in cell.get("outputs", [])):
         data = output.get("data", {})
         if "image/png" in data:
