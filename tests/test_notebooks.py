@@ -73,7 +73,7 @@ def test_photographs_are_stored_as_jpeg():
             if any("image/png" not in as_stored("".join(p)) for p in pictures if p):
                 heavy.append(f"nbs/{path.name}, cell {cell['id']}")
     assert not heavy, f"{heavy}: run `python tools/executed.py`, which stores photographs as JPEG."
-    assert size < 5.6e6, f"{size / 1e6:.1f} MB of outputs"
+    assert size < 5e6, f"{size / 1e6:.1f} MB of outputs"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

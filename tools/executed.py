@@ -21,7 +21,7 @@ from f3a_lite.core import F3AError, atomic_path, friendly_errors, save_json, sha
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "nbs" / "executed.json"
 FOLDERS = ("data_samples", "results")
-WIDEST = 800  # pixels of a photograph among the stored outputs
+WIDEST = 700  # pixels of a photograph among the stored outputs
 PATCHES = 3  # grey levels by which 256 colours may be off at 95 % of the pixels; a smooth picture falls into patches
 ELSEWHERE = ("index",)  # tools/readme.py executes it, and the README's test compares it with the results
 # Two cells around the notebook's own. Bundled files are asked for by `data_path`; weights are opened outside Python.
