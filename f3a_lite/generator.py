@@ -130,7 +130,7 @@ class Generator(nn.Module):
         picture = self.to_rgb[level](h_dec)  # (B,3,H,W)
         if level == self.cfg.grows or alpha == 1:
             return picture
-        old = self.to_rgb[level + 1](double(below))  # (B,3,H,W)
+        old = double(self.to_rgb[level + 1](below))  # (B,3,H,W), the smaller picture enlarged
         return alpha * picture + (1 - alpha) * old  # the fade of Fig. 5
 
     def forward(self, source, condition, level=0, alpha=1.0):  # (B,3,H,W), (B,C,H,W)

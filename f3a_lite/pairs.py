@@ -42,7 +42,7 @@ def split_frames(
 def split_clips(
     clips: list,  # prepared clips
 ) -> list:  # a split_frames dict for each
-    "The split that each clip was fitted with. Raises `F3AError` for a clip whose fit held no frame back."
+    "The split that each clip was fitted with, without unusable frames. Raises `F3AError` where the fit held none back."
     splits = []
     for clip in clips:
         seed = clip.meta.get("split", 0)
@@ -51,7 +51,8 @@ def split_clips(
                 f"The clip '{clip.path}' was fitted as one, so its held-out frames would not be unseen: "
                 "prepare it with --split 0 to train or to measure on it."
             )
-        splits.append(split_frames(len(clip), seed or 0, found=clip.found))
+        split = split_frames(len(clip), seed or 0, found=clip.found)
+        splits.append({which: frames[clip.usable[frames]] for which, frames in split.items()})
     return splits
 
 
@@ -61,7 +62,7 @@ def split_people(
     "Whole people held out: a source is any frame of theirs."
     splits = []
     for clip in clips:
-        frames = np.flatnonzero(np.asarray(clip.found, bool))
+        frames = np.flatnonzero(clip.usable)
         none = np.array([], int)
         splits.append(dict(train=frames, random=none, block_1=none, block_2=none, people=frames))
     return splits

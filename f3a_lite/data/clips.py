@@ -40,6 +40,14 @@ from ..projection import to_pixels
 # %% ../../nbs/61_clips.ipynb #ee132a80
 FORMAT = 2  # of the prepared clip; raised when the files change their meaning
 
+
+def is_ranges(
+    value,  # anything that JSON can hold
+) -> bool:
+    "Whether a value is a list of pairs [first frame, last frame], counted from 0."
+    pairs = isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value)
+    return pairs and all(type(v) is int for pair in value for v in pair) and all(0 <= a <= b for a, b in value)
+
 # %% ../../nbs/61_clips.ipynb #652f3373
 @dataclass
 class PreparedClip:
@@ -69,6 +77,7 @@ class PreparedClip:
             fps=0 < meta["fps"] <= 1000,
             fit_error=meta["fit_error"] >= 0,
             photos=isinstance(meta.get("photos", []), list) and isinstance(meta.get("failed", {}), dict),
+            leave_out=is_ranges(meta.get("leave_out", [])),
         )
         good |= {k: isinstance(meta[k], str) for k in ("source", "sha256", "face_model", "param_source", "tracking")}
         for name in good:
@@ -77,6 +86,14 @@ class PreparedClip:
 
     def __len__(self):
         return len(self.frames)
+
+    @property
+    def usable(self) -> np.ndarray:  # (T,) bool
+        "Frames that trainings and figures may use: those with a face, without those that are to be left out."
+        usable = self.found.copy()
+        for first, last in self.meta.get("leave_out", []):
+            usable[first : last + 1] = False
+        return usable
 
     def __getstate__(self):
         "To another process the frames travel as the name of their file, and are opened there."

@@ -7,11 +7,12 @@ __all__ = []
 
 # %% ../../nbs/62_fingerprints.ipynb #00fd82b0
 import hashlib
+import json
 from pathlib import Path
 import numpy as np
-from ..core import F3AError, data_path, sha256, printable
+from ..core import F3AError, data_path, printable, reading, sha256
 from .blendshapes import find_bundle
-from .clips import FORMAT
+from .clips import FORMAT, is_ranges
 from .estimation import PARAMS, check_source
 from .video import frame_files
 from ..fitting import FIT
@@ -33,6 +34,24 @@ def video_sha256(
     if not Path(path).exists():
         raise F3AError(f"The video '{path}' does not exist: check the name.")
     return sha256(path) if Path(path).is_file() else sha256_of_files(frame_files(path))
+
+
+def frames_to_leave_out(
+    video,  # path of the video
+) -> list:  # of [first frame, last frame], counted from 0
+    """Frames that no training and no figure shall use, as `VIDEO'S NAME.leave_out.json` beside the video says.
+
+    The file holds `{"frames": [[57, 232]], "reason": "a hand is before the face"}`; without it there are none. Raises
+    `F3AError` where it holds anything else.
+    """
+    path = Path(video).with_suffix(".leave_out.json")
+    if not path.is_file():
+        return []
+    with reading(path, "a list of frames to leave out"):
+        frames = json.loads(path.read_text(encoding="utf-8"))["frames"]
+        if not is_ranges(frames):
+            raise ValueError('"frames" must be a list of [first, last]')
+    return frames
 
 
 def landmarks_fingerprint(
@@ -93,7 +112,9 @@ def clip_fingerprint(
     if isinstance(param_source, Path):
         param_source, tracker = "fit", sha256(find_bundle(param_source))
     regressor = None if param_source == "fit" else sha256(data_path("regressor.safetensors"))
+    left_out = frames_to_leave_out(video)
     return dict(
+        **({"leave_out": left_out} if left_out else {}),
         format=FORMAT,
         sha256=video_sha256(video),
         size=size,

@@ -90,7 +90,7 @@ def cross_parts(
             continue
         rng = np.random.default_rng((321, k))
         drivers = [others[rng.integers(len(others))]]
-        frames = [rng.choice(np.flatnonzero(c.found), n) for c in (clip, drivers[0])]
+        frames = [rng.choice(np.flatnonzero(c.usable), n) for c in (clip, drivers[0])]
         source = pick_frames([clip], [(0, i) for i in frames[0]], size)
         driver = pick_frames(drivers, [(0, i) for i in frames[1]], size)
         moved = source.params.replace(exp_coeff=driver.params.exp_coeff, rotation=driver.params.rotation)
