@@ -6,14 +6,14 @@ First the bundled weights with one part switched off at a time. Then short train
 they see: the bundled clip alone, rendered people alone, fewer of them, and both.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 import tempfile
+import torch
 from tqdm.auto import tqdm
 from tyro.conf import Positional
-from f3a_lite import warp_generator
 from f3a_lite.data.clips import load_clip
-from f3a_lite.conditions import GeometryMaps
 from f3a_lite.core import data_path, friendly_errors
 from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
@@ -47,33 +47,15 @@ class Options:
     out: Path = ROOT / "results" / "ingredients.json"
 
 
-class Without:
+def without(system, part):
     "T_warp with one part switched off."
-
-    def __init__(self, system, part):
-        self.system, self.part, self.condition = system, part, system.condition
-
-    def __call__(self, source, condition):
-        "The picture without the part."
-        if self.part == "paint":
-            out = self.system(source, condition)
-            return dict(image=out["warped"] + out["mirror"] * (out["mirrored"] - out["warped"]))
-        if self.part == "mirrored half":
-            condition = condition.clone()
-            GeometryMaps.split(condition).mirror_hidden[:] = 1  # the other half is always hidden
-        if self.part == "correction of the flow":
-            farthest, warp_generator.FARTHEST_FLOW = warp_generator.FARTHEST_FLOW, 0.0
-            try:
-                return dict(image=self.system(source, condition)["image"])
-            finally:
-                warp_generator.FARTHEST_FLOW = farthest
-        if self.part.startswith("paint over seen skin"):
-            usual, warp_generator.KEEP = warp_generator.KEEP, float(self.part.split()[-1])
-            try:
-                return dict(image=self.system(source, condition)["image"])
-            finally:
-                warp_generator.KEEP = usual
-        return dict(image=self.system(source, condition)["image"])
+    changed = deepcopy(system)
+    head = changed.generator.to_layer if part == "the layer" else changed.generator.to_paint
+    channels = {"paint": 3, "the colour of the skin": 4}.get(part, slice(None))
+    with torch.no_grad():
+        head.weight[channels] = 0
+        head.bias[channels] = 0 if part == "the layer" else -50
+    return changed
 
 
 def measured(systems, people, o, size):
@@ -100,9 +82,7 @@ def main(argv=None):
     with friendly_errors():
         o = parse_options("ingredients.py", Options, argv)
         set_threads(None)
-        parts = {"as bundled": "nothing"}
-        parts.update({f"without {p}": p for p in ("correction of the flow", "mirrored half", "paint")})
-        parts.update({f"paint over seen skin up to {k}": f"paint over seen skin {k}" for k in ("0.0", "0.25", "1.0")})
+        parts = ("the layer", "the colour of the skin", "paint")
         with tempfile.TemporaryDirectory() as temporary:
             keep, people = o.keep or Path(temporary), {}
             for who, videos in sorted(read_people(o.faces).items()):
@@ -110,7 +90,8 @@ def main(argv=None):
                     prepare_clip(v, keep / v.stem, split=None, max_frames=160, progress=False) for v in videos
                 ]
             bundled = load_system(data_path("t_warp.safetensors"))
-            records = measured({name: Without(bundled, p) for name, p in parts.items()}, people, o, 128)
+            systems = {"as bundled": bundled, **{f"without {part}": without(bundled, part) for part in parts}}
+            records = measured(systems, people, o, 128)
             for r in records:
                 r.setting["kind"] = "part"
             for k, (name, changes) in enumerate(DATA.items() if o.steps else ()):

@@ -6,14 +6,16 @@
 __all__ = ['FILM', 'CONDITIONS', 'Frames', 'frames_before', 'Condition', 'make_condition']
 
 # %% ../nbs/47_conditions_interface.ipynb #47000003
+import functools
 from dataclasses import dataclass, field
 from typing import NamedTuple
+import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import F3AError
 from .flow import flow_between, warp_by_flow
 from .morphable import FaceParams, MorphableModel, REGIONS
-from .projection import pose, posed_landmarks, project, to_pixels
+from .projection import euler_to_matrix, pose, posed_landmarks, project, to_pixels
 from .rasterizer import rasterize_map
 from .sparse_conditions import AU_NAMES, action_units, landmark_heatmap
 
@@ -196,6 +198,39 @@ def mouth_map(
     return rasterize_map(to_pixels(lips, size, size), fan, torch.ones_like(lips[..., :1]), size, size)[0]
 
 
+@functools.lru_cache(None)
+def teeth_mesh() -> tuple:
+    "Two arcs of teeth in the open model's mean head: positions (2,2,13,3) [jaw, row, column], triangles of one arc."
+    angle = np.linspace(-1.15, 1.15, 13)
+    arc = np.stack([0.2 * np.sin(angle), 0 * angle, 0.315 + 0.145 * np.cos(angle)], -1)
+    jaws = np.stack([[arc + [0, y, 0] for y in rows] for rows in ((-0.345, -0.47), (-0.475, -0.56))])
+    k = np.arange(12)
+    return jaws, np.concatenate([np.stack([k, k + 13, k + 1], 1), np.stack([k + 1, k + 13, k + 14], 1)])
+
+
+LIPS = (0.0, -0.436, 0.4735)  # dm: the middle of the inner lips in the open model's mean head
+EYES = 0.8737  # dm: between its outer corners of the eyes
+
+
+def teeth_map(
+    face_model: MorphableModel,  # of the parameters
+    params: FaceParams,  # B faces
+    size: int,  # pixels
+) -> torch.Tensor:  # (B,1,H,W) in [0,1]
+    "How bright the teeth are, dark at the back of the mouth; 0 where there are none. Lips hide nothing here."
+    k, mean = face_model.landmark_vertices, face_model.mean_shape
+    unit = (mean[k[36]] - mean[k[45]]).norm() / EYES
+    jaws, triangles = (torch.from_numpy(x) for x in teeth_mesh())
+    jaws = (jaws.float().flatten(1, 2) - torch.tensor(LIPS)) * unit  # (2,26,3) around the middle of the lips
+    lips = face_model.shape(params.id_coeff, params.exp_coeff * 0)[:, k[60:68]].mean(1)  # (B,3), at rest
+    lips = lips - unit * torch.tensor([0, 0, 0.02])
+    chin = (params.exp_coeff @ face_model.exp_basis[:, k[8]]) * torch.tensor([0.8, 0.9, 0.8])  # (B,3)
+    X = torch.cat([jaws[0] + lips[:, None], jaws[1] + (lips + chin)[:, None]], 1)  # (B,52,3)
+    X = params.scale[:, None, None] * X @ euler_to_matrix(params.rotation).transpose(1, 2) + params.translation[:, None]
+    light = torch.linspace(-1.4, 1.4, 13).cos().repeat(4).expand(len(X), -1)[..., None].contiguous()  # (B,52,1)
+    return rasterize_map(to_pixels(X, size, size), torch.cat([triangles, triangles + 26]), light, size, size)[0]
+
+
 def hidden_at(
     depth: torch.Tensor,  # (B,1,H,W) the source's depth map; low where there is no mesh
     backward_flow: torch.Tensor,  # (B,2,H,W) from each target pixel to a place in the source, image-plane units
@@ -213,17 +248,21 @@ class GeometryMaps(NamedTuple):
     mask: torch.Tensor  # (B,1,H,W) of 0 and 1: where the target's mesh is
     source_mask: torch.Tensor  # (B,1,H,W) of 0 and 1: where the source's mesh is
     hidden: torch.Tensor  # (B,1,H,W) of 0 and 1: what the source could not see of the target's mesh
-    mirror_flow: torch.Tensor  # (B,2,H,W) to the same place on the other half of the face, image-plane units
-    mirror_hidden: torch.Tensor  # (B,1,H,W) of 0 and 1: where the source could not see that other half either
     mouth: torch.Tensor  # (B,1,H,W) of 0 and 1: the mouth's opening
+    teeth: torch.Tensor  # (B,1,H,W) in [0,1]: how bright the teeth are that show in it
     eyeballs: torch.Tensor  # (B,1,H,W) in [0,1]
     eyelids: torch.Tensor  # (B,1,H,W) in [0,1]
     lips: torch.Tensor  # (B,1,H,W) in [0,1]
 
+    @property
+    def features(self):  # (B,1,H,W) in [0,1]
+        "Mouth, lips, eyeballs and lids in one map."
+        return torch.cat([self.mouth, self.eyeballs, self.eyelids, self.lips], 1).amax(1, keepdim=True)
+
     @classmethod
-    def split(cls, condition):  # (B,13,H,W)
+    def split(cls, condition):  # (B,11,H,W)
         "The named maps of a condition; views, no copies."
-        return cls(*condition.split([3, 1, 1, 1, 2, 1, 1, 1, 1, 1], 1))
+        return cls(*condition.split([3, 1, 1, 1, 1, 1, 1, 1, 1], 1))
 
 
 def geometry_maps(
@@ -232,32 +271,30 @@ def geometry_maps(
     target,  # Frames
     size,  # pixels of the map
     anchor,  # where a motion is stored: 'source' or 'target'
-):  # (B,13,H,W)
-    "What the mesh knows about the way from source to target (B,13,H,W)."
+):  # (B,11,H,W)
+    "What the mesh knows about the way from source to target (B,11,H,W)."
     Xt = target.posed(face_model)  # (B,N,3)
     Xs = source.posed(face_model).expand_as(Xt)  # (B,N,3)
-    twin = Xs[:, face_model.twins]  # (B,N,3) the same place on the other half of the face
     regions = region_masks(face_model).expand(len(Xt), -1, -1)  # (B,N,3)
-    attributes = torch.cat([Xs - Xt, Xs[..., 2:], (twin - Xt)[..., :2], twin[..., 2:], regions], 2)  # (B,N,10)
+    attributes = torch.cat([Xs - Xt, Xs[..., 2:], regions], 2)  # (B,N,7)
     tri = face_model.triangles
-    maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, attributes, size, size, cull=True)  # (B,10,H,W)
+    maps, mask = rasterize_map(to_pixels(Xt, size, size), tri, attributes, size, size, cull=True)  # (B,7,H,W)
     depth, source_mask = (x.expand(len(Xt), -1, -1, -1) for x in source.depth(face_model, size))  # (B,1,H,W)
-    flow, z, mirror_flow, mirror_z, regions = maps.split([3, 1, 2, 1, 3], 1)
+    flow, z, regions = maps.split([3, 1, 3], 1)
     target.cache["flow", size, "target"] = (source, flow, mask)
     mask = mask.float()  # (B,1,H,W)
     hidden = hidden_at(depth, flow[:, :2], z) * mask
-    mirror_hidden = hidden_at(depth, mirror_flow, mirror_z) * mask
     mouth = mouth_map(face_model, Xt, size)
+    teeth = teeth_map(face_model, target.params, size) * mouth
     regions = regions.split(1, 1)  # eyeballs, eyelids, lips
-    maps = GeometryMaps(flow, mask, source_mask, hidden, mirror_flow, mirror_hidden, mouth, *regions)
-    return torch.cat(maps, 1)  # (B,13,H,W)
+    return torch.cat(GeometryMaps(flow, mask, source_mask, hidden, mouth, teeth, *regions), 1)  # (B,11,H,W)
 
 # %% ../nbs/47_conditions_interface.ipynb #137f1b17
 CONDITIONS = {
     c.name: c
     for c in (
         Condition("flow", 3, flow_condition),
-        Condition("geometry_maps", 13, geometry_maps),
+        Condition("geometry_maps", 11, geometry_maps),
         Condition("mesh_flow", 4, mesh_flow_condition),
         Condition("landmarks", 1, landmark_condition),
         Condition("aus", 20, au_condition),

@@ -275,7 +275,7 @@ class TWarp(F3AGan, kind="t_warp"):
         valid = batch["valid"]  # (B,1,H,W)
         moved = weighted_pixel_loss(out["warped"], batch["target"], batch["weight"], valid)
         terms["moved"] = w.pixel * w.moved * moved
-        terms["residual"] = w.pixel * w.residual * (out["residual"].abs() * valid).mean()
+        terms["residual"] = w.pixel * w.residual * ((out["layer"] - out["fade"]).abs() * valid).mean()
         terms["mask"] = w.pixel * w.mask * (out["paint"] * out["visible_skin"] * valid).mean()
         return terms
 

@@ -85,6 +85,9 @@ def prepare_one(
     return clip
 
 # %% ../../nbs/66_prepare_datasets.ipynb #d07f212d
+RENDERER = 2  # raised when people are drawn in another way
+
+
 def rendered_fingerprint(
     number,  # of the person
     frames=100,  # of each clip
@@ -97,6 +100,7 @@ def rendered_fingerprint(
     more = dict(natural=True) if natural else {}
     return dict(
         format=FORMAT,
+        renderer=RENDERER,
         number=number,
         seed=seed,
         frames=frames,

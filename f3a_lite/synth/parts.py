@@ -8,6 +8,7 @@ __all__ = []
 # %% ../../nbs/72_parts.ipynb #00a2a4a0
 import functools
 import numpy as np
+from ..conditions import teeth_mesh
 from ..morphable import REGIONS, open_model
 from .looks import Look
 from .skin import soft_step, wave_field
@@ -22,17 +23,6 @@ def _grid(rows, cols, closed=False):
     n = (c + 1) % cols
     a, b, d, e = r * cols + c, r * cols + n, (r + 1) * cols + c, (r + 1) * cols + n
     return np.concatenate([np.stack([a, d, b], -1).reshape(-1, 3), np.stack([b, d, e], -1).reshape(-1, 3)])
-
-
-@functools.lru_cache(None)
-def teeth_mesh() -> tuple:
-    "Two arcs of teeth: canonical positions (2,2,13,3) [jaw, row, column] and triangles of one arc."
-    angle = np.linspace(-1.15, 1.15, 13)
-    arc = np.stack([0.2 * np.sin(angle), 0 * angle, 0.315 + 0.145 * np.cos(angle)], -1)
-    jaws = []
-    for heights in ((-0.345, -0.452), (-0.462, -0.55)):
-        jaws.append(np.stack([arc + [0, y, 0] for y in heights]))
-    return np.stack(jaws), _grid(2, 13)
 
 # %% ../../nbs/72_parts.ipynb #fb6c6995
 def _above_hairline(c):
