@@ -93,7 +93,7 @@ def complete_flow(
     "The flow where the source saw the mesh, continued from there over the whole picture and not faded out."
     share = F.avg_pool2d(hidden, 5, 1, 2) / F.avg_pool2d(mask, 5, 1, 2).clamp(min=0.04)
     seen = mask * (share < 1 / 3).to(mask.dtype)
-    rim = max(1, round(flow.shape[-1] / 64))  # pixels of the seen part's edge, which are not trusted
+    rim = round(flow.shape[-1] / 25)  # pixels of the seen part's edge, which are not trusted
     seen = -F.max_pool2d(-seen, 2 * rim + 1, 1, rim)  # (B,1,H,W)
     far = F.interpolate(fill_outward(flow, seen, reach, work), flow.shape[-2:], mode="bilinear", align_corners=False)
     return torch.where(seen > 0, flow, far)
