@@ -10,7 +10,7 @@ import torch
 from fastcore.basics import patch
 from .conditions import GeometryMaps
 from .flow import warp_by_flow
-from .warp_network import RIM, WarpConfig, WarpNetwork, grown, mouth_inside, resized, skin_around, softened
+from .warp_network import WarpConfig, WarpNetwork, grown, mouth_inside, resized, skin_around, softened
 from .warp_network import stretch_of, visible_skin
 
 # %% ../nbs/13_warp_generator.ipynb #38717880
@@ -21,7 +21,7 @@ class WarpGenerator(WarpNetwork):
         "The picture, and all that it was made of."
         maps = GeometryMaps.split(condition)  # (B,·,H,W) each
         x, continued, fade, warped_by_mesh = self.inputs(source, maps)  # (B,17,h,w), (B,3,H,W), (B,1,H,W), (B,3,H,W)
-        layer, y = self.separate(x, fade, maps.mask)  # (B,1,H,W), (B,c1,h/2,w/2)
+        layer, y = self.separate(x, fade)  # (B,1,H,W), (B,c1,h/2,w/2)
         flow = continued[:, :2] * layer  # (B,2,H,W)
         warped = self.move(source, flow)  # (B,3,H,W)
         output = self.paint(y, warped, flow, maps)  # (B,·,H,W) each
@@ -33,16 +33,16 @@ SURE = 3.0  # how far the network may depart from the fade: three of the logit
 
 
 @patch
-def separate(self: WarpGenerator, x, fade, mask):  # (B,17,h,w), (B,1,H,W), (B,1,H,W)
+def separate(self: WarpGenerator, x, fade):  # (B,17,h,w), (B,1,H,W)
     "How much each pixel moves with the head (B,1,H,W), and what the U-Net found (B,c1,h/2,w/2)."
     h = self.T_enc(x)  # list of (B,ck,h/2^k,w/2^k), the finest first
     y = h[-1]  # (B,ck,h/2^k,w/2^k) of the deepest k
     for k in reversed(range(1, len(h) - 1)):
         y = self.join[k - 1](torch.cat([self.up[k](y), h[k]], 1))  # (B,ck,h/2^k,w/2^k)
-    change = SURE * torch.tanh(resized(self.to_layer(y), mask.shape[-2:]))  # (B,1,H,W)
+    change = SURE * torch.tanh(resized(self.to_layer(y), fade.shape[-2:]))  # (B,1,H,W)
     layer = torch.sigmoid(torch.logit(fade.clamp(0.02, 0.98)) + change)  # (B,1,H,W)
     layer = layer * (fade / 0.05).clamp(max=1)  # far away nothing moves
-    return torch.maximum(layer, grown(mask, RIM)), y
+    return torch.maximum(layer, (10 * fade - 9).clamp(min=0)), y  # the mesh, and what is close to it
 
 # %% ../nbs/13_warp_generator.ipynb #13a00007
 @patch
