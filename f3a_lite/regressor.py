@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['LAMBDAS', 'point_weights', 'landmark_loss', 'shape_loss', 'transformation_loss', 'warm_loss', 'coefficient_loss',
-           'sub_loss', 'RegressorConfig', 'Regressor', 'mirror_params', 'LazyFrames', 'save_regressor',
-           'load_regressor', 'variance_share', 'regress_clip', 'jitter', 'pose_error_between_models']
+           'sub_loss', 'RegressorConfig', 'Regressor', 'save_regressor', 'load_regressor', 'regress_clip']
 
 # %% ../nbs/07_regressor.ipynb #a070f002
 import torch
@@ -402,7 +401,7 @@ def regress_clip(
     identity = p.id_coeff[found_frames].mean(0, keepdim=True)  # (1,K)
     return p.replace(id_coeff=identity.expand(len(p), -1).clone())
 
-
+# %% ../nbs/07_regressor.ipynb #8e9b1d6e
 def jitter(
     landmarks,  # (T,68,2)
 ) -> float:  # share of the outer-eye distance
