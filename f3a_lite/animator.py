@@ -243,7 +243,7 @@ class Animator:
         self.param_source = param_source
 
     @classmethod
-    def from_pretrained(cls, *args, **kwargs):
+    def from_pretrained(cls, *args, **kwargs) -> "Animator":  # of the class
         "The same as the class itself."
         return cls(*args, **kwargs)
 

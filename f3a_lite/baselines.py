@@ -270,7 +270,7 @@ class GANimation(System, kind="ganimation"):
         return UnitCritic(self.cfg.channels[0])
 
     @staticmethod
-    def units(batch):
+    def units(batch):  # its "condition" (B,34,H,W); gives two tensors (B,17), 0 rest, 1 full
         "The wanted action units and the source's (B,17) each."
         numbers = batch["condition"][:, :, 0, 0]  # (B,34)
         return numbers[:, :UNITS], numbers[:, UNITS:]

@@ -117,7 +117,7 @@ def progress_bar(
     desc: str,  # what is being done
     total: int = None,  # how many there are; None: its length
     progress: bool = True,  # show a bar on the terminal
-):
+):  # the items, one by one
     "Go through items, with a bar, and tell the watcher of `watch_progress`."
     from tqdm.auto import tqdm
 

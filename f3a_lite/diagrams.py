@@ -156,8 +156,8 @@ def draw_two_stages(
     net: nn.Module,  # a generator of two streams
     face_model,  # a MorphableModel
     size: int = 128,  # pixels of the photo
-):
-    "The paper's two stages with what goes in and comes out; gives the matplotlib figure."
+):  # a matplotlib figure
+    "The paper's two stages with what goes in and comes out."
     shapes = shapes_in(net, torch.rand(1, 3, size, size), torch.rand(1, 3, size, size))
     rgb, scales = by((3, size, size)), len(net.T_dec) + 1
     numbers = f"{face_model.K} + {face_model.L} + 7 numbers"
@@ -190,8 +190,8 @@ def draw_two_stages(
 # %% ../nbs/99_diagrams.ipynb #99000016
 def draw_encoder(
     net: nn.Module,  # a Regressor
-):
-    "The scales of a regressor, from the picture to its numbers; gives the matplotlib figure."
+):  # a matplotlib figure
+    "The scales of a regressor, from the picture to its numbers."
     import matplotlib.pyplot as plt
 
     size = net.cfg.size

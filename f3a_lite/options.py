@@ -87,7 +87,10 @@ def parse_options(
     argv: list = None,  # words; None: those of this process
     default=None,  # an instance whose values are the defaults, or what makes one of the words; None: those of the class
 ):  # an instance of `options`
-    "Read a command line. Exits with code 2 and advice where the words are wrong, as command lines do."
+    """Read a command line. Exits with code 2 and advice where the words are wrong, as command lines do.
+
+    Raises `F3AError` for a number out of its range and for a character that no name may hold.
+    """
     words = sys.argv[1:] if argv is None else [str(a) for a in argv]
     for word in words:
         if "\0" in word:

@@ -123,7 +123,7 @@ class RegressorTrainer(Training):
         net = Regressor(cfg.net).to(self.device)
         super().__init__(cfg, net, net, dict(regressor=_optimiser(net, cfg)), clips, faces, team)
 
-    def batch(self, step: int) -> tuple:
+    def batch(self, step: int) -> tuple:  # step from 0
         "This process's share of a step: pictures and FaceParams (warm-up), or pictures and landmarks (second phase)."
         cfg, device, team = self.cfg, self.device, self.team
         rng = np.random.default_rng((cfg.seed, 5, step))

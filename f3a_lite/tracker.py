@@ -223,7 +223,7 @@ class Track:
         parts = {name: getattr(self, name)[:n] for name in ("landmarks", "found", "detected", "times")}
         return replace(self, **parts)
 
-    def report(self):
+    def report(self) -> str:
         "One line on frames without a face."
         T, lost = len(self.found), int((~self.found).sum())
         followed = int((self.found & ~self.detected).sum())

@@ -89,7 +89,7 @@ class WarpNetwork(nn.Module):
         nn.init.constant_(self.to_paint.bias[3:], -2.0)
 
     @staticmethod
-    def joined(cin, cout, width=3):
+    def joined(cin, cout, width=3) -> nn.Sequential:  # channels in, channels out, pixels of the kernel
         "A convolution that brings channels from two places together."
         return nn.Sequential(nn.Conv2d(cin, cout, width, 1, width // 2), act(cout))
 

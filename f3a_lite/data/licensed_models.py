@@ -232,7 +232,7 @@ def load_basel_3ddfa(
     exp_file=None,  # 'Model_Exp.mat' / 'Model_Expression.mat' of 3DDFA; None: it is face3d's file
     landmarks=None,  # (68,) vertices; None: those of the file
 ) -> MorphableModel:  # 53,215 vertices, K = 199, L = 29: the paper's model
-    """The Basel Face Model as 3DDFA cuts it, in micrometres.
+    """The Basel Face Model as 3DDFA cuts it, in micrometres. Raises `F3AError` for files of something else.
 
     Get BFM 2009 from faces.dmi.unibas.ch (licence form) and run 3DDFA's ModelGeneration, or face3d's
     Data/BFM/generate.m.

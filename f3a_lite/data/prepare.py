@@ -173,12 +173,13 @@ def end_of_person(
     return len(track.found)
 
 # %% ../../nbs/64_prepare.ipynb #3395360d
-def given_landmarks(source, times, picture=None, stored=None) -> tuple:
-    """The user's own landmarks as a Track, and what is wrong with them.
-
-    `times`: seconds of the frames that are wanted; `picture`: (height, width) of the video; `stored`: seconds of the
-    frames as the file stores them, which is how they are counted; None: as those that are wanted.
-    """
+def given_landmarks(
+    source,  # a file or folder of landmarks
+    times,  # (T,) seconds of the frames that are wanted
+    picture=None,  # (height, width) of the video in pixels; None: unknown
+    stored=None,  # seconds of the frames as the file stores them, by which they are counted; None: as `times`
+) -> tuple:  # Track of T frames; list of sentences
+    "The user's own landmarks as a Track, and what is wrong with them."
     source, times = Path(source), np.array(times)
     stored = times if stored is None else np.array(stored)
     if source.is_dir():

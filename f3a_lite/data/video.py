@@ -297,8 +297,12 @@ def find_encoder() -> str:
     return name
 
 
-def picture_stream(out, im, rate):
-    "A video stream for pictures like `im` (H,W,3) in the open container `out`."
+def picture_stream(
+    out,  # an open container of PyAV
+    im,  # (H,W,3) uint8, one of the pictures
+    rate,  # frames per second
+):  # the stream
+    "A video stream for pictures of one size."
     name = find_encoder()
     st = out.add_stream(name, rate=rate)
     st.height, st.width = im.shape[:2]
@@ -352,8 +356,11 @@ def even_size(im):  # (H,W,3)
 MP4_SOUNDS = ("aac", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus", "alac", "flac")  # copied as they are
 
 
-def open_sound(path, out):
-    "The source container, an audio stream like its own in `out` and the clock; None where no sound can be copied."
+def open_sound(
+    path,  # the video that has the sound; None: no sound is wanted
+    out,  # an open container of PyAV
+):  # source container, audio stream like its own in `out`, clock of the video; None: no sound can be copied
+    "What `copy_sound` needs."
     import av
 
     if path is None or not video_info(path).has_audio:
@@ -375,7 +382,13 @@ def open_sound(path, out):
         return None
 
 # %% ../../nbs/60_video.ipynb #7deec93a
-def copy_sound(src, stream, clock, out, seconds):
+def copy_sound(
+    src,  # the source container, open; closed at the end
+    stream,  # of `out`, for the packets
+    clock,  # of the video
+    out,  # the container to write
+    seconds,  # how long the film is
+):
     "Copy packets from the first picture to the end of the film, by the clock of the pictures."
     last = -math.inf
     with src:
@@ -398,7 +411,7 @@ SMALLEST_GIF = 96  # pixels of the smaller side, below which frames are left out
 def write_gif(
     frames,  # (T,3,H,W) in [0,1], or an iterable of (H,W,3) uint8
     path,  # .gif
-    fps: float = 12.5,
+    fps: float = 12.5,  # frames per second
     most: int = None,  # bytes; None: as large as it becomes
 ) -> Path:
     "Write a looping GIF with the same note."
@@ -422,7 +435,7 @@ def write_gif(
 def write_webp(
     frames,  # (T,3,H,W) in [0,1], or an iterable of (H,W,3) uint8
     path,  # .webp
-    fps: float = 25.0,
+    fps: float = 25.0,  # frames per second
 ) -> Path:
     "Write a looping WebP that says in its metadata that it is synthetic."
     ims = (Image.fromarray(to_image(f)) for f in frames)

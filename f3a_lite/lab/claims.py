@@ -61,8 +61,8 @@ class Comparison:
 
 
 def word_of(
-    low,  # of a lead; None: no range
-    high,
+    low,  # end of the range of a lead; None: no range
+    high,  # the other end
     least: float = 0.0,  # what the lead must reach
     most: float = None,  # what it may not exceed; None: any
 ) -> str:  # one of WORDS
@@ -92,7 +92,7 @@ def compare(
     ahead: str,  # the row that should be ahead
     behind: str,  # the other
     metric: str,  # a key of GLOSSARY, or of the paper's tables
-    split: str = "random",
+    split: str = "random",  # of the held-out pairs
     noises: tuple = (0.0, 0.0),  # noise of the first and of the second row
     over: float = None,  # degrees: only pairs whose head turns by more
     folder=None,  # of the results; None: those that the project ships
@@ -137,8 +137,14 @@ def margin_of(found, values, name, same) -> tuple:  # lists of Record, answers o
     return sum(max(r["mean"] - r["low"], r["high"] - r["mean"]) for r in ranges), "ranges over clips, one seed"
 
 
-def by_pairs(kept, name, sign, over, limits) -> Comparison:
-    "The comparison of values pair by pair."
+def by_pairs(
+    kept,  # of either row, for each seed: values pair by pair, from `pairs_of`
+    name,  # of the metric
+    sign,  # −1 where lower is better, else 1
+    over,  # degrees: only pairs whose head turns by more; None: all
+    limits,  # arguments of `limits_of`
+) -> Comparison:
+    "The comparison of values pair by pair. Raises `F3AError` where the rows were measured on other pairs."
     clips, yaw = (kept[0][0][k] for k in ("clip", "yaw"))
     if any(not np.array_equal(values["clip"], clips) for rows in kept for values in rows):
         raise F3AError("Two rows were measured on other pairs: measure them again with the same f3a_tables.")
@@ -156,7 +162,7 @@ def by_pairs(kept, name, sign, over, limits) -> Comparison:
 # %% ../../nbs/27_claims.ipynb #27c1a136
 def split_of(
     part: str,  # of PAPER
-    records: list,
+    records: list,  # from `table_records`
 ) -> str:
     "The split of ours that stands beside a part of the paper's tables; Table IV's is that of strangers."
     if part != "noise":
@@ -329,7 +335,7 @@ class Answer:
 
 # %% ../../nbs/27_claims.ipynb #27c1a138
 def answer(
-    statement: Statement,
+    statement: Statement,  # from `load_statements`
     folder=None,  # of the results; None: those that the project ships
     stored: dict = None,  # data → records that were read already; changed in place
 ) -> Answer:
@@ -362,7 +368,7 @@ def compared(m, one, other, records, folder) -> list:  # of Comparison
     return [replace(compare(records, *names, x, **where, **limits), asked=asked) for x in m["metrics"].split(", ")]
 
 
-def compare_records(s: Statement, folder) -> Comparison:
+def compare_records(s: Statement, folder) -> Comparison:  # a statement with `file`; the folder of the results
     "The comparison of two records of a file, or of one with a number."
     path = (results_path() if folder is None else Path(folder)) / f"{s.file}.json"
     if not path.exists():
@@ -384,7 +390,7 @@ def compare_records(s: Statement, folder) -> Comparison:
     return Comparison(word_of(low, high), s.by, (one, other), lead, low, high, how)
 
 
-def half_range(value) -> float | None:
+def half_range(value) -> float | None:  # a figure of a Record, or a number
     "By how much a figure may be off; 0 for a number that was set, None where nothing is known."
     if not isinstance(value, dict):
         return 0.0

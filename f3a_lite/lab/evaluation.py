@@ -131,7 +131,12 @@ def merge_samples(parts) -> list:  # (sample, metric → values) → metric → 
     return rows
 
 
-def as_record(name, setting, rows, size) -> Record:
+def as_record(
+    name,  # of the method
+    setting,  # dict: what tells it from others'
+    rows,  # one dict a sample: metric → value
+    size,  # pixels
+) -> Record:
     "Samples of one method as a Record."
     figures = {m: figure([r[m] for r in rows]) for m in rows[0]}
     return Record(name, dict(setting, size=size), figures)

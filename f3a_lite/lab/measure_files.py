@@ -71,7 +71,7 @@ def pictures_of(
         yield image
 
 
-def count_pictures(path: Path) -> int | None:
+def count_pictures(path: Path) -> int | None:  # a folder of pictures, or a video
     "How many pictures a folder or video has; None where there is none."
     if not path.exists():
         return None
@@ -237,7 +237,7 @@ def curves_of(rows: dict) -> Image.Image:  # metric → (n,) values
     return Image.open(data, formats=["PNG"])
 
 
-def embedded(image: Image.Image) -> str:
+def embedded(image: Image.Image) -> str:  # a picture; gives HTML
     "A picture inside a page."
     data = io.BytesIO()
     image.save(data, "PNG")
@@ -310,7 +310,7 @@ def find_features(
         print(f"no Fréchet distance: {e}")
 
 
-def check_report(path: Path):
+def check_report(path: Path):  # of the page to write
     "Raise `F3AError` where a page must not be written to this place."
     if path.suffix.lower() != ".html":
         raise F3AError(f"--report is a page: '{path}' must end with .html.")

@@ -165,8 +165,11 @@ class Measure:
         return self.summary(self.values(make))
 
 # %% ../../nbs/28_tables.ipynb #7ab1e022
-def generate_part(system, noise: float = 0.0):
-    """How a system makes the pictures of a Part; `noise`: spread of what is added to the target's parameters.
+def generate_part(
+    system,  # a System
+    noise: float = 0.0,  # spread of what is added to the target's parameters, see `add_noise`
+):  # function of a Part → (B,3,H,W) in [0,1]
+    """How a system makes the pictures of a Part.
 
     Landmarks are moved as far as the noise moves those of the parameters: all conditions suffer from the same.
     """

@@ -301,7 +301,7 @@ BINS = ((0, 10), (10, 25), (25, None))  # degrees by which the head turns from s
 def bins_table(
     data: str,  # 'bundled', 'rendered' or 'folder'
     rows: tuple,  # keys of ROWS, 'copying', 'warping'
-    metric: str = "mae",
+    metric: str = "mae",  # a key of GLOSSARY
     part: str = "frames",  # of PAPER: which group of trainings
     folder=None,  # of the results; None: those that the project ships
     split: str = None,  # None: the one that belongs to the part
@@ -325,7 +325,7 @@ def bins_table(
     return "\n".join(lines)
 
 
-def turn_called(turn) -> str:
+def turn_called(turn) -> str:  # (from, to) in degrees; to None: no limit
     "A range of degrees in words."
     return f"{turn[0]} to {turn[1]}°" if turn[1] else f"over {turn[0]}°"
 

@@ -87,7 +87,7 @@ class Record:
     figures: dict  # name → number, or the answer of `figure`
     info: dict = field(default_factory=dict)  # from run_info
 
-    def mean(self, name):
+    def mean(self, name) -> float:  # a key of `figures`
         "The figure of that name as one number. Raises `F3AError` where there is none."
         if name not in self.figures:
             raise F3AError(f"The record '{self.name}' has no figure '{name}': choose from {', '.join(self.figures)}.")
@@ -240,7 +240,7 @@ def markdown_table(
 def made_by(
     info: dict,  # from run_info
 ) -> str:
-    "Command, seed, commit, machine and time in one line."
+    "Command, seed, commit, machine and time in one line. Raises `F3AError` where one of them is missing."
     missing = [k for k in ("command", "seed", "commit", "machine", "threads", "date") if k not in info]
     if missing:
         raise F3AError(f"A result does not say its {missing[0]}: measure it again.")

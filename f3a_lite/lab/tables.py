@@ -47,7 +47,7 @@ SIZE, BATCH = 64, 8  # pixels, and pairs a step, of the lite tables
 def table_config(
     row: str,  # a key of ROWS
     pictures: int,  # that the training sees; of the preset 'lite'
-    seed: int = 0,
+    seed: int = 0,  # of the training
     preset: str = "lite",  # 'lite', 'paper' (300VW) or 'voxceleb2'
 ) -> TrainConfig:
     "The training of a row; ours is, and grows, as in its recipe. Raises `F3AError` for an unknown row."
@@ -134,7 +134,7 @@ def hold_out(
     clips: list,  # prepared clips
     who: dict,  # path of a clip, as text → person
     n: int,  # people
-    seed: int = 0,
+    seed: int = 0,  # of the draw
 ) -> tuple:  # two lists of clips
     "Clips to train on, and all clips of n people drawn at random. Raises `F3AError` where nobody would be left."
     person = [person_of(c, who) for c in clips]
@@ -214,8 +214,13 @@ class TableOptions:
             raise F3AError(f"A training sees {BATCH} pictures at least, not {self.pictures}.")
 
 
-def measures_of(group: Group, size: int, net=None, progress=False) -> dict:  # name → Measure
-    "What the trainings of a group are measured on."
+def measures_of(
+    group: Group,  # clips to train on, and people held out
+    size: int,  # pixels
+    net=None,  # a FeatureNet for the Fréchet distance; None: without it
+    progress=False,  # show bars
+) -> dict:  # name → Measure
+    "What the trainings of a group are measured on. Raises `F3AError` where its clips are too short."
     training_clips, held, n = group.clips[:: group.every], group.people, group.held_pairs
     splits = split_clips(training_clips)
     parts = dict(
@@ -284,18 +289,18 @@ class Tables:
             jobs += [(group, row, seed) for seed in range(self.o.seeds) for row in chosen]
         return jobs
 
-    def setting(self, group, row, seed) -> dict:
+    def setting(self, group, row, seed) -> dict:  # a Group, a key of ROWS or BASE, a number
         "What tells a job's records from others'."
         own = dict(data=self.data, group=group.name, clips=group.mark(), row=row, seed=seed)
         own.update(preset=self.o.preset, size=self.size)
         return own if row in BASE else dict(own, pictures=self.pictures)
 
-    def folder(self, group, row, seed) -> Path:
+    def folder(self, group, row, seed) -> Path:  # of a job: see `setting`
         "Of a job's training."
         words = (self.data, group.name.replace(" ", "-"), group.mark(), self.o.preset, row, seed, self.pictures)
         return self.o.runs / "tables" / "_".join(str(w) for w in words if w is not None)
 
-    def is_done(self, group, row, seed) -> bool:
+    def is_done(self, group, row, seed) -> bool:  # of a job: see `setting`
         "Whether a job's file is there. Raises `F3AError` where it holds figures of something else."
         setting = self.setting(group, row, seed)
         path = job_file(setting, self.o.out)
@@ -307,8 +312,11 @@ class Tables:
                 raise F3AError(f"'{path}' holds figures of other {', '.join(wrong)}: give another --out.")
         return True
 
-    def trained(self, group, row, seed) -> System:
-        "A job's system, with what its training took as `.info`; it is trained where no file holds it."
+    def trained(self, group, row, seed) -> System:  # of a job: see `setting`
+        """A job's system, with what its training took as `.info`; it is trained where no file holds it.
+
+        Raises `F3AError` where it is to be copied or was interrupted, `DivergedError` where it broke down.
+        """
         cfg, folder = table_config(row, self.pictures or BATCH, seed, self.o.preset), self.folder(group, row, seed)
         path, broken = folder / WEIGHTS, folder / BROKEN
         run = json.dumps(run_identity(asdict(cfg), ("test_pairs",), group.clips), sort_keys=True)
@@ -339,7 +347,7 @@ class Tables:
             )
         return system
 
-    def do(self, group, row, seed):
+    def do(self, group, row, seed):  # a job: see `setting`
         "Train where there is something to train, measure, and write."
         facts, makers = dict(trained_on=len(group.clips), held_out=len(group.people)), {}
         if row in BASE:
@@ -364,7 +372,7 @@ class Tables:
             save_records(records, path)
         self.team.any(False)  # the others wait
 
-    def measures_of(self, group) -> dict:
+    def measures_of(self, group) -> dict:  # a Group; gives name → Measure
         "What a group is measured on, made at the first call."
         if group.name not in self.measures:
             self.measures[group.name] = measures_of(group, self.size, self.net, progress=True)

@@ -168,7 +168,7 @@ FACE_LINES = (  # region, landmarks of its two lines, reach in dm, whether a lin
 
 def mark_brows_and_eyes(
     model,  # a MorphableModel with landmarks; changed in place
-):
+):  # the same model
     "Add the regions 'brows' (within 8 mm of the brow line) and 'eyes' (within 9 mm of the lid line)."
     points = model.mean_shape[model.landmark_vertices]  # (68,3)
     free = torch.tensor([REGIONS.index(n) for n in ("skin", "nose", "brows")])

@@ -39,7 +39,7 @@ class AppOptions:
     browser: bool = True  # open a browser window
 
 
-def serve(options: AppOptions):
+def serve(options: AppOptions):  # port, and whether to open a browser
     "Run the page until Ctrl-C."
     sweep_apps(tempfile.gettempdir())
     with tempfile.TemporaryDirectory(prefix=APP_FOLDER) as folder:

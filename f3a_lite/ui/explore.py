@@ -158,7 +158,7 @@ class Explorer:
         "What the controls say."
         return {name: c.value for name, c in self.controls.items()}
 
-    def move(self, **values):
+    def move(self, **values):  # control → value
         "Move some controls, and compute once."
         self.held = True
         try:
@@ -168,7 +168,7 @@ class Explorer:
             self.held = False
         self.update()
 
-    def update(self, *_):
+    def update(self, *_):  # what a widget tells; unused
         "Compute, and show it; what is wrong with the input is said in the place of the texts."
         if self.held:
             return
@@ -185,7 +185,7 @@ class Explorer:
             image.format, image.value = encoded(x)
         self.notes.value = "<br>".join(html.escape(t) for t in texts)
 
-    def make_places(self, n: int):
+    def make_places(self, n: int):  # pictures
         "A caption and a picture, n times."
         if len(self.pictures.children) == n:
             return
@@ -199,8 +199,8 @@ class Explorer:
             places.append(w.VBox([caption, image], layout=order))
         self.pictures.children = places
 
-    def figure(self, **values):
-        "The pictures as they are at some values, for readers without a kernel: a matplotlib figure."
+    def figure(self, **values):  # control → value; gives a matplotlib figure
+        "The pictures as they are at some values, for readers without a kernel."
         pictures, texts = split_answer(self.compute(**{**self.start, **values}))
         figure = show_images(list(pictures.values()), list(pictures), ncols=8, size=1.5)
         figure.text(0, 0, "\n".join(texts), fontsize=8, va="top")  # below the pictures

@@ -101,7 +101,7 @@ class Picture(anywidget.AnyWidget):
     turns = traitlets.Bool(False).tag(sync=True)  # whether it can be dragged
     drag = traitlets.List([0, 0.0, 0.0]).tag(sync=True)  # which drag, and how far right and down, 1 is the width
 
-    def on_click(self, do):
+    def on_click(self, do):  # a function of one number
         "Call a function with the number of a box that is clicked, counted from 1."
         self.on_msg(lambda _, content, buffers: do(content["number"]))
 
@@ -133,7 +133,7 @@ DRAG = dict(turn=90.0, pitch=-60.0)  # degrees of a drag over the picture's whol
 HALVES = {"everything": None, "only expression": "expression", "only pose": "pose"}  # of a motion
 
 
-def download_link(path: Path) -> str:
+def download_link(path: Path) -> str:  # an .mp4; gives HTML
     "A link that hands over a file which is inside the page."
     data = base64.b64encode(path.read_bytes()).decode()
     style = "color: #1565c0; text-decoration: underline"
@@ -141,7 +141,7 @@ def download_link(path: Path) -> str:
     return f'<a style="{style}" download="{name}" href="data:video/mp4;base64,{data}">download {name}</a>'
 
 
-def titled(title: str, widget, width: str = "384px"):
+def titled(title: str, widget, width: str = "384px") -> w.VBox:  # HTML, any widget, a length of CSS
     "A widget under its title, at most so wide."
     layout = w.Layout(width=width, max_width="100%", margin="0 12px 0 0")
     return w.VBox([w.HTML(f"<b>{title}</b>"), widget], layout=layout)
@@ -170,7 +170,7 @@ class Page:
 
     # What is on the page
 
-    def choosing(self):
+    def choosing(self) -> w.VBox:
         "The gallery, the upload, and the faces of a photo with several."
         rows = [w.HTML(f"<h2>Animate a photo</h2><p>{SAFE}</p><h3>1. Whose face?</h3>")]
         self.gallery, gallery = {}, []
@@ -187,7 +187,7 @@ class Page:
         self.several = titled("Several faces: click the one to animate.", self.people)
         return w.VBox([*rows, row, self.several])
 
-    def moving(self):
+    def moving(self) -> w.VBox:
         "Before, after, and the sliders."
         groups = []
         for title, group in SLIDERS.items():
@@ -202,7 +202,7 @@ class Page:
         right = w.VBox([*groups, w.HBox([rest, film])], layout=w.Layout(flex="1 1 400px"))
         return w.VBox([w.HTML("<h3>2. Move it</h3>"), w.HBox([left, right], layout=w.Layout(flex_flow="row wrap"))])
 
-    def filming(self):
+    def filming(self) -> w.VBox:
         "Words as buttons, several words, and a driving video."
         words = [w.Button(description=name.replace("_", " "), layout=w.Layout(width="auto")) for name in GESTURES]
         for button, name in zip(words, GESTURES):
@@ -229,7 +229,7 @@ class Page:
             ]
         )
 
-    def folded(self):
+    def folded(self) -> w.Accordion:
         "The steps on the way, for whoever asks."
         return w.Accordion([self.steps], titles=("How it works",), selected_index=None)
 
@@ -248,7 +248,7 @@ class Page:
         "Which half of a motion is wanted; None: both."
         return HALVES[self.half.value]
 
-    def move(self, **values):
+    def move(self, **values):  # slider → value
         "Move some sliders, and compute once."
         self.held = True
         try:
@@ -258,7 +258,7 @@ class Page:
             self.held = False
         self.update()
 
-    def update(self, *_):
+    def update(self, *_):  # what a widget tells; unused
         "The picture after, and the steps on the way to it."
         if self.held:
             return
@@ -270,7 +270,7 @@ class Page:
         for place, value in zip(self.steps.children, pictures.values()):
             place.children[1].value = value
 
-    def dragged(self, change):
+    def dragged(self, change):  # new: count of drags, pixels right, pixels down
         "The face was dragged: it turns along."
         count, right, down = change["new"]
         if count != self.grip[0]:
@@ -278,7 +278,7 @@ class Page:
         _, turn, pitch = self.grip
         self.move(turn=round(turn + DRAG["turn"] * right), pitch=round(pitch + DRAG["pitch"] * down))
 
-    def face_changed(self, number: int = 1, name: str = None):
+    def face_changed(self, number: int = 1, name: str = None):  # from 1; a key of PORTRAITS
         "Show a new face, which is this one of its photo, or a portrait by name; the film of the last one goes."
         face, studio = self.studio.face, self.studio
         for other, picture in self.gallery.items():
@@ -294,25 +294,25 @@ class Page:
         unknown = "The weights do not know this face: the photo is warped, nothing is painted."
         self.say(self.photo_said, "" if known else unknown)
 
-    def say(self, where: w.HTML, text: str, bold: bool = False):
+    def say(self, where: w.HTML, text: str, bold: bool = False):  # plain text, no HTML
         "One line beside what it concerns."
         text = html.escape(text)
         where.value = f"<b>{text}</b>" if bold else text
 
-    def complain(self, where: w.HTML, error: Exception):
+    def complain(self, where: w.HTML, error: Exception) -> None:  # the line that says it
         "Say what is wrong; of an error that nobody foresaw, its kind, and the rest to the terminal."
         if isinstance(error, F3AError):
             return self.say(where, str(error), bold=True)
         logging.getLogger("f3a_app").error("unforeseen", exc_info=error)
         self.say(where, f"Something went wrong ({type(error).__name__}); the terminal says more.", bold=True)
 
-    def tell(self, share: float, what: str):
+    def tell(self, share: float, what: str):  # 0 to 1; what is being done
         "How far long work is."
         self.bar.value = share
         self.say(self.doing, f"{what} … {share:.0%}")
 
     @contextlib.contextmanager
-    def working(self, where: w.HTML, done: str = ""):
+    def working(self, where: w.HTML, done: str = ""):  # gives a context
         "A bar while something takes long; what is wrong is said there, and what to say at the end beside the bar."
         for said in (self.photo_said, self.words_said, self.video_said):
             self.say(said, "")
@@ -332,13 +332,13 @@ class Page:
             for button in self.buttons:
                 button.disabled = False
 
-    def take(self, name: str):
+    def take(self, name: str):  # a key of PORTRAITS
         "A portrait of the gallery was clicked."
         with self.working(self.photo_said):
             self.studio.face = portrait(name)
             self.face_changed(name=name)
 
-    def choose(self, change):
+    def choose(self, change):  # new: the uploaded files
         "A photo was uploaded."
         if change["new"]:
             with self.working(self.photo_said):
@@ -346,19 +346,19 @@ class Page:
                 self.face_changed()
             self.photo.value = ()  # so that the same file can be chosen again
 
-    def turn_to(self, number: int):
+    def turn_to(self, number: int):  # from 1
         "Another face of the photo was clicked; one that cannot be animated leaves the last one."
         with self.working(self.photo_said):
             self.studio.turn_to(number)
             self.face_changed(number)
 
     def driven(self) -> Motion:
-        "The motion of the driving video."
+        "The motion of the driving video. Raises `F3AError` where none is chosen."
         if not self.video.value:
             raise F3AError("Choose a driving video first.")
         return self.studio.driven(self.video.value[0], self.only())
 
-    def make(self, where: w.HTML, motion):
+    def make(self, where: w.HTML, motion):  # the line for its errors; function → Motion
         "Make and show the film of a motion, which a function gives."
         with self.working(where, "The film is ready; a slider brings the picture back."):
             path = self.studio.film(motion())

@@ -41,7 +41,7 @@ def strip_values(
     return sorted({kind(round(v, 6)) for v in values})
 
 
-def strip_label(value) -> str:
+def strip_label(value) -> str:  # of a control: a number, a word, or yes and no
     "A value as a reader sees it."
     if isinstance(value, bool):
         return "yes" if value else "no"

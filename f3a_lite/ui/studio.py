@@ -57,7 +57,7 @@ def keep_upload(
     return path
 
 
-def check_length(path: Path):
+def check_length(path: Path):  # of a video
     "Raise `F3AError` where a driving video is longer than the page waits for."
     seconds = video_info(path).seconds
     if seconds > LONGEST:
@@ -81,7 +81,7 @@ class Studio:
         self.animator, self.warper = Animator(weights, "cpu"), Animator("warping", "cpu")
         self.face = portrait(next(iter(PORTRAITS)))
 
-    def choose(self, upload: dict):
+    def choose(self, upload: dict):  # from a FileUpload
         "Take an uploaded photo (or the first frame of a video) as the source."
         path = keep_upload(upload, self.folder)
         try:
@@ -90,7 +90,7 @@ class Studio:
             path.unlink()  # what is no photo is not kept
             raise
 
-    def turn_to(self, number: int):
+    def turn_to(self, number: int):  # from 1
         "Take another face of the same photo, counted from 1."
         path = self.face.path
         self.face = replace(face_in_photo(self.face.photo, self.face.boxes, path.name, number), path=path)
@@ -112,18 +112,18 @@ class Studio:
         steps = {"the face model": made["mesh"][0], "its facial flow": flow_to_rgb(made["flow"][0], 0.5)}
         return {"after": head, **steps, "the photo, moved along it": made["warped"][0]}
 
-    def there_and_back(self, sliders: dict) -> Motion:
+    def there_and_back(self, sliders: dict) -> Motion:  # slider → value; gives 62 frames
         "To what the sliders ask for in a second, half a second there, and back."
         goal = apply_sliders(self.face_model, self.face.params, **sliders)
         way = torch.linspace(1, 0, 25)
         theta = torch.cat([way, torch.zeros(12), way.flip(0)])
         return Motion(interpolate_params(self.face.params, goal, theta), 25.0)
 
-    def scripted(self, words: str, only: str = None) -> Motion:
+    def scripted(self, words: str, only: str = None) -> Motion:  # as f3a_animate takes them
         "The motion of a script."
         return make_motion(self.face, self.face.path, script=words, only=only)
 
-    def driven(self, upload: dict, only: str = None) -> Motion:
+    def driven(self, upload: dict, only: str = None) -> Motion:  # from a FileUpload; as f3a_animate
         "The motion of an uploaded video."
         path = keep_upload(upload, self.folder, "video")
         try:
@@ -133,6 +133,6 @@ class Studio:
             path.unlink()
             raise
 
-    def film(self, motion: Motion) -> Path:
+    def film(self, motion: Motion) -> Path:  # of the present face; gives an .mp4
         "Animate, and write the film with its note that it is synthetic."
         return self.painter().film(self.face, motion).save(self.folder / "film.mp4")

@@ -29,7 +29,7 @@ UNITS = ("jawOpen", "mouthSmile", "eyeBlink", "browInnerUp", "mouthPucker", "che
 
 
 def shaded(
-    face_model: MorphableModel,
+    face_model: MorphableModel,  # any morphable model
     params: FaceParams,  # B faces
     light: float,  # degrees: from the left (−90) to the right (90)
     size: int,  # pixels
@@ -223,7 +223,7 @@ def fusion_explorer(
     system,  # an F3AGan of two streams
     face: Face,  # whom to move
 ) -> Explorer:
-    "Eq. 4 in a trained generator: what the flow does to the photo's features."
+    "Eq. 4 in a trained generator: what the flow does to the photo's features. Raises `F3AError` for another system."
     face_model, net = open_model(), system.generator
     if system.kind != "f3a_gan" or system.cfg.streams == "one":
         raise F3AError(f"{system.title} has no Eq. 4 to look at: give an F3A-GAN of two streams.")
@@ -260,7 +260,7 @@ def growing_explorer(
     system,  # an F3AGan that has grown
     face: Face,  # whom to move
 ) -> Explorer:
-    "Fade-in: the picture of every level, at every α."
+    "Fade-in: the picture of every level, at every α. Raises `F3AError` for a generator that did not grow."
     face_model, net = open_model(), system.generator
     if system.kind != "f3a_gan" or not system.cfg.grows:
         raise F3AError("This generator did not grow (T_np): give one whose config has `grows` above 0.")
@@ -367,7 +367,7 @@ def error_explorer(
     clip,  # a prepared clip
     pairs: int = 24,  # of each split
 ) -> Explorer:
-    "Held-out pairs one by one: what each system paints, and its error."
+    "Held-out pairs one by one: what each system paints, and its error. Raises `F3AError` without a system."
     face_model, splits = open_model(), split_clips([clip])
     if not systems:
         raise F3AError("There is no system whose errors could be shown: give at least one.")
