@@ -391,4 +391,4 @@ class MotionGAN(System, kind="motiongan"):
         return dict(critic=self.losses.adversarial * critic_loss(self.critic(batch["target"]), self.critic(fake)))
 
 # %% ../nbs/21_baselines.ipynb #b1a5e025
-BASELINES = (X2Face, Pix2PixHD, GANimation, MotionGAN)
+BASELINES = (X2Face, Pix2PixHD, GANimation, MotionGAN)  # rows of the paper's Tables I and II

@@ -77,7 +77,7 @@ def frames_before(
 class Condition:
     "What a generator is told about the way from one frame to another."
 
-    name: str
+    name: str  # a key of CONDITIONS
     channels: int  # of the map
     make: object  # function (model, source, target, size, anchor) of two Frames → (B,channels,size,size)
 
@@ -265,7 +265,7 @@ CONDITIONS = {
         Condition("au_pair", 2 * len(AU_NAMES), au_pair_condition),
         Condition("landmark_film", FILM, landmark_film_condition),
     )
-}
+}  # name → Condition
 
 # %% ../nbs/47_conditions_interface.ipynb #e1bfabd6
 def make_condition(

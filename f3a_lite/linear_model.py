@@ -17,7 +17,7 @@ from safetensors.torch import save as tensor_bytes
 from .core import F3AError, atomic_path, data_path, reading
 
 # %% ../nbs/36_linear_model.ipynb #2f62a34b
-PARAM_NAMES = ("id_coeff", "exp_coeff", "rotation", "translation", "scale")
+PARAM_NAMES = ("id_coeff", "exp_coeff", "rotation", "translation", "scale")  # the paper's P, field by field
 PARAM_RANGES = dict(
     id_coeff=1e9, exp_coeff=1e9, rotation=100.0, translation=100.0, scale=100.0
 )  # largest size of a value in a file
@@ -215,8 +215,8 @@ class MorphableModel:
     exp_std: torch.Tensor  # (L,) typical size of exp_coeff
     regions: torch.Tensor  # (N,) index into REGIONS, −1 where the model does not say
     exp_names: tuple = ()  # (L,) names of the expression units; empty for models without names
-    name: str = "unnamed"
-    licence: str = ""
+    name: str = "unnamed"  # whose model it is
+    licence: str = ""  # under which it may be used
 
     @property
     def K(self) -> int:
@@ -359,10 +359,10 @@ def open_model(
 @patch
 def landmarks(
     self: MorphableModel,
-    vertices,  # (B,N,3)
+    vertices,  # (B,N,3) posed
     yaw=None,  # (B,) radian: moves the jaw points along the outline; None: frontal
-):
-    "Landmarks (B,68,3) of posed vertices."
+) -> torch.Tensor:  # (B,68,3), in the unit of the vertices
+    "Landmarks of posed vertices."
     out = vertices[:, self.landmark_vertices]  # (B,68,3)
     if yaw is None or len(self.contour_yaws) < 2:
         return out

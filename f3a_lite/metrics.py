@@ -57,7 +57,7 @@ def mae(
     b: torch.Tensor,  # (B,3,H,W) in [0,1]
     valid: torch.Tensor = None,  # (B,1,H,W) pixels of 0 do not count; None: all count
 ) -> torch.Tensor:  # (B,)
-    "Mean absolute error of each picture."
+    "Mean absolute error of each picture. Raises `F3AError` where the shapes differ or no pixel is valid."
     a, b, real = checked_pair(a, b, valid)
     return mean_over((a - b).abs(), real)
 
@@ -67,7 +67,7 @@ def mse(
     b: torch.Tensor,  # (B,3,H,W) in [0,1]
     valid: torch.Tensor = None,  # (B,1,H,W) pixels of 0 do not count; None: all count
 ) -> torch.Tensor:  # (B,)
-    "Mean square error of each picture."
+    "Mean square error of each picture. Raises `F3AError` where the shapes differ or no pixel is valid."
     a, b, real = checked_pair(a, b, valid)
     return mean_over((a - b).square(), real)
 
@@ -77,7 +77,7 @@ def psnr(
     b: torch.Tensor,  # (B,3,H,W) in [0,1]
     valid: torch.Tensor = None,  # (B,1,H,W) pixels of 0 do not count; None: all count
 ) -> torch.Tensor:  # (B,)
-    "Peak signal-to-noise ratio of each picture, decibel; 100 for equal pictures."
+    "Peak signal-to-noise ratio of each picture, decibel; 100 for equal pictures. Raises `F3AError` as `mse` does."
     return -10 * mse(a, b, valid).clamp(min=1e-10).log10()
 
 # %% ../nbs/20_metrics.ipynb #145d7113
@@ -111,7 +111,7 @@ def ssim(
 ) -> torch.Tensor:  # (B,)
     """Structural similarity of each picture: 11×11 Gaussian window, sigma 1.5, mean over channels and whole windows.
 
-    Raises `F3AError` where no window of valid pixels fits.
+    After Wang et al. (2004). Raises `F3AError` where no window of valid pixels fits.
     """
     a, b, real = checked_pair(a, b, valid)
     if min(a.shape[-2:]) < 11:
@@ -126,7 +126,7 @@ def ssim(
     return total / (whole.sum((1, 2, 3)) * a.shape[1])
 
 # %% ../nbs/20_metrics.ipynb #49e0a5d5
-METRICS = dict(mae=mae, mse=mse, psnr=psnr, ssim=ssim)
+METRICS = dict(mae=mae, mse=mse, psnr=psnr, ssim=ssim)  # name → function of two batches of pictures
 
 
 def picture_metrics(
@@ -180,7 +180,7 @@ def frechet_distance(
     a: np.ndarray,  # (N,D) features of some pictures
     b: np.ndarray,  # (M,D) features of others
 ) -> float:
-    "Fréchet distance of two clouds of features, squared as in FID. Raises `F3AError` for fewer than two rows."
+    "Fréchet distance, squared as in FID (Heusel et al., 2017). Raises `F3AError` for fewer than two rows."
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise F3AError(f"Two tables of features with the same columns are needed, not {a.shape} and {b.shape}.")
@@ -400,7 +400,7 @@ class Metric:
 
     title: str  # in tables
     what: str  # it measures
-    unit: str
+    unit: str  # of its numbers
     better: str  # 'lower' or 'higher'
     blind: str  # what it does not see
 

@@ -23,9 +23,9 @@ def point_weights() -> torch.Tensor:  # (68,)
 
 def landmark_loss(
     points,  # (B,68,2) projected, image plane
-    target,  # (B,68,2)
+    target,  # (B,68,2) annotated or tracked, image plane
 ):  # one number
-    "Eq. 5."
+    "Eq. 5: mean absolute difference of the landmarks' coordinates, weighted by w_lm."
     w = point_weights().to(points)
     return ((points - target).abs() * w[:, None]).sum(1).mean() / w.sum()
 

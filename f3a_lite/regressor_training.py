@@ -34,7 +34,7 @@ from .team import get_processes
 class RegressorTraining:
     "One run. `lite` trains on two CPU cores; `paper` is the supplement's setting."
 
-    net: RegressorConfig = field(default_factory=RegressorConfig)
+    net: RegressorConfig = field(default_factory=RegressorConfig)  # the network
     steps: int = 5000  # warm-up steps on labelled pictures (Eq. 8)
     sub_steps: int = 0  # second-phase steps on clips with landmarks only (Eq. 9)
     batch: int = 48  # pictures a step

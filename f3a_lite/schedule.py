@@ -25,7 +25,7 @@ class TrainConfig:
 
     system: str = "f3a_gan"  # what is trained: f3a_gan, t_warp, x2face, pix2pixhd, ganimation or motiongan
     generator: NetworkConfig = None  # the generator's settings; None: the system's lite ones
-    losses: LossConfig = field(default_factory=LossConfig)
+    losses: LossConfig = field(default_factory=LossConfig)  # their weights and forms
     size: int = 128  # pixels at the end
     steps: int = 3000  # generator steps
     batch: int = 8  # pairs a step at full size

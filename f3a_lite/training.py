@@ -118,11 +118,11 @@ class Batches(torch.utils.data.Dataset):
 
 # %% ../nbs/76_trainer.ipynb #dab60bf5
 class Trainer(Training):
-    "The training of a system on prepared clips."
+    "The training of a system on prepared clips. Raises `F3AError` for settings that do not fit each other."
 
     def __init__(
         self,
-        cfg: TrainConfig,
+        cfg: TrainConfig,  # what to do
         clips: list,  # prepared clips
         device=None,  # None: the best there is
         face_model: MorphableModel = None,  # None: the open model

@@ -335,7 +335,7 @@ KINDS = {
     "3ddfa": load_basel_3ddfa,
     "deep3d": load_deep3d,
     "3ddfa_v2": load_3ddfa_v2,
-}
+}  # as f3a_model calls a model → function of its files that reads it
 
 # %% ../../nbs/69_licensed_models.ipynb #8a15a2d6
 @dataclass

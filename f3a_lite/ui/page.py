@@ -270,7 +270,7 @@ class Page:
         for place, value in zip(self.steps.children, pictures.values()):
             place.children[1].value = value
 
-    def dragged(self, change):  # new: count of drags, pixels right, pixels down
+    def dragged(self, change):  # new: count of drags; right and down, 1 is the width
         "The face was dragged: it turns along."
         count, right, down = change["new"]
         if count != self.grip[0]:
