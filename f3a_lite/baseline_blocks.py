@@ -59,7 +59,7 @@ class UNet(nn.Module):
 class ResidualBlock(nn.Module):
     "Two convolutions beside a way straight through."
 
-    def __init__(self, channels: int, pad: str = "reflect"):
+    def __init__(self, channels: int, pad: str = "reflect"):  # in and out; a padding mode of torch
         super().__init__()
         layers = []
         for last in (False, True):

@@ -51,7 +51,7 @@ class X2FaceGenerator(nn.Module):
 
     def __init__(
         self,
-        cfg: X2FaceConfig,
+        cfg: X2FaceConfig,  # the settings
     ):
         super().__init__()
         self.cfg = cfg
@@ -116,7 +116,7 @@ class Pix2PixHDGenerator(nn.Module):
 
     def __init__(
         self,
-        cfg: Pix2PixHDConfig,
+        cfg: Pix2PixHDConfig,  # the settings
     ):
         super().__init__()
         self.cfg, c = cfg, cfg.channels[0]
@@ -199,7 +199,7 @@ class GANimationGenerator(nn.Module):
 
     def __init__(
         self,
-        cfg: GANimationConfig,
+        cfg: GANimationConfig,  # the settings
     ):
         super().__init__()
         self.cfg, c = cfg, cfg.channels[0]
@@ -305,7 +305,7 @@ class GANimation(System, kind="ganimation"):
 class ConvLSTM(nn.Module):
     "A long short-term memory whose products are convolutions."
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int):  # in and out
         super().__init__()
         self.gates = nn.Conv2d(2 * channels, 4 * channels, 3, 1, 1)
 
@@ -335,7 +335,7 @@ class MotionGANGenerator(nn.Module):
 
     def __init__(
         self,
-        cfg: MotionGANConfig,
+        cfg: MotionGANConfig,  # the settings
     ):
         super().__init__()
         self.cfg = cfg

@@ -292,7 +292,7 @@ def save_json(
 
 # %% ../nbs/50_core.ipynb #97c985e3
 def save_array(
-    array: np.ndarray,  # what is written
+    array: np.ndarray,  # (...) of any shape and type
     path,  # a .npy file
 ) -> Path:
     "Write an array atomically."

@@ -143,7 +143,7 @@ def cosine_rate(
 
 # %% ../nbs/56_loop.ipynb #0a3e850d
 def check_loss(
-    loss: torch.Tensor,  # one number
+    loss: torch.Tensor,  # () one number
     step: int,  # the step it belongs to
 ) -> None:
     "Raise `DivergedError` where a loss is not finite."
@@ -294,7 +294,7 @@ class LogFile:
 
 
 class Curves:
-    "Each figure as a curve for TensorBoard."
+    "Each figure as a curve for TensorBoard. Raises `F3AError` where that is not installed."
 
     def __init__(
         self,

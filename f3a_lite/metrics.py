@@ -417,4 +417,4 @@ GLOSSARY = dict(
     prmse=Metric("PRMSE", "head pose", "degrees", "lower", "the face itself; expression"),
     aucon=Metric("AUCON", "action units that agree", "share", "higher", "how strong an action is; most are absent"),
     lmae=Metric("LMAE", "landmarks", "share of the picture's side", "lower", "everything between 68 points"),
-)
+)  # name → what tables call it, and what it does not see

@@ -204,9 +204,9 @@ class PairSchedule:
 
     def __init__(
         self,
-        cfg: TrainConfig,
+        cfg: TrainConfig,  # of the training
         splits: list,  # one split_frames dict a clip
-        weights: np.ndarray = None,  # one a clip, from `clip_weights`; None: all alike
+        weights: np.ndarray = None,  # (clips,) from `clip_weights`; None: all alike
     ):
         self.cfg, self.splits, self.weights = cfg, splits, weights
         self.index = sample_pairs(splits, "train", cfg.pairs, cfg.seed, weights) if cfg.pairs else None

@@ -95,10 +95,10 @@ class Batches(torch.utils.data.Dataset):
 
     def __init__(
         self,
-        cfg: TrainConfig,
+        cfg: TrainConfig,  # of the training
         clips: list,  # prepared clips
         splits: list,  # one split_frames dict a clip
-        face_model: MorphableModel,
+        face_model: MorphableModel,  # that the clips were prepared with
         rank: int = 0,  # which process this is
         count: int = 1,  # of how many
     ):
@@ -246,7 +246,7 @@ class SampleSheets:
         self,
         folder,  # of the sheets
         every: int,  # steps
-        pairs: int = 4,
+        pairs: int = 4,  # a sheet
     ):
         self.folder, self.every, self.n = Path(folder), every, pairs
 

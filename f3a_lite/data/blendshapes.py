@@ -94,7 +94,7 @@ POINTS = (  # of the 478, those that the second network wants
 
 # %% ../../nbs/68_blendshapes.ipynb #068234f6
 class BlendshapeReader:
-    "Expression units of a face, from Google's face landmarker."
+    "Expression units of a face, from Google's face landmarker. Raises `F3AError` where it or its runtime is missing."
 
     def __init__(
         self,

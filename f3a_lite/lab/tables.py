@@ -269,7 +269,7 @@ def strip_of(
 class Tables:
     "The jobs of some data: rows of its groups with seeds, and what the groups are measured on."
 
-    def __init__(self, o: TableOptions):
+    def __init__(self, o: TableOptions):  # of f3a_tables
         self.o, self.net, self.device = o, None, get_device(o.device)
         self.team = get_processes("no", self.device)
         self.groups = self.team.main_process_first(lambda: groups_of(tuple(o.data), o.people, o.held_out, o.runs))

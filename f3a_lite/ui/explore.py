@@ -123,7 +123,7 @@ class NamedImage(w.Image):
 
 
 class Explorer:
-    "Controls beside the pictures that they change."
+    "Controls beside the pictures that they change. Raises `F3AError` for a preset of a control that is not there."
 
     def __init__(
         self,

@@ -150,7 +150,7 @@ def titled(title: str, widget, width: str = "384px") -> w.VBox:  # HTML, any wid
 class Page:
     "The controls of the app, around a Studio."
 
-    def __init__(self, studio: Studio):
+    def __init__(self, studio: Studio):  # that makes what is shown
         self.studio, self.held, self.grip = studio, False, (0, 0.0, 0.0)
         self.sliders = {name: control(name, v) for group in SLIDERS.values() for name, v in group.items()}
         for slider in self.sliders.values():

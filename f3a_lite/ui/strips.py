@@ -68,7 +68,7 @@ def jpeg_of(
 class Drawer:
     "Draws moments of an explorer, and keeps each picture once."
 
-    def __init__(self, explorer, quality):
+    def __init__(self, explorer, quality):  # an Explorer; of the JPEGs, 1 to 95
         self.explorer, self.quality, self.places = explorer, quality, {}  # picture → its place in the list
 
     def moment(self, **values) -> dict:  # pictures: [caption, place] each; texts
