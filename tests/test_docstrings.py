@@ -1,6 +1,7 @@
 "Public functions say what goes in, what comes out and what goes wrong; counted from the source, with a floor."
 
 import ast
+from functools import cache
 from pathlib import Path
 import pytest
 
@@ -26,11 +27,13 @@ def functions(tree, inherited=lambda cls, name: False):
                     yield f"{node.name}.{inner.name}", inner, ast.get_docstring(speaker)
 
 
+@cache
 def trees():
-    "Module's name, its text, its syntax tree."
-    for path in sorted((ROOT / "f3a_lite").rglob("[a-z]*.py")):
-        text = path.read_text(encoding="utf-8")
-        yield ".".join(path.relative_to(ROOT / "f3a_lite").with_suffix("").parts), text, ast.parse(text)
+    "Of every module: its name, its text, its syntax tree."
+    paths = sorted((ROOT / "f3a_lite").rglob("[a-z]*.py"))
+    names = [".".join(p.relative_to(ROOT / "f3a_lite").with_suffix("").parts) for p in paths]
+    texts = [p.read_text(encoding="utf-8") for p in paths]
+    return [(name, text, ast.parse(text)) for name, text in zip(names, texts)]
 
 
 def own(node, kinds):
