@@ -173,10 +173,10 @@ def recolour(
 
 # %% ../nbs/78_augmentation.ipynb #c5111929
 def augment(
-    images,  # (B,3,H,W)
-    params,  # FaceParams or landmarks
+    images,  # (B,3,H,W) in [0,1]
+    params,  # B FaceParams, or landmarks (B,68,2) on the image plane
     rng,  # torch generator, on the CPU
-    strength: float = 1.0,  # 0: nothing
+    strength: float = 1.0,  # 0: nothing, 1: as in training
     centred: float = 0.0,  # share of the faces that are brought near the middle; only with FaceParams
 ):  # pictures (B,3,H,W), and what was given as `params`, moved with them
     "Random similarity, colours, noise and a hiding patch. One face in twelve lies far from the middle."

@@ -169,7 +169,7 @@ FIT = 2  # of the landmark fit; raised when it gives other parameters
 
 
 def gaze_units(
-    face_model: MorphableModel,
+    face_model: MorphableModel,  # any morphable model
 ) -> list:  # numbers of expression units; empty for models without names
     "The expression units that turn the eyes."
     return [k for k, name in enumerate(face_model.exp_names) if name.startswith("eyeLook")]
@@ -236,7 +236,7 @@ def fit_landmarks(
     face_model: MorphableModel,  # any morphable model
     landmarks: torch.Tensor,  # (T,68,2) on the image plane
     found: torch.Tensor = None,  # (T,) which frames have landmarks at all; None: all
-    cfg: FitConfig = FitConfig(),
+    cfg: FitConfig = FitConfig(),  # weights and steps
     identity: torch.Tensor = None,  # (1,K) known identity; None: one is found for the clip
     start: FaceParams = None,  # where to begin; None: from the landmarks alone
     progress: bool = False,  # show a progress bar
@@ -318,8 +318,10 @@ def landmark_error(
     return d / unit
 
 # %% ../nbs/06_fitting.ipynb #6758b252
-def landmark_weights(cfg):
-    "(68,) weights of the groups of points."
+def landmark_weights(
+    cfg,  # a FitConfig
+) -> torch.Tensor:  # (68,), 1 where the config names no group
+    "Weights of the groups of points."
     w = torch.ones(68)
     w[:17] = cfg.jaw
     w[36:48] = cfg.eyes

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 
 # %% ../nbs/15_losses.ipynb #dc6287a1
 def weighted_pixel_loss(
-    fake: torch.Tensor,  # (B,3,H,W) generated
-    real: torch.Tensor,  # (B,3,H,W) target
-    weight: torch.Tensor,  # (B,1,H,W)
+    fake: torch.Tensor,  # (B,3,H,W) generated, in [0,1]
+    real: torch.Tensor,  # (B,3,H,W) target, in [0,1]
+    weight: torch.Tensor,  # (B,1,H,W) from `feature_weights`
     valid: torch.Tensor = None,  # (B,1,H,W) 1 where the target's picture had a pixel; None: everywhere
-) -> torch.Tensor:
+) -> torch.Tensor:  # () one number
     "Eq. 10, the mean over the pixels that each target's picture had, and then over the pictures."
     error = weight * (fake - real).abs()  # (B,3,H,W)
     if valid is None:
@@ -25,30 +25,30 @@ def weighted_pixel_loss(
 
 # %% ../nbs/15_losses.ipynb #6b7de528
 def critic_loss(
-    real: torch.Tensor,  # verdicts on true pictures
-    fake: torch.Tensor,  # verdicts on generated ones
+    real: torch.Tensor,  # (B,1,h,w) verdicts on true pictures
+    fake: torch.Tensor,  # (B,1,h,w) verdicts on generated ones
     form: str = "hinge",  # 'difference': Eq. 11 as printed; 'hinge': its reward ends at a margin of 1
-) -> torch.Tensor:
-    "Eq. 11 for the critic, who wants D(real) − D(fake) to be large."
+) -> torch.Tensor:  # () one number
+    "Eq. 11 for the critic, who wants D(real) − D(fake) to be large; as a hinge (Lim and Ye, 2017)."
     if form == "difference":
         return fake.mean() - real.mean()
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
 def adversarial_loss(
-    fake: torch.Tensor,  # verdicts on generated pictures
-) -> torch.Tensor:
+    fake: torch.Tensor,  # (B,1,h,w) verdicts on generated pictures
+) -> torch.Tensor:  # () one number
     "The generator's part of Eq. 11; D of the true picture does not depend on it."
     return -fake.mean()
 
 # %% ../nbs/15_losses.ipynb #3bcfb9de
 def perceptual_loss(
     generator,  # whose T_enc is used
-    fake: torch.Tensor,  # (B,3,H,W)
-    real: torch.Tensor,  # (B,3,H,W)
+    fake: torch.Tensor,  # (B,3,H,W) in [0,1]
+    real: torch.Tensor,  # (B,3,H,W) in [0,1]
     level: int = 0,  # of growing, and
     alpha: float = 1.0,  # the share of the level's own path
-) -> torch.Tensor:
+) -> torch.Tensor:  # () one number
     "Eq. 12, the mean over scales of the mean absolute difference; T_enc gets no gradient."
     with torch.no_grad():
         wanted = generator.features(real, level, alpha)

@@ -18,8 +18,8 @@ def shape(
     self: MorphableModel,
     id_coeff,  # (B,K) in standard deviations
     exp_coeff,  # (B,L) 0 rest, 1 full
-):
-    "Eq. 1's bracket: the unposed shape (B,N,3) in dm. Raises `F3AError` where the coefficients do not fit."
+) -> torch.Tensor:  # (B,N,3) dm
+    "Eq. 1's bracket: the unposed shape. Raises `F3AError` where the coefficients do not fit."
     K, L = id_coeff.shape[-1], exp_coeff.shape[-1]
     if K > self.K or L > self.L:
         raise F3AError(
@@ -36,8 +36,8 @@ def shape(
 def unit(
     self: MorphableModel,
     name,  # for example "jawOpen"
-) -> list:
-    "Indices of a named unit; without Left/Right, both sides. Raises `F3AError` for an unknown one."
+) -> list:  # of indices below L
+    "Where a named unit stands; without Left/Right, both sides. Raises `F3AError` for an unknown one."
     found = [k for k, n in enumerate(self.exp_names) if n in (name, name + "Left", name + "Right")]
     if not found:
         known = ", ".join(self.exp_names) or "none, its units have no names"
@@ -49,9 +49,9 @@ def unit(
 def expression(
     self: MorphableModel,
     n=1,  # faces
-    **units,  # name → value, 0 rest, 1 full
-):  # (n,L)
-    "exp_coeff (n,L) from named units, for example jawOpen=0.7; values numbers or (n,)."
+    **units,  # name → value or (n,) values, 0 rest, 1 full
+) -> torch.Tensor:  # (n,L)
+    "exp_coeff from named units, for example jawOpen=0.7. Raises `F3AError` for an unknown one."
     out = torch.zeros(n, self.L, device=self.mean_shape.device)
     for name, value in units.items():
         for k in self.unit(name):

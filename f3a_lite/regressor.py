@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['LAMBDAS', 'point_weights', 'landmark_loss', 'shape_loss', 'transformation_loss', 'warm_loss', 'coefficient_loss',
-           'sub_loss', 'RegressorConfig', 'Regressor', 'mirror_params', 'LazyFrames', 'save_regressor',
-           'load_regressor', 'variance_share', 'regress_clip', 'jitter', 'pose_error_between_models']
+           'sub_loss', 'RegressorConfig', 'Regressor', 'save_regressor', 'load_regressor', 'regress_clip']
 
 # %% ../nbs/07_regressor.ipynb #a070f002
 import torch
@@ -24,9 +23,9 @@ def point_weights() -> torch.Tensor:  # (68,)
 
 def landmark_loss(
     points,  # (B,68,2) projected, image plane
-    target,  # (B,68,2)
+    target,  # (B,68,2) annotated or tracked, image plane
 ):  # one number
-    "Eq. 5."
+    "Eq. 5: mean absolute difference of the landmarks' coordinates, weighted by w_lm."
     w = point_weights().to(points)
     return ((points - target).abs() * w[:, None]).sum(1).mean() / w.sum()
 
@@ -402,7 +401,7 @@ def regress_clip(
     identity = p.id_coeff[found_frames].mean(0, keepdim=True)  # (1,K)
     return p.replace(id_coeff=identity.expand(len(p), -1).clone())
 
-
+# %% ../nbs/07_regressor.ipynb #8e9b1d6e
 def jitter(
     landmarks,  # (T,68,2)
 ) -> float:  # share of the outer-eye distance

@@ -25,7 +25,7 @@ class TrainConfig:
 
     system: str = "f3a_gan"  # what is trained: f3a_gan, t_warp, x2face, pix2pixhd, ganimation or motiongan
     generator: NetworkConfig = None  # the generator's settings; None: the system's lite ones
-    losses: LossConfig = field(default_factory=LossConfig)
+    losses: LossConfig = field(default_factory=LossConfig)  # their weights and forms
     size: int = 128  # pixels at the end
     steps: int = 3000  # generator steps
     batch: int = 8  # pairs a step at full size
@@ -204,9 +204,9 @@ class PairSchedule:
 
     def __init__(
         self,
-        cfg: TrainConfig,
+        cfg: TrainConfig,  # of the training
         splits: list,  # one split_frames dict a clip
-        weights: np.ndarray = None,  # one a clip, from `clip_weights`; None: all alike
+        weights: np.ndarray = None,  # (clips,) from `clip_weights`; None: all alike
     ):
         self.cfg, self.splits, self.weights = cfg, splits, weights
         self.index = sample_pairs(splits, "train", cfg.pairs, cfg.seed, weights) if cfg.pairs else None

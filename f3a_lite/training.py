@@ -95,10 +95,10 @@ class Batches(torch.utils.data.Dataset):
 
     def __init__(
         self,
-        cfg: TrainConfig,
+        cfg: TrainConfig,  # of the training
         clips: list,  # prepared clips
         splits: list,  # one split_frames dict a clip
-        face_model: MorphableModel,
+        face_model: MorphableModel,  # that the clips were prepared with
         rank: int = 0,  # which process this is
         count: int = 1,  # of how many
     ):
@@ -118,11 +118,11 @@ class Batches(torch.utils.data.Dataset):
 
 # %% ../nbs/76_trainer.ipynb #dab60bf5
 class Trainer(Training):
-    "The training of a system on prepared clips."
+    "The training of a system on prepared clips. Raises `F3AError` for settings that do not fit each other."
 
     def __init__(
         self,
-        cfg: TrainConfig,
+        cfg: TrainConfig,  # what to do
         clips: list,  # prepared clips
         device=None,  # None: the best there is
         face_model: MorphableModel = None,  # None: the open model
@@ -246,7 +246,7 @@ class SampleSheets:
         self,
         folder,  # of the sheets
         every: int,  # steps
-        pairs: int = 4,
+        pairs: int = 4,  # a sheet
     ):
         self.folder, self.every, self.n = Path(folder), every, pairs
 

@@ -69,7 +69,7 @@ class Person:
     "One identity: looks and shape."
 
     number: int  # which; with the seed it decides the rest
-    look: Look
+    look: Look  # colours, hair, glasses and clothes
     id_coeff: torch.Tensor  # (1,80)
 
 # %% ../../nbs/73_people.ipynb #efd8f090
