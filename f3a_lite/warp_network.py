@@ -47,8 +47,10 @@ def continue_flow(
 ) -> tuple:  # the flow over the whole picture (B,3,H,W), and how it usually fades (B,1,H,W)
     "The flow continued from what the source saw. The more a head turns, the less its outline is trusted."
     behind = maps.hidden * (1 - grown(maps.features, 1 / 16))  # (B,1,H,W), without teeth and eyes
+    mouth = F.max_pool2d(maps.mouth, 3, 1, 1)  # (B,1,H,W): teeth move as the lips around them
     size, head, w = maps.mask.shape[-2:], grown(maps.mask, 1 / 32), turning(maps.flow, maps.mask)
-    near, far = (complete_flow(maps.flow, maps.mask, behind, rim) for rim in (0.01, 0.04))  # (B,3,H,W) each
+    near = complete_flow(maps.flow, maps.mask, torch.maximum(behind, mouth), 0.01)  # (B,3,H,W)
+    far = torch.lerp(complete_flow(maps.flow, maps.mask, behind, 0.04), near, mouth)  # (B,3,H,W)
     narrow = torch.maximum(resized(fade_outward(maps.mask, 0.08, 32), size), maps.mask)  # (B,1,H,W)
     wide = torch.maximum(resized(fade_outward(head, 0.1, 32), size), head)  # (B,1,H,W)
     return torch.lerp(near, far, w), torch.lerp(narrow, wide, w)
