@@ -35,7 +35,7 @@ def turning(
     flow: torch.Tensor,  # (B,3,H,W) image-plane units
     mask: torch.Tensor,  # (B,1,H,W) of 0 and 1: where the mesh is
 ) -> torch.Tensor:  # (B,1,1,1) in [0,1]
-    "How much more than a shift a motion is: 0 for an expression, 1 for a head that turns by 22 degrees."
+    "How much more than a shift a motion is: 0 for an expression, 1 for a head that turns by 25 degrees."
     n = mask.sum((2, 3), keepdim=True).clamp(min=1)
     shift = (flow[:, :2] * mask).sum((2, 3), keepdim=True) / n  # (B,2,1,1)
     rest = (flow[:, :2] - shift).norm(dim=1, keepdim=True) * mask  # (B,1,H,W)

@@ -1,16 +1,18 @@
-"T_warp: what the mesh knows, what is corrected, what is mirrored, and what may be painted."
+"T_warp: what the mesh knows, what moves with the head, and what may be painted."
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from f3a_lite.conditions import Frames, GeometryMaps, hidden_at, make_condition, mouth_map, region_masks
+from f3a_lite.conditions import Frames, GeometryMaps, hidden_at, make_condition, mouth_map, region_masks, teeth_map
 from f3a_lite.core import F3AError
-from f3a_lite.flow import extend_flow, warp_by_flow
+from f3a_lite.drawing import complete_flow
+from f3a_lite.flow import warp_by_flow
 from f3a_lite.morphable import FaceParams, REGIONS, open_model
 from f3a_lite.projection import pose, to_pixels
 from f3a_lite.rasterizer import rasterize_loop
-from f3a_lite.warp_generator import FARTHEST_FLOW, INSIDE, KEEP, KEEP_LEARNING, WarpConfig, WarpGenerator, visible_skin
+from f3a_lite.warp_generator import NEAR, SURE, WarpConfig, WarpGenerator
+from f3a_lite.warp_network import continue_flow, grown, mouth_inside, skin_around, stretch_of, turning, visible_skin
 
 MODEL = open_model()
 SIZE = 48
@@ -35,7 +37,7 @@ def small(**kw):
     "A T_warp of three scales whose heads say something."
     torch.manual_seed(0)
     g = WarpGenerator(WarpConfig(channels=(6, 8, 10), **kw)).eval()
-    for head in (g.to_flow, g.to_paint):
+    for head in (g.to_layer, g.to_paint):
         torch.nn.init.normal_(head.weight, std=1.5)
     torch.nn.init.zeros_(g.to_paint.bias)
     return g
@@ -89,21 +91,19 @@ def test_hidden_by_hand():
     assert (moved == 0).all(), "read from the far half"
 
 
-def test_the_mirrored_half_of_a_symmetric_face_is_itself():
-    "From a frontal face to itself, the mirrored way leads to the mirrored pixel."
-    maps = named(turned(0), turned(0))
-    columns = (torch.arange(SIZE) + 0.5) * 2 / SIZE - 1
-    inner = maps.mask > 0
-    assert ((maps.mirror_flow[0] + 2 * columns[None]).abs()[inner] < 0.06).float().mean() > 0.95
-    assert (maps.mirror_flow[1].abs()[inner] < 0.06).float().mean() > 0.95
-    twin = MODEL.twins
-    assert (twin[twin] == torch.arange(len(twin))).float().mean() > 0.95
-
-
-def test_the_other_half_can_be_seen_where_this_one_is_hidden():
-    maps = named(turned(30), turned(-30))
-    hidden = maps.hidden > 0
-    assert hidden.sum() > 50 and maps.mirror_hidden[hidden].mean() < 0.5
+def test_teeth_hang_on_the_skull_and_on_the_chin():
+    "An opening jaw takes the lower arc along and leaves the upper one; a turn takes both; closed lips show none."
+    shut, wide = turned(0), turned(0, jawOpen=0.9)
+    arcs = [teeth_map(MODEL, p, 128)[0, 0] > 0 for p in (shut, wide)]
+    rows = [torch.nonzero(x.any(1))[:, 0] for x in arcs]
+    assert rows[0].min() == rows[1].min(), "the upper teeth stay"
+    assert rows[1].max() > rows[0].max() + 3, "the lower ones go down"
+    column = [
+        torch.nonzero((teeth_map(MODEL, p, 128)[0, 0] > 0).any(0))[:, 0].float().mean() for p in (shut, turned(25))
+    ]
+    assert column[1] > column[0] + 3 or column[1] < column[0] - 3
+    shown = [GeometryMaps.split(maps_of(shut, p, 128)).teeth for p in (shut, turned(0, jawOpen=0.4))]
+    assert shown[1].sum() > 2 * shown[0].sum()
 
 
 def test_regions():
@@ -128,91 +128,186 @@ def test_the_mouth_is_the_polygon_of_the_inner_lips():
     assert want.sum() > 100 and (want != got).sum() <= 2
 
 
+# What moves with the head
+
+
+def test_a_flow_is_continued_from_what_was_seen():
+    "Two halves with motions of their own: where the right half was hidden, the left one's goes on."
+    flow = torch.zeros(1, 3, 64, 64)
+    flow[:, 0, :, :32], flow[:, 0, :, 32:] = 0.1, -0.3
+    mask, hidden = torch.zeros(2, 1, 1, 64, 64)
+    mask[..., 8:56, 8:56] = 1
+    hidden[..., 32:] = 1
+    whole = complete_flow(flow, mask, hidden)
+    assert torch.allclose(whole[0, 0, 16:48, 12:28], torch.tensor(0.1), atol=1e-6)
+    assert (whole[0, 0, 16:48, 36:46] - 0.1).abs().max() < 0.01, "and not with the other motion"
+    both = complete_flow(flow, mask, hidden * 0)
+    assert torch.equal(both[0, 0, 12:52, 12:52], flow[0, 0, 12:52, 12:52])
+    assert not torch.equal(complete_flow(flow, mask, hidden * 0, rim=0.1)[0, 0, 12], both[0, 0, 12])
+
+
+def test_a_turn_is_told_from_a_shift_and_from_a_smile():
+    def of(target):
+        maps = GeometryMaps.split(maps_of(turned(0), target))
+        return float(turning(maps.flow, maps.mask))
+
+    shifted = turned(0).replace(translation=torch.tensor([[0.3, 0.1, 0.0]]))
+    assert of(shifted) == 0 and of(turned(0, mouthSmile=1.0)) == 0 and of(turned(0, jawOpen=0.8)) == 0
+    assert 0 < of(turned(16)) < 1 and of(turned(32)) == 1
+
+
+def test_the_more_a_head_turns_the_less_its_outline_is_trusted():
+    "With a small turn the mesh's flow is kept up to a pixel from its rim, with a large one it is not."
+    kept = []
+    for yaw in (4, 32):
+        maps = GeometryMaps.split(maps_of(turned(0), turned(yaw)))
+        flow, fade = continue_flow(maps)
+        same = ((flow - maps.flow).abs().amax(1) < 1e-6) & (maps.mask[:, 0] > 0)
+        kept.append(float(same.sum() / maps.mask.sum()))
+        assert torch.equal(fade[maps.mask > 0], torch.ones(int(maps.mask.sum()))) and fade[0, 0, 0, 0] < 0.01
+    assert kept[0] > 0.7 and kept[1] < kept[0] - 0.15
+
+
+def test_grown_by_hand():
+    mask = torch.zeros(1, 1, 50, 50)
+    mask[..., 25, 25] = 1
+    out = grown(mask, 2 / 50)[0, 0]
+    want = F.conv2d(F.max_pool2d(mask, 5, 1, 2), torch.ones(1, 1, 3, 3) / 9, padding=1)[0, 0]
+    assert torch.allclose(out, want, atol=1e-6) and out[25, 25] == 1 and out[25, 29] == 0
+
+
 # What may be painted
 
 
 def test_visible_skin_by_hand():
-    maps = GeometryMaps.split(torch.zeros(1, 13, 40, 40))
+    maps = GeometryMaps.split(torch.zeros(1, 11, 45, 45))
     maps.mask[..., 5:35, 5:35] = 1
     maps.hidden[..., 5:10, 5:35] = 1
     maps.mouth[..., 20, 20] = 1
-    want = torch.zeros(40, 40)
+    maps.lips[..., 30, 30] = 1
+    want = torch.zeros(45, 45)
     want[10:35, 5:35] = 1
     want[19:22, 19:22] = 0
-    assert torch.equal(visible_skin(maps)[0, 0], want)
-    maps.lips[..., 30, 30] = 1
-    assert torch.equal(visible_skin(maps)[0, 0], want), "lips are skin in use"
     want[29:32, 29:32] = 0
-    assert torch.equal(visible_skin(maps, free_lips=True)[0, 0], want), "and free while it learns"
+    assert torch.equal(visible_skin(maps)[0, 0], want)
+
+
+def test_the_colour_of_the_skin_around_a_place():
+    "Left skin is dark, right skin is light, and between them is a hole of another colour."
+    picture, skin = torch.full((1, 3, 64, 64), 0.9), torch.ones(1, 1, 64, 64)
+    picture[..., :32] = 0.3
+    picture[..., 28:36] = 0.0
+    skin[..., 28:36] = 0
+    found = skin_around(picture, skin)
+    assert (found[..., 30] - 0.3).abs().max() < 0.2 and (found[..., 34] - 0.9).abs().max() < 0.2
+    assert torch.allclose(found[..., 10], torch.tensor(0.3), atol=0.02)
+
+
+def test_the_inside_of_a_mouth():
+    "A quarter of the lips' colour; before it teeth that are less colourful than the skin, and brighter than the dark."
+    maps = GeometryMaps.split(torch.zeros(1, 11, 32, 32))
+    picture, skin = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
+    picture[..., :16, :] = torch.tensor([0.9, 0.6, 0.3])[:, None, None]
+    picture[..., 16:, :] = torch.tensor([0.8, 0.2, 0.2])[:, None, None]
+    skin[..., :16, :], maps.lips[..., 16:, :], maps.teeth[..., 20, :] = 1, 1, 1
+    inside = mouth_inside(picture, maps, skin)[0]
+    assert torch.allclose(inside[:, 25, 5], torch.tensor([0.2, 0.05, 0.05]), atol=1e-5)
+    tooth = (torch.tensor([0.9, 0.6, 0.3]) + 0.6) / 2 * (0.25 + 0.75 * 0.6) / 0.6
+    assert torch.allclose(inside[:, 20, 5], tooth, atol=1e-5)
+
+
+def test_stretch_is_the_derivative_of_the_place_that_is_read():
+    "A flow that reads a quarter of the height."
+    y = 1 - (torch.arange(64) + 0.5) / 32  # of pixels, up
+    flow = torch.zeros(1, 2, 64, 64)
+    flow[0, 1] = (0.25 * y - y)[:, None]
+    assert torch.allclose(stretch_of(flow)[..., 2:-2, :], torch.tensor(0.25), atol=1e-4)
+    assert torch.allclose(stretch_of(flow * 0), torch.tensor(1.0))
 
 
 def test_a_new_network_gives_the_moved_photo(photo):
-    "The heads begin near zero: nothing is corrected, hardly anything painted."
+    "The heads begin near zero: the layer is the fade, hardly anything is painted beyond lids and mouth."
     torch.manual_seed(0)
     g = WarpGenerator(WarpConfig(channels=(6, 8, 10)))
     maps = maps_of(turned(0), turned(20))
     out = g(photo, maps)
-    far = extend_flow(maps[:, :3], maps[:, 3:4])
-    assert torch.allclose(out["warped_by_mesh"], warp_by_flow(photo, far), atol=1e-6)
-    assert out["residual"].abs().max() < 0.03 and (out["image"] - out["warped"]).abs().mean() < 0.03
+    flow, fade = continue_flow(GeometryMaps.split(maps))
+    assert torch.allclose(out["warped_by_mesh"], warp_by_flow(photo, flow * fade), atol=1e-6)
+    assert (out["layer"] - out["fade"]).abs().mean() < 0.03 and (out["image"] - out["warped"]).abs().mean() < 0.03
 
 
 def test_the_picture_by_hand(photo):
-    "Moved along the sum of both flows, the mirrored half where this one is hidden, and a change of colour."
-    g, maps = small(), maps_of(turned(25), turned(-20, jawOpen=0.5))
-    heads = []
-    for head in (g.to_flow, g.to_paint):
+    "The continued flow times the layer; skin for lids, the inside of a mouth that opens, and a change of colour."
+    g, maps = small(), maps_of(turned(25), turned(-20, jawOpen=0.5, eyeBlink=1.0))
+    heads, m = [], GeometryMaps.split(maps)
+    for head in (g.to_layer, g.to_paint):
         head.register_forward_hook(lambda _, x, y: heads.append(y))
     out = g(photo, maps)
-    flow = extend_flow(maps[:, :3], maps[:, 3:4])[:, :2]
-    mask, hidden = maps[:, 3:4], maps[:, 5:6]
-    raw = F.interpolate(torch.tanh(heads[0]), scale_factor=2, mode="bilinear")
-    residual = raw * torch.where(mask > 0, FARTHEST_FLOW * INSIDE, FARTHEST_FLOW)
-    warped = warp_by_flow(photo, flow + residual)
-    mirrored = warp_by_flow(photo, maps[:, 6:8]) * mask
-    b = heads[1][:, 4:].sigmoid() * mask * hidden * (1 - maps[:, 8:9])
-    a = heads[1][:, 3:4].sigmoid() * torch.where(visible_skin(GeometryMaps.split(maps)) > 0, KEEP, 1.0)
-    image = warped * (1 - b) + mirrored * b + a * torch.tanh(heads[1][:, :3])
-    for name, want in (
-        ("residual", residual),
-        ("flow", flow + residual),
-        ("warped", warped),
-        ("mirror", b),
-        ("paint", a),
-    ):
-        assert torch.allclose(out[name], want, atol=1e-5), name
-    assert torch.allclose(out["image"], image.clamp(0, 1), atol=1e-5)
-    assert out["image"].min() >= 0 and out["image"].max() <= 1 and b.max() > 0.2 and a.std() > 0.02
+    flow, fade = continue_flow(m)
+    raw = F.interpolate(heads[0], scale_factor=2, mode="bilinear")
+    usual = fade.clamp(0.02, 0.98)
+    odds = usual / (1 - usual) * torch.exp(SURE * torch.tanh(raw))
+    layer = torch.maximum(odds / (1 + odds) * (fade * 20).clamp(max=1), (10 * fade - 9).clamp(min=0))
+    moved = flow[:, :2] * layer
+    warped = warp_by_flow(photo, moved)
+    shown = visible_skin(m)
+    stretched = (1.6 - 2 * stretch_of(moved)).clamp(0, 1)
+    b = stretched * grown(m.eyelids, 1 / 60) * (1 - m.eyeballs)
+    c = F.avg_pool2d(m.mouth * m.hidden, 3, 1, 1)
+    free = torch.stack([m.mouth, m.lips, m.eyeballs * m.hidden]).amax(0)
+    a = heads[1][:, 3:].sigmoid() * grown(free, NEAR)
+    image = warped * (1 - b) + skin_around(warped, shown) * b
+    image = image * (1 - c) + mouth_inside(warped, m, shown) * c + a * torch.tanh(heads[1][:, :3])
+    for name, want in dict(layer=layer, flow=moved, warped=warped, lids=b, mouth=c, paint=a).items():
+        assert torch.allclose(out[name], want, atol=1e-4), name
+    assert torch.allclose(out["image"], image.clamp(0, 1), atol=1e-4)
+    assert out["image"].min() >= 0 and out["image"].max() <= 1
+    assert min(b.max(), c.max(), a.max()) > 0.2
 
 
-def test_skin_that_the_photo_shows_is_hardly_painted(photo):
-    "Whatever the network says: at most KEEP of a change, and a fifth of the farthest flow."
-    g, maps = small(), maps_of(turned(0), turned(25))
+def test_whatever_the_network_says_the_photo_is_kept(photo):
+    "No motion gives the photo; far from the head nothing moves; beyond mouth and eyes nothing is painted."
+    g = small()
     with torch.no_grad():
-        g.to_paint.bias[3] = 50.0
-        g.to_flow.bias[:] = 50.0
-    out = g(photo, maps)
-    skin = visible_skin(GeometryMaps.split(maps)) > 0
-    assert torch.allclose(out["paint"][skin], torch.tensor(KEEP), atol=1e-4)
-    assert torch.allclose(out["paint"][~skin], torch.tensor(1.0), atol=1e-4)
-    skin = visible_skin(GeometryMaps.split(maps), free_lips=True) > 0
-    assert torch.allclose(g.train()(photo, maps)["paint"][skin], torch.tensor(KEEP_LEARNING), atol=1e-4)
-    assert KEEP < KEEP_LEARNING
-    inside = (maps[:, 3:4] > 0).expand(-1, 2, -1, -1)
-    assert out["residual"][inside].max() <= FARTHEST_FLOW * INSIDE + 1e-6
-    assert out["residual"][~inside].max() > 0.9 * FARTHEST_FLOW
+        g.to_paint.bias[:] = 50.0
+        g.to_layer.bias[:] = 50.0
+    assert torch.allclose(g(photo, maps_of(turned(10), turned(10)))["image"], photo, atol=1e-6)
+    maps = maps_of(turned(0), turned(25))
+    out, m = g(photo, maps), GeometryMaps.split(maps)
+    assert (out["paint"][grown(m.features, NEAR) == 0] == 0).all()
+    assert (out["layer"][m.mask > 0] == 1).all(), "the head moves"
+    assert (out["layer"][out["fade"] == 0] == 0).all(), "the background does not"
+    assert (out["layer"] > out["fade"] + 0.2).any(), "and between them the network decides"
+
+
+def test_a_turning_head_leaves_the_background_alone(photo):
+    "Farther than a sixth of the width from both heads less than 2 of 255 changes, whatever the network says."
+    from scipy.ndimage import distance_transform_edt
+
+    g = small()
+    with torch.no_grad():
+        g.to_layer.bias[:] = 50.0
+    size = 96
+    source, target = turned(0), turned(22)
+    source, target = (p.replace(scale=torch.tensor([0.4])) for p in (source, target))
+    maps = maps_of(source, target, size)
+    picture = F.interpolate(photo, (size, size))
+    out, m = g(picture, maps), GeometryMaps.split(maps)
+    head = torch.maximum(m.mask, m.source_mask)[0, 0].numpy() > 0
+    far = torch.from_numpy(distance_transform_edt(~head) > size / 6)
+    assert far.float().mean() > 0.2
+    assert (out["image"] - picture)[0, :, far].abs().mean() < 2 / 255
 
 
 def test_what_the_network_sees(photo):
-    "Photo, moved photo and mirrored half between −1 and 1; the flow times 4; masks, and regions."
+    "Photo and moved photo between −1 and 1; the flow times 4; the fade, masks, and regions."
     g, maps = small(), maps_of(turned(0), turned(25))
-    x, flow, warped, mirrored = g.inputs(photo, GeometryMaps.split(maps))
-    far = extend_flow(maps[:, :3], maps[:, 3:4])
-    want = [photo * 2 - 1, warped * 2 - 1, mirrored * 2 - 1, far[:, :2] * 4, maps[:, 3:4]]
-    want.append(warp_by_flow(maps[:, 4:5], far))  # how much of the source's mesh would be read
-    want += [maps[:, 5:6], maps[:, 8:11], torch.maximum(maps[:, 11:12], maps[:, 12:])]
+    x, flow, fade, warped = g.inputs(photo, GeometryMaps.split(maps))
+    want = [photo * 2 - 1, warped * 2 - 1, flow[:, :2] * 4, fade, maps[:, 3:4]]
+    want.append(warp_by_flow(maps[:, 4:5], flow * fade))  # how much of the source's mesh would be read
+    want += [maps[:, 5:6], maps[:, 6:]]
     assert torch.allclose(x, torch.cat(want, 1), atol=1e-6) and x.shape[1] == g.in_channels
-    assert torch.equal(flow, far) and torch.allclose(warped, warp_by_flow(photo, far), atol=1e-6)
+    assert torch.allclose(warped, warp_by_flow(photo, flow * fade), atol=1e-6)
 
 
 @pytest.mark.parametrize(
