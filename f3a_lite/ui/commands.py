@@ -8,31 +8,40 @@ __all__ = ['f3a_demo', 'f3a_prepare', 'f3a_model', 'f3a_train', 'f3a_train_regre
 
 # %% ../../nbs/90_commands.ipynb #ff453884
 import importlib
+import inspect
 import os
+import sys
+from .. import options
+from ..core import friendly_errors
+from ..options import parse_options
 
 # %% ../../nbs/90_commands.ipynb #0bd1ed3f
 def command(
     module,  # of the package
-    name,  # of the function in it
-    words,  # what it does
+    name,  # of the function in it, and of the program
+    about,  # the dataclass of its options
 ):  # function of the words of a command line
-    "A program of these words: set the thread policy, then import a command and run it."
+    "A program: set the thread policy, then explain the options, or import the command and run it."
 
     def program(argv=None):
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        words = set(sys.argv[1:] if argv is None else argv)
+        if words & {"-h", "--help"} and "--help-all" not in words:
+            with friendly_errors():
+                parse_options(name, about, argv)
         return getattr(importlib.import_module(f"f3a_lite.{module}"), name)(argv)
 
-    program.__doc__ = words
+    program.__doc__ = inspect.getdoc(about).splitlines()[0]
     return program
 
 # %% ../../nbs/90_commands.ipynb #4a9cb15e
-f3a_demo = command("ui.demo", "main", "The tour from a video to a film.")
-f3a_prepare = command("ui.prepare", "f3a_prepare", "Videos and data sets to prepared clips.")
-f3a_model = command("data.licensed_models", "f3a_model", "Turn somebody's face model into a file of this project.")
-f3a_train = command("ui.train", "f3a_train", "Train a system.")
-f3a_train_regressor = command("regressor_training", "f3a_train_regressor", "Train the 3DMM regressor.")
-f3a_animate = command("ui.animate", "f3a_animate", "Animate a photo.")
-f3a_evaluate = command("lab.measure_files", "f3a_evaluate", "Measure generated pictures.")
-f3a_tables = command("lab.tables", "f3a_tables", "Train and measure what the paper's tables are made of.")
-f3a_app = command("ui.app", "main", "Animate a photo on a page in the browser.")
-f3a_course = command("ui.course_command", "f3a_course", "Lessons for a class, and who has solved what.")
+f3a_demo = command("ui.demo", "f3a_demo", options.DemoOptions)
+f3a_prepare = command("ui.prepare", "f3a_prepare", options.PrepareOptions)
+f3a_model = command("data.licensed_models", "f3a_model", options.ModelOptions)
+f3a_train = command("ui.train", "f3a_train", options.TrainRunOptions)
+f3a_train_regressor = command("regressor_training", "f3a_train_regressor", options.RegressorRunOptions)
+f3a_animate = command("ui.animate", "f3a_animate", options.AnimateOptions)
+f3a_evaluate = command("lab.measure_files", "f3a_evaluate", options.EvaluateOptions)
+f3a_tables = command("lab.tables", "f3a_tables", options.TableOptions)
+f3a_app = command("ui.app", "f3a_app", options.AppOptions)
+f3a_course = command("ui.course_command", "f3a_course", options.CourseOptions)
