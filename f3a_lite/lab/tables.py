@@ -189,8 +189,6 @@ def check_tables(o):  # TableOptions
         raise F3AError(f"There is no row '{wrong[0]}': choose from {', '.join(ROWS)}.")
     if not (o.train or o.measure):
         raise F3AError("Neither to train nor to measure is nothing to do: leave out --no-train or --no-measure.")
-    if o.seeds < 1 or o.held_out < 0:
-        raise F3AError("At least one seed is needed, and --held-out cannot be less than 0.")
     if o.pictures is not None and o.pictures < BATCH:
         raise F3AError(f"A training sees {BATCH} pictures at least, not {o.pictures}.")
 
