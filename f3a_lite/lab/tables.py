@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SIZE', 'BATCH', 'PEOPLE', 'HELD_OUT_PEOPLE', 'PEOPLE_FRAMES', 'WEIGHTS', 'BROKEN', 'table_config', 'Group',
-           'read_people', 'who_is_who', 'hold_out', 'groups_of', 'check_tables', 'measures_of', 'measure_row',
-           'strip_of', 'Tables', 'f3a_tables']
+           'read_people', 'who_is_who', 'hold_out', 'groups_of', 'measures_of', 'measure_row', 'strip_of', 'Tables',
+           'f3a_tables']
 
 # %% ../../nbs/85_table_jobs.ipynb #7ab1e003
 import csv
@@ -181,7 +181,7 @@ def groups_of(
         Group("folder", "people held out", train, test, ROWS_OF["people held out"], 2, 12, who=who),
     ]
 
-# %% ../../nbs/85_table_jobs.ipynb #7ab1e026
+# %% ../../nbs/85_table_jobs.ipynb #7ab1e027
 def check_tables(o):  # TableOptions
     "Raise `F3AError` where options name no row, or leave nothing to do."
     wrong = [row for row in o.rows if row not in ROWS]
@@ -192,7 +192,7 @@ def check_tables(o):  # TableOptions
     if o.pictures is not None and o.pictures < BATCH:
         raise F3AError(f"A training sees {BATCH} pictures at least, not {o.pictures}.")
 
-
+# %% ../../nbs/85_table_jobs.ipynb #7ab1e026
 def measures_of(group: Group, size: int, net=None, progress=False) -> dict:  # name → Measure
     "What the trainings of a group are measured on."
     training_clips, held, n = group.clips[:: group.every], group.people, group.held_pairs
