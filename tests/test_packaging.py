@@ -112,24 +112,27 @@ def test_the_source_archive_builds_a_wheel_that_holds_everything(wheel):
 
 
 @pytest.mark.processes
-def test_the_wheel_finds_its_files_and_hands_out_lessons(wheel, tmp_path):
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
+def test_the_installed_wheel_finds_its_files_animates_a_face_and_hands_out_lessons(wheel, tmp_path):
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True, capture_output=True)
     code = (
         "import f3a_lite, f3a_lite.core as c; from f3a_lite.lab.results import stored_records as s; "
-        "from f3a_lite.ui.commands import f3a_course; from f3a_lite.lab.paper_tables import table_records as t; "
+        "from f3a_lite.ui import commands; from f3a_lite.lab.paper_tables import table_records as t; "
         "print(f3a_lite.__file__, c.data_path('t_warp.safetensors'), len(s('bundled.json')), len(t('rendered'))); "
-        "f3a_course(['--student', 'out', '--part', 'II', '--install'])"
+        "commands.f3a_course(['--student', 'out', '--part', 'II', '--install']); "
+        "commands.f3a_animate(['--script', 'blink', '--out', 'made'])"
     )
-    asked = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "site", capture_output=True, text=True)
+    asked = subprocess.run([sys.executable, "-c", code], cwd=site, capture_output=True, text=True)
     assert asked.returncode == 0, asked.stderr[-2000:]
     *paths, records, rows = asked.stdout.splitlines()[0].split()
-    assert all(Path(p).is_relative_to(tmp_path / "site") for p in paths)
+    assert all(Path(p).is_relative_to(site) for p in paths)
     assert int(records) > 20 and int(rows) > 20
-    out = tmp_path / "site" / "out"
+    out = site / "out"
     assert sorted(p.name[:2] for p in out.glob("*.ipynb")) == ["05", "06", "07", "08"]
     text = (out / "05_landmarks.ipynb").read_text(encoding="utf-8")
     assert settings()["git_url"] in text and "# Solution" not in text
+    assert (site / "made" / "animation.mp4").stat().st_size > 1000
 
 
 @pytest.mark.processes
