@@ -6,7 +6,7 @@
 __all__ = ['WORDS', 'TEST', 'VERDICTS', 'Comparison', 'word_of', 'limits_of', 'compare', 'margin_of', 'by_pairs', 'split_of',
            'data_of', 'all_orders', 'orders_table', 'rank_correlation', 'rank_table', 'Statement', 'load_statements',
            'Finding', 'Answer', 'answer', 'compared', 'compare_records', 'half_range', 'scale_of', 'ledger',
-           'ledger_table', 'verdict_lines']
+           'ledger_table', 'verdict_table']
 
 # %% ../../nbs/27_claims.ipynb #27c1a133
 import re
@@ -291,14 +291,17 @@ class Finding:
         words = {c.word for c in self.comparisons}
         return "does not" if "contradicts" in words else "holds" if words == {"clear"} else "not decided"
 
-    def __str__(self):
-        counts = Counter(c.word for c in self.comparisons)
+    @property
+    def words(self) -> str:
+        "How many comparisons have which word; where nothing is decided, how many are ahead at all."
+        counts, ahead = Counter(c.word for c in self.comparisons), [(c.lead or 0) > 0 for c in self.comparisons]
         words = ", ".join(f"{n} {word}" for word, n in counts.items())
-        ahead = [(c.lead or 0) > 0 for c in self.comparisons]
         open_question = self.verdict == "not decided" and "missing" not in counts
-        leaning = f", {sum(ahead)} of {len(ahead)} ahead" if open_question else ""
-        scale = "" if set(counts) == {"missing"} else f" ({self.scale})"
-        return f"{self.data}{scale}: {self.verdict}, {words}{leaning}"
+        return words + (f"; {sum(ahead)} of {len(ahead)} ahead" if open_question else "")
+
+    def __str__(self):
+        missing = {c.word for c in self.comparisons} == {"missing"}
+        return f"{self.data}{'' if missing else f' ({self.scale})'}: {self.verdict}, {self.words}"
 
 
 @dataclass
@@ -430,13 +433,18 @@ def ledger_table(
     return "\n".join(lines)
 
 
-def verdict_lines(
+def verdict_table(
     *numbers: int,  # of statements
     folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
-    "The ledger's verdicts on some statements, with what each kind of data says: a line each."
-    chosen, stored, lines = {s.number: s for s in load_statements()}, {}, []
-    for number in numbers:
-        a = answer(chosen[number], folder, stored)
-        lines.append(f"- {a.statement.says}: **{a.verdict}**. {'. '.join(map(str, a.found)) or a.statement.note}.")
-    return "\n".join(lines)
+    "The ledger's verdicts on some statements: a row each, a column for each kind of data; below, how much was seen."
+    chosen, stored = {s.number: s for s in load_statements()}, {}
+    answers = [answer(chosen[number], folder, stored) for number in numbers]
+    data = list(dict.fromkeys(f.data for a in answers for f in a.found))
+    lines = [f"| | the paper says | verdict | {' | '.join(data)} |", "|---|---|---|" + "---|" * len(data)]
+    for a in answers:
+        words = {f.data: f.words for f in a.found}
+        said = a.statement.says if words else f"{a.statement.says} ({a.statement.note})"
+        cells = [str(a.statement.number), said, f"**{a.verdict}**", *(words.get(d, "–") for d in data)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *dict.fromkeys(f"{f.data}: {f.scale}." for a in answers for f in a.found)])
