@@ -211,7 +211,9 @@ def test_what_counts_as_a_word_of_the_page():
 
 def test_each_equation_has_a_lesson_and_a_function_that_name_it():
     "The table stands in the overview, which the README names, and in the tour; what it names is there and says so."
-    overview, tour = ((ROOT / "nbs" / f"{name}.ipynb").read_text(encoding="utf-8") for name in ("89_overview", "00_tour"))
+    overview, tour = (
+        (ROOT / "nbs" / f"{name}.ipynb").read_text(encoding="utf-8") for name in ("89_overview", "00_tour")
+    )
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "nbs/89_overview.ipynb" in readme and "equation_table()" in overview and "equation_table()" in tour
     assert {re.match(r"[\dIVA.-]+", number)[0] for number, _, _ in EQUATIONS} >= {str(n) for n in range(1, 14)}
