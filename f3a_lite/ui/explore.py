@@ -203,7 +203,7 @@ class Explorer:
     def figure(self, **values):
         "The pictures as they are at some values, for readers without a kernel: a matplotlib figure."
         pictures, texts = split_answer(self.compute(**{**self.start, **values}))
-        figure = show_images(list(pictures.values()), list(pictures), ncols=4, size=2.2)
+        figure = show_images(list(pictures.values()), list(pictures), ncols=8, size=1.5)
         figure.text(0, 0, "\n".join(texts), fontsize=8, va="top")  # below the pictures
         return figure
 
