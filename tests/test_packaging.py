@@ -68,6 +68,16 @@ def test_versions_with_known_holes_are_not_allowed(group):
         assert not asked["voila"].contains("0.6.0"), "the app's settings are those of 0.5"
 
 
+def test_open3d_comes_only_where_it_is_asked_for():
+    "It brings dash, whose extension opens a dialog in JupyterLab; CI installs it last, to test what uses it."
+    for group in (name for name in settings() if name.endswith("requirements")):
+        names = {plain(Requirement(line).name) for line in settings()[group].splitlines() if line.strip()}
+        assert group == "open3d_requirements" or not names & {"open3d", "open3d-cpu", "dash"}, group
+    makefile, script = ((ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", ".ci/run"))
+    assert "open3d" not in makefile and "open3d" in settings()["open3d_requirements"]
+    assert script.index("-m browser") < script.index("[open3d]") < script.index("test_models.py")
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     "Path of a wheel that is built from a source archive, which is made of a fresh copy."
@@ -151,6 +161,8 @@ def test_the_metadata_says_what_an_index_shows(wheel):
         "<3.15",
     }
     extra = " ".join(r for r in facts.get_all("Requires-Dist") if 'extra == "all"' in r)
+    opened = [r for r in facts.get_all("Requires-Dist") if r.startswith(("open3d", "dash"))]
+    assert opened and all('extra == "open3d"' in r for r in opened)
     assert "voila" in extra and "jupyterlab" in extra and "nbdev" not in extra and "pytest>" not in extra
     readme = facts.get_payload()
     assert len(readme) > 5000

@@ -369,7 +369,7 @@ def view_mesh(
         import open3d as o3d
     except ImportError as e:
         raise F3AError(
-            f"Open3D cannot be used here ({e}): run `pip install 'f3a_lite[view]'`, "
+            f"Open3D cannot be used here ({e}): run `pip install 'f3a_lite[open3d]'`, "
             "and on Linux install the system library it names."
         ) from e
     mesh = o3d.geometry.TriangleMesh(
