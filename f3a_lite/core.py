@@ -22,7 +22,6 @@ import time
 import types
 from pathlib import Path
 import numpy as np
-import torch
 
 # %% ../nbs/50_core.ipynb #b77466f0
 class F3AError(ValueError):
@@ -134,8 +133,10 @@ def progress_bar(
 # %% ../nbs/50_core.ipynb #713dfe3f
 def get_device(
     name: str = None,  # 'cuda', 'mps' or 'cpu'; None takes the environment variable F3A_DEVICE, else the best there is
-) -> torch.device:  # the device that everything of one run lives on
+):  # torch.device, on which everything of one run lives
     "Choose the device once. Raises `F3AError` where the wished device is not there."
+    import torch  # it takes a second, which a command line that is only explained does not need
+
     name = name or os.environ.get("F3A_DEVICE")
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name is None:
@@ -150,6 +151,7 @@ def seed_everything(
 ) -> None:
     "Same seed, same result: seeds Python, numpy and torch."
     import random
+    import torch
 
     random.seed(seed)
     np.random.seed(seed % 2**32)

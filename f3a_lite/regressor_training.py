@@ -9,15 +9,14 @@ __all__ = ['RegressorTraining', 'finetune', 'train_regressor']
 import copy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
 import numpy as np
 import torch
 from tqdm.auto import tqdm
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import OmitArgPrefixes
 from .augmentation import augment
 from .checkpoints import find_checkpoint
 from .core import F3AError, RESUMES, friendly_errors, get_device, make_folder, seed_everything
-from .options import parse_options, peek_options
+from .options import RegressorRunOptions, parse_options, peek_options
 from .data.clips import LabelledSet, expand_clips, load_clip
 from .data.licensed_models import load_basel_3ddfa
 from .jobs import set_threads
@@ -286,24 +285,10 @@ def _photos(folder, net):
 
 # %% ../nbs/79_regressor_training.ipynb #5313e740
 @dataclass
-class RegressorOptions:
+class RegressorOptions(RegressorRunOptions):
     "Train the 3DMM regressor: render labelled faces, warm up on them, then fine-tune on clips with landmarks only."
 
-    examples: ClassVar[tuple] = ("--out runs/regressor", "runs/clips/me --minutes 30")
-    clips: Positional[tuple[Path, ...]] = ()  # prepared clips for the second phase (folders written by f3a_prepare)
-    preset: Literal["lite", "paper"] = "lite"  # how large: for two cores, or the supplement's setting
     config: OmitArgPrefixes[RegressorTraining] = field(default_factory=RegressorTraining)
-    out: Path = Path("runs/regressor")  # output folder
-    faces: Path = Path("runs/rendered")  # folder of the rendered faces; made where it is missing
-    pictures: int = 20000  # how many rendered faces
-    people: int = 4000  # how many rendered people
-    labelled: Path | None = None  # labelled photos instead (folder written by f3a_prepare --dataset 300w3d)
-    bfm: str | None = None  # with --labelled: the Basel model that f3a_prepare was given
-    minutes: float | None = None  # stop after so many; the same command goes on
-    workers: int = 2  # processes that render
-    tensorboard: bool = False  # also write curves for TensorBoard
-    device: str | None = None  # cuda, mps or cpu; default: the best there is
-    threads: int | None = None  # number of threads; default: all physical cores
 
 # %% ../nbs/79_regressor_training.ipynb #11850992
 def regressor_options(

@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,18 +20,18 @@ from f3a_lite.data.clips import load_clip
 from f3a_lite.data.video import video_info
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = (
-    "f3a_demo",
-    "f3a_prepare",
-    "f3a_model",
-    "f3a_train",
-    "f3a_train_regressor",
-    "f3a_animate",
-    "f3a_evaluate",
-    "f3a_tables",
-    "f3a_app",
-    "f3a_course",
-)  # f3a_demo runs in test_demo.py
+COMMANDS = dict(  # name → an option that its help must name; f3a_demo runs in test_demo.py
+    f3a_demo="--out",
+    f3a_prepare="--landmarks",
+    f3a_model="--landmarks",
+    f3a_train="--recipe",
+    f3a_train_regressor="--out",
+    f3a_animate="--driving",
+    f3a_evaluate="--cross",
+    f3a_tables="--pictures",
+    f3a_app="--port",
+    f3a_course="--student",
+)
 
 
 def call(monkeypatch, name, *argv):
@@ -57,33 +58,33 @@ def test_the_installed_scripts_are_these():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_words_may_be_given(monkeypatch, capsys, name):
-    "A command is a plain function of words; without them it takes those of the process."
+@pytest.mark.parametrize("given, policy", [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_words_may_be_given(monkeypatch, capsys, name, given, policy):
+    "A function of words; without them it takes those of the process. It sets a policy where there is none."
     assert str(inspect.signature(getattr(commands, name))) == "(argv=None)"
     monkeypatch.setattr(sys, "argv", ["something else", "--never-heard-of"])
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_WAIT_POLICY", given)
     with pytest.raises(SystemExit) as e:
         getattr(commands, name)(["--help"])
     assert e.value.code in (0, None) and "usage" in capsys.readouterr().out
+    assert os.environ["OMP_WAIT_POLICY"] == policy
 
 
-@pytest.mark.parametrize(
-    "name,word",
-    [
-        ("f3a_demo", "--out"),
-        ("f3a_prepare", "--landmarks"),
-        ("f3a_model", "--landmarks"),
-        ("f3a_train", "--recipe"),
-        ("f3a_train_regressor", "--out"),
-        ("f3a_animate", "--driving"),
-        ("f3a_evaluate", "--cross"),
-        ("f3a_tables", "--pictures"),
-        ("f3a_app", "--port"),
-    ],
-)
-def test_help(monkeypatch, capsys, name, word):
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help(monkeypatch, capsys, name):
+    "The quick help is that of the command itself, which imports more; a training has more options."
     assert call(monkeypatch, name, "--help") == 0
-    said = capsys.readouterr().out
-    assert said.startswith("usage:") and word in said
+    short = capsys.readouterr().out
+    assert short.startswith(f"usage: {name} ") and COMMANDS[name] in short
+    assert call(monkeypatch, name, "--help-all") == 0
+    whole = capsys.readouterr().out
+    if not name.startswith("f3a_train"):
+        assert short == whole
+    options, more = (set(re.findall(r"--[a-z][a-z-]+", text)) for text in (short, whole))
+    assert "--help-all" in options or not name.startswith("f3a_train")
+    assert options - {"--help-all"} <= more
 
 
 def test_prepare(monkeypatch, tmp_path, video):

@@ -69,9 +69,9 @@ def test_options_of_the_demo(monkeypatch, tmp_path):
     given = []
     monkeypatch.setattr(demo, "run_demo", given.append)
     monkeypatch.setattr(demo, "set_threads", given.append)
-    assert run_command(demo.main, "--out", tmp_path, "--threads", 1) == 0
+    assert run_command(demo.f3a_demo, "--out", tmp_path, "--threads", 1) == 0
     assert given == [1, tmp_path]
-    assert run_command(demo.main, "--threads", "many") == 2
+    assert run_command(demo.f3a_demo, "--threads", "many") == 2
 
 
 def test_the_film_shows_frames_that_training_never_saw(clip):

@@ -466,7 +466,7 @@ def test_train_and_animate_with_a_model(model_file, other_clip, clip, tmp_path, 
 
 def test_a_mesh_is_written_for_other_programs(tmp_path):
     "The .obj read line by line, the .ply by its header, both against the arrays."
-    pytest.importorskip("open3d", reason="Open3D or a system library of it is missing", exc_type=ImportError)
+    pytest.importorskip("open3d", reason="the extra open3d or a library of the system is missing", exc_type=ImportError)
     corners = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 2]])
     sides = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1]])
     lines = save_mesh(tmp_path / "a.obj", corners, sides).read_text().splitlines()

@@ -2,20 +2,37 @@
 
 import dataclasses
 import importlib
+import re
+import typing
 from pathlib import Path
 import pytest
 from conftest import run_command
-from f3a_lite.options import LIMITS, parse_options
+from f3a_lite.data.datasets import DATASETS
+from f3a_lite.data.estimation import PARAMS, PARAM_SOURCES
+from f3a_lite.data.licensed_models import KINDS
+from f3a_lite.driving import HALVES
+from f3a_lite.options import (
+    LIMITS,
+    AnimateOptions,
+    AppOptions,
+    CourseOptions,
+    EvaluateOptions,
+    ModelOptions,
+    PrepareOptions,
+    RegressorRunOptions,
+    TableOptions,
+    TrainRunOptions,
+    parse_options,
+)
 from f3a_lite.registry import SYSTEMS
-from f3a_lite.ui.app import AppOptions, main
-from f3a_lite.ui.animate import AnimateOptions, f3a_animate
-from f3a_lite.ui.prepare import PrepareOptions, f3a_prepare
-from f3a_lite.ui.course_command import CourseOptions
+from f3a_lite.schedule import RECIPES
+from f3a_lite.ui.app import f3a_app
+from f3a_lite.ui.animate import f3a_animate
+from f3a_lite.ui.prepare import f3a_prepare
 from f3a_lite.ui.train import TrainOptions, default_options, f3a_train
-from f3a_lite.data.licensed_models import ModelOptions
 from f3a_lite.regressor_training import RegressorOptions, f3a_train_regressor
-from f3a_lite.lab.tables import TableOptions, f3a_tables
-from f3a_lite.lab.measure_files import EvaluateOptions, f3a_evaluate
+from f3a_lite.lab.tables import f3a_tables
+from f3a_lite.lab.measure_files import f3a_evaluate
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = [
@@ -25,7 +42,7 @@ COMMANDS = [
     (f3a_train_regressor, RegressorOptions),
     (f3a_tables, TableOptions),
     (f3a_evaluate, EvaluateOptions),
-    (main, AppOptions),
+    (f3a_app, AppOptions),
 ]
 
 
@@ -62,11 +79,20 @@ def test_a_number_that_cannot_be(command, name, value, n, tmp_path, monkeypatch,
     assert said and "Traceback" not in said and not list(tmp_path.iterdir())
 
 
-WITH_HELP = [(f"f3a_{c.__name__[4:]}", options) for c, options in COMMANDS if c is not main]
-WITH_HELP += [("f3a_model", ModelOptions), ("f3a_app", AppOptions), ("f3a_course", CourseOptions)]
+WITH_HELP = dict(
+    f3a_animate=AnimateOptions,
+    f3a_prepare=PrepareOptions,
+    f3a_model=ModelOptions,
+    f3a_train=TrainRunOptions,
+    f3a_train_regressor=RegressorRunOptions,
+    f3a_tables=TableOptions,
+    f3a_evaluate=EvaluateOptions,
+    f3a_app=AppOptions,
+    f3a_course=CourseOptions,
+)
 
 
-@pytest.mark.parametrize("name, options", WITH_HELP, ids=[name for name, _ in WITH_HELP])
+@pytest.mark.parametrize("name, options", WITH_HELP.items(), ids=WITH_HELP)
 def test_help_speaks_plainly_and_its_examples_can_be_read(name, options, capsys, monkeypatch):
     "No None, no type where a word is known; each example is a line that the command itself understands."
     monkeypatch.setenv("COLUMNS", "120")
@@ -78,10 +104,23 @@ def test_help_speaks_plainly_and_its_examples_can_be_read(name, options, capsys,
     assert options.__annotations__ == before, "the class is as it was"
     lines = [line.strip() for line in said.splitlines() if line.startswith(f"  {name} ")]
     assert len(lines) == len(options.examples) == 2
+    whole = dict(f3a_train=TrainOptions, f3a_train_regressor=RegressorOptions).get(name, options)
     for line in lines:
-        words = line.split()[1:]
-        default = default_options(words) if name == "f3a_train" else None
-        assert isinstance(parse_options(name, options, words, default), options)
+        default = default_options if name == "f3a_train" else None
+        assert isinstance(parse_options(name, whole, line.split()[1:], default), whole)
+
+
+def test_choices_are_those_that_the_commands_know():
+    "The words of an option stand where nothing slow is imported, and again where they are understood."
+    for options, name, known in (
+        (PrepareOptions, "dataset", DATASETS),
+        (PrepareOptions, "param_source", PARAM_SOURCES),
+        (AnimateOptions, "only", HALVES),
+        (ModelOptions, "kind", tuple(KINDS)),
+        (TrainRunOptions, "recipe", RECIPES),
+    ):
+        assert tuple(re.findall(r"'(\w+)'", str(typing.get_type_hints(options)[name]))) == known, name
+    assert PrepareOptions.param_source == AnimateOptions.param_source == PARAMS
 
 
 def test_the_defaults_of_every_program_are_allowed(monkeypatch):

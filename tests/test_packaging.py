@@ -68,6 +68,16 @@ def test_versions_with_known_holes_are_not_allowed(group):
         assert not asked["voila"].contains("0.6.0"), "the app's settings are those of 0.5"
 
 
+def test_open3d_comes_only_where_it_is_asked_for():
+    "It brings dash, whose extension opens a dialog in JupyterLab; CI installs it last, to test what uses it."
+    for group in (name for name in settings() if name.endswith("requirements")):
+        names = {plain(Requirement(line).name) for line in settings()[group].splitlines() if line.strip()}
+        assert group == "open3d_requirements" or not names & {"open3d", "open3d-cpu", "dash"}, group
+    makefile, script = ((ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", ".ci/run"))
+    assert "open3d" not in makefile and "open3d" in settings()["open3d_requirements"]
+    assert script.index("-m browser") < script.index("[open3d]") < script.index("test_models.py")
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     "Path of a wheel that is built from a source archive, which is made of a fresh copy."
@@ -112,24 +122,27 @@ def test_the_source_archive_builds_a_wheel_that_holds_everything(wheel):
 
 
 @pytest.mark.processes
-def test_the_wheel_finds_its_files_and_hands_out_lessons(wheel, tmp_path):
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
+def test_the_installed_wheel_finds_its_files_animates_a_face_and_hands_out_lessons(wheel, tmp_path):
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True, capture_output=True)
     code = (
         "import f3a_lite, f3a_lite.core as c; from f3a_lite.lab.results import stored_records as s; "
-        "from f3a_lite.ui.commands import f3a_course; from f3a_lite.lab.paper_tables import table_records as t; "
+        "from f3a_lite.ui import commands; from f3a_lite.lab.paper_tables import table_records as t; "
         "print(f3a_lite.__file__, c.data_path('t_warp.safetensors'), len(s('bundled.json')), len(t('rendered'))); "
-        "f3a_course(['--student', 'out', '--part', 'II', '--install'])"
+        "commands.f3a_course(['--student', 'out', '--part', 'II', '--install']); "
+        "commands.f3a_animate(['--script', 'blink', '--out', 'made'])"
     )
-    asked = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "site", capture_output=True, text=True)
+    asked = subprocess.run([sys.executable, "-c", code], cwd=site, capture_output=True, text=True)
     assert asked.returncode == 0, asked.stderr[-2000:]
     *paths, records, rows = asked.stdout.splitlines()[0].split()
-    assert all(Path(p).is_relative_to(tmp_path / "site") for p in paths)
+    assert all(Path(p).is_relative_to(site) for p in paths)
     assert int(records) > 20 and int(rows) > 20
-    out = tmp_path / "site" / "out"
+    out = site / "out"
     assert sorted(p.name[:2] for p in out.glob("*.ipynb")) == ["05", "06", "07", "08"]
     text = (out / "05_landmarks.ipynb").read_text(encoding="utf-8")
     assert settings()["git_url"] in text and "# Solution" not in text
+    assert (site / "made" / "animation.mp4").stat().st_size > 1000
 
 
 @pytest.mark.processes
@@ -148,6 +161,8 @@ def test_the_metadata_says_what_an_index_shows(wheel):
         "<3.15",
     }
     extra = " ".join(r for r in facts.get_all("Requires-Dist") if 'extra == "all"' in r)
+    opened = [r for r in facts.get_all("Requires-Dist") if r.startswith(("open3d", "dash"))]
+    assert opened and all('extra == "open3d"' in r for r in opened)
     assert "voila" in extra and "jupyterlab" in extra and "nbdev" not in extra and "pytest>" not in extra
     readme = facts.get_payload()
     assert len(readme) > 5000

@@ -440,9 +440,9 @@ def test_a_row_that_diverged_elsewhere_is_not_trained_here(few, monkeypatch, tmp
     "words,said",
     [
         (["--rows", "soup"], "no row 'soup'"),
-        (["--seeds", "0"], "one seed"),
+        (["--seeds", "0"], "--seeds is 0"),
         (["--held-out", "-1"], "--held-out"),
-        (["--pictures", "0"], "sees 8 pictures at least"),
+        (["--pictures", "7"], "sees 8 pictures at least"),
         (["--data", "bundled", "rendered"], "stands alone"),
         (["--no-train", "--no-measure"], "nothing to do"),
     ],

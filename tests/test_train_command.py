@@ -20,6 +20,7 @@ from f3a_lite.schedule import TrainConfig, load_recipe, lr_of, stage_of
 from f3a_lite.systems import System
 from f3a_lite.training import Trainer, start_from
 from f3a_lite.ui import train
+from f3a_lite.ui import commands
 from f3a_lite.ui.train import f3a_train
 from helpers import CPU, KINDS, small_config, small_trainer, tensors
 
@@ -268,11 +269,11 @@ def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
 def test_help_fits_one_screen_and_all_of_it_three(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     with pytest.raises(SystemExit):
-        f3a_train(["--help"])
+        commands.f3a_train(["--help"])
     said = capsys.readouterr().out
     assert len(said.splitlines()) <= 40 and "--help-all" in said and "--critic-steps" not in said
     with pytest.raises(SystemExit):
-        f3a_train(["--help-all"])
+        commands.f3a_train(["--help-all"])
     said = capsys.readouterr().out.split("positional", 1)[1]  # after the examples
     assert 45 < len(said.splitlines()) <= 120
     for option in ("--preset", "--system", "--init", "--critic-steps", "--anchor", "--perceptual"):

@@ -632,7 +632,7 @@ def test_the_template_names_no_other_host(tmp_path):
 def test_a_port_that_is_none(capsys):
     for port in ("0", "70000", "-1"):
         with pytest.raises(SystemExit) as e:
-            app.main(["--port", port, "--no-browser"])
+            app.f3a_app(["--port", port, "--no-browser"])
         assert e.value.code == 2 and "from 1 to 65535" in capsys.readouterr().err
 
 
@@ -653,7 +653,7 @@ def test_a_port_that_is_taken(capsys):
         s.bind(("127.0.0.1", 0))
         s.listen()
         with pytest.raises(SystemExit) as e:
-            app.main(["--port", str(s.getsockname()[1]), "--no-browser"])
+            app.f3a_app(["--port", str(s.getsockname()[1]), "--no-browser"])
     assert e.value.code == 2 and "is taken by another program" in capsys.readouterr().err
 
 

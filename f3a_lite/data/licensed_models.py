@@ -7,14 +7,11 @@ __all__ = ['KINDS', 'view_mesh', 'save_mesh']
 
 # %% ../../nbs/69_licensed_models.ipynb #482d3069
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
 import numpy as np
 import torch
-from tyro.conf import Positional
 from ..core import F3AError, atomic_path, check_replaced, friendly_errors, reading
-from ..options import parse_options
+from ..options import ModelOptions, parse_options
 from ..morphable import MorphableModel, REGIONS, checked_model, load_model
 
 # %% ../../nbs/69_licensed_models.ipynb #5f206a70
@@ -338,18 +335,6 @@ KINDS = {
 }  # as f3a_model calls a model → function of its files that reads it
 
 # %% ../../nbs/69_licensed_models.ipynb #8a15a2d6
-@dataclass
-class ModelOptions:
-    "Turn a face model that you have into a file for the option --model of the other commands."
-
-    examples: ClassVar[tuple] = ("flame flame2023.npz flame.safetensors", "ict FaceXModel ict.safetensors")
-    words: ClassVar[dict] = dict(source="FILE", out="FILE", landmarks="FILE")
-    kind: Positional[Literal[tuple(KINDS)] | None] = None  # whose model it is
-    source: Positional[Path | None] = None  # its file or folder; 3ddfa: two files with a comma between them
-    out: Positional[Path | None] = None  # file to write, .safetensors
-    landmarks: Path | None = None  # text file with the 68 landmark vertices; ict, 3ddfa and deep3d know their own
-
-
 def check_out(
     path,  # of the model's file
 ):
@@ -384,7 +369,7 @@ def view_mesh(
         import open3d as o3d
     except ImportError as e:
         raise F3AError(
-            f"Open3D cannot be used here ({e}): run `pip install 'f3a_lite[view]'`, "
+            f"Open3D cannot be used here ({e}): run `pip install 'f3a_lite[open3d]'`, "
             "and on Linux install the system library it names."
         ) from e
     mesh = o3d.geometry.TriangleMesh(

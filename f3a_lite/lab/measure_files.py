@@ -9,17 +9,14 @@ __all__ = ['measure_sets']
 import base64
 import io
 import itertools
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
 from tqdm.auto import tqdm
-from tyro.conf import Positional
 from ..core import F3AError, atomic_path, check_replaced, counted, friendly_errors, get_device
-from ..options import parse_options
+from ..options import EvaluateOptions, parse_options
 from ..data.openface import read_openface
 from ..data.video import frame_files, iter_frames, video_info
 from ..data.frames import read_image
@@ -36,26 +33,6 @@ from f3a_lite.metrics import (
     picture_metrics,
 )
 from ..pictures import to_image, to_tensor
-
-# %% ../../nbs/83_measure_files.ipynb #425eeccc
-@dataclass
-class EvaluateOptions:
-    "Measure generated pictures: MAE, MSE, PSNR, SSIM, a Fréchet distance, CSIM, PRMSE, AUCON and LMAE."
-
-    examples: ClassVar[tuple] = ("generated.mp4 real.mp4", "generated/ real/ --out figures.json")
-    pred: Positional[Path | None] = None  # folder of pictures, or a video: what was generated
-    target: Positional[Path | None] = None  # folder or video of as many: the truth, or the driver with --cross
-    source: Path | None = None  # photo, folder or video whose first face should be kept; default: that of the target
-    cross: bool = False  # the target is another person: no pixels, no landmarks
-    faces: bool = True  # track and recognise faces; without, only pixels and the Fréchet distance
-    inception: Path | None = None  # weights of FID's Inception network; default: FD-EffNet, where it is installed
-    openface: tuple[Path, Path] | None = None  # CSV files of OpenFace for pred and target: pose and action units
-    resize: bool = False  # bring the target's pictures to the size of those that were generated
-    out: Path | None = None  # JSON file for the figures
-    report: Path | None = None  # page (.html) with curves over the pictures, the best pairs and the worst
-    batch: int = 16  # pictures at a time
-    device: str | None = None  # cuda, mps or cpu; default: the best there is
-    threads: int | None = None  # number of threads; default: all physical cores
 
 # %% ../../nbs/83_measure_files.ipynb #92b0c952
 def pictures_of(

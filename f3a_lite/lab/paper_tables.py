@@ -322,6 +322,8 @@ def bins_table(
             here = values[(yaw >= low) & (yaw < (np.inf if high is None else high)) & np.isfinite(values)]
             cells.append(f"{here.mean():.4g} ({len(here)} pairs)" if len(here) else "no pair")
         lines.append(f"| {rows_called(row)} | " + " | ".join(cells) + f" | {np.isfinite(values).mean():.0%} |")
+    if all("not kept" in line for line in lines[2:]):
+        return f"{CALLED[data]}: no values pair by pair are kept, so nothing can be said by the turn of the head."
     return "\n".join(lines)
 
 
@@ -345,18 +347,19 @@ def faces_table(
     """
     records = choose_records(table_records(data, folder), group=dict(WHERE[part])[data], noise=0.0)
     records = choose_records(records, split=SPLIT_OF[part])
-    metrics = [m for m in FACES if any(m in r.figures for r in records)]
     kept = {row: [pairs_of(r, folder) for r in choose_records(records, row)] for row in rows}
     known = [values for row in kept.values() for values in row if values is not None]
     seen = [np.isfinite(values["prmse"]) for values in known]
     common = np.logical_and.reduce(seen) if seen else np.zeros(0, bool)
-    lines = ["| pairs with a face in every row | " + " | ".join(title_of(m) for m in metrics) + " | faces found |"]
-    lines.append("|---|" + "---|" * (len(metrics) + 1))
+    metrics = [m for m in FACES if common.any() and any(m in r.figures for r in records)]
+    heads = ["pairs with a face in every row" if metrics else "", *map(title_of, metrics), "faces found"]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row, values in kept.items():
         cells = ["not kept"] * len(metrics)
         if values and None not in values and common.any():
             cells = [show_figure(float(np.mean([v[m][common].mean() for v in values])), m) for m in metrics]
         faces = our_figure(records, row, "prmse")
         share = f"{faces['n'] / (faces['n'] + faces['undefined']):.0%}" if faces else "not measured"
-        lines.append(f"| {rows_called(row)} | " + " | ".join(cells) + f" | {share} |")
-    return "\n".join([*lines, "", f"{common.sum()} of {len(common)} pairs."])
+        lines.append(f"| {' | '.join([rows_called(row), *cells, share])} |")
+    pairs = f"{common.sum()} of {len(common)} pairs." if len(common) else "No values pair by pair are kept."
+    return "\n".join([*lines, "", pairs])

@@ -12,12 +12,11 @@ import json
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal
 import numpy as np
 import torch
 from ..checkpoints import DivergedError, run_identity
 from ..core import F3AError, RESUMES, friendly_errors, get_device, make_folder, reading
-from ..options import parse_options
+from ..options import TableOptions, parse_options
 from ..data.clips import expand_clips, load_clip
 from ..data.fingerprints import check_model
 from ..data.prepare import bundled_clip
@@ -180,40 +179,18 @@ def groups_of(
         Group("folder", "people held out", train, test, ROWS_OF["people held out"], 2, 12, who=who),
     ]
 
+# %% ../../nbs/85_table_jobs.ipynb #7ab1e027
+def check_tables(o):  # TableOptions
+    "Raise `F3AError` where options name no row, or leave nothing to do."
+    wrong = [row for row in o.rows if row not in ROWS]
+    if wrong:
+        raise F3AError(f"There is no row '{wrong[0]}': choose from {', '.join(ROWS)}.")
+    if not (o.train or o.measure):
+        raise F3AError("Neither to train nor to measure is nothing to do: leave out --no-train or --no-measure.")
+    if o.pictures is not None and o.pictures < BATCH:
+        raise F3AError(f"A training sees {BATCH} pictures at least, not {o.pictures}.")
+
 # %% ../../nbs/85_table_jobs.ipynb #7ab1e026
-@dataclass
-class TableOptions:
-    "Train and measure what Tables I, II and IV are made of; what is there already is not made again."
-
-    examples: ClassVar[tuple] = ("--data bundled", "--data rendered --seeds 3 --out results/tables")
-    data: tuple[str, ...] = ("bundled",)  # bundled, rendered, or folders of prepared clips
-    preset: Literal["lite", "paper", "voxceleb2"] = "lite"  # how large: 64 pixels on two cores, or as the paper
-    seeds: int = 1  # trainings of each row
-    pictures: int | None = None  # that a lite training sees; default: 6,000, or 20,000 of a folder
-    rows: tuple[str, ...] = ()  # which rows; default: all
-    people: Path | None = None  # CSV with the columns file and identity: who is who in a folder
-    held_out: int = 6  # people of a folder whom Table I's trainings do not see, unless the folder says who
-    inception: Path | None = None  # weights of FID's Inception network; default: FD-EffNet, where it is installed
-    runs: Path = Path("runs")  # folder of the trainings
-    out: Path = Path("results")  # folder of tables/DATA, with a file for each row and seed
-    train: bool = True  # train what is not trained; --no-train: only measure what was trained, perhaps elsewhere
-    measure: bool = True  # measure what is trained; --no-measure: only train, and measure later
-    device: str | None = None  # cuda, mps or cpu; default: the best there is; cuda:1 for another GPU
-    workers: int = 0  # processes that make batches; 4 or more where there is a GPU
-    threads: int | None = None  # number of threads; default: all physical cores
-
-    def __post_init__(self):
-        wrong = [row for row in self.rows if row not in ROWS]
-        if wrong:
-            raise F3AError(f"There is no row '{wrong[0]}': choose from {', '.join(ROWS)}.")
-        if not (self.train or self.measure):
-            raise F3AError("Neither to train nor to measure is nothing to do: leave out --no-train or --no-measure.")
-        if self.seeds < 1 or self.held_out < 0:
-            raise F3AError("At least one seed is needed, and --held-out cannot be less than 0.")
-        if self.pictures is not None and self.pictures < BATCH:
-            raise F3AError(f"A training sees {BATCH} pictures at least, not {self.pictures}.")
-
-
 def measures_of(
     group: Group,  # clips to train on, and people held out
     size: int,  # pixels
@@ -270,6 +247,7 @@ class Tables:
     "The jobs of some data: rows of its groups with seeds, and what the groups are measured on."
 
     def __init__(self, o: TableOptions):  # of f3a_tables
+        check_tables(o)
         self.o, self.net, self.device = o, None, get_device(o.device)
         self.team = get_processes("no", self.device)
         self.groups = self.team.main_process_first(lambda: groups_of(tuple(o.data), o.people, o.held_out, o.runs))

@@ -7,48 +7,19 @@ __all__ = []
 
 # %% ../../nbs/93_animate_command.ipynb #011d2b4a
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
-from tyro.conf import Positional
 from ..animation import check_size
 from ..animator import Animator, same_video
 from ..core import F3AError, check_unread, counted, data_path, friendly_errors
-from ..options import parse_options
+from ..options import AnimateOptions, parse_options
 from ..data.clips import own_folder
-from ..data.estimation import PARAMS, source_of
+from ..data.estimation import source_of
 from ..data.video import write_image, write_video
-from ..driving import HALVES, check_motions
+from ..driving import check_motions
 from ..jobs import set_threads
 
 # %% ../../nbs/93_animate_command.ipynb #17e82c37
 BUNDLED_FRAME = 233  # of the bundled clip: a training frame that faces the camera, mouth nearly closed, no hand
-
-
-@dataclass
-class AnimateOptions:
-    "Animate a face: writes NAME.mp4, NAME.gif and NAME.png (source, driving, mesh, flow, warped, output)."
-
-    examples: ClassVar[tuple] = ("photo.jpg --script smile,blink,turn", "photo.jpg --driving video.mp4 --full")
-    source: Positional[Path | None] = None  # photo, video or prepared clip to animate; default: the bundled clip
-    driving: Path | None = None  # video or prepared clip that gives the motion (its sound is kept)
-    to: Path | None = None  # photo to move towards (Eq. 3)
-    script: str | None = None  # words such as smile,blink,turn; spaces or semicolons do as well
-    person: Path | None = None  # weights or run of f3a_train, of this person; default: the bundled T_warp, for anybody
-    frame: int | None = None  # which frame of a video source
-    face: int | None = None  # which of several faces in the source, 1 is the largest; default: the largest
-    absolute: bool = False  # take another driver's own values, as the paper does; default: their changes
-    only: Literal[HALVES] | None = None  # take only this half of the motion; the other stays the source's
-    full: bool = False  # put the moving head back into the whole photo, at the photo's resolution
-    beside: bool = False  # also NAME_beside.mp4: source, driver and film side by side
-    size: int | None = None  # pixels of the film's side, even; default: as many as the photo has of the head, up to 512
-    param_source: str = PARAMS  # where the parameters come from: fit, regressor or tuned
-    tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
-    model: Path | None = None  # face model written by f3a_model; default: the bundled open model
-    out: Path = Path("out")  # output folder
-    name: str = "animation"  # name of the output files
-    device: str | None = None  # cuda, mps or cpu; default: the best there is
-    threads: int | None = None  # number of threads; default: all physical cores
 
 # %% ../../nbs/93_animate_command.ipynb #8c4c9bf7
 def check_options(o):  # AnimateOptions

@@ -13,11 +13,9 @@ import signal
 import tempfile
 import threading
 import webbrowser
-from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 from ..core import friendly_errors
-from ..options import parse_options
+from ..options import AppOptions, parse_options
 from f3a_lite.ui.server import (
     APP_FOLDER,
     LARGEST,
@@ -30,15 +28,6 @@ from f3a_lite.ui.server import (
 )
 
 # %% ../../nbs/95_app.ipynb #74a0adaa
-@dataclass
-class AppOptions:
-    "Open the app in the browser, on this machine only."
-
-    examples: ClassVar[tuple] = ("--port 8900", "--no-browser")
-    port: int = 8866  # of the address http://127.0.0.1:PORT
-    browser: bool = True  # open a browser window
-
-
 def serve(options: AppOptions):  # port, and whether to open a browser
     "Run the page until Ctrl-C."
     sweep_apps(tempfile.gettempdir())
@@ -75,7 +64,7 @@ def serve(options: AppOptions):  # port, and whether to open a browser
         app.start()
 
 
-def main(
+def f3a_app(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "Open the app."

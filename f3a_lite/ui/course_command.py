@@ -14,12 +14,11 @@ import subprocess
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
-from typing import ClassVar, Iterator
+from typing import Iterator
 from ..core import F3AError, atomic_path, counted, friendly_errors, make_folder, printable
-from ..options import parse_options
+from ..options import CourseOptions, parse_options
 from ..core import reading, shipped_path
 from ..lab.overview import COVERS, PARTS, minutes_of
 
@@ -225,21 +224,6 @@ def answers_of(
 
 # %% ../../nbs/40b_course_command.ipynb #40b00019
 COLUMNS = ("who", "notebook", "exercise", "answer")
-
-
-@dataclass
-class CourseOptions:
-    "Lessons for a class, and a table of who has solved what."
-
-    examples: ClassVar[tuple] = ("--student handout --part III", "--check handed_in")
-
-    student: Path | None = None  # folder to write: lessons without solutions and outputs, and an index
-    check: Path | None = None  # folder of students' copies, which are programs: they run with your rights
-    part: str | None = None  # with --student: only this part, I to VI
-    solutions: bool = False  # with --student: leave the solutions in, for a teacher
-    install: bool = False  # with --student: a first cell that installs the project from its repository, as for Colab
-    out: Path = Path("answers.csv")  # with --check: the table
-    minutes: float = 5  # with --check: that one cell may take
 
 
 def write_table(

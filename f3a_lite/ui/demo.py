@@ -10,9 +10,6 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -32,7 +29,7 @@ from f3a_lite.animation import (
 from ..animator import Animator
 from .animate import BUNDLED_FRAME
 from ..core import data_path, friendly_errors, make_folder
-from ..options import parse_options
+from ..options import DemoOptions, parse_options
 from ..jobs import set_threads
 from ..lab.evaluation import evaluate, print_results
 from ..flow import interpolate_params
@@ -169,16 +166,7 @@ def run_demo(
     return records
 
 # %% ../../nbs/94_demo.ipynb #ae214e79
-@dataclass
-class DemoOptions:
-    "Animate two portraits and the bundled clip: writes portraits.mp4, demo.mp4, demo.gif, demo.png; prints a table."
-
-    examples: ClassVar[tuple] = ("", "--out demo --threads 2")
-    out: Path = Path("out")  # output folder
-    threads: int | None = None  # number of threads; default: all physical cores
-
-
-def main(
+def f3a_demo(
     argv: list = None,  # words of the command line; None: those of this process
 ):
     "From the bundled video to a film and a table."
@@ -189,4 +177,4 @@ def main(
 
 # %% ../../nbs/94_demo.ipynb #dc4d6d13
 if __name__ == "__main__" and "__file__" in globals():  # not in a notebook
-    main()
+    f3a_demo()

@@ -6,18 +6,14 @@
 __all__ = []
 
 # %% ../../nbs/91_prepare_command.ipynb #011edc5c
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
 import numpy as np
 import torch
-from tyro.conf import Positional
 from ..core import F3AError, RESUMES, atomic_path, friendly_errors
-from ..options import parse_options
+from ..options import PrepareOptions, parse_options
 from ..data.blendshapes import live_link_units, write_live_link
 from ..data.clips import expand_clips, load_clip, own_folder, sweep
-from ..data.datasets import DATASETS
-from ..data.estimation import PARAMS, PARAM_SOURCES, source_of
+from ..data.estimation import source_of
 from ..data.prepare_datasets import prepare_dataset, prepare_one, split_paths
 from ..drawing import render_mesh
 from ..fitting import landmark_error
@@ -25,28 +21,6 @@ from ..jobs import set_threads
 from ..morphable import open_model
 
 # %% ../../nbs/91_prepare_command.ipynb #6835ad21
-@dataclass
-class PrepareOptions:
-    "Videos, or a whole data set, to prepared clips. Without words: the bundled clip into runs/clips."
-
-    examples: ClassVar[tuple] = ("video.mp4 runs/clips/me", "300VW runs/300vw --dataset 300vw --workers 8")
-    paths: Positional[tuple[Path, ...]] = ()  # VIDEO... OUT: videos, then the output folder; with --dataset: ROOT OUT
-    dataset: Literal[DATASETS] | None = None  # a data set; 'video': a folder of videos or of frames
-    workers: int = 1  # processes, with --dataset
-    shard: str = "0/1"  # i/n: every n-th item, from the i-th, with --dataset
-    size: int = 128  # pixels of the head crop
-    max_frames: int | None = None  # use only so many frames of each video
-    landmarks: Path | None = None  # folder of .pts files or .npy with your own 68 points (one video only)
-    param_source: Literal[PARAM_SOURCES] = PARAMS  # where the parameters come from
-    split: int | None = 0  # seed of the frames that are held out and fitted by themselves; None: no frame is held out
-    csv: bool = False  # beside each clip a table of expressions and head angles, as Live Link Face writes it
-    tracker: Path | None = None  # face_landmarker.task, which sees gaze and expression (needs the extra tracker)
-    model: Path | None = None  # face model written by f3a_model; default: the bundled open model
-    people: tuple[int, int] | None = None  # voxceleb2: training and test identities; default the paper's 1000 119
-    bfm: str | None = None  # 300w3d: the Basel model (.mat of 3DDFA, comma between two files); default: the open model
-    threads: int | None = None  # number of threads; default: all physical cores
-
-
 def f3a_prepare(
     argv: list = None,  # words of the command line; None: those of this process
 ):

@@ -9,10 +9,9 @@ __all__ = []
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import OmitArgPrefixes
 from ..core import F3AError, RESUMES, data_path, friendly_errors, get_device
-from ..options import parse_options, peek_options
+from ..options import TrainRunOptions, parse_options, peek_options
 from ..data.clips import expand_clips, held_out_people, load_clip, own_folder
 from ..data.prepare import bundled_clip
 from ..data.prepare_datasets import prepare_people
@@ -25,23 +24,10 @@ from ..training import first_system, train
 
 # %% ../../nbs/92_train_command.ipynb #7a752d7e
 @dataclass
-class TrainOptions:
+class TrainOptions(TrainRunOptions):
     "Train a generator on prepared clips. Without clips: the bundled one, prepared first."
 
-    examples: ClassVar[tuple] = ("runs/clips/me --init t_warp --out runs/me", "--recipe t_warp --out runs/t_warp")
-    clips: Positional[tuple[Path, ...]] = ()  # prepared clips, or data sets (folders written by f3a_prepare)
-    preset: Literal["lite", "paper", "voxceleb2"] = "lite"  # how large: for two cores, or as the paper on a data set
-    recipe: Literal["f3a_gan", "t_warp"] | None = None  # a stored config
     config: OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
-    out: Path = Path("runs/train")  # output folder
-    init: Path | None = None  # weights to start from: a file, f3a_gan or t_warp; alone, a short fine-tuning of them
-    model: Path | None = None  # face model that f3a_prepare was given; default: the bundled open model
-    minutes: float | None = None  # stop after so many; the same command goes on
-    workers: int = 0  # processes that make batches; 4 or more where there is a GPU
-    sheet_every: int = 0  # steps between sheets of samples, as pictures in OUT/samples; 0: none
-    tensorboard: bool = False  # also write curves for TensorBoard
-    device: str | None = None  # cuda, mps or cpu; default: the best there is
-    threads: int | None = None  # number of threads; default: all physical cores
 
 # %% ../../nbs/92_train_command.ipynb #d83d0643
 def first_weights(
