@@ -34,6 +34,36 @@ def over_clips(
         low, high = map(float, np.percentile(means[drawn].mean(1), (2.5, 97.5)))
     return dict(mean=mean, low=low, high=high, n=len(every) - bad, undefined=bad)
 
+# %% ../../nbs/28_tables.ipynb #91b14ef1
+DRAWS = 2000  # of a bootstrap
+
+
+def paired_difference(
+    one: np.ndarray,  # (seeds,n) values of a row, pair by pair; not-a-number where no face was found
+    other: np.ndarray,  # (seeds,n) of another row on the same pairs; one of the two may have a single seed
+    clips: np.ndarray,  # (n,) the clip of each pair
+) -> dict:  # mean, low, high, clips, found: the share of the pairs that count
+    """One minus the other where both have a value: mean over clips, and the middle 95 % of bootstrap draws.
+
+    Clips and, where there are several, seeds are drawn with replacement.
+    """
+    gap = np.atleast_2d(one) - np.atleast_2d(other)  # (seeds,n)
+    means = np.stack([clip_means(g, clips) for g in gap])  # (seeds,clips)
+    means = means[:, np.isfinite(means).any(0)]
+    out = dict(
+        mean=None, low=None, high=None, clips=means.shape[1], found=float(np.isfinite(gap).mean()) if gap.size else 0.0
+    )
+    if means.size == 0:
+        return out
+    out["mean"] = float(np.nanmean(means))
+    if means.shape[1] > 1:  # of one clip no range can be given
+        rng = np.random.default_rng(0)
+        seeds, drawn = (rng.integers(n, size=(DRAWS, n)) for n in means.shape)
+        every = means[seeds[:, :, None], drawn[:, None, :]].reshape(DRAWS, -1)  # (draws, seeds·clips)
+        every = every[np.isfinite(every).any(1)]
+        out["low"], out["high"] = map(float, np.percentile(np.nanmean(every, 1), (2.5, 97.5)))
+    return out
+
 # %% ../../nbs/28_tables.ipynb #7ab1e020
 @dataclass
 class Part:
@@ -222,34 +252,4 @@ def load_pairs(
             out.setdefault((split, float(noise)), {})[name] = np.asarray(stored[key], np.float64)
         if any(len({len(v) for v in values.values()}) > 1 or "clip" not in values for values in out.values()):
             raise ValueError("its arrays do not belong to the same pairs")
-    return out
-
-# %% ../../nbs/28_tables.ipynb #91b14ef1
-DRAWS = 2000  # of a bootstrap
-
-
-def paired_difference(
-    one: np.ndarray,  # (seeds,n) values of a row, pair by pair; not-a-number where no face was found
-    other: np.ndarray,  # (seeds,n) of another row on the same pairs; one of the two may have a single seed
-    clips: np.ndarray,  # (n,) the clip of each pair
-) -> dict:  # mean, low, high, clips, found: the share of the pairs that count
-    """One minus the other where both have a value: mean over clips, and the middle 95 % of bootstrap draws.
-
-    Clips and, where there are several, seeds are drawn with replacement.
-    """
-    gap = np.atleast_2d(one) - np.atleast_2d(other)  # (seeds,n)
-    means = np.stack([clip_means(g, clips) for g in gap])  # (seeds,clips)
-    means = means[:, np.isfinite(means).any(0)]
-    out = dict(
-        mean=None, low=None, high=None, clips=means.shape[1], found=float(np.isfinite(gap).mean()) if gap.size else 0.0
-    )
-    if means.size == 0:
-        return out
-    out["mean"] = float(np.nanmean(means))
-    if means.shape[1] > 1:  # of one clip no range can be given
-        rng = np.random.default_rng(0)
-        seeds, drawn = (rng.integers(n, size=(DRAWS, n)) for n in means.shape)
-        every = means[seeds[:, :, None], drawn[:, None, :]].reshape(DRAWS, -1)  # (draws, seeds·clips)
-        every = every[np.isfinite(every).any(1)]
-        out["low"], out["high"] = map(float, np.percentile(np.nanmean(every, 1), (2.5, 97.5)))
     return out
