@@ -94,7 +94,7 @@ class LossConfig:
     adversarial: float = 1.0  # of L_adv in Eq. 13
     mask: float = 0.02  # on T_warp's mask where the source saw the skin, relative to the pixel loss
     moved: float = 0.5  # on T_warp's moved photo, before paint, relative to the pixel loss
-    residual: float = 0.02  # on T_warp's correction of the flow, relative to the pixel loss
+    residual: float = 0.02  # on how far T_warp's layer is from the usual fade, relative to the pixel loss
     form: Literal["hinge", "difference"] = "hinge"  # of the critic's loss; Eq. 11 is the difference
     spectral: bool = True  # spectral normalisation keeps the critic bounded
     penalty: float = 0.0  # weight of the gradient penalty, the other bound

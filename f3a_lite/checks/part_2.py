@@ -248,6 +248,8 @@ def _(answer):
         return None
     if answer == layer.gamma_beta.weight.numel():
         return "Nearly: each map that is made has one number more."
+    if answer == right - 2 * 96:
+        return "Nearly: μ and σ are learned as well, one of each for every channel."
     if answer in (right // 2, layer.gamma_beta.weight.numel() // 2):
         return "Two maps are made for every channel."
     return "Not yet: count the weights of one convolution, then what is added to its result."
