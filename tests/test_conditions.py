@@ -48,7 +48,7 @@ def test_action_units_by_hand():
 
 def test_conditions_are_functions_of_two_frames():
     s, t = Frames(some_faces(2, turn=0.2)), Frames(some_faces(2, seed=1, turn=0.2))
-    channels = dict(flow=3, geometry_maps=13, mesh_flow=4, landmarks=1, aus=20, picture=3, au_pair=34, landmark_film=5)
+    channels = dict(flow=3, geometry_maps=11, mesh_flow=4, landmarks=1, aus=20, picture=3, au_pair=34, landmark_film=5)
     assert {n: c.channels for n, c in CONDITIONS.items()} == channels
     flow, mask = facial_flow(MODEL, s.params, t.params, 32, "target")
     close(make_condition("flow", MODEL, s, t, 32), flow, 1e-6)

@@ -49,12 +49,13 @@ def test_how_gamma_and_beta_start():
 def test_eq_4_by_hand():
     torch.manual_seed(0)
     s = SPADE(3, 2)
+    torch.nn.init.normal_(s.norm.mu)
+    torch.nn.init.normal_(s.norm.log_sigma)
     h_enc, h_flow, h_dec = randn(2, 3, 6, 5) * 3 + 1, randn(2, 2, 6, 5, seed=1), randn(2, 3, 6, 5, seed=2)
     gb = F.conv2d(h_flow, s.gamma_beta.weight, s.gamma_beta.bias, padding=1)
     for n in range(2):
         for c in range(3):
-            h = h_enc[n, c]
-            normal = (h - h.mean()) / (h.var(unbiased=False) + 1e-5).sqrt()
+            normal = (h_enc[n, c] - s.norm.mu[c]) / s.norm.log_sigma[c].exp()
             bracket = gb[n, c] * normal + gb[n, 3 + c]
             close(s(h_enc, h_flow)[n, c], bracket, 1e-5)
             close((h_dec * s(h_enc, h_flow))[n, c], h_dec[n, c] * bracket, 1e-5)

@@ -58,7 +58,7 @@ def critic_by_hand(t, before, real, fake, steps):
 
 def still_maps(x):
     "The maps of a picture that is its own target: no motion, mesh everywhere, nothing hidden."
-    maps = torch.zeros(len(x), 13, *x.shape[-2:])
+    maps = torch.zeros(len(x), 11, *x.shape[-2:])
     maps[:, 3:5] = 1
     return GeometryMaps.split(maps)
 
@@ -87,7 +87,7 @@ def gradient_by_hand(t, before, b, terms):
         w = feature_weights(b["landmarks"], 32)
         loss = loss + 100 * t.cfg.losses.moved * (w * (out["warped"] - b["target"]).abs()).sum() / fake.numel()
     if "residual" in terms:
-        loss = loss + 100 * t.cfg.losses.residual * out["residual"].abs().mean()
+        loss = loss + 100 * t.cfg.losses.residual * (out["layer"] - out["fade"]).abs().mean()
     names, params = zip(*G.named_parameters())
     grad = torch.autograd.grad(loss, params, allow_unused=True)
     return {n: g for n, g in zip(names, grad) if g is not None}, critic, opt
@@ -118,7 +118,7 @@ def test_every_term_of_eq_13_acts_in_the_step(clip, monkeypatch, kind):
         encoder = {n: v.clone() for n, v in t.net.generator.T_enc.state_dict().items()}
         seen = watch(t, monkeypatch)
         want, critic, opt = gradient_by_hand(t, copy.deepcopy(before), seen["batch"], terms)
-        assert distance(seen["grad"], want) < 1e-3
+        assert distance(seen["grad"], want) < 1e-4
         for n, v in critic.state_dict().items():
             assert torch.allclose(v, t.net.critic.state_dict()[n], atol=1e-6), (
                 "the critic after two steps, and its spectral norm"
@@ -130,7 +130,7 @@ def test_every_term_of_eq_13_acts_in_the_step(clip, monkeypatch, kind):
     for out in terms:
         fewer = [x for x in terms if x != out]
         other = gradient_by_hand(t, copy.deepcopy(before), seen["batch"], fewer)[0]
-        assert distance(seen["grad"], other) > 3e-3, f"{out} is seen to act"
+        assert distance(seen["grad"], other) > 5e-4, f"{out} is seen to act"
     plain = gradient_by_hand(t, copy.deepcopy(before), seen["batch"], ["plain pixels"] + terms[1:])[0]
     assert distance(seen["grad"], plain) > 0.05, "the boxes' weights are seen to act"
 

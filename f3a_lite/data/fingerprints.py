@@ -44,7 +44,7 @@ def frames_to_leave_out(
     The file holds `{"frames": [[57, 232]], "reason": "a hand is before the face"}`; without it there are none. Raises
     `F3AError` where it holds anything else.
     """
-    path = Path(video).with_suffix(".leave_out.json")
+    path = Path(video).absolute().with_suffix(".leave_out.json")
     if not path.is_file():
         return []
     with reading(path, "a list of frames to leave out"):
