@@ -83,6 +83,15 @@ def fade_outward(mask, reach, work):  # (B,1,H,W) of 0 and 1
     return (blur(inside, small[1] * reach / 2) * 2).clamp(max=1)  # (B,1,h,w)
 
 # %% ../nbs/35_drawing.ipynb #472b97e3
+def dilate(
+    mask: torch.Tensor,  # (B,1,H,W)
+    reach: int,  # pixels
+) -> torch.Tensor:  # (B,1,H,W)
+    "The largest value of the square around each pixel: along the columns, then along the rows."
+    width = 2 * reach + 1
+    return F.max_pool2d(F.max_pool2d(mask, (width, 1), 1, (reach, 0)), (1, width), 1, (0, reach))
+
+
 def complete_flow(
     flow: torch.Tensor,  # (B,3,H,W), target anchor
     mask: torch.Tensor,  # (B,1,H,W) of 0 and 1: where the target's mesh is
@@ -95,7 +104,7 @@ def complete_flow(
     share = F.avg_pool2d(hidden, 5, 1, 2) / F.avg_pool2d(mask, 5, 1, 2).clamp(min=0.04)
     seen = mask * (share < 1 / 3).to(mask.dtype)
     rim = max(1, round(rim * flow.shape[-1]))  # pixels
-    seen = -F.max_pool2d(-seen, 2 * rim + 1, 1, rim)  # (B,1,H,W)
+    seen = -dilate(-seen, rim)  # (B,1,H,W)
     far = F.interpolate(fill_outward(flow, seen, reach, work), flow.shape[-2:], mode="bilinear", align_corners=False)
     return torch.where(seen > 0, flow, far)
 

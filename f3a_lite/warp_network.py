@@ -14,7 +14,7 @@ from torch import nn
 from .conditions import GeometryMaps
 from .core import F3AError
 from .decoding import UpBlock
-from .drawing import complete_flow, fade_outward, fill_outward
+from .drawing import complete_flow, dilate, fade_outward, fill_outward
 from .flow import FLOW_SCALE, warp_by_flow
 from .generator import NetworkConfig
 from .spade import Encoder, act
@@ -27,8 +27,7 @@ def grown(
     "A mask, larger and with a soft rim."
     reach = max(1, round(mask.shape[-1] * share))  # pixels
     soft = reach // 2
-    large = F.max_pool2d(mask, 2 * reach + 1, 1, reach)  # (B,1,H,W)
-    return F.avg_pool2d(F.pad(large, (soft,) * 4, mode="replicate"), 2 * soft + 1, 1)  # (B,1,H,W)
+    return F.avg_pool2d(F.pad(dilate(mask, reach), (soft,) * 4, mode="replicate"), 2 * soft + 1, 1)  # (B,1,H,W)
 
 
 def turning(
