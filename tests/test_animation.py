@@ -219,7 +219,7 @@ def test_a_system_that_watches_a_film_sees_the_frames_before(clip):
             assert torch.allclose(told[k, FILM - 1 - back], want, atol=1e-6), (k, back)
 
 
-@pytest.mark.parametrize("weights, drawn", [("f3a_gan", 2), ("t_warp", 3)])
+@pytest.mark.parametrize("weights, drawn", [("f3a_gan", 2), ("t_warp", 4)])
 def test_a_film_poses_each_face_once(clip, monkeypatch, weights, drawn):
     "Ten frames: eleven meshes are posed; flow and shaded mesh are drawn once each, and T_warp's opening of the mouth."
     posed, maps = [], []
