@@ -141,14 +141,14 @@ def draw_manipulation(
         "dec": (0, 0, 1.6, f"$h_{{\\mathrm{{dec}}}}^{k}$\n{by(s[f'T_dec.{k}'])}", FUSED),
         "out": (4.7, 0, 1.7, f"$h_{{\\mathrm{{out}}}}^{k}$: product\n{by(s[f'spade.{k}'])}", FUSED),
         "deconv": (4.7, -1, 1.9, f"DeConv {layer(net.T_dec[k - 1].deconv)}\n{by(s[f'T_dec.{k - 1}'])}", FUSED),
-        "up": (0, -1, 1.6, "Up, linear\ntwice the size", FUSED),
+        "old": (0, -1, 1.6, f"Conv {layer(old[0])}\nthen {layer(old[-1])}", PICTURE),
         "new": (4.7, -2, 1.9, f"Conv {layer(new[0])}\nthen {layer(new[-1])}", PICTURE),
-        "old": (0, -2, 1.6, f"Conv {layer(old[0])}\nthen {layer(old[-1])}", PICTURE),
+        "up": (0, -2, 1.6, "Up, linear\ntwice the size", PICTURE),
         "picture": (2.3, -2, 1.9, mixed, PICTURE),
     }
     arrows = [("flow", "maps"), ("maps", "bracket"), ("enc", "norm"), ("norm", "bracket"), ("bracket", "out")]
-    arrows += [("dec", "out"), ("out", "deconv"), ("deconv", "new"), ("dec", "up"), ("up", "old")]
-    arrows += [("new", "picture", "α"), ("old", "picture", "1 − α")]
+    arrows += [("dec", "out"), ("out", "deconv"), ("deconv", "new"), ("dec", "old"), ("old", "up")]
+    arrows += [("new", "picture", "α"), ("up", "picture", "1 − α")]
     return draw_boxes(boxes, arrows, (8.2, 5), 0.56)
 
 # %% ../nbs/99_diagrams.ipynb #99000013
