@@ -11,7 +11,7 @@ from fastcore.basics import patch
 from .conditions import GeometryMaps
 from .flow import warp_by_flow
 from .warp_network import WarpConfig, WarpNetwork, grown, mouth_inside, resized, skin_around, softened
-from .warp_network import stretch_of, visible_skin
+from .warp_network import stretch_of, turning, visible_skin
 
 # %% ../nbs/13_warp_generator.ipynb #38717880
 class WarpGenerator(WarpNetwork):
@@ -68,6 +68,8 @@ def paint(self: WarpGenerator, y, warped, flow, maps):  # (B,c1,h/2,w/2), (B,3,H
     moves = (flow.abs().amax((1, 2, 3), keepdim=True) / STILL).clamp(max=1)  # (B,1,1,1)
     free = torch.cat([maps.mouth, maps.lips, maps.eyeballs * maps.hidden], 1).amax(1, keepdim=True)  # (B,1,H,W)
     a = torch.sigmoid(a) * grown(free, NEAR) * moves  # (B,1,H,W)
+    if not self.training:  # what it has learned to paint beside a turned mouth is hair of other people
+        a = a * (1 - turning(maps.flow, maps.mask))
     b = stretched * grown(maps.eyelids, LIDS) * (1 - maps.eyeballs) * moves  # (B,1,H,W)
     c = softened(maps.mouth * maps.hidden) * moves  # (B,1,H,W)
     p = torch.tanh(change)  # (B,3,H,W)

@@ -238,7 +238,7 @@ def test_a_new_network_gives_the_moved_photo(photo):
 
 def test_the_picture_by_hand(photo):
     "The continued flow times the layer; skin for lids, the inside of a mouth that opens, and a change of colour."
-    g, maps = small(), maps_of(turned(25), turned(-20, jawOpen=0.5, eyeBlink=1.0))
+    g, maps = small(), maps_of(turned(8), turned(-8, jawOpen=0.5, eyeBlink=1.0))
     heads, m = [], GeometryMaps.split(maps)
     for head in (g.to_layer, g.to_paint):
         head.register_forward_hook(lambda _, x, y: heads.append(y))
@@ -255,7 +255,7 @@ def test_the_picture_by_hand(photo):
     b = stretched * grown(m.eyelids, 1 / 60) * (1 - m.eyeballs)
     c = F.avg_pool2d(m.mouth * m.hidden, 3, 1, 1)
     free = torch.stack([m.mouth, m.lips, m.eyeballs * m.hidden]).amax(0)
-    a = heads[1][:, 3:].sigmoid() * grown(free, NEAR)
+    a = heads[1][:, 3:].sigmoid() * grown(free, NEAR) * (1 - turning(m.flow, m.mask))
     image = warped * (1 - b) + skin_around(warped, shown) * b
     image = image * (1 - c) + mouth_inside(warped, m, shown) * c + a * torch.tanh(heads[1][:, :3])
     for name, want in dict(layer=layer, flow=moved, warped=warped, lids=b, mouth=c, paint=a).items():
