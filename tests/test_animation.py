@@ -160,7 +160,6 @@ def test_painting_differs_from_warping(clip, system):
     me, targets = face_of_clip(clip, 0), clip.params[[0, 30]]
     painted, warped = animate(system, me, targets), animate(Warping(), me, targets)
     assert torch.equal(warped["output"], warped["warped_by_mesh"])
-    assert torch.equal(painted["warped_by_mesh"], warped["warped_by_mesh"])
     assert (painted["output"] - warped["output"]).abs().mean() > 0.005
     truth = clip.images([0, 30])
     assert (painted["output"] - truth).abs().mean() < (me.image - truth).abs().mean() + 0.02
@@ -237,7 +236,9 @@ def test_a_film_poses_each_face_once(clip, monkeypatch, weights, drawn):
     me, targets = face_of_clip(clip, 0), clip.params[list(range(10))]
     made = animate(system, me, targets, batch=4)
     assert sum(posed) == 11 and sum(maps) == drawn * 10 + (weights == "t_warp"), "and the source's depth, once"
-    assert torch.allclose(made["warped_by_mesh"], warp_along(open_model(), me.params, targets, me.image)[2], atol=1e-4)
+    if weights == "f3a_gan":  # T_warp continues the flow in a way of its own
+        same = warp_along(open_model(), me.params, targets, me.image)[2]
+        assert torch.allclose(made["warped_by_mesh"], same, atol=1e-4)
 
 
 def test_a_picture_is_needed_by_a_system_that_looks_at_one(clip):

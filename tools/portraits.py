@@ -1,9 +1,9 @@
-"""Portraits that smile, blink and speak, put back into their pictures: nbs/images/portraits.gif.
+"""Portraits that smile, blink, turn and speak, put back into their pictures: nbs/images/portraits.gif.
 
-python tools/portraits.py astronaut@75,0,300 pearl.jpg@200,60,800 --jaws 0.45 0.7
+python tools/portraits.py
 Behind the @ stand left, top and side of the square of a picture that is shown, in its own pixels. `astronaut` is
-scikit-image's photograph by NASA; pearl.jpg is a reproduction of Vermeer's "Girl with a Pearl Earring" of 1092 × 1280
-pixels (assets/examples/source/s10.jpg of github.com/KwaiVGI/LivePortrait). Both are in the public domain.
+scikit-image's photograph by NASA, `pearl` the bundled reproduction of Vermeer's "Girl with a Pearl Earring"; both are
+in the public domain.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from PIL import Image
 from skimage.data import astronaut
 from tyro.conf import Positional
 from f3a_lite.animation import animate, default_weights, gesture, paste_back, read_face
-from f3a_lite.core import F3AError, atomic_path, friendly_errors
+from f3a_lite.core import F3AError, atomic_path, data_path, friendly_errors
 from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.morphable import FaceParams, open_model
@@ -25,14 +25,14 @@ ROOT = Path(__file__).resolve().parent.parent
 FPS = 12.5
 SMILE = dict(mouthSmile=0.7, cheekSquint=0.3)
 BLINK = dict(eyeBlink=0.85)
-ROUND = dict(mouthFunnel=0.5)  # lips of an "oh"
+TURN = (0.0, 16.0, 0.0)  # degrees
 
 
 @dataclass
 class Options:
     "Animate some portraits side by side."
 
-    pictures: Positional[tuple[str, ...]] = ("astronaut@75,0,300",)  # each PATH@LEFT,TOP,SIDE
+    pictures: Positional[tuple[str, ...]] = ("astronaut@75,0,300", "pearl@112,34,450")  # each PATH@LEFT,TOP,SIDE
     jaws: tuple[float, ...] = ()  # how far each mouth opens while it speaks, 0 to 1; none: 0.45
     side: int = 300  # pixels of a portrait
     out: Path = ROOT / "nbs" / "images" / "portraits.gif"
@@ -45,7 +45,7 @@ def square_of(words: str) -> np.ndarray:  # (side,side,3) uint8
         left, top, side = (int(n) for n in place.split(","))
     except ValueError as e:
         raise F3AError(f"'{words}' names no square of a picture: give PATH@LEFT,TOP,SIDE.") from e
-    picture = astronaut() if name == "astronaut" else read_image(Path(name))
+    picture = astronaut() if name == "astronaut" else read_image(data_path("pearl.jpg") if name == "pearl" else name)
     square = picture[top : top + side, left : left + side]
     if min(left, top) < 0 or square.shape[:2] != (side, side):
         raise F3AError(f"The square '{place}' reaches beyond '{name}', which has {picture.shape[1::-1]} pixels.")
@@ -53,12 +53,12 @@ def square_of(words: str) -> np.ndarray:  # (side,side,3) uint8
 
 
 def motion(rest: FaceParams, jaw: float) -> FaceParams:
-    "Parameters of a smile, a blink and three syllables."
+    "Parameters of a smile, a blink, a turn and an open mouth."
     model = open_model()
-    parts = [rest] * 5 + [gesture(rest, SMILE, 15, model)] + [rest] * 3 + [gesture(rest, BLINK, 6, model)] + [rest] * 4
-    for goal in (dict(jawOpen=jaw), ROUND, dict(jawOpen=jaw)):
-        parts.append(gesture(rest, goal, 7, model))
-    return FaceParams.stack(parts + [rest] * 3)
+    parts = [rest] * 3
+    for goal, frames in ((SMILE, 13), (BLINK, 6), (TURN, 14), (dict(jawOpen=jaw), 9)):
+        parts += [gesture(rest, goal, frames, model), rest, rest]
+    return FaceParams.stack(parts)
 
 
 def portrait(system, square, jaw, side) -> list:  # of (side,side,3) uint8

@@ -145,10 +145,10 @@ def verdicts(
     word = "ahead of it" if ours["yaw_10_25"]["mean"] > warped["yaw_10_25"]["mean"] else "behind it"
     return "\n".join(
         (
-            "- **Works**: smiles, blinks and small turns of a portrait, at its own resolution. Of the bundled woman, "
-            f"nearer to the truth than warping alone: T_warp on {say['T_warp']}; the paper's generator on "
-            f"{say['F3A-GAN']}.",
-            "- **Breaks**: teeth with any motion of the mouth, hair and collar where a head turns by twenty degrees "
+            "- **Works**: smiles, blinks, open mouths and turns of a portrait, at its own resolution. Of the bundled "
+            f"woman, the paper's generator is clearly nearer to the truth than warping alone on {say['F3A-GAN']}; "
+            f"T_warp on {say['T_warp']}.",
+            "- **Breaks**: teeth are two plain arcs, and a head that turns by twenty degrees looks flat "
             "([33](33_limits.ipynb)). "
             f"On {ours['psnr']['n']} strangers T_warp has a PSNR of {both[0]} and warping alone {both[1]}; "
             f"where the head turns by 10 to 25 degrees it is {word} "
