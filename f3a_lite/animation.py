@@ -100,7 +100,7 @@ def animate(
         frame["mesh"] = render_posed(target.posed(face_model), face_model.triangles, size)[0]
         for name, values in parts.items():
             values.append(frame[name])
-    return {name: torch.cat(values) for name, values in parts.items()}
+    return {name: torch.cat(parts.pop(name)) for name in list(parts)}  # each list goes before the next is joined
 
 # %% ../nbs/30_animation.ipynb #52e633df
 GESTURES = dict(

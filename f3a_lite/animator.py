@@ -70,7 +70,7 @@ def shrink(
 class Film:
     "An animated face."
 
-    STEP = 64  # frames that are made at once, where not all are kept
+    STEP = 32  # frames that are made at once, where not all are kept
 
     def __init__(
         self,
@@ -105,6 +105,7 @@ class Film:
         "Frames (H,W,3) uint8, made one by one."
         for output in self.parts():
             yield from paste_back(self.face, output) if self.full else head_film(self.face, output, self.size)
+            del output  # before the next is made
 
     @property
     def frames(self) -> np.ndarray:  # (T,H,W,3) uint8

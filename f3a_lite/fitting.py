@@ -9,6 +9,7 @@ __all__ = ['FitConfig', 'landmark_model', 'fit_landmarks', 'landmark_error']
 import dataclasses
 import numpy as np
 import torch
+from torch.utils.checkpoint import checkpoint
 from .core import F3AError, progress_bar
 from .morphable import FaceParams, MorphableModel
 from .projection import euler_to_matrix, posed_landmarks, project
@@ -165,6 +166,17 @@ def _optimiser(u, cfg):
     return torch.optim.Adam(groups, betas=(0.9, 0.99))
 
 # %% ../nbs/06_fitting.ipynb #7a205872
+STRETCH = 1024  # frames that are posed at a time: of a longer clip the graph of one stretch is in memory, not of all
+
+
+def _in_stretches(look, T):  # look: a slice of the frames, or nothing for all → (n,68,2)
+    "What `look` says of T frames (T,68,2); gradients of a long clip come by looking again."
+    if T <= STRETCH:
+        return look()
+    parts = (slice(k, k + STRETCH) for k in range(0, T, STRETCH))
+    return torch.cat([checkpoint(look, part, use_reentrant=False, preserve_rng_state=False) for part in parts])
+
+
 FIT = 2  # of the landmark fit; raised when it gives other parameters
 
 
@@ -272,11 +284,17 @@ def fit_landmarks(
         u = _fit_one(m, u, landmarks[0], unit, cfg, weights, exp_prior, known)
         return _params(u, m, T).check("the fit")
     opt = _optimiser(u, cfg)
+
+    def away(part=slice(None)):
+        own = u if T <= STRETCH else {k: v if k == "id" else v[part] for k, v in u.items()}
+        faces = _params(own, m, len(own["exp"]), None if group is None else group[part])
+        return project(posed_landmarks(m, faces)) - landmarks[part]
+
     for step in progress_bar(range(cfg.steps), "fitting", progress=progress):
         z = min(1.0, 2 * (1 - step / cfg.steps)) * 0.95 + 0.05
         for gr in opt.param_groups:
             gr["lr"] = gr["base"] * z
-        d = (project(posed_landmarks(m, _params(u, m, T, group))) - landmarks) / unit  # (T,68,2)
+        d = _in_stretches(away, T) / unit  # (T,68,2)
         loss = _fit_loss(d, u, w, near, unit, cfg) if group is None else _group_loss(d, u, w, group, cfg)
         if exp_prior is not None:
             loss = loss + cfg.pull * (u["exp"] - exp_prior).square().sum() / T
@@ -311,7 +329,8 @@ def landmark_error(
 ) -> torch.Tensor:  # (T,) share of the outer-eye distance; 0.02 is 2 %
     "Normalised mean error: the field's measure of a landmark fit."
     landmarks = torch.as_tensor(landmarks, dtype=torch.float32)
-    own = project(posed_landmarks(landmark_model(face_model), params))  # (T,68,2)
+    m = landmark_model(face_model)
+    own = _in_stretches(lambda part=slice(None): project(posed_landmarks(m, params[part])), len(params))  # (T,68,2)
     d = (own - landmarks).norm(dim=-1).mean(1)  # (T,)
     if unit is None:
         unit = (landmarks[:, 36] - landmarks[:, 45]).norm(dim=-1).median()

@@ -98,6 +98,7 @@ def sub_loss(
 # %% ../nbs/07_regressor.ipynb #1f17728b
 import copy
 import functools
+import mmap
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -299,7 +300,10 @@ class LazyFrames:
     def __getitem__(self, i):
         if isinstance(i, torch.Tensor):
             i = i.numpy()
-        return to_tensor(np.asarray(self.frames[i]))
+        pictures = to_tensor(np.asarray(self.frames[i]))
+        if getattr(self.frames, "mode", None) == "r" and hasattr(mmap.mmap, "madvise"):  # a file that is mapped
+            self.frames._mmap.madvise(mmap.MADV_DONTNEED)  # what was read need not stay in memory
+        return pictures
 
 # %% ../nbs/07_regressor.ipynb #eec6d4b8
 def folded(

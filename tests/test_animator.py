@@ -6,7 +6,9 @@ import shutil
 import struct
 import subprocess
 import sys
+import weakref
 from pathlib import Path
+import av
 import numpy as np
 import pytest
 import torch
@@ -296,6 +298,17 @@ def test_where_x264_is_missing_another_coder_is_taken(tmp_path, monkeypatch, cap
     assert not (tmp_path / "b.mp4").exists()
 
 
+def test_a_build_without_x264_writes_films_all_the_same(tmp_path, monkeypatch, capsys):
+    "The names that are tried are the shipped ones; mpeg4 is a part of every FFmpeg."
+    frames = [np.full((64, 64, 3), k, np.uint8) for k in range(3)]
+    monkeypatch.setattr(av, "codecs_available", {"mpeg4", "aac"})
+    path = write_video(frames, tmp_path / "a.mp4")
+    said = capsys.readouterr().err
+    assert "has no libx264" in said and "coded by mpeg4" in said
+    with av.open(str(path)) as film:
+        assert film.streams.video[0].codec_context.name == "mpeg4" and len(list(film.decode(video=0))) == 3
+
+
 def test_a_gif_is_made_to_fit(tmp_path):
     "Smaller pictures first, then fewer; the film lasts as long."
     noise = np.random.default_rng(0).integers(0, 255, (8, 160, 160, 3)).astype(np.uint8)
@@ -417,6 +430,30 @@ def test_a_long_film_is_made_as_it_goes(painter, face, monkeypatch, tmp_path, ca
     assert "'a.gif' holds the first 0 seconds of the film" in capsys.readouterr().err
     with Image.open(tmp_path / "a.gif") as gif:
         assert gif.n_frames == 2
+
+
+def test_of_a_long_film_one_part_is_in_memory(painter, face, monkeypatch, tmp_path):
+    "While it is written: at most the maps of one part, and a few finished frames."
+    maps, pictures, most = [], [], []
+
+    def watched(system, face, targets, *rest, **how):
+        most.append(sum(len(ref()) for ref in maps if ref() is not None) + len(targets))
+        made = animate(system, face, targets, *rest, **how)
+        maps.extend(map(weakref.ref, made.values()))
+        return made
+
+    def seen(frames):
+        for frame in frames:
+            pictures.append(weakref.ref(frame))
+            assert sum(ref() is not None for ref in pictures) <= 3
+            yield frame
+
+    monkeypatch.setattr(animator_module, "KEPT", 6)
+    monkeypatch.setattr(animator_module, "animate", watched)
+    monkeypatch.setattr(animator_module.Film, "STEP", 3)
+    film = painter(face, params=few(face, 7), size=128)
+    write_video(seen(film), tmp_path / "a.mp4")
+    assert most == [3, 3, 1] and len(pictures) == 7
 
 
 def test_a_part_of_a_film_sees_the_frames_before_it(painter, face, monkeypatch):

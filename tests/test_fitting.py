@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
+import f3a_lite.fitting as fitting_module
 from f3a_lite.core import F3AError
 from f3a_lite.fitting import (
     FitConfig,
@@ -151,6 +152,27 @@ def test_frames_without_landmarks_have_no_say(known):
         for n, f in (("counts", None), ("not", found))
     }
     assert opened["counts"] > 0.5 > 0.2 > opened["not"], opened
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_a_long_clip_is_fitted_in_stretches(known, monkeypatch, people):
+    "The parameters of all frames at once; of what the gradients need, only a part is kept."
+    marks, group = known[1], None if people == 1 else torch.arange(40) % people
+    cfg = FitConfig(steps=20, smooth_exp=0.1 * (people == 1), smooth_pose=0.1 * (people == 1))
+    fits, kept = [], []
+    for stretch in (40, 7):
+        monkeypatch.setattr(fitting_module, "STRETCH", stretch)
+        numbers = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: numbers.append(x.numel()) or x, lambda x: x):
+            fits.append(fit_landmarks(MODEL, marks, cfg=cfg, group=group))
+        kept.append(sum(numbers))
+    for name in ("id_coeff", "exp_coeff", "rotation", "translation", "scale"):
+        close(getattr(fits[1], name), getattr(fits[0], name), 1e-4)
+    assert kept[1] < 0.5 * kept[0], kept
+    monkeypatch.setattr(fitting_module, "STRETCH", 40)
+    whole = landmark_error(MODEL, fits[0], marks)
+    monkeypatch.setattr(fitting_module, "STRETCH", 7)
+    close(landmark_error(MODEL, fits[0], marks), whole, 1e-6)
 
 
 def test_several_people_are_fitted_as_each_alone(known):

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import re
+import sys
 from pathlib import Path
 import numpy as np
 import pytest
@@ -244,6 +246,21 @@ def test_a_second_look_by_hand(open_face):
     voices = three if open_face else three[:2]
     for n in ("id_coeff", "exp_coeff"):
         close(getattr(got, n), sum(getattr(q, n) for q in voices) / len(voices), 1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system says what of a file is in memory")
+def test_frames_that_were_read_do_not_stay_in_memory(tmp_path):
+    path = tmp_path / "frames.npy"
+    np.save(path, np.arange(64, dtype=np.uint8)[:, None, None, None].repeat(128 * 128 * 3, 1).reshape(-1, 128, 128, 3))
+    frames = np.load(path, mmap_mode="r")  # 3 MB
+
+    def in_memory():  # kilobytes of the file
+        maps = Path("/proc/self/smaps").read_text()
+        return int(re.search(rf"{re.escape(str(path))}\n(?:.*\n)*?Rss: +(\d+) kB", maps)[1])
+
+    assert frames.sum() and in_memory() > 3000
+    pictures = LazyFrames(frames)[0:64]
+    assert in_memory() < 100 and (pictures[:, 0, 0, 0] * 255).round().tolist() == list(range(64))
 
 
 def test_predict_goes_through_everything_in_batches():

@@ -421,3 +421,17 @@ def test_the_sources_of_real_clips_are_named():
 def test_the_index_of_results_is_todays():
     stored = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     assert load_program("results_index").table() == stored, "run `python tools/results_index.py`"
+
+
+def test_what_was_not_measured_is_extrapolated_and_says_so():
+    "Ten minutes: the longest driver, and what a fit of as many frames takes more than its own; else nothing."
+    program = load_program("memory")
+    figures = (("driver", 4, 70, 60), ("driver", 20, 100, 80), ("fit", 500, 10, 9), ("fit", 15000, 35, 30))
+    units = dict(driver="seconds", fit="frames")
+    records = [Record(n, {units[n]: k}, dict(megabytes=a, megabytes_unmapped=b)) for n, k, a, b in figures]
+    (made,) = program.ten_minutes(records)
+    assert made.setting == dict(seconds=600, extrapolated=True) and "20 s" in made.info["measured"]
+    assert made.figures == dict(megabytes=125, megabytes_unmapped=101)
+    assert program.ten_minutes([*records, made])[0].figures == made.figures
+    for k in range(1, 4):
+        assert program.ten_minutes(records[:k] + records[k + 1 :]) == []

@@ -72,7 +72,7 @@ def fit_clip(
     held = np.flatnonzero(np.asarray(found, bool) & ~mine)
     prior = (lambda k: None) if units is None else (lambda k: units[k])
     params = fit_landmarks(face_model, landmarks[train], frames=train, progress=progress, exp_prior=prior(train))
-    row = np.abs(np.arange(len(landmarks))[:, None] - train).argmin(1)  # (T,) the nearest training frame
+    row = np.array([np.abs(train - k).argmin() for k in range(len(landmarks))])  # (T,) the nearest training frame
     if len(held):
         eyes = (landmarks[train, 36] - landmarks[train, 45]).norm(dim=-1).median()
         alone = FitConfig(smooth_exp=0.0, smooth_pose=0.0)
