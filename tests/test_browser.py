@@ -13,12 +13,14 @@ import time
 from pathlib import Path
 from urllib.parse import urlparse
 
+import av
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 
 from conftest import free_port, serving
+from f3a_lite.core import data_path
 from f3a_lite.data.video import iter_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,15 +43,38 @@ QUIET = {  # JupyterLab: all cells in the page, no news
 
 
 @pytest.fixture(scope="module")
-def browser():
-    "A headless Chromium."
+def launch():
+    "Starts a headless Chromium with more flags."
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as p:
-        b = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield b
-        b.close()
+        yield lambda *flags: p.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+
+
+@pytest.fixture(scope="module")
+def browser(launch):
+    "A headless Chromium, which has no camera."
+    b = launch()
+    yield b
+    b.close()
+
+
+@pytest.fixture(scope="module")
+def filmed_browser(launch, tmp_path_factory):
+    "A headless Chromium whose camera sees the bundled clip."
+    clip = tmp_path_factory.mktemp("camera") / "clip.mjpeg"
+    with av.open(str(clip), "w", format="mjpeg") as out:
+        stream = out.add_stream("mjpeg", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuvj420p"
+        for k, (_, image) in enumerate(iter_frames(data_path("woman_laughing.mp4"))):
+            if k >= 240:  # no hand before the face
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        out.mux(stream.encode())
+    fake = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    b = launch(*fake, f"--use-file-for-fake-video-capture={clip}")
+    yield b
+    b.close()
 
 
 class Watched:
@@ -269,7 +294,6 @@ def test_the_app_makes_a_film(browser, app, tmp_path):
     page.screenshot(path=SHOTS / "app_800.png", full_page=True)
     assert not cut_off(page)
     from f3a_lite.data.video import SYNTHETIC
-    import av
 
     assert len(list(iter_frames(film))) > 10
     with av.open(str(film)) as c:
@@ -323,3 +347,66 @@ def upload(page, file):
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="your photo").click()
     chooser.value.set_files(file)
+
+
+def live_picture(page) -> np.ndarray:  # (h,w,3)
+    "The portrait that the camera drives, as it is on the page."
+    image = page.get_by_role("img", name="the portrait that the camera drives")
+    is_shown(page, image)
+    return np.asarray(Image.open(io.BytesIO(image.screenshot())).convert("RGB"), int)
+
+
+def test_the_camera_drives_the_portrait(filmed_browser, app):
+    "The picture follows the clip that the camera sees; stopped, it stays, and the camera is off."
+    w, _ = open_app(filmed_browser, app)
+    page = w.page
+    start = page.get_by_role("button", name="start the camera")
+    rest = live_picture(page)
+    start.click()
+    rate = page.locator("text=/pictures a second/")
+    rate.wait_for()
+    page.evaluate(
+        """() => {
+            const image = document.querySelector(".f3a-live img");
+            window.shown = 0;
+            new MutationObserver((all) => { window.shown += all.length; }).observe(image, { attributeFilter: ["src"] });
+        }"""
+    )
+    seen, begin = [], time.time()
+    for _ in range(6):
+        page.wait_for_timeout(1000)
+        seen.append(live_picture(page))
+    seconds, count = time.time() - begin, page.evaluate("window.shown")
+    print(f"{count / seconds:.1f} pictures a second; the page says {rate.inner_text()}; load {os.getloadavg()[0]:.1f}")
+    w.shot("app_live")
+    assert count >= 6
+    moved = [abs(picture - rest).mean() for picture in seen]
+    assert max(moved) > 1.5 and max(moved) < 40, f"of 255, she laughs and nods: {moved}"
+    assert all(abs(a - b).any() for a, b in zip(seen, seen[1:]))
+    camera = page.locator(".f3a-live video")
+    assert camera.evaluate("x => [x.videoWidth, x.videoHeight]") == [640, 360]
+    page.get_by_role("button", name="set neutral").click()
+    page.get_by_role("button", name="stop the camera").click()
+    start.wait_for()
+    page.wait_for_timeout(2000)
+    last = live_picture(page)
+    page.wait_for_timeout(2000)
+    assert (live_picture(page) == last).all() and camera.count() == 0
+    assert not w.elsewhere and not w.errors, (w.elsewhere[:3], w.errors[:3])
+
+
+def test_without_a_camera_the_page_says_so(browser, app):
+    "One sentence where the camera is forbidden, another where there is none; the portrait stays."
+    w, _ = open_app(browser, app)
+    page = w.page
+    rest = live_picture(page)
+    start = page.get_by_role("button", name="start the camera")
+    said = page.locator(".f3a-live [role=status]")
+    for allowed, sentence in (([], "The camera may not be used"), (["camera"], "No camera was found")):
+        page.context.clear_permissions()
+        page.context.grant_permissions(allowed)
+        start.click()
+        said.filter(has_text=sentence).wait_for()
+        assert (live_picture(page) == rest).all() and start.is_enabled()
+        w.shot(f"app_live_{len(allowed)}")
+    assert not w.elsewhere and not w.errors, (w.elsewhere[:3], w.errors[:3])

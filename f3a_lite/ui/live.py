@@ -12,7 +12,7 @@ import anywidget
 import numpy as np
 import traitlets
 from PIL import Image
-from ..animation import animate, film_size, head_film
+from ..animation import animate, enlarge_head, film_size, source_at, valid_window
 from ..animator import Animator
 from ..core import F3AError
 from ..data.marks import SYNTHETIC
@@ -20,13 +20,14 @@ from ..fitting import FitConfig, fit_landmarks
 from ..landmarks import Crop
 from ..linear_model import reenact
 from ..morphable import FaceParams
+from ..pictures import to_image
 from ..tracker import Tracker
 from .explore import answers
 
 # %% ../../nbs/95e_live.ipynb #2e3ae0e4
 SIDE = 256  # pixels of the picture that is sent back, at most
 LARGEST = 1_000_000  # pixels that a frame of the camera may have
-STEPS = 12  # of Levenberg–Marquardt, a frame
+STEPS = 8  # of Levenberg–Marquardt, a frame
 FOLLOW = 0.7  # share of the newest frame in the motion; the rest is the motion before
 UNSEEN = "No face is seen: look towards the camera, in light that comes from the front."
 
@@ -68,10 +69,12 @@ class LiveDriver:
         self,
         photo,  # the portrait, as `Animator.face` takes it
         animator: Animator,  # that moves it
-    ) -> bytes:  # JPEG: the portrait at rest
+    ):
         "Take another portrait; what counts as rest stays."
         self.face, self.animator = animator.face(photo), animator
-        return self.moved(self.face.params)
+        size = min(SIDE, film_size(self.face, animator.system))
+        self.source, self.window = source_at(self.face, size), valid_window(self.face, size)
+        self.still = self.moved(self.face.params)  # JPEG: the portrait at rest
 
     def set_neutral(self):
         "The next face that is seen counts as at rest: motion is what differs from it."
@@ -100,9 +103,8 @@ class LiveDriver:
         target: FaceParams,  # one face
     ) -> bytes:  # JPEG
         "The portrait as it looks there."
-        system = self.animator.system
-        made = animate(system, self.face, target, face_model=self.animator.face_model)
-        return as_jpeg(next(iter(head_film(self.face, made, min(SIDE, film_size(self.face, system))))))
+        made = animate(self.animator.system, self.face, target, face_model=self.animator.face_model)
+        return as_jpeg(to_image(enlarge_head(self.source, made, 0)[self.window].permute(2, 0, 1)))
 
     def __call__(
         self,
@@ -237,9 +239,8 @@ class LiveCamera(anywidget.AnyWidget):
         animator: Animator = None,  # that moves it; None: the bundled T_warp
     ):
         super().__init__()
-        animator = animator or Animator("t_warp", "cpu")
-        self.driver = LiveDriver(photo, animator)
-        self.show(photo, animator)
+        self.driver = LiveDriver(photo, animator or Animator("t_warp", "cpu"))
+        self.picture = self.driver.still
         self.on_msg(self.answer)
 
     def show(
@@ -248,7 +249,8 @@ class LiveCamera(anywidget.AnyWidget):
         animator: Animator,  # that moves it
     ):
         "Take another portrait."
-        self.picture = self.driver.show(photo, animator)
+        self.driver.show(photo, animator)
+        self.picture = self.driver.still
 
     def answer(
         self,
