@@ -177,7 +177,7 @@ function render({ model, el }) {
     if (buffers.length) {
       show(buffers[0]);
       const now = performance.now();
-      times = [...times.filter((t) => t > now - 2000), now];
+      times = [...times.slice(-10), now];
       const each = (now - times[0]) / (times.length - 1);
       rate.textContent = each > 0 ? `${(1000 / each).toFixed(1)} pictures a second` : "";
     }
