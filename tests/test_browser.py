@@ -393,7 +393,7 @@ def test_the_camera_drives_the_portrait(filmed_browser, app):
     page.locator(".f3a-live video").scroll_into_view_if_needed()
     w.shot("app_live")
     moved = [abs(picture - rest).mean() for picture in seen]
-    assert max(moved) > 1.5 and max(moved) < 40, f"of 255, she laughs and nods: {moved}"
+    assert max(moved) > 3, f"of 255, she laughs and nods: {moved}"
     assert all(abs(a - b).any() for a, b in zip(seen, seen[1:]))
     camera = page.locator(".f3a-live video")
     assert camera.evaluate("x => [x.videoWidth, x.videoHeight]") == [640, 360]
