@@ -4,6 +4,7 @@ A slider is moved by the keyboard and the pictures must change; the console must
 another host. Screenshots are kept in out/screenshots, to be looked at.
 """
 
+import base64
 import io
 import os
 import re
@@ -13,12 +14,14 @@ import time
 from pathlib import Path
 from urllib.parse import urlparse
 
+import av
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 
 from conftest import free_port, serving
+from f3a_lite.core import data_path
 from f3a_lite.data.video import iter_frames
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,15 +44,37 @@ QUIET = {  # JupyterLab: all cells in the page, no news
 
 
 @pytest.fixture(scope="module")
-def browser():
-    "A headless Chromium."
+def launch():
+    "Starts a headless Chromium with more flags."
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as p:
-        b = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield b
-        b.close()
+        yield lambda *flags: p.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+
+
+@pytest.fixture(scope="module")
+def browser(launch):
+    "A headless Chromium, which has no camera."
+    b = launch()
+    yield b
+    b.close()
+
+
+@pytest.fixture(scope="module")
+def filmed_browser(launch, tmp_path_factory):
+    "A headless Chromium whose camera sees the bundled clip."
+    clip = tmp_path_factory.mktemp("camera") / "clip.mjpeg"
+    with av.open(str(clip), "w", format="mjpeg") as out:
+        stream = out.add_stream("mjpeg", rate=24)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 640, 360, "yuvj420p", 8_000_000
+        for k, (_, image) in enumerate(iter_frames(data_path("woman_laughing.mp4"))):
+            if k >= 240:  # no hand before the face
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        out.mux(stream.encode())
+    b = launch("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={clip}")
+    yield b
+    b.close()
 
 
 class Watched:
@@ -276,7 +301,6 @@ def test_the_app_makes_a_film(browser, app, tmp_path):
     page.screenshot(path=SHOTS / "app_800.png", full_page=True)
     assert not cut_off(page)
     from f3a_lite.data.video import SYNTHETIC
-    import av
 
     assert len(list(iter_frames(film))) > 10
     with av.open(str(film)) as c:
@@ -330,3 +354,75 @@ def upload(page, file):
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="your photo").click()
     chooser.value.set_files(file)
+
+
+def live_picture(page) -> np.ndarray:  # (h,w,3)
+    "The portrait that the camera drives, as it is on the page."
+    image = page.get_by_role("img", name="the portrait that the camera drives")
+    is_shown(page, image)
+    drawn = image.evaluate(
+        """(image) => {
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+            canvas.getContext("2d").drawImage(image, 0, 0);
+            return canvas.toDataURL();
+        }"""
+    )
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn.split(",")[1]))).convert("RGB"), int)
+
+
+def test_the_camera_drives_the_portrait(filmed_browser, app):
+    "Where it is allowed, the picture follows the clip that it sees; stopped, it stays, and the camera is off."
+    w, _ = open_app(filmed_browser, app)
+    page = w.page
+    start = page.get_by_role("button", name="start the camera")
+    rest = live_picture(page)
+    start.click()
+    page.locator("text=The camera may not be used: allow it beside the page's address").wait_for()
+    assert (live_picture(page) == rest).all() and start.is_enabled()
+    page.context.grant_permissions(["camera"])
+    start.click()
+    rate = page.locator("text=/pictures a second/")
+    rate.wait_for()
+    page.evaluate(
+        """() => {
+            const image = document.querySelector(".f3a-live img");
+            window.shown = 0;
+            new MutationObserver((all) => { window.shown += all.length; }).observe(image, { attributeFilter: ["src"] });
+        }"""
+    )
+    seen, begin = [], time.time()
+    for k in range(1, 7):
+        page.wait_for_function("n => window.shown >= n", arg=2 * k)
+        seen.append(live_picture(page))
+    seconds, count = time.time() - begin, page.evaluate("window.shown")
+    print(f"{count / seconds:.1f} pictures a second; the page says {rate.inner_text()}; load {os.getloadavg()[0]:.1f}")
+    page.locator(".f3a-live video").scroll_into_view_if_needed()
+    w.shot("app_live")
+    moved = [abs(picture - rest).mean() for picture in seen]
+    assert max(moved) > 3, f"of 255, she laughs and nods: {moved}"
+    assert all(abs(a - b).any() for a, b in zip(seen, seen[1:]))
+    camera = page.locator(".f3a-live video")
+    assert camera.evaluate("x => [x.videoWidth, x.videoHeight]") == [640, 360]
+    page.get_by_role("button", name="set neutral").click()
+    page.get_by_role("button", name="stop the camera").click()
+    start.wait_for()
+    page.wait_for_timeout(500)
+    last = live_picture(page)
+    page.wait_for_timeout(2000)
+    assert (live_picture(page) == last).all() and camera.count() == 0
+    assert not w.elsewhere and not w.errors, (w.elsewhere[:3], w.errors[:3])
+
+
+def test_without_a_camera_the_page_says_so(browser, app):
+    "One sentence; the portrait stays, and the button can be tried again."
+    w, _ = open_app(browser, app)
+    page = w.page
+    rest = live_picture(page)
+    start = page.get_by_role("button", name="start the camera")
+    start.click()
+    page.locator("text=No camera was found: connect one, and start again.").wait_for()
+    assert (live_picture(page) == rest).all() and start.is_enabled()
+    page.locator(".f3a-live img").scroll_into_view_if_needed()
+    w.shot("app_no_camera")
+    assert not w.elsewhere and not w.errors, (w.elsewhere[:3], w.errors[:3])

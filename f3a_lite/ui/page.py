@@ -22,6 +22,7 @@ from ..driving import Motion
 from ..jobs import set_threads
 from .explore import control, encoded
 from .gallery import PORTRAITS, portrait, portrait_head
+from .live import LiveCamera
 from .server import LARGEST
 from .studio import LONGEST, Studio
 
@@ -159,6 +160,7 @@ class Page:
         self.photo_said, self.words_said, self.video_said, self.doing, self.link = (w.HTML() for _ in range(5))
         self.bar = w.FloatProgress(max=1.0, layout=w.Layout(width="384px", display="none"))
         self.before, self.after, self.people = Picture(), Picture(turns=True), Picture(name="the photo and its faces")
+        self.live = LiveCamera(studio.face, studio.painter())
         self.screen = w.VBox([self.after])  # or the film
         self.steps = w.HBox(layout=w.Layout(flex_flow="row wrap"))
         self.box = w.VBox([self.choosing(), self.moving(), self.folded()])
@@ -203,7 +205,7 @@ class Page:
         return w.VBox([w.HTML("<h3>2. Move it</h3>"), w.HBox([left, right], layout=w.Layout(flex_flow="row wrap"))])
 
     def filming(self) -> w.VBox:
-        "Words as buttons, several words, and a driving video."
+        "Words as buttons, several words, a driving video, and a camera."
         words = [w.Button(description=name.replace("_", " "), layout=w.Layout(width="auto")) for name in GESTURES]
         for button, name in zip(words, GESTURES):
             button.on_click(lambda _, name=name: self.make(self.words_said, lambda: self.studio.scripted(name)))
@@ -226,6 +228,8 @@ class Page:
                 w.HBox([self.video, drive], layout=wrap),
                 self.video_said,
                 self.half,
+                w.HTML("<b>drive it live</b><p>What your camera sees stays on this machine, and is not kept.</p>"),
+                self.live,
             ]
         )
 
@@ -290,6 +294,7 @@ class Page:
         self.several.layout.display = None if len(face.boxes) > 1 else "none"
         self.link.value = ""
         self.move(**self.start)
+        self.live.show(face, studio.painter())
         known = studio.painter() is studio.animator
         unknown = "The weights do not know this face: the photo is warped, nothing is painted."
         self.say(self.photo_said, "" if known else unknown)
