@@ -22,7 +22,7 @@ from f3a_lite.core import F3AError
 from f3a_lite.pictures import to_image
 from f3a_lite.ui.explore import explore
 from f3a_lite.ui.strips import strip_values
-from test_browser import SHOTS, Watched, browser  # noqa: F401 (the fixture)
+from test_browser import SHOTS, Watched, browser, launch  # noqa: F401 (the fixtures)
 
 ROOT = Path(__file__).resolve().parent.parent
 ONLY = ("04_facial_flow", "87_explore")
