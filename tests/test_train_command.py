@@ -260,7 +260,7 @@ def test_a_recipe_is_a_stored_config(clip, monkeypatch, capsys):
     monkeypatch.setattr(train, "train", lambda cfg, *a, **k: got.update(cfg=cfg))
     monkeypatch.setattr(train, "drawn_people", lambda cfg, team: [])  # drawing them takes minutes
     assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--steps", "3") == 0
-    assert got["cfg"] == replace(load_recipe("t_warp"), steps=3) and got["cfg"].p_identity == 0.05
+    assert got["cfg"] == replace(load_recipe("t_warp"), steps=3) and got["cfg"].people == 400
     assert run_command(f3a_train, clip.path, "--recipe", "soup") == 2 and "no recipe" in capsys.readouterr().err
     assert run_command(f3a_train, clip.path, "--recipe", "t_warp", "--preset", "paper") == 2
     assert "leave --preset" in capsys.readouterr().err
