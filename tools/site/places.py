@@ -23,7 +23,7 @@ FIGURES = (
     ("Fig. 6", "sequences beside GANimation and MotionGAN", "25_reenactment", "## GANimation's own task"),
     ("Fig. 7", "self- and cross-reenactment", "25_reenactment", "## Self-reenactment of people"),
     ("Fig. 8", "the variants in pictures", "24_ablations", "what each training makes of"),
-    ("Fig. 9", "the conditions in pictures", "23_conditions_compared", "all rows"),
+    ("Fig. 9", "the conditions in pictures", "23_conditions_compared", "what each training makes of"),
     ("Fig. 10", "noise in pictures", "26_noise_and_components", "## Noisy parameters in pictures"),
     ("Fig. 11", "the flow's components", "26_noise_and_components", "## The three components"),
     ("Fig. S-1", "more continuous generation", "00_tour", "Eq. 3 gives every step"),
