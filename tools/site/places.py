@@ -24,7 +24,7 @@ FIGURES = (
     ("Fig. 7", "self- and cross-reenactment", "25_reenactment", "## Self-reenactment of people"),
     ("Fig. 8", "the variants in pictures", "24_ablations", "what each training makes of"),
     ("Fig. 9", "the conditions in pictures", "23_conditions_compared", "what each training makes of"),
-    ("Fig. 10", "noise in pictures", "26_noise_and_components", "## Noisy parameters in pictures"),
+    ("Fig. 10", "noise in pictures", "26_noise_and_components", "## What noise on the parameters does"),
     ("Fig. 11", "the flow's components", "26_noise_and_components", "## The three components"),
     ("Fig. S-1", "more continuous generation", "00_tour", "Eq. 3 gives every step"),
     ("Fig. S-2", "expression or pose alone", "30_animation", "def retarget("),
