@@ -308,7 +308,7 @@ def picture_stream(
     st.height, st.width = im.shape[:2]
     st.pix_fmt = "yuv420p"
     if name == "libx264":
-        st.options = {"crf": "18", "preset": "medium"}
+        st.options = {"crf": "18", "preset": "medium", "rc-lookahead": "20"}  # frames that it holds
     else:
         st.bit_rate = int(im.shape[0] * im.shape[1] * rate * 0.25)  # a quarter of a bit a pixel
     return st
