@@ -134,7 +134,8 @@ def _open_video(path):
     if stream is None:
         c.close()
         raise F3AError(f"'{path.name}' holds no video stream: give a video file.")
-    stream.thread_type, stream.codec_context.thread_count = "AUTO", 4  # each thread holds frames
+    threads = 4 if stream.width * stream.height < 4e6 else 1  # each holds frames
+    stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
     return c
 
 
