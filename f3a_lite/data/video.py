@@ -7,6 +7,7 @@ __all__ = ['write_image', 'iter_frames', 'write_video']
 
 # %% ../../nbs/60_video.ipynb #04050755
 import functools
+import gc
 import math
 import re
 import sys
@@ -237,6 +238,8 @@ def _decoded(path):
                     continue
                 seconds = seconds + 1 / clock.rate if t is None or t <= seconds else t  # they are decoded in order
                 yield seconds, as_seen(f, stream.sample_aspect_ratio)
+                if f.width * f.height >= 4e6:
+                    gc.collect()  # PyAV's frames hold on to one another: the large ones go at once
 
 # %% ../../nbs/60_video.ipynb #f97089ae
 def _ticks(frames, fps):
