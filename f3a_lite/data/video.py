@@ -7,6 +7,7 @@ __all__ = ['write_image', 'iter_frames', 'write_video']
 
 # %% ../../nbs/60_video.ipynb #04050755
 import functools
+import gc
 import math
 import re
 import sys
@@ -134,7 +135,8 @@ def _open_video(path):
     if stream is None:
         c.close()
         raise F3AError(f"'{path.name}' holds no video stream: give a video file.")
-    stream.thread_type, stream.codec_context.thread_count = "AUTO", 4  # each thread holds frames
+    threads = 4 if stream.width * stream.height < 4e6 else 1  # each holds frames
+    stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
     return c
 
 
@@ -236,6 +238,8 @@ def _decoded(path):
                     continue
                 seconds = seconds + 1 / clock.rate if t is None or t <= seconds else t  # they are decoded in order
                 yield seconds, as_seen(f, stream.sample_aspect_ratio)
+                if f.width * f.height >= 4e6:
+                    gc.collect()  # PyAV's frames hold on to one another: the large ones go at once
 
 # %% ../../nbs/60_video.ipynb #f97089ae
 def _ticks(frames, fps):
@@ -308,7 +312,7 @@ def picture_stream(
     st.height, st.width = im.shape[:2]
     st.pix_fmt = "yuv420p"
     if name == "libx264":
-        st.options = {"crf": "18", "preset": "medium"}
+        st.options = {"crf": "18", "preset": "medium", "rc-lookahead": "20"}  # frames that it holds
     else:
         st.bit_rate = int(im.shape[0] * im.shape[1] * rate * 0.25)  # a quarter of a bit a pixel
     return st
