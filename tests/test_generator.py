@@ -76,7 +76,7 @@ def told(warp):
 
 @pytest.mark.parametrize("warp", [False, True])
 def test_every_weight_takes_part(warp):
-    g = small(warp=warp)
+    g = small(warp=warp).train()
     g(rand(2, 3, 32, 32), told(warp))["image"].square().mean().backward()
     assert not [n for n, p in g.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
 
