@@ -401,7 +401,8 @@ def test_the_camera_drives_the_portrait(filmed_browser, app):
     w.shot("app_live")
     moved = [abs(picture - rest).mean() for picture in seen]
     assert max(moved) > 3, f"of 255, she laughs and nods: {moved}"
-    assert all(abs(a - b).any() for a, b in zip(seen, seen[1:]))
+    changes = [bool(abs(a - b).any()) for a, b in zip(seen, seen[1:])]
+    assert sum(changes) >= 2, f"where no face is found the portrait stays: {changes}"
     camera = page.locator(".f3a-live video")
     assert camera.evaluate("x => [x.videoWidth, x.videoHeight]") == [640, 360]
     page.get_by_role("button", name="set neutral").click()
