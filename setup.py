@@ -48,7 +48,8 @@ class BuildWithLessons(build_py):
                 shutil.copy(here / "nbs" / "images" / name, to / "images" / name)
 
 
-EXTRAS = ("eval", "view", "app", "parallel", "curves", "course", "dev", "build", "heif", "tracker", "models", "site", "open3d")
+EXTRAS = ("eval", "view", "app", "parallel", "curves", "course", "dev", "build", "heif", "tracker", "models", "site")
+EXTRAS += ("open3d",)
 extras = {name: lines(f"{name}_requirements") for name in EXTRAS}
 extras["course"] += extras["eval"]  # what the lessons import
 extras["all"] = [r for name in ("eval", "view", "app", "parallel", "curves", "course") for r in extras[name]]

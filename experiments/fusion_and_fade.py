@@ -27,9 +27,8 @@ from f3a_lite.training import Trainer
 from short_trainings import ROOT, begin, kinds_of_steps
 
 PEOPLE, FRAMES, TIMES = 40, 48, 3  # rendered people, frames of each, and how often the bundled clip counts
-HAND = range(57, 233)  # frames of the bundled clip in which a hand is before the face
 READINGS = {  # name → what is read in another way
-    "shipped": {},
+    "shipped": {},  # until this comparison: statistics, and Up before `to_rgb`
     "learned μ, σ": dict(learned=True),
     "goes on from h_dec": dict(goes_on="h_dec"),
     "learned μ, σ, goes on from h_dec": dict(learned=True, goes_on="h_dec"),
@@ -39,19 +38,6 @@ READINGS = {  # name → what is read in another way
     "learned μ, σ, Up after to_rgb": dict(learned=True, fade="up last"),
     "learned μ, σ, to_rgb is one 1 × 1": dict(learned=True, fade="1 × 1"),
 }
-
-
-class LearnedNorm(nn.Module):
-    "One μ and one σ a channel that are learned."
-
-    def __init__(self, channels):
-        super().__init__()
-        self.mu = nn.Parameter(torch.zeros(channels, 1, 1))
-        self.log_sigma = nn.Parameter(torch.zeros(channels, 1, 1))
-
-    def forward(self, h):  # (B,C,H,W)
-        "(h − μ) / σ."
-        return (h - self.mu) * (-self.log_sigma).exp()  # (B,C,H,W)
 
 
 class ReadGenerator(nn.Module):
@@ -65,9 +51,9 @@ class ReadGenerator(nn.Module):
         self.T_flow = Encoder(3, cf, norm=False, grows=cfg.grows)
         fused = range(0 if goes_on == "h_dec" else 1, self.deepest + 1)
         self.spade = nn.ModuleDict({str(k): SPADE(c[k], cf[k]) for k in fused})
-        if learned:
+        if not learned:  # statistics of each channel of each picture
             for k in fused:
-                self.spade[str(k)].norm = LearnedNorm(c[k])
+                self.spade[str(k)].norm = nn.InstanceNorm2d(c[k], affine=False)
         self.T_dec = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(self.deepest)])
         self.to_rgb = nn.ModuleList([self.conv(c[k]) for k in range(cfg.grows + 1)])
         if fade == "same":
@@ -129,13 +115,6 @@ class Options:
     only: tuple[str, ...] = ()  # names of readings; none: all
     steps: int | None = None  # of the shipped reading, the others by their cost beside it; None: what fills the minutes
     out: Path = ROOT / "results" / "fusion_and_fade.json"
-
-
-def without_hand(clip):
-    "The clip with the frames of the hand counted as frames without a face."
-    found = clip.found.copy()
-    found[HAND] = False
-    return replace(clip, found=found)
 
 
 def config_of() -> TrainConfig:
@@ -212,7 +191,7 @@ def main(argv=None):
     with friendly_errors():
         options, start, clip = begin("fusion_and_fade.py", Options, argv)
         people = [prepare_rendered(k, ROOT / "runs" / "people" / f"{k:03d}", frames=FRAMES) for k in range(PEOPLE)]
-        clips, records = [without_hand(clip)] * TIMES + people, []
+        clips, records = [clip] * TIMES + people, []
         steps = lengths(options.only or READINGS, clips, options.minutes, options.steps)
         for name in options.only or READINGS:
             Read.reading = READINGS[name]

@@ -50,11 +50,9 @@ class Options:
 def without(system, part):
     "T_warp with one part switched off."
     changed = deepcopy(system)
-    head = changed.generator.to_layer if part == "the layer" else changed.generator.to_paint
-    channels = {"paint": 3, "the colour of the skin": 4}.get(part, slice(None))
-    with torch.no_grad():
-        head.weight[channels] = 0
-        head.bias[channels] = 0 if part == "the layer" else -50
+    head = dict(layer=changed.generator.to_layer, paint=changed.generator.to_paint)[part]
+    for values in head.parameters():  # the layer is the usual fade then, and the change of colour is 0
+        torch.nn.init.zeros_(values)
     return changed
 
 
@@ -82,7 +80,7 @@ def main(argv=None):
     with friendly_errors():
         o = parse_options("ingredients.py", Options, argv)
         set_threads(None)
-        parts = ("the layer", "the colour of the skin", "paint")
+        parts = ("layer", "paint")
         with tempfile.TemporaryDirectory() as temporary:
             keep, people = o.keep or Path(temporary), {}
             for who, videos in sorted(read_people(o.faces).items()):

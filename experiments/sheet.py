@@ -9,7 +9,6 @@ picture is to be looked at: where do hair, lids, teeth and background break? Rea
 from dataclasses import dataclass
 from pathlib import Path
 import torch
-import torch.nn.functional as F
 from tqdm.auto import tqdm
 from tyro.conf import Positional
 from f3a_lite.animation import GESTURES, animate, enlarge_head, gesture, read_face, source_at
@@ -50,7 +49,7 @@ def row(system, path, size) -> list:  # of pictures (3,size,size)
     goals = [gesture(face.params, GESTURES[name], 3, model)[1] for name in COLUMNS]
     made = animate(system, face, FaceParams.stack([face.params, *goals]))
     source = source_at(face, size)
-    return [F.pad(enlarge_head(source, made, k).permute(2, 0, 1), (0, 0, 0, 0)) for k in range(len(COLUMNS) + 1)]
+    return [enlarge_head(source, made, k).permute(2, 0, 1) for k in range(len(COLUMNS) + 1)]
 
 
 def main(argv=None):

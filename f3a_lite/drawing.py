@@ -97,15 +97,13 @@ def complete_flow(
     mask: torch.Tensor,  # (B,1,H,W) of 0 and 1: where the target's mesh is
     hidden: torch.Tensor,  # (B,1,H,W) of 0 and 1: what the source could not see of it
     rim: float = 0.01,  # how much of the seen part's edge is not trusted, as a share of the width
-    reach: float = 0.16,  # how wide the widest blur is, as a share of the width
-    work: int = 64,  # resolution at which the continuation is computed
 ) -> torch.Tensor:  # (B,3,H,W)
     "The flow where the source saw the mesh, continued from there over the whole picture and not faded out."
     share = F.avg_pool2d(hidden, 5, 1, 2) / F.avg_pool2d(mask, 5, 1, 2).clamp(min=0.04)
     seen = mask * (share < 1 / 3).to(mask.dtype)
     rim = max(1, round(rim * flow.shape[-1]))  # pixels
     seen = -dilate(-seen, rim)  # (B,1,H,W)
-    far = F.interpolate(fill_outward(flow, seen, reach, work), flow.shape[-2:], mode="bilinear", align_corners=False)
+    far = F.interpolate(fill_outward(flow, seen, 0.16, 64), flow.shape[-2:], mode="bilinear", align_corners=False)
     return torch.where(seen > 0, flow, far)
 
 

@@ -228,11 +228,6 @@ class MorphableModel:
         "Number of expression units."
         return len(self.exp_basis)
 
-    @functools.cached_property
-    def twins(self) -> torch.Tensor:
-        "For each vertex, the one on the other half of the face (N,)."
-        return mirror_twins(self.mean_shape)
-
     def __repr__(self):
         size = f"{len(self.mean_shape)} vertices, {len(self.triangles)} triangles"
         return f"MorphableModel('{self.name}': {size}, K={self.K}, L={self.L})"

@@ -178,11 +178,10 @@ class WarpNetwork(nn.Module):
     def inputs(self, source, maps):  # (B,3,H,W), GeometryMaps
         "What the U-Net sees (B,17,h,w), the flow over the whole picture, how it would fade, and the photo moved so."
         flow, fade = continue_flow(maps)  # (B,3,H,W), (B,1,H,W)
-        warped_by_mesh = warp_by_flow(source, flow * fade)  # (B,3,H,W)
+        usual = flow * fade  # (B,3,H,W)
+        warped_by_mesh = warp_by_flow(source, usual)  # (B,3,H,W)
         pictures = torch.cat([source, warped_by_mesh], 1) * 2 - 1  # (B,6,H,W)
-        reads_face = warp_by_flow(
-            maps.source_mask, flow * fade
-        )  # (B,1,H,W); beyond the target's mesh that would be wrong
+        reads_face = warp_by_flow(maps.source_mask, usual)  # (B,1,H,W); wrong beyond the target's mesh
         known = [flow[:, :2] * self.cfg.flow_scale, fade, maps.mask, reads_face, maps.hidden]  # (B,6,H,W)
         x = torch.cat([pictures, *known, self.regions(maps)], 1)  # (B,17,H,W)
         if x.shape[-1] > WORK:

@@ -130,9 +130,9 @@ def test_every_term_of_eq_13_acts_in_the_step(clip, monkeypatch, kind):
     for out in terms:
         fewer = [x for x in terms if x != out]
         other = gradient_by_hand(t, copy.deepcopy(before), seen["batch"], fewer)[0]
-        assert distance(seen["grad"], other) > 5e-4, f"{out} is seen to act"
+        assert distance(seen["grad"], other) > (5e-4 if kind == "t_warp" else 3e-3), f"{out} is seen to act"
     plain = gradient_by_hand(t, copy.deepcopy(before), seen["batch"], ["plain pixels"] + terms[1:])[0]
-    assert distance(seen["grad"], plain) > 3e-3, "the boxes' weights are seen to act"
+    assert distance(seen["grad"], plain) > (3e-3 if kind == "t_warp" else 0.05), "the boxes' weights are seen to act"
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
