@@ -515,9 +515,16 @@ MUTANTS = [
     (
         "the split of the fit is ignored",
         "pairs",
-        "splits.append(split_frames(len(clip), seed or 0, found=clip.found))",
-        "splits.append(split_frames(len(clip), 0, found=clip.found))",
+        "split = split_frames(len(clip), seed or 0, found=clip.found)",
+        "split = split_frames(len(clip), 0, found=clip.found)",
         ["tests/test_evaluation.py::test_a_clip_that_was_fitted_as_one_is_not_measured"],
+    ),
+    (
+        "frames that are to be left out are used",
+        "pairs",
+        "{which: frames[clip.usable[frames]] for which, frames in split.items()}",
+        "{which: frames for which, frames in split.items()}",
+        ["tests/test_pairs.py::test_frames_that_are_left_out_are_in_no_split"],
     ),
     # metrics
     (

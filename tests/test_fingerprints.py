@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import all_bytes, run_command, write_movie
-from f3a_lite.core import F3AError
+from f3a_lite.core import F3AError, data_path
 from f3a_lite.data import fingerprints, prepare, prepare_datasets
 from f3a_lite.data.clips import load_clip
 from f3a_lite.data.fingerprints import clip_fingerprint
@@ -131,6 +131,22 @@ def test_rendered_people_of_other_settings_are_others(tmp_path):
     ]
     slow, fast = (load_clip(tmp_path / m["person_00000"]["folder"]).params.rotation for m in items)
     assert not torch.equal(slow, fast), "another rate, another motion between two frames"
+
+
+def test_a_file_beside_a_video_names_frames_to_leave_out(tmp_path, movie):
+    "Only then is the clip another one; the file of the bundled video names the frames with a hand."
+    video = tmp_path / "me.mp4"
+    video.write_bytes(movie.read_bytes())
+    plain = clip_fingerprint(video)
+    assert "leave_out" not in plain
+    beside = tmp_path / "me.leave_out.json"
+    beside.write_text('{"frames": [[2, 3]], "reason": "a cup"}')
+    assert clip_fingerprint(video) == {**plain, "leave_out": [[2, 3]]}
+    for text in ('{"frames": [[3, 2]]}', '{"frames": 3}', "{}", "[", "[]"):
+        beside.write_text(text)
+        with pytest.raises(F3AError, match="me.leave_out.json.*list of frames to leave out"):
+            clip_fingerprint(video)
+    assert clip_fingerprint(data_path("woman_laughing.mp4"))["leave_out"] == [[57, 232]]
 
 
 def test_a_clip_that_is_there_is_given_as_it_is(tmp_path, movie, monkeypatch):

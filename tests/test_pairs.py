@@ -10,9 +10,23 @@ from f3a_lite.data import fingerprints, prepare_datasets
 from f3a_lite.data.clips import load_clip
 from f3a_lite.data.prepare_datasets import prepare_rendered
 from f3a_lite.morphable import open_model
-from f3a_lite.pairs import sample_pairs, split_frames
+from f3a_lite.pairs import sample_pairs, split_clips, split_frames, split_people
 from f3a_lite.synth import rendered_clips
 from f3a_lite.ui.prepare import f3a_prepare
+
+
+def test_frames_that_are_left_out_are_in_no_split(clip):
+    "The others stay where they were, so that what was held out of an earlier training is still unseen."
+    less = dataclasses.replace(clip, meta={**clip.meta, "leave_out": [[3, 6], [20, 20]]})
+    gone = {3, 4, 5, 6, 20}
+    before, after = split_clips([clip])[0], split_clips([less])[0]
+    for which in before:
+        assert after[which].tolist() == [k for k in before[which] if k not in gone]
+    assert set(split_people([less])[0]["people"]) == set(range(len(clip))) - gone
+    assert less.found.all() and np.flatnonzero(~less.usable).tolist() == sorted(gone)
+    for wrong in ([[6, 3]], [3, 6], [[-1, 2]], [["a", 2]], {"frames": []}):
+        with pytest.raises(F3AError, match="leave_out"):
+            dataclasses.replace(clip, meta={**clip.meta, "leave_out": wrong})
 
 
 def test_blocks_are_the_stretches_that_the_lesson_names():
