@@ -58,20 +58,23 @@ def seconds_of(work):
 
 
 def parts_of(system, face, targets, face_model):
-    "Seconds of the two halves of a frame: what the system is told, and what it makes of it."
-    told = make_condition(system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor)
+    "Seconds of the two halves of a frame: the system's condition, and its picture."
+
+    def condition():
+        return make_condition(
+            system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor
+        )
+
+    given = condition()
     source = face.image.expand(len(targets), -1, -1, -1)
 
     def network():
         with torch.inference_mode():
-            system(source, told)
-
-    def condition():
-        make_condition(system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor)
+            system(source, given)
 
     found = dict(condition=seconds_of(condition), network=seconds_of(network))
     if system.kind == "t_warp":
-        found.update(warp_parts(system.generator, source, GeometryMaps.split(told)))
+        found.update(warp_parts(system.generator, source, GeometryMaps.split(given)))
     return found
 
 

@@ -262,9 +262,9 @@ def replicated_numbers(clip, o: Options, seeds: int = 5) -> list:  # Records
                 if isinstance(layer, nn.Conv2d):
                     layer.padding_mode = padding
             source = pick_frames([clip], [(0, 2)] * 2, o.size)
-            told = make_condition(condition, model, source, Frames(clip.params[[one, other]]), o.size)
+            conditions = make_condition(condition, model, source, Frames(clip.params[[one, other]]), o.size)
             with torch.no_grad():
-                features = net.T_flow(torch.cat([told, told[:1] / 2]))
+                features = net.T_flow(torch.cat([conditions, conditions[:1] / 2]))
             for key, h in dict(finest=features[0], deepest=features[-1]).items():
                 size = h[0].norm().clamp(min=1.0)  # a reflected rim leaves nothing but rounding
                 rows.setdefault(key, []).append(float((h[0] - h[1]).norm() / size))

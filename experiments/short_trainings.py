@@ -96,9 +96,9 @@ def over_seeds(
         records, seconds, log = train_once(replace(config, seed=seed), clips, measured)
         if logs is not None:
             logs[seed] = log
-        told = [r for r in records if "split" in r.setting]
-        baselines = [r for r in told if r.name in ("copying", "warping only")]
-        for r in told:
+        measured = [r for r in records if "split" in r.setting]
+        baselines = [r for r in measured if r.name in ("copying", "warping only")]
+        for r in measured:
             if r.name in ("copying", "warping only"):
                 continue
             title = r.name

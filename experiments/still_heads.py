@@ -85,8 +85,8 @@ def main(argv=None):
             figures = {metric: found[metric] for metric in ("mae", "psnr", "csim", "aucon")}
             info = run_info(" ".join(["python experiments/still_heads.py", *words]), 0, start)
             records.append(Record(name, {**own, **chosen}, figures, info))
-            told = {metric: show_figure(value, metric) for metric, value in figures.items()}
-            print(f"{name:<12} {told} on {len(parts)} clips", flush=True)
+            means = {metric: show_figure(value, metric) for metric, value in figures.items()}
+            print(f"{name:<12} {means} on {len(parts)} clips", flush=True)
             save_records(records, o.out)
 
 

@@ -85,8 +85,8 @@ def measure_clip(clip, systems, n, size, seed):
         warped = Warping().run(batch["source"], batch["condition"][:, :4])["image"]
         made = {"copying": batch["source"], "warping only": warped}
         for name, system in systems.items():
-            told = batch["condition"] if system.condition == "geometry_maps" else batch["condition"][:, :3]
-            out = system(batch["source"], told)
+            condition = batch["condition"] if system.condition == "geometry_maps" else batch["condition"][:, :3]
+            out = system(batch["source"], condition)
             made[name] = out["image"]
             if "warped" in out:
                 made[f"{name}, moved only"] = out["warped"]

@@ -186,10 +186,10 @@ class Told(Copying):
 
     def __init__(self, condition, anchor="target"):
         super().__init__(NetworkConfig(condition, anchor))
-        self.told = []
+        self.conditions = []
 
     def forward(self, source, condition, stage=None):
-        self.told.append(condition)
+        self.conditions.append(condition)
         return dict(image=source + condition.mean((1, 2, 3), keepdim=True))
 
 
@@ -203,7 +203,8 @@ def test_a_system_is_told_what_it_asks_for(clip, face_model, condition, anchor):
     want = make_condition(
         condition, face_model, Frames(me.params, me.image), Frames(targets, pictures, landmarks), 128, anchor
     )
-    assert [len(t) for t in system.told] == [2, 1] and torch.allclose(torch.cat(system.told), want, atol=1e-6)
+    assert [len(t) for t in system.conditions] == [2, 1]
+    assert torch.allclose(torch.cat(system.conditions), want, atol=1e-6)
 
 
 def test_a_system_that_watches_a_film_sees_the_frames_before(clip):
@@ -211,11 +212,11 @@ def test_a_system_that_watches_a_film_sees_the_frames_before(clip):
     system = Told("landmark_film")
     marks = clip.landmarks[:6] + 0.1
     animate(system, face_of_clip(clip, 0), clip.params[list(range(6))], None, marks, batch=2)
-    told = torch.cat(system.told)
+    condition = torch.cat(system.conditions)
     for k in range(6):
         for back in range(FILM):
             want = landmark_heatmap(marks[max(0, k - back)][None])[0, 0]
-            assert torch.allclose(told[k, FILM - 1 - back], want, atol=1e-6), (k, back)
+            assert torch.allclose(condition[k, FILM - 1 - back], want, atol=1e-6), (k, back)
 
 
 @pytest.mark.parametrize("weights, drawn", [("f3a_gan", 2), ("t_warp", 4)])
@@ -555,7 +556,7 @@ def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, 
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         (["--driving", "d.mp4", "--to", "t.png"], "Choose one of"),
         (["--to", "t.png", "--script", "nod"], "Choose one of"),
@@ -572,11 +573,11 @@ def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, 
         (["--tracker", "x.task", "--param-source", "regressor"], "--tracker"),
     ],
 )
-def test_options_are_looked_at_first(tmp_path, quick, capsys, monkeypatch, words, told):
+def test_options_are_looked_at_first(tmp_path, quick, capsys, monkeypatch, words, message):
     "Before the weights and the photo are read; the photo and the motion need not even be there."
     monkeypatch.setattr(animator_module, "load_system", None)
     assert run_command(f3a_animate, "missing.png", *words) == 2
-    assert told in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_a_clip_has_one_face_and_no_photo(clip, short, quick, capsys, monkeypatch):

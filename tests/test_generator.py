@@ -64,7 +64,7 @@ def test_a_flow_that_is_not_normalised_keeps_its_size():
         assert least <= gap <= most, (norm, float(gap))
 
 
-def told(warp):
+def condition_of(warp):
     "A condition of noise: a flow, or all maps of the mesh."
     if not warp:
         return 0.1 * randn(2, 3, 32, 32)
@@ -77,7 +77,7 @@ def told(warp):
 @pytest.mark.parametrize("warp", [False, True])
 def test_every_weight_takes_part(warp):
     g = small(warp=warp).train()
-    g(rand(2, 3, 32, 32), told(warp))["image"].square().mean().backward()
+    g(rand(2, 3, 32, 32), condition_of(warp))["image"].square().mean().backward()
     assert not [n for n, p in g.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
 
 

@@ -140,7 +140,7 @@ def test_one_camera_for_a_whole_clip():
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         (["--workers", 2], "--workers goes with --dataset"),
         (["--shard", "1/2"], "--shard goes with --dataset"),
@@ -151,7 +151,7 @@ def test_one_camera_for_a_whole_clip():
         (["--tracker", "x.task", "--param-source", "tuned"], "--tracker helps the fit"),
     ],
 )
-def test_options_that_do_not_go_together(tmp_path, capsys, words, told):
+def test_options_that_do_not_go_together(tmp_path, capsys, words, message):
     "One sentence before anything is read: neither the video nor the folder is there."
     assert run_command(f3a_prepare, tmp_path / "none.mp4", tmp_path / "out", *words) == 2
-    assert told in one_sentence(capsys) and not list(tmp_path.iterdir())
+    assert message in one_sentence(capsys) and not list(tmp_path.iterdir())

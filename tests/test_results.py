@@ -253,8 +253,8 @@ def test_the_table_shows_the_stored_figures():
         assert len(cells) >= 3 and cells.pop("verdict")
         for caption, cell in cells.items():
             protocol, split = captions[caption]
-            told = [r for r in stored if r["name"] == name and r["setting"].get("split") == split]
-            value = [r["figures"]["psnr"] for r in told if r["setting"]["protocol"] == protocol]
+            matching = [r for r in stored if r["name"] == name and r["setting"].get("split") == split]
+            value = [r["figures"]["psnr"] for r in matching if r["setting"]["protocol"] == protocol]
             assert len(value) == 1, f"{name}, {caption}: {len(value)} records"
             value = value[0]
             text = f"{value['mean']:.2f} ± {value['sd']:.2f}" if isinstance(value, dict) else f"{value:.2f}"

@@ -36,11 +36,12 @@ def test_another_condition_gives_another_picture(clip, row, condition):
     system, name = made(row, condition)
     model, sources, targets = open_model(), np.array([[0, 2], [0, 8]]), np.array([[0, 20], [0, 33]])
     source, target = (pick_frames([clip], rows, 64) for rows in (sources, targets))
-    told = make_condition(name, model, source, target, 64, system.cfg.anchor)
+    condition = make_condition(name, model, source, target, 64, system.cfg.anchor)
     other = make_condition(name, model, source, pick_frames([clip], targets[::-1], 64), 64, system.cfg.anchor)
-    assert (told - other).abs().max() > 1e-3
+    assert (condition - other).abs().max() > 1e-3
     with torch.no_grad():
-        picture, another, exchanged = (system(source.picture, c)["image"] for c in (told, other, told.flip(0)))
+        conditions = (condition, other, condition.flip(0))
+        picture, another, exchanged = (system(source.picture, c)["image"] for c in conditions)
     for changed in (another, exchanged):
         assert (picture - changed).abs().amax((1, 2, 3)).min() > 3e-5  # ten times what rounding does
 

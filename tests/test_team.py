@@ -287,7 +287,7 @@ def test_a_row_of_a_table_by_two_processes(clip, tmp_path):
     said = run_team("tables", clip, tmp_path)
     assert all(f"process {k} of 2 has 0 jobs left" in said for k in (0, 1))
     records = table_records("bundled", tmp_path / "results", pictures=16)
-    told = [(r.name, r.setting["split"], r.setting["noise"]) for r in records]
-    assert len(told) == len(set(told)) == 8 and {name for name, _, _ in told} == {"copying", "warping", "flow"}
+    rows = [(r.name, r.setting["split"], r.setting["noise"]) for r in records]
+    assert len(rows) == len(set(rows)) == 8 and {name for name, _, _ in rows} == {"copying", "warping", "flow"}
     (path,) = (tmp_path / "runs" / "tables").glob("*/weights.safetensors")
     assert load_system(path).info["steps"] == 2

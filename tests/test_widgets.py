@@ -491,9 +491,9 @@ def test_a_drag_turns_the_face(shown):
 def test_what_is_wrong_is_said_beside_it(shown, tmp_path):
     shown.make(shown.video_said, shown.driven)
     assert "Choose a driving video" in shown.video_said.value and not has_film(shown)
-    for words, told in (("fly", "knows no"), (" ", "is empty")):
+    for words, message in (("fly", "knows no"), (" ", "is empty")):
         play(shown, words)
-        assert told in shown.words_said.value and not has_film(shown) and not shown.buttons[0].disabled
+        assert message in shown.words_said.value and not has_film(shown) and not shown.buttons[0].disabled
     play(shown, "Blink")
     assert has_film(shown) and shown.words_said.value == ""
     shown.choose(dict(new=[dict(name="letter.png", content=b"Dear face")]))
@@ -513,13 +513,13 @@ def test_only_half_of_a_motion(shown):
 
 
 def test_long_work_moves_the_bar(shown):
-    told = []
+    reports = []
     tell = shown.tell
-    shown.tell = lambda share, what: (told.append((what, share, shown.bar.layout.display)), tell(share, what))
+    shown.tell = lambda share, what: (reports.append((what, share, shown.bar.layout.display)), tell(share, what))
     play(shown, "smile")
-    assert {"animating", "writing the film"} <= {what for what, _, _ in told}
-    shares = [share for what, share, seen in told if what == "writing the film"]
-    assert shares == sorted(shares) and len(shares) > 10 and {seen for _, _, seen in told[1:]} == {None}
+    assert {"animating", "writing the film"} <= {what for what, _, _ in reports}
+    shares = [share for what, share, display in reports if what == "writing the film"]
+    assert shares == sorted(shares) and len(shares) > 10 and {display for _, _, display in reports[1:]} == {None}
     assert shown.bar.layout.display == "none"
 
 
@@ -593,12 +593,12 @@ def test_an_error_that_nobody_foresaw_is_said(shown, tmp_path, monkeypatch):
     assert page.page(tmp_path).value == "<b>No &lt;weights&gt;.</b>"
 
 
-@pytest.mark.parametrize("kind,told", [("t_warp", False), ("f3a_gan", True)])
-def test_anybody_is_painted_and_weights_of_one_person_say_so(tmp_path, kind, told):
+@pytest.mark.parametrize("kind,of_one_person", [("t_warp", False), ("f3a_gan", True)])
+def test_anybody_is_painted_and_weights_of_one_person_say_so(tmp_path, kind, of_one_person):
     "With the default weights a stranger is painted, without a word; with those of one woman the photo is warped."
     shown = page.Page(studio.Studio(tmp_path, data_path(f"{kind}.safetensors")))
-    assert ("nothing is painted" in shown.photo_said.value) == told
-    assert (shown.studio.painter() is shown.studio.warper) == told
+    assert ("nothing is painted" in shown.photo_said.value) == of_one_person
+    assert (shown.studio.painter() is shown.studio.warper) == of_one_person
     shown.take("woman")
     assert shown.photo_said.value == "", "the one whom both know"
 

@@ -420,11 +420,11 @@ def write_gif(
 ) -> Path:
     "Write a looping GIF with the same note."
     ims = [Image.fromarray(to_image(f)) for f in frames]
-    told = dict(save_all=True, loop=0, comment=SYNTHETIC.encode(), optimize=False)
+    options = dict(save_all=True, loop=0, comment=SYNTHETIC.encode(), optimize=False)
     with atomic_path(path) as tmp:
         while True:
             coded = [im.quantize(256, method=Image.Quantize.FASTOCTREE) for im in ims]
-            coded[0].save(tmp, append_images=coded[1:], duration=round(1000 / fps), **told)
+            coded[0].save(tmp, append_images=coded[1:], duration=round(1000 / fps), **options)
             mark_gif(tmp)
             if most is None or tmp.stat().st_size <= most or len(ims) == 1:
                 break
@@ -443,7 +443,7 @@ def write_webp(
 ) -> Path:
     "Write a looping WebP that says in its metadata that it is synthetic."
     ims = (Image.fromarray(to_image(f)) for f in frames)
-    told = dict(save_all=True, loop=0, quality=85, method=2, xmp=XMP, duration=round(1000 / fps))
+    options = dict(save_all=True, loop=0, quality=85, method=2, xmp=XMP, duration=round(1000 / fps))
     with atomic_path(path) as tmp:
-        next(ims).save(tmp, append_images=ims, **told)
+        next(ims).save(tmp, append_images=ims, **options)
     return Path(path)
