@@ -108,12 +108,12 @@ def over_seeds(
             title, setting, f"seed {seed}", {s: round(rows[-1]["psnr"], 2) for s, rows in by_split.items()}, flush=True
         )
     common = dict(setting, size=config.size, protocol="second")
-    made = [Record(r.name, dict(common, split=r.setting["split"], spread="samples"), r.figures) for r in baselines]
+    means = [Record(r.name, dict(common, split=r.setting["split"], spread="samples"), r.figures) for r in baselines]
     for split, rows in by_split.items():
         figures = {name: figure([row[name] for row in rows]) for name in rows[0]}
         own = dict(common, split=split, spread="seeds", steps=config.steps)
-        made.append(Record(title, own, figures))
-    return made
+        means.append(Record(title, own, figures))
+    return means
 
 
 def first_protocol(

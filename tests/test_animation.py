@@ -175,8 +175,8 @@ def test_frames_do_not_depend_on_the_frames_before(clip, system):
 def test_the_default_leaves_alone_what_does_not_move(clip):
     "Asked for no motion, the default weights give the photo back."
     me = face_of_clip(clip, 12)
-    made = animate(load_system(default_weights()), me, me.params)["output"]
-    assert (made - me.image).abs().mean() < 0.02
+    film = animate(load_system(default_weights()), me, me.params)["output"]
+    assert (film - me.image).abs().mean() < 0.02
 
 
 class Told(Copying):
@@ -235,11 +235,11 @@ def test_a_film_poses_each_face_once(clip, monkeypatch, weights, drawn):
         monkeypatch.setattr(module, "rasterize_map", count)
     system = load_system(data_path(f"{weights}.safetensors"))
     me, targets = face_of_clip(clip, 0), clip.params[list(range(10))]
-    made = animate(system, me, targets, batch=4)
+    film = animate(system, me, targets, batch=4)
     assert sum(posed) == 11 and sum(maps) == drawn * 10 + (weights == "t_warp"), "and the source's depth, once"
     if weights == "f3a_gan":  # T_warp continues the flow in a way of its own
         same = warp_along(open_model(), me.params, targets, me.image)[2]
-        assert torch.allclose(made["warped_by_mesh"], same, atol=1e-4)
+        assert torch.allclose(film["warped_by_mesh"], same, atol=1e-4)
 
 
 def test_a_picture_is_needed_by_a_system_that_looks_at_one(clip):
@@ -303,7 +303,7 @@ def test_where_no_face_is(tmp_path, capsys):
         track_frames([(k / 25, np.zeros((90, 90, 3), np.uint8)) for k in range(3)], "x.mp4")
 
 
-def still_made(face, paint=0.0):
+def unchanged_film(face, paint=0.0):
     "What `animate` would give for no motion: nothing moves, and a grey value is painted."
     zero, size = torch.zeros(1, 2, 128, 128), face.image
     return dict(output=size + paint, warped=size, backward_flow=zero)
@@ -311,14 +311,14 @@ def still_made(face, paint=0.0):
 
 def test_without_motion_the_whole_photo_comes_back(photo):
     face = read_face(photo)
-    back = next(iter(animation.paste_back(face, still_made(face)))).astype(int)
+    back = next(iter(animation.paste_back(face, unchanged_film(face)))).astype(int)
     want = face.photo[: back.shape[0], : back.shape[1]].astype(int)
     assert np.abs(back - want).max() <= 1, "each pixel, to a rounding"
 
 
 def test_paint_is_added_inside_the_crop_and_fades_at_its_rim(photo):
     face = read_face(photo)
-    back = next(iter(animation.paste_back(face, still_made(face, 0.2)))).astype(int)
+    back = next(iter(animation.paste_back(face, unchanged_film(face, 0.2)))).astype(int)
     change = np.abs(back - face.photo[: back.shape[0], : back.shape[1]]).max(2)
     c = face.crop
     inside = np.zeros_like(change, bool)
@@ -332,9 +332,9 @@ def test_paint_is_added_inside_the_crop_and_fades_at_its_rim(photo):
 def test_the_photo_moves_at_its_own_resolution(photo):
     "A flow of an eighth of the crop: the middle of the photo is moved by whole pixels, as sharp as before."
     face = read_face(photo)
-    made = still_made(face)
-    made["backward_flow"] = made["backward_flow"] + torch.tensor([0.25, 0.0]).view(1, 2, 1, 1)
-    back, c = next(iter(animation.paste_back(face, made))).astype(int), face.crop
+    film = unchanged_film(face)
+    film["backward_flow"] = film["backward_flow"] + torch.tensor([0.25, 0.0]).view(1, 2, 1, 1)
+    back, c = next(iter(animation.paste_back(face, film))).astype(int), face.crop
     shift = c.side / 8
     y = slice(c.top + c.side * 2 // 5, c.top + c.side * 3 // 5)
     x = np.arange(c.left + c.side * 2 // 5, c.left + c.side * 3 // 5)
@@ -426,10 +426,10 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
     face.valid[:] = 1
     face.valid[:, :, :8] = 0
     face.valid[:, :, :, 120:] = 0
-    made = animate(Warping(), face, clip.params[[0, 5, 9]])
-    assert torch.equal(crop_to_valid(face, made["output"]), made["output"][:, :, 8:, :120])
-    assert contact_sheet(face, made).shape == (5 * 182 - 2 + 16, 3 * 182 - 2 + 58, 3), "120 of 128 pixels, enlarged"
-    film = animator_module.Film(face, made, driving_module.Motion(clip.params[[0, 5, 9]], 25.0))
+    film = animate(Warping(), face, clip.params[[0, 5, 9]])
+    assert torch.equal(crop_to_valid(face, film["output"]), film["output"][:, :, 8:, :120])
+    assert contact_sheet(face, film).shape == (5 * 182 - 2 + 16, 3 * 182 - 2 + 58, 3), "120 of 128 pixels, enlarged"
+    film = animator_module.Film(face, film, driving_module.Motion(clip.params[[0, 5, 9]], 25.0))
     i = video_info(film.save(tmp_path / "a.b.mp4"))
     assert (i.width, i.height) == (120, 120) and Image.open(film.save(tmp_path / "a.b.gif")).size == (120, 120)
 
@@ -755,10 +755,10 @@ def test_tiles_lie_side_by_side(n, ncols, pad):
 
 
 def test_contact_sheet_rows_and_columns(clip):
-    me, made = face_of_clip(clip, 0), animate(Warping(), face_of_clip(clip, 0), clip.params[[0, 10, 20, 30, 39]])
+    me, film = face_of_clip(clip, 0), animate(Warping(), face_of_clip(clip, 0), clip.params[[0, 10, 20, 30, 39]])
     driving = clip.images([0, 10, 20, 30, 39])
     me.valid[:] = 1
-    sheet = contact_sheet(me, made, driving, columns=3)
+    sheet = contact_sheet(me, film, driving, columns=3)
     assert sheet.shape == (6 * 194 - 2 + 16, 3 * 194 - 2 + 58, 3)
     left, top, sheet = sheet[16:, :58], sheet[:16, 58:], sheet[16:, 58:]
     for k in range(6):
@@ -767,11 +767,11 @@ def test_contact_sheet_rows_and_columns(clip):
         assert top[:, k * 194 : k * 194 + 192].min() < 100, "each column has a name"
     cell = lambda r, c: sheet[r * 194 : r * 194 + 192, c * 194 : c * 194 + 192] / 255
     for c, k in enumerate((0, 2, 4)):
-        for r, x in enumerate((me.image[0], driving[k], made["mesh"][k], None, made["warped"][k], made["output"][k])):
+        for r, x in enumerate((me.image[0], driving[k], film["mesh"][k], None, film["warped"][k], film["output"][k])):
             if x is not None:
                 large = torch.nn.functional.interpolate(x[None], scale_factor=1.5, mode="bicubic")[0].clamp(0, 1)
                 assert np.abs(cell(r, c) - large.permute(1, 2, 0).numpy()).max() < 0.01, (r, c)
-    assert contact_sheet(me, made).shape == (5 * 194 - 2 + 16, 5 * 194 - 2 + 58, 3)
+    assert contact_sheet(me, film).shape == (5 * 194 - 2 + 16, 5 * 194 - 2 + 58, 3)
 
 
 @pytest.mark.parametrize(

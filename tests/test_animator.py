@@ -149,12 +149,12 @@ def test_parameters_are_a_motion_of_the_source(face, clip):
 
 def test_a_film_is_gone_through_frame_by_frame(monkeypatch, warper, face):
     film = warper(face, params=few(face, 5))
-    made = []
+    enlarged = []
     usual = animation.enlarge_head
-    monkeypatch.setattr(animation, "enlarge_head", lambda *a: made.append(1) or usual(*a))
+    monkeypatch.setattr(animation, "enlarge_head", lambda *a: enlarged.append(1) or usual(*a))
     frames = iter(film)
     first = next(frames)
-    assert len(made) == 1 and len(film) == 5 and film.fps == 25, "no frame is made before it is asked for"
+    assert len(enlarged) == 1 and len(film) == 5 and film.fps == 25, "no frame is made before it is asked for"
     assert film.frames.shape == (5, *first.shape) and film.frames.dtype == np.uint8
     assert np.array_equal(film.frames[0], first)
     for part in (film.flow, film.warped, film.mesh):
@@ -439,9 +439,9 @@ def test_of_a_long_film_one_part_is_in_memory(painter, face, monkeypatch, tmp_pa
 
     def watched(system, face, targets, *rest, **how):
         most.append(sum(len(ref()) for ref in maps if ref() is not None) + len(targets))
-        made = animate(system, face, targets, *rest, **how)
-        maps.extend(map(weakref.ref, made.values()))
-        return made
+        maps_of_part = animate(system, face, targets, *rest, **how)
+        maps.extend(map(weakref.ref, maps_of_part.values()))
+        return maps_of_part
 
     def seen(frames):
         for frame in frames:

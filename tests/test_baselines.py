@@ -136,8 +136,8 @@ def test_the_command_trains_a_compared_system(clip, tmp_path, capsys):
         "8",
     ]
     assert run_command(f3a_train, clip.path, *words, "--out", tmp_path / "run") == 0
-    made = load_system(tmp_path / "run" / "weights.safetensors")
-    assert made.kind == "x2face" and made.condition == "picture"
+    loaded = load_system(tmp_path / "run" / "weights.safetensors")
+    assert loaded.kind == "x2face" and loaded.condition == "picture"
     assert "X2Face" in capsys.readouterr().out
     assert run_command(f3a_train, clip.path, "--system", "soup") == 2
     assert "choose from" in capsys.readouterr().err

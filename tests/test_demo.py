@@ -112,7 +112,7 @@ def test_the_source_of_the_film_is_a_training_frame():
 def test_columns_of_the_film(clip):
     face, driving = face_of_clip(clip, 0), np.array([20, 39])
     face.valid[:] = 1
-    frames, made = film_frames(clip, face, [Warping(), Warping()], clip.params[torch.as_tensor(driving)], driving)
+    frames, films = film_frames(clip, face, [Warping(), Warping()], clip.params[torch.as_tensor(driving)], driving)
     assert len(frames) == 2 and frames[0].shape == (16 + 128, 7 * 130 - 2, 3)
 
     def columns(frame, w=128):
@@ -122,11 +122,11 @@ def test_columns_of_the_film(clip):
         return x.permute(1, 2, 0).numpy()
 
     for i, f in enumerate(frames):
-        warped = as_image(made[0]["warped_by_mesh"][i])
+        warped = as_image(films[0]["warped_by_mesh"][i])
         want = [
             as_image(face.image[0]),
             clip.frames[driving[i]] / 255,
-            as_image(made[1]["mesh"][i]),
+            as_image(films[1]["mesh"][i]),
             None,
             *[warped] * 3,
         ]

@@ -67,8 +67,8 @@ def test_sound_is_in_step_whatever_the_clock_is(tmp_path, name, late):
     "The clock of MPEG-TS begins at 1.4 s; pictures may begin before or after the sound."
     p = write_film(tmp_path / name, (max(0.0, late), 2 + late), (max(0.0, -late), 2))
     info = video_info(p)
-    made = write_video([f for _, f in iter_frames(p, info.fps)], tmp_path / "made.mp4", info.fps, audio_from=p)
-    begin, end = sound_of(made)
+    written = write_video([f for _, f in iter_frames(p, info.fps)], tmp_path / "made.mp4", info.fps, audio_from=p)
+    begin, end = sound_of(written)
     assert begin == pytest.approx(max(0.0, -late), abs=0.07) and info.fps == 25
     assert info.seconds == pytest.approx(2 + min(0.0, late), abs=0.05)
     assert end == pytest.approx(min(2 - max(0.0, late), info.seconds), abs=0.1)

@@ -19,7 +19,7 @@ from f3a_lite.lab.results import (
     figure,
     find_record,
     load_records,
-    made_by,
+    provenance,
     markdown_table,
     run_info,
     save_records,
@@ -69,9 +69,9 @@ def measured_numbers(text):
 def test_the_readme_is_what_the_index_says_today():
     "Executed anew, from today's results."
     readme = load_program("readme")
-    made = readme.render(readme.run_index())
+    rendered = readme.render(readme.run_index())
     stored = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert made == stored, "README.md is out of date: run `python tools/readme.py`"
+    assert rendered == stored, "README.md is out of date: run `python tools/readme.py`"
 
 
 def test_no_measured_number_is_typed_in_the_index():
@@ -269,7 +269,7 @@ def test_every_results_file_says_what_made_it(path):
         for name in ("command", "seed", "commit", "machine", "date"):
             assert record.info.get(name) is not None, f"{path.name}: '{record.name}' has no {name}"
         assert re.fullmatch(r"[0-9a-f]{7,40}\+?", record.info["commit"]), record.info["commit"]
-        assert made_by(record.info)
+        assert provenance(record.info)
     same = [json.dumps([r.name, r.setting], sort_keys=True) for r in records]
     assert len(same) == len(set(same)), f"{path.name}: two records of the same thing"
 
@@ -429,9 +429,9 @@ def test_what_was_not_measured_is_extrapolated_and_says_so():
     figures = (("driver", 4, 70, 60), ("driver", 20, 100, 80), ("fit", 500, 10, 9), ("fit", 15000, 35, 30))
     units = dict(driver="seconds", fit="frames")
     records = [Record(n, {units[n]: k}, dict(megabytes=a, megabytes_unmapped=b)) for n, k, a, b in figures]
-    (made,) = program.ten_minutes(records)
-    assert made.setting == dict(seconds=600, extrapolated=True) and "20 s" in made.info["measured"]
-    assert made.figures == dict(megabytes=125, megabytes_unmapped=101)
-    assert program.ten_minutes([*records, made])[0].figures == made.figures
+    (extrapolated,) = program.ten_minutes(records)
+    assert extrapolated.setting == dict(seconds=600, extrapolated=True) and "20 s" in extrapolated.info["measured"]
+    assert extrapolated.figures == dict(megabytes=125, megabytes_unmapped=101)
+    assert program.ten_minutes([*records, extrapolated])[0].figures == extrapolated.figures
     for k in range(1, 4):
         assert program.ten_minutes(records[:k] + records[k + 1 :]) == []

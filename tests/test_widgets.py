@@ -278,12 +278,12 @@ def test_the_fusion_explorer_shows_equation_4(f3a, me):
     hook = module.register_forward_hook(lambda m, args, out: seen.update(out=out))
     try:
         e.move(scale="2 (32 × 32)", channel=7)
-        made = e.compute(**e.values())
+        output = e.compute(**e.values())
     finally:
         hook.remove()
-    bracket = next(x for name, x in made.items() if name.startswith("the bracket"))
+    bracket = next(x for name, x in output.items() if name.startswith("the bracket"))
     assert (bracket == widgets.signed(seen["out"][0, 7])).all()
-    assert made["painted"].shape == (3, 128, 128)
+    assert output["painted"].shape == (3, 128, 128)
     with pytest.raises(F3AError, match="two streams"):
         widgets.fusion_explorer(make_system("f3a_gan", streams="one"), me)
     with pytest.raises(F3AError, match="T_warp has no Eq. 4"):
@@ -294,7 +294,7 @@ def test_the_growing_explorer_fades(f3a, me):
     e = widgets.growing_explorer(f3a, me)
     for level, side in (("128 × 128", 128), ("64 × 64", 64)):
         ends = [list(e.compute(**{**e.values(), "level": level, "alpha": a}).values()) for a in (0.0, 0.5, 1.0)]
-        assert all(x.shape == (3, side, side) for made in ends for x in made)
+        assert all(x.shape == (3, side, side) for output in ends for x in output)
         (old, _, first), (_, _, mixed), (_, new, last) = ends
         assert torch.equal(first, old) and torch.equal(last, new)
         assert not torch.equal(mixed, old) and not torch.equal(mixed, new)
@@ -343,9 +343,9 @@ def test_the_reenactment_explorer_paints_what_the_system_paints(f3a, me):
     e = widgets.reenactment_explorer([f3a], me)
     e.move(**{**widgets.AT_REST, "yaw": 10.0})
     target = widgets.apply_sliders(MODEL, me.params, yaw=10.0)
-    made = animate(f3a, me, target)
-    assert np.abs(pictures(e)["F3A-GAN"].astype(int) - to_image(made["output"][0])).max() <= 1
-    assert np.abs(pictures(e)["warping only"].astype(int) - to_image(made["warped_by_mesh"][0])).max() <= 1
+    output = animate(f3a, me, target)
+    assert np.abs(pictures(e)["F3A-GAN"].astype(int) - to_image(output["output"][0])).max() <= 1
+    assert np.abs(pictures(e)["warping only"].astype(int) - to_image(output["warped_by_mesh"][0])).max() <= 1
 
 
 def test_the_error_explorer_goes_pair_by_pair(f3a, clip):

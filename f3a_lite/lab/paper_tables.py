@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from ..core import F3AError, reading, results_path
 from .measuring import BASE, clip_means, load_pairs
-from .results import choose_records, figure, load_records, made_by, show_figure
+from .results import choose_records, figure, load_records, provenance, show_figure
 from ..metrics import GLOSSARY
 
 # %% ../../nbs/84_paper_tables.ipynb #7ab1e006
@@ -220,7 +220,7 @@ def origins(
         seeds = ", ".join(map(str, sorted({r.info["seed"] for r in found})))
         where = sorted({r.info["trained_by"] for r in found if "trained_by" in r.info})
         trained_by = f"; trained on {' and on '.join(where)}" if where else ""
-        lines.append(f"{rows}: made by {made_by(dict(found[-1].info, seed=seeds))}{trained_by}.")
+        lines.append(f"{rows}: made by {provenance(dict(found[-1].info, seed=seeds))}{trained_by}.")
     return "  \n".join(lines)
 
 

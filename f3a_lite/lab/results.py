@@ -237,7 +237,7 @@ def markdown_table(
     return "\n".join(lines)
 
 # %% ../../nbs/82_results.ipynb #a8915440
-def made_by(
+def provenance(
     info: dict,  # from run_info
 ) -> str:
     "Command, seed, commit, machine and time in one line. Raises `F3AError` where one of them is missing."

@@ -103,8 +103,8 @@ class LiveDriver:
         target: FaceParams,  # one face
     ) -> bytes:  # JPEG
         "The portrait as it looks there."
-        made = animate(self.animator.system, self.face, target, face_model=self.animator.face_model)
-        return as_jpeg(to_image(enlarge_head(self.source, made, 0)[self.window].permute(2, 0, 1)))
+        film = animate(self.animator.system, self.face, target, face_model=self.animator.face_model)
+        return as_jpeg(to_image(enlarge_head(self.source, film, 0)[self.window].permute(2, 0, 1)))
 
     def __call__(
         self,
@@ -256,17 +256,17 @@ class LiveCamera(anywidget.AnyWidget):
         buffers: list,  # one JPEG
     ):
         "The portrait for a frame, or one sentence of what is wrong."
-        made, said = [], ""
+        pictures, said = [], ""
         try:
             if asked.get("neutral"):
                 self.driver.set_neutral()
-            made = [self.driver(b"".join(buffers))]
+            pictures = [self.driver(b"".join(buffers))]
         except F3AError as e:
             said = str(e)
         except Exception as e:
             logging.getLogger("f3a_app").error("unforeseen", exc_info=e)
             said = f"Something went wrong with this frame ({type(e).__name__}); the log says more."
-        self.send(dict(to=asked.get("from"), said=said), made)
+        self.send(dict(to=asked.get("from"), said=said), pictures)
 
     def _repr_mimebundle_(self, **kwargs):
         "The widget where a kernel answers, else one sentence."
