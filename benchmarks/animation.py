@@ -133,7 +133,7 @@ def main(argv=None):
         systems = {s.title: s for s in (Warping(), *(load_system(data_path(n)) for n in BUNDLED))}
         for system in systems.values():
             make(system, face, targets, model)
-        times = {(name, way): [] for name in systems for way in ("single", "batch")}
+        times = {(name, mode): [] for name in systems for mode in ("single", "batch")}
         parts = {name: [] for name in systems if name != Warping.title}
         for _ in range(o.rounds):
             for name, system in systems.items():
@@ -146,7 +146,7 @@ def main(argv=None):
         info = run_info(seed=0, t0=start)
         records = []
         for name in systems:
-            figures = {f"fps_{way}": float(1 / np.median(times[name, way])) for way in ("single", "batch")}
+            figures = {f"fps_{mode}": float(1 / np.median(times[name, mode])) for mode in ("single", "batch")}
             if name in parts:
                 for part in parts[name][0]:
                     figures[f"{part}_ms"] = float(np.median([p[part] for p in parts[name]]) * 1000)

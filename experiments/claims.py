@@ -85,9 +85,9 @@ def eyes_half_way(o: Options) -> list:  # Records
             one, other, true = (project(posed_landmarks(model, turned(rest, d)))[0] for d in (-degrees, degrees, 0))
             wide = float((true[36] - true[45]).norm())
             between = interpolate_params(turned(rest, -degrees), turned(rest, degrees), [0.5])
-            ways = {"half way in space": project(posed_landmarks(model, between))[0]}
-            ways["half way in the plane"] = (one + other) / 2
-            for name, points in ways.items():
+            middles = {"half way in space": project(posed_landmarks(model, between))[0]}
+            middles["half way in the plane"] = (one + other) / 2
+            for name, points in middles.items():
                 share = float((points[36] - points[45]).norm()) / wide
                 found.setdefault(name, {}).setdefault(f"eyes_{degrees}", []).append(share)
     return [
@@ -151,16 +151,16 @@ def made_frame_by_frame(clip, system, o: Options) -> list:  # Records
             target, valid = Frames(every.params[[k]], landmarks=every.landmarks[[k]]), clip.valid(o.size)[None]
             direct = system.generate(photo, target, model)["image"]
             last = Frames(target.params, system.generate(last, target, model)["image"])
-            for way, image in (("direct", direct), ("recursive", last.picture)):
-                quality[way].append(float(psnr(image, every.picture[k : k + 1], valid)))
-        for way, values in quality.items():
-            curves[way].append(values)
+            for mode, image in (("direct", direct), ("recursive", last.picture)):
+                quality[mode].append(float(psnr(image, every.picture[k : k + 1], valid)))
+        for mode, values in quality.items():
+            curves[mode].append(values)
     records, quarter = [], o.frames // 4
-    curves = {way: np.array(values) for way, values in curves.items()}  # (films,frames)
-    for way, values in curves.items():
+    curves = {mode: np.array(values) for mode, values in curves.items()}  # (films,frames)
+    for mode, values in curves.items():
         figures = dict(psnr=over_clips(values), early=over_clips(values[:, :quarter]))
         figures.update(late=over_clips(values[:, -quarter:]), curve=values.mean(0).round(3).tolist())
-        records.append(Record(way, dict(frames=o.frames, films=o.films), figures))
+        records.append(Record(mode, dict(frames=o.frames, films=o.films), figures))
     gap = curves["direct"] - curves["recursive"]
     figures = dict(early=over_clips(gap[:, :quarter]), late=over_clips(gap[:, -quarter:]))
     return [*records, Record("direct before recursive", dict(frames=o.frames, films=o.films), figures)]
@@ -173,8 +173,8 @@ def films_between(clip, system, o: Options, steps: int = 13) -> list:  # Records
         frames = np.linspace(start, start + o.frames, steps).astype(int)
         every = pick_frames([clip], [(0, k) for k in frames], o.size)
         photo = Frames(every.params[[0]], every.picture[:1])
-        way = interpolate_params(every.params[[0]], every.params[[-1]], np.linspace(1, 0, steps).tolist())
-        film = system.generate(photo, Frames(way), model)["image"]
+        path = interpolate_params(every.params[[0]], every.params[[-1]], np.linspace(1, 0, steps).tolist())
+        film = system.generate(photo, Frames(path), model)["image"]
         change = (film[1:] - film[:-1]).abs().mean((1, 2, 3))
         jumps.append(float(change.max() / change.mean()))
         who = [track_faces(x)[1] for x in (film[1:], every.picture[1:], photo.picture)]

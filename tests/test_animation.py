@@ -670,8 +670,8 @@ def test_scripts(clip):
     s = motion_from_script(start, " smile , blink,,turn", fps=25)
     assert len(s) == 1 + (25 + 3) + (10 + 3) + (25 + 3)
     assert all(torch.allclose(motion(s)[k], motion(start)[0], atol=2e-3) for k in (0, 28, 41, 69))
-    for way in ("smile blink turn", "Smile; Blink,TURN ", "smile\nblink;;turn"):
-        assert torch.equal(motion(motion_from_script(start, way)), motion(s)), way
+    for script in ("smile blink turn", "Smile; Blink,TURN ", "smile\nblink;;turn"):
+        assert torch.equal(motion(motion_from_script(start, script)), motion(s)), script
     for bad, word in (("smile,yodel", "yodel"), (" , ", "empty"), ("", "empty")):
         with pytest.raises(F3AError, match=word):
             motion_from_script(start, bad)

@@ -84,12 +84,12 @@ def test_the_film_shows_frames_that_training_never_saw(clip):
     assert [len(driving) for _, driving in film_parts(clip, source=3).values() if driving is not None] == [2, 2], (
         "every second frame, if nothing else is said"
     )
-    way, drivers = parts["between two frames (Eq. 3)"]
-    assert drivers is None and len(way) == 30
+    path, drivers = parts["between two frames (Eq. 3)"]
+    assert drivers is None and len(path) == 30
     ends = clip.params[3], clip.params[int(0.62 * 40)]
     for k, e in ((0, ends[0]), (14, ends[1]), (15, ends[1]), (29, ends[0])):
-        assert torch.allclose(way.rotation[k], e.rotation[0], atol=1e-6)
-        assert torch.allclose(way.exp_coeff[k], e.exp_coeff[0], atol=1e-6)
+        assert torch.allclose(path.rotation[k], e.rotation[0], atol=1e-6)
+        assert torch.allclose(path.exp_coeff[k], e.exp_coeff[0], atol=1e-6)
     script = parts["script: smile, blink, turn"][0]
     assert torch.allclose(script.rotation[0], ends[0].rotation[0]) and len(script) == 1 + (12 + 1) + (5 + 1) + (12 + 1)
 
