@@ -51,8 +51,8 @@ def still_parts(clips: list, o: Options) -> list:  # of Part
             continue
         pairs = np.unique(sample_pairs([mine], "these", o.drawn, (77, k)), axis=0)  # (n,3): clip, source, target
         points = np.asarray(clip.landmarks)
-        moved = np.linalg.norm(points[pairs[:, 2]] - points[pairs[:, 1]], axis=-1) / 2  # (n,68) shares of the side
-        rigid, mouth = moved[:, RIGID].mean(1), moved[:, MOUTH].mean(1)
+        distance = np.linalg.norm(points[pairs[:, 2]] - points[pairs[:, 1]], axis=-1) / 2  # (n,68) shares of the side
+        rigid, mouth = distance[:, RIGID].mean(1), distance[:, MOUTH].mean(1)
         good = np.flatnonzero((rigid < o.still) & (mouth > o.least))
         best = good[np.argsort(-(mouth - rigid)[good])][: o.pairs]
         if len(best):

@@ -93,7 +93,7 @@ class LossConfig:
     perceptual: float = 10.0  # λ5 of Eq. 13
     adversarial: float = 1.0  # of L_adv in Eq. 13
     mask: float = 0.02  # on T_warp's mask where the source saw the skin, relative to the pixel loss
-    moved: float = 0.5  # on T_warp's moved photo, before paint, relative to the pixel loss
+    warped: float = 0.5  # on T_warp's moved photo, before paint, relative to the pixel loss
     residual: float = 0.02  # on how far T_warp's layer is from the usual fade, relative to the pixel loss
     form: Literal["hinge", "difference"] = "hinge"  # of the critic's loss; Eq. 11 is the difference
     spectral: bool = True  # spectral normalisation keeps the critic bounded
@@ -273,8 +273,8 @@ class TWarp(F3AGan, kind="t_warp"):
         "Eq. 13, and what keeps the photo's own pixels."
         terms, w = super().generator_terms(out, batch, stage), self.losses
         valid = batch["valid"]  # (B,1,H,W)
-        moved = weighted_pixel_loss(out["warped"], batch["target"], batch["weight"], valid)
-        terms["moved"] = w.pixel * w.moved * moved
+        warped = weighted_pixel_loss(out["warped"], batch["target"], batch["weight"], valid)
+        terms["warped"] = w.pixel * w.warped * warped
         terms["residual"] = w.pixel * w.residual * ((out["layer"] - out["fade"]).abs() * valid).mean()
         terms["mask"] = w.pixel * w.mask * (out["paint"] * out["visible_skin"] * valid).mean()
         return terms

@@ -485,11 +485,11 @@ def test_follow_tells_oneself_from_another(clip, drawn, face_model):
     assert torch.allclose(
         m.targets.rotation, other.params.rotation + clip.params.rotation - clip.params.rotation[:1], atol=1e-6
     )
-    moved = motion_from_video(me, "elsewhere.png", clip.path, face_model).targets
-    assert torch.allclose(moved.rotation[0], me.params.rotation[0], atol=1e-6), (
+    targets = motion_from_video(me, "elsewhere.png", clip.path, face_model).targets
+    assert torch.allclose(targets.rotation[0], me.params.rotation[0], atol=1e-6), (
         "the same woman in another picture: changes"
     )
-    assert not torch.allclose(moved.rotation[0], clip.params.rotation[0], atol=1e-3)
+    assert not torch.allclose(targets.rotation[0], clip.params.rotation[0], atol=1e-3)
 
 
 def test_another_person_in_the_same_file_is_driven_by_changes(clip, face_model):

@@ -149,8 +149,8 @@ def test_portraits_are_driven_by_the_clip_and_by_a_script(clip, monkeypatch):
     cells = np.stack(frames)[:, 16:80].astype(int)  # the upper row
     still, film = cells[:, :, :64], cells[:, :, 66:130]
     assert (still == still[0]).all() and abs(still[2] - film[2]).mean() < 2, "the script begins with the photo"
-    moved = abs(film - film[2]).mean((1, 2, 3))
-    assert moved[1] > 1 and moved[8] > 1
+    changes = abs(film - film[2]).mean((1, 2, 3))
+    assert changes[1] > 1 and changes[8] > 1
     lower = np.stack(frames)[0, 96:, 66:130]
     assert abs(lower[:, ::-1].astype(int) - film[0]).mean() < abs(lower - film[0]).mean() / 2, (
         "the other photo is mirrored"

@@ -92,8 +92,8 @@ def test_the_fits_loss_by_hand():
     for k in range(T - 1):
         step = {n: v[k + 1] - v[k] for n, v in u.items() if n != "id"}
         want += near[k] * 0.3 * float((step["exp"] ** 2).sum()) / T
-        moved = (step["rot"] ** 2).sum() + 0.1 * ((step["trans"] / unit) ** 2).sum() + step["log"] ** 2
-        want += near[k] * 0.4 / T * float(moved)
+        motion = (step["rot"] ** 2).sum() + 0.1 * ((step["trans"] / unit) ** 2).sum() + step["log"] ** 2
+        want += near[k] * 0.4 / T * float(motion)
     close(_fit_loss(d, u, w, torch.tensor(near), unit, cfg), want, 1e-4)
 
 

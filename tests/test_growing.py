@@ -206,8 +206,8 @@ def test_every_variant_trains_through_all_its_levels(clip, name):
         assert {"pixel", "adversarial", "perceptual"} < set(row) and row["l1"] > 0
     levels = [stage_of(cfg, k).level for k in range(6)]
     assert levels == ([0] * 6 if name == "T_np" else [2, 2, 1, 1, 0, 0])
-    moved = {n for n, p in t.net.named_parameters() if not torch.equal(p, before[n])}
-    still = {n for n in before if n not in moved}
+    changed = {n for n, p in t.net.named_parameters() if not torch.equal(p, before[n])}
+    still = {n for n in before if n not in changed}
     assert not {n for n in still if "norm" not in n and "critic" not in n}, "every weight is learned at some level"
 
 

@@ -101,8 +101,8 @@ def test_teeth_follow_skull_and_chin():
     shut, wide = (FaceParams.neutral().replace(exp_coeff=MODEL.expression(1, jawOpen=v)) for v in (0.0, 1.0))
     a, b = (rendered.posed_mesh(look, p) for p in (shut, wide))
     teeth = np.flatnonzero(a[2][:, 8] == parts.TEETH)
-    moved = (b[0] - a[0])[teeth, 1]
-    upper, lower = np.split(moved, 2)
+    drop = (b[0] - a[0])[teeth, 1]
+    upper, lower = np.split(drop, 2)
     assert np.abs(upper).max() < 1e-5 and lower.max() < -0.05
 
 

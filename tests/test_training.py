@@ -83,9 +83,9 @@ def gradient_by_hand(t, before, b, terms):
         loss = loss + 10 * sum((x - y).abs().mean() for x, y in zip(see(fake), see(b["target"]))) / 2
     if "mask" in terms:
         loss = loss + 100 * t.cfg.losses.mask * (out["paint"] * out["visible_skin"]).mean()
-    if "moved" in terms:
+    if "warped" in terms:
         w = feature_weights(b["landmarks"], 32)
-        loss = loss + 100 * t.cfg.losses.moved * (w * (out["warped"] - b["target"]).abs()).sum() / fake.numel()
+        loss = loss + 100 * t.cfg.losses.warped * (w * (out["warped"] - b["target"]).abs()).sum() / fake.numel()
     if "residual" in terms:
         loss = loss + 100 * t.cfg.losses.residual * (out["layer"] - out["fade"]).abs().mean()
     names, params = zip(*G.named_parameters())
@@ -112,7 +112,7 @@ def distance(a, b):
 def test_every_term_of_eq_13_acts_in_the_step(clip, monkeypatch, kind):
     "Two steps in a row, so that critic and encoder go on after the first; then each term left out."
     t = small_trainer(all_real(clip), kind, losses=LossConfig(mask=0.5, residual=0.5))
-    terms = ["pixels", "critic", "features"] + ["mask", "moved", "residual"] * (kind == "t_warp")
+    terms = ["pixels", "critic", "features"] + ["mask", "warped", "residual"] * (kind == "t_warp")
     for _ in range(2):
         before = snapshot(t)
         encoder = {n: v.clone() for n, v in t.net.generator.T_enc.state_dict().items()}

@@ -354,25 +354,25 @@ def _(answer):
     return "Not yet: draw the old and the new place on squared paper, and count what only the old one covers."
 
 
-@judges("13.2", wrong=lambda moved, skin, inside, a, b, c, p: moved + a * p)
+@judges("13.2", wrong=lambda warped, skin, inside, a, b, c, p: warped + a * p)
 def _(answer):
     "The third formula."
     seed_everything(3)
-    moved, skin, inside, p = torch.rand(4, 1, 3, 4, 4)
+    warped, skin, inside, p = torch.rand(4, 1, 3, 4, 4)
     a, b, c = torch.rand(3, 1, 1, 4, 4)
-    given, zero = answer(moved, skin, inside, a, b, c, p), torch.zeros_like(a)
+    given, zero = answer(warped, skin, inside, a, b, c, p), torch.zeros_like(a)
     if not isinstance(given, torch.Tensor):
         return OPEN
-    right = (1 - c) * ((1 - b) * moved + b * skin) + c * inside + a * p
+    right = (1 - c) * ((1 - b) * warped + b * skin) + c * inside + a * p
     if tuple(given.shape) != tuple(right.shape):
         return f"The picture has the shape {tuple(given.shape)}: it should be {tuple(right.shape)}."
     if torch.allclose(given, right, atol=1e-5):
         return None
-    if not torch.allclose(answer(moved, skin, inside, zero, zero, zero, p), moved, atol=1e-5):
+    if not torch.allclose(answer(warped, skin, inside, zero, zero, zero, p), warped, atol=1e-5):
         return "Where a, b and c are 0, the moved photo should stay as it is."
-    if not torch.allclose(answer(moved, skin, inside, zero, zero + 1, zero, p), skin, atol=1e-5):
+    if not torch.allclose(answer(warped, skin, inside, zero, zero + 1, zero, p), skin, atol=1e-5):
         return "Where b is 1 and the others are 0, only the colour of the skin should be left."
-    if not torch.allclose(answer(moved, skin, inside, zero, b, zero + 1, p), inside, atol=1e-5):
+    if not torch.allclose(answer(warped, skin, inside, zero, b, zero + 1, p), inside, atol=1e-5):
         return "Where c is 1 and a is 0, only the inside of the mouth should be left, whatever b is."
     return "The paint is not right: it is added, and a says how much of it."
 

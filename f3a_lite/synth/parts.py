@@ -179,16 +179,16 @@ def assemble(
     canonical = m.mean_shape.numpy()
     parts = [(V, canonical, HEAD, m.triangles.numpy())]
     teeth, triangles = teeth_mesh()
-    for jaw, moved in zip(teeth, (0, chin)):
-        parts.append((jaw.reshape(-1, 3) + lips + moved, jaw.reshape(-1, 3), TEETH, triangles))
+    for jaw, offset in zip(teeth, (0, chin)):
+        parts.append((jaw.reshape(-1, 3) + lips + offset, jaw.reshape(-1, 3), TEETH, triangles))
     if look.volume:
         idx, triangles = _hair_mesh(look.sweep != 0)
         parts.append((hair_vertices(look, V, normals), canonical[idx], HAIR, triangles))
     if look.glasses:
         glasses, triangles = glasses_mesh(look.rim, look.shades)
         bridge = m.landmark_vertices[27]
-        moved = V[bridge] - canonical[bridge]
-        parts.append((glasses + moved, glasses, GLASSES, triangles))
+        offset = V[bridge] - canonical[bridge]
+        parts.append((glasses + offset, glasses, GLASSES, triangles))
     first = np.cumsum([0] + [len(p[0]) for p in parts])
     vertices = np.concatenate([p[0] for p in parts])
     places = np.concatenate([p[1] for p in parts])

@@ -74,7 +74,7 @@ class LiveDriver:
         self.face, self.animator = animator.face(photo), animator
         size = min(SIDE, film_size(self.face, animator.system))
         self.source, self.window = source_at(self.face, size), valid_window(self.face, size)
-        self.still = self.moved(self.face.params)  # JPEG: the portrait at rest
+        self.still = self.portrait_at(self.face.params)  # JPEG: the portrait at rest
 
     def set_neutral(self):
         "The next face that is seen counts as at rest: motion is what differs from it."
@@ -98,7 +98,7 @@ class LiveDriver:
             self.last = FOLLOW * now + (1 - FOLLOW) * self.last
         return FaceParams.stack([self.rest, self.last])
 
-    def moved(
+    def portrait_at(
         self,
         target: FaceParams,  # one face
     ) -> bytes:  # JPEG
@@ -111,7 +111,7 @@ class LiveDriver:
         data: bytes,  # JPEG: a frame of the camera
     ) -> bytes:  # JPEG: the portrait
         "The portrait, moved as the face in a frame. Raises `F3AError` where that shows none, or is no picture."
-        return self.moved(reenact(self.face.params, self.follow(read_frame(data)), relative=True)[1])
+        return self.portrait_at(reenact(self.face.params, self.follow(read_frame(data)), relative=True)[1])
 
 # %% ../../nbs/95e_live.ipynb #ed7e8c9b
 SCRIPT = """

@@ -115,8 +115,8 @@ class Studio:
     def there_and_back(self, sliders: dict) -> Motion:  # slider → value; gives 62 frames
         "To what the sliders ask for in a second, half a second there, and back."
         goal = apply_sliders(self.face_model, self.face.params, **sliders)
-        way = torch.linspace(1, 0, 25)
-        theta = torch.cat([way, torch.zeros(12), way.flip(0)])
+        ramp = torch.linspace(1, 0, 25)
+        theta = torch.cat([ramp, torch.zeros(12), ramp.flip(0)])
         return Motion(interpolate_params(self.face.params, goal, theta), 25.0)
 
     def scripted(self, words: str, only: str = None) -> Motion:  # as f3a_animate takes them
