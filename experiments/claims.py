@@ -98,10 +98,10 @@ def eyes_half_way(o: Options) -> list:  # Records
 def fits_at(yaw: float, rng, model) -> tuple:  # true faces, fitted faces
     "The four expressions at an angle, and what a fit makes of their landmarks with half a pixel of noise of 128."
     faces = FaceParams.stack([turned(faces_of(0).replace(exp_coeff=model.expression(**e)), yaw) for e in EXPRESSIONS])
-    seen = project(posed_landmarks(model, faces))
-    seen = seen + torch.randn(seen.shape, generator=rng) * 0.5 / 64
+    marks = project(posed_landmarks(model, faces))
+    marks = marks + torch.randn(marks.shape, generator=rng) * 0.5 / 64
     known = dict(cfg=FitConfig(steps=150), identity=faces.id_coeff[:1])
-    fits = [fit_landmarks(model, seen[k : k + 1], start=faces[k], **known) for k in range(len(faces))]
+    fits = [fit_landmarks(model, marks[k : k + 1], start=faces[k], **known) for k in range(len(faces))]
     return faces, faces.replace(exp_coeff=FaceParams.stack(fits).exp_coeff)
 
 

@@ -115,14 +115,14 @@ def animate_clip(clip, systems, frames):
     for name, system in systems.items():
         images[name] = animate(system, face, targets, real)["output"]
     points, _ = track_faces(real)
-    seen, me = np.isfinite(points).all((1, 2)), track_faces(face.image)[1]
+    found_real, me = np.isfinite(points).all((1, 2)), track_faces(face.image)[1]
     looked = {name: track_faces(x) for name, x in images.items()}
-    warped_seen = np.isfinite(looked["warping only"][0]).all((1, 2))
+    found_warped = np.isfinite(looked["warping only"][0]).all((1, 2))
     out = {}
     for name, (marks, identity) in looked.items():
         found = np.isfinite(marks).all((1, 2))
-        both = found & seen
-        figures = dict(found=float(found[warped_seen].mean()) if warped_seen.any() else float("nan"))
+        both = found & found_real
+        figures = dict(found=float(found[found_warped].mean()) if found_warped.any() else float("nan"))
         figures["identity"] = float(np.nanmean(csim(identity, me))) if found.any() else float("nan")
         for part, opening in (("eyes", eye_opening), ("mouth", mouth_opening)):
             a, b = opening(marks[both]), opening(points[both])

@@ -133,9 +133,9 @@ def test_the_critic_grows():
     x = torch.rand(2, 3, 64, 64)
     same(d(x, 0, 1.0), plain(x))
     assert torch.allclose(d(x, 0, 0.0), d(half(x), 1, 1.0), atol=1e-5)
-    seen = F.leaky_relu(d.first[1](half(x) * 2 - 1), 0.2)
+    from_rgb = F.leaky_relu(d.first[1](half(x) * 2 - 1), 0.2)
     deeper = F.leaky_relu(d.down[0](F.leaky_relu(d.first[0](x * 2 - 1), 0.2)), 0.2)
-    h = F.leaky_relu(d.down[1](0.3 * deeper + 0.7 * seen), 0.2)
+    h = F.leaky_relu(d.down[1](0.3 * deeper + 0.7 * from_rgb), 0.2)
     want = d.last[1](F.leaky_relu(d.last[0](h), 0.2))
     assert torch.allclose(d(x, 0, 0.3), want, atol=1e-5)
     for level in range(5):
@@ -253,8 +253,8 @@ def test_gradient_penalty_of_a_linear_critic():
     critic = lambda x: (x * w).flatten(1).sum(1)[:, None, None, None]
     assert float(gradient_penalty(critic, torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8))) == pytest.approx(4, 1e-5)
     where = []
-    seen = lambda x: (where.append(x.detach()), critic(x))[1]
-    gradient_penalty(seen, torch.ones(4, 3, 8, 8), torch.zeros(4, 3, 8, 8))
+    counting = lambda x: (where.append(x.detach()), critic(x))[1]
+    gradient_penalty(counting, torch.ones(4, 3, 8, 8), torch.zeros(4, 3, 8, 8))
     assert torch.allclose(where[0][:, 0, 0, 0], torch.tensor([0.125, 0.375, 0.625, 0.875]))
 
 

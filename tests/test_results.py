@@ -188,11 +188,11 @@ def test_the_measurements_say_what_made_them():
 def test_the_readme_is_short():
     "At most 900 words as a page shows them, code and tables too; and a table of few rows, for three screens."
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert 500 < words_seen(text) <= 900, words_seen(text)
+    assert 500 < visible_words(text) <= 900, visible_words(text)
     assert len(re.findall(r"^\|", text, flags=re.M)) <= 10
 
 
-def words_seen(text) -> int:
+def visible_words(text) -> int:
     """Words of a page in Markdown as it is shown: what has a letter or a digit between two spaces or signs of a table.
 
     Not counted: the addresses of links and pictures, tags, the rims of code, and what is folded, without its title.
@@ -204,9 +204,9 @@ def words_seen(text) -> int:
 
 def test_what_counts_as_a_word_of_the_page():
     folded = "<details><summary>The workshop: 2 notebooks</summary>\n\n[a](b), [c](d)\n\n</details>"
-    assert words_seen(folded) == 4
-    assert words_seen('# A title\n\n| [one link](to/it) 25 | two |\n|---|---|\n\n<img alt="a b c"> – `x = 1`') == 8
-    assert words_seen("```python\nfrom f3a_lite import Animator\n```") == 4
+    assert visible_words(folded) == 4
+    assert visible_words('# A title\n\n| [one link](to/it) 25 | two |\n|---|---|\n\n<img alt="a b c"> – `x = 1`') == 8
+    assert visible_words("```python\nfrom f3a_lite import Animator\n```") == 4
 
 
 def test_each_equation_has_a_lesson_and_a_function_that_name_it():

@@ -234,7 +234,7 @@ def upright(
     return np.ascontiguousarray(frame[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def as_seen(
+def to_display(
     frame,  # as PyAV decodes it
     aspect=None,  # width of a pixel over its height; None: square
 ) -> np.ndarray:  # (H,W,3) uint8

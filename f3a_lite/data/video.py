@@ -22,7 +22,7 @@ from ..core import F3AError, atomic_path, counted
 from f3a_lite.data.frames import (
     PICTURES,
     Clock,
-    as_seen,
+    to_display,
     clock_of,
     moving_frames,
     note,
@@ -237,7 +237,7 @@ def _decoded(path):
                 if t is not None and t < 0:
                     continue
                 seconds = seconds + 1 / clock.rate if t is None or t <= seconds else t  # they are decoded in order
-                yield seconds, as_seen(f, stream.sample_aspect_ratio)
+                yield seconds, to_display(f, stream.sample_aspect_ratio)
                 if f.width * f.height >= 4e6:
                     gc.collect()  # PyAV's frames hold on to one another: the large ones go at once
 

@@ -349,8 +349,8 @@ def faces_table(
     records = choose_records(records, split=SPLIT_OF[part])
     kept = {row: [pairs_of(r, folder) for r in choose_records(records, row)] for row in rows}
     known = [values for row in kept.values() for values in row if values is not None]
-    seen = [np.isfinite(values["prmse"]) for values in known]
-    common = np.logical_and.reduce(seen) if seen else np.zeros(0, bool)
+    measured = [np.isfinite(values["prmse"]) for values in known]
+    common = np.logical_and.reduce(measured) if measured else np.zeros(0, bool)
     metrics = [m for m in FACES if common.any() and any(m in r.figures for r in records)]
     heads = ["pairs with a face in every row" if metrics else "", *map(title_of, metrics), "faces found"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]

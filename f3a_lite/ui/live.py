@@ -85,8 +85,8 @@ class LiveDriver:
         frame: np.ndarray,  # (h,w,3) uint8
     ) -> FaceParams:  # two faces: at rest, and now
         "What the face in a frame does. Raises `F3AError` where none is seen."
-        points, seen = self.tracker(frame)
-        if not seen:  # where a face was a moment ago is not enough
+        points, found = self.tracker(frame)
+        if not found:  # where a face was a moment ago is not enough
             raise F3AError(UNSEEN)
         face_model = self.animator.face_model
         if self.rest is None:
