@@ -100,8 +100,8 @@ def fits_at(yaw: float, rng, model) -> tuple:  # true faces, fitted faces
     faces = FaceParams.stack([turned(faces_of(0).replace(exp_coeff=model.expression(**e)), yaw) for e in EXPRESSIONS])
     marks = project(posed_landmarks(model, faces))
     marks = marks + torch.randn(marks.shape, generator=rng) * 0.5 / 64
-    known = dict(cfg=FitConfig(steps=150), identity=faces.id_coeff[:1])
-    fits = [fit_landmarks(model, marks[k : k + 1], start=faces[k], **known) for k in range(len(faces))]
+    options = dict(cfg=FitConfig(steps=150), identity=faces.id_coeff[:1])
+    fits = [fit_landmarks(model, marks[k : k + 1], start=faces[k], **options) for k in range(len(faces))]
     return faces, faces.replace(exp_coeff=FaceParams.stack(fits).exp_coeff)
 
 

@@ -62,9 +62,9 @@ def paint(self: WarpGenerator, y, warped, flow, maps):  # (B,c1,h/2,w/2), (B,3,H
     shown = visible_skin(maps)  # (B,1,H,W)
     skin, inside = skin_around(warped, shown), mouth_inside(warped, maps, shown)  # (B,3,H,W) each
     stretched = (1.6 - 2 * stretch_of(flow)).clamp(0, 1)  # (B,1,H,W): 1 where by three or more
-    known = [warped * 2 - 1, skin * 2 - 1, inside * 2 - 1, maps.mask, maps.hidden, stretched, self.regions(maps)]
+    channels = [warped * 2 - 1, skin * 2 - 1, inside * 2 - 1, maps.mask, maps.hidden, stretched, self.regions(maps)]
     coarse = resized(self.up[0](y), maps.mask.shape[-2:])  # (B,c0,H,W)
-    change, a = self.to_paint(self.last(torch.cat([coarse, *known], 1))).split([3, 1], 1)  # (B,3,H,W), (B,1,H,W)
+    change, a = self.to_paint(self.last(torch.cat([coarse, *channels], 1))).split([3, 1], 1)  # (B,3,H,W), (B,1,H,W)
     moves = (flow.abs().amax((1, 2, 3), keepdim=True) / STILL).clamp(max=1)  # (B,1,1,1)
     free = torch.cat([maps.mouth, maps.lips, maps.eyeballs * maps.hidden], 1).amax(1, keepdim=True)  # (B,1,H,W)
     a = torch.sigmoid(a) * grown(free, NEAR) * moves  # (B,1,H,W)

@@ -111,14 +111,14 @@ def at_distance(people, d):
 
 
 @pytest.mark.parametrize(
-    "distance,people,known",
+    "distance,people,trained_on",
     [(0, 1, True), (0.58, 1, True), (0.62, 1, False), (5, 1, False), (5, 20, False), (5, 21, True), (0.1, 0, False)],
 )
-def test_who_is_known(distance, people, known):
+def test_who_is_known(distance, people, trained_on):
     "The border is the one that dlib names: .6."
     base = np.tile(np.linspace(-0.3, 0.3, 128), (max(people, 1), 1)) + np.arange(max(people, 1))[:, None] * 0.1
     G = SimpleNamespace(info=dict(people=base[:people].tolist()))
-    assert is_trained_on(G, Face(None, None, at_distance(base, distance))) == known
+    assert is_trained_on(G, Face(None, None, at_distance(base, distance))) == trained_on
 
 
 def test_the_nearest_of_several_people_counts():
@@ -131,11 +131,11 @@ def test_weights_without_people_know_nobody():
     assert not is_trained_on(SimpleNamespace(info={}), Face(None, None, np.zeros(128)))
 
 
-@pytest.mark.parametrize("real,rendered,known", [(0, 20, False), (0, 21, True), (1, 19, False), (1, 20, True)])
-def test_many_people_teach_faces_in_general(real, rendered, known):
+@pytest.mark.parametrize("real,rendered,trained_on", [(0, 20, False), (0, 21, True), (1, 19, False), (1, 20, True)])
+def test_many_people_teach_faces_in_general(real, rendered, trained_on):
     "Rendered ones too: more than twenty in all."
     G = SimpleNamespace(info=dict(people=[[9.0] * 128] * real, rendered_clips=rendered))
-    assert is_trained_on(G, Face(None, None, np.zeros(128))) == known
+    assert is_trained_on(G, Face(None, None, np.zeros(128))) == trained_on
 
 
 def test_anybody_is_painted_and_weights_of_one_person_say_whom_they_know(clip, drawn, system, paper, quick, capsys):

@@ -96,9 +96,9 @@ def test_as_many_parameters_as_the_published_code(kind):
     "Counted from oawiles/X2Face (driving code of 128), NVIDIA/pix2pixHD and albertpumarola/GANimation (17 units)."
     with torch.device("meta"):
         s = make_system(kind, "paper")
-    for net, known in zip((s.generator, s.critic), PUBLISHED[kind]):
+    for net, published in zip((s.generator, s.critic), PUBLISHED[kind]):
         count = sum(p.numel() for p in net.parameters()) if net is not None else 0
-        assert abs(count - known) <= 0.1 * known
+        assert abs(count - published) <= 0.1 * published
 
 
 @pytest.mark.parametrize("kind", KINDS)

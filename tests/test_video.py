@@ -65,7 +65,7 @@ MATRICES = [  # a, b, c, d of the display matrix, and what is done to rows x col
 ]
 
 
-@pytest.mark.parametrize("matrix,seen", MATRICES)
+@pytest.mark.parametrize("matrix,shown", MATRICES)
 def test_turns_and_mirrors_are_undone(matrix, shown):
     "The eight ways in which a picture can lie."
     f = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)

@@ -99,8 +99,8 @@ def measure(systems, clip, split, options) -> list:  # Records
             if record.name == name and "split" in record.setting:
                 exchanged = find_record(measured, "shuffled", split=record.setting["split"])
                 record.figures["shuffled"] = exchanged.mean("mae") / record.mean("mae")
-        known = BASELINES if records else ()
-        records += [r for r in measured if r.name != "shuffled" and r.name not in known]
+        measured_before = BASELINES if records else ()
+        records += [r for r in measured if r.name != "shuffled" and r.name not in measured_before]
     rng = np.random.default_rng(options.seed)
     sources = [BUNDLED_FRAME, *rng.choice(split["train"], options.sources - 1, replace=False).tolist()]
     for (name, which), figures in measure_liveliness(systems, clip, split, sources).items():

@@ -348,8 +348,8 @@ def faces_table(
     records = choose_records(table_records(data, folder), group=dict(WHERE[part])[data], noise=0.0)
     records = choose_records(records, split=SPLIT_OF[part])
     kept = {row: [pairs_of(r, folder) for r in choose_records(records, row)] for row in rows}
-    known = [values for row in kept.values() for values in row if values is not None]
-    measured = [np.isfinite(values["prmse"]) for values in known]
+    stored = [values for row in kept.values() for values in row if values is not None]
+    measured = [np.isfinite(values["prmse"]) for values in stored]
     common = np.logical_and.reduce(measured) if measured else np.zeros(0, bool)
     metrics = [m for m in FACES if common.any() and any(m in r.figures for r in records)]
     heads = ["pairs with a face in every row" if metrics else "", *map(title_of, metrics), "faces found"]

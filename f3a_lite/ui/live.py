@@ -93,8 +93,8 @@ class LiveDriver:
             self.crop = Crop.around(points[None], frame.shape)
             self.rest = self.last = fit_landmarks(face_model, self.crop.to_plane(points[None]))
         else:
-            known = dict(identity=self.rest.id_coeff, start=self.last, cfg=FitConfig(steps=STEPS))
-            now = fit_landmarks(face_model, self.crop.to_plane(points[None]), **known)
+            options = dict(identity=self.rest.id_coeff, start=self.last, cfg=FitConfig(steps=STEPS))
+            now = fit_landmarks(face_model, self.crop.to_plane(points[None]), **options)
             self.last = FOLLOW * now + (1 - FOLLOW) * self.last
         return FaceParams.stack([self.rest, self.last])
 
