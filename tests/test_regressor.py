@@ -44,11 +44,11 @@ from f3a_lite.regressor import (
     warm_loss,
 )
 from f3a_lite.regressor_metrics import evaluate_rendered
+from f3a_lite.data.estimation import finetune
 from f3a_lite.regressor_training import (
     RegressorOptions,
     RegressorTraining,
     f3a_train_regressor,
-    finetune,
     regressor_options,
 )
 from f3a_lite.synth.open_model import MIRROR
