@@ -94,7 +94,6 @@ def finetune(
     steps: int = 120,  # of gradient descent
     batch: int = 16,  # frames a step
     lr: float = 3e-4,  # falls to a twentieth
-    seed: int = 0,  # of the random numbers
     progress: bool = False,  # show a progress bar
 ) -> Regressor:  # a copy that knows this clip
     """Self-supervised fine-tuning on one clip (Eq. 9).
@@ -103,7 +102,7 @@ def finetune(
     """
     m = open_model()
     net = copy.deepcopy(net).eval()
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     frames = np.arange(len(images)) if found is None else np.flatnonzero(np.asarray(found))
     if not len(frames):
         raise F3AError("Fine-tuning needs at least one frame with landmarks.")

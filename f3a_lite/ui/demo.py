@@ -140,7 +140,6 @@ def film(
 # %% ../../nbs/94_demo.ipynb #22684019
 def run_demo(
     out="out",  # output folder
-    n: int = 24,  # pairs a sample in the table
 ) -> list:  # Records
     "From the bundled video to portraits.mp4, demo.mp4, demo.gif, demo.png and a printed table."
     t0 = time.monotonic()
@@ -159,7 +158,7 @@ def run_demo(
     write_gif(frames[::2], out / "demo.gif", 6)
     write_image(np.concatenate(sheet), out / "demo.png")
     print("5/5  measuring on frames that training has not seen\n")
-    records = measure(systems, clip, n)
+    records = measure(systems, clip)
     print_results(records)
     files = [str(film_of_portraits), *(str(out / f"demo.{kind}") for kind in ("mp4", "gif", "png"))]
     print(f"\nwrote {', '.join(files)} in {time.monotonic() - t0:.0f} s")
