@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 import pytest
+from f3a_lite.lab.overview import minutes_of
 
 NBS = Path(__file__).resolve().parent.parent / "nbs"
 LESSONS = sorted(path for path in NBS.glob("[0-3][0-9]_*.ipynb") if int(path.name[:2]) <= 34)
@@ -92,3 +93,9 @@ def test_what_a_cell_shows_is_stored(path):
         source = "".join(cell["source"])
         if cell["cell_type"] == "code" and re.search(r"^(show_images|show_rows|fig, ax\w*) ?[(=]", source, re.M):
             assert has_picture(cell), f"no picture is stored: python tools/executed.py {path.stem}\n{source}"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_the_minutes_of_the_header_are_those_of_the_readme(path):
+    "Both come from what there is to read."
+    assert f"**Time**: {minutes_of(path)} minutes to read" in texts_of(cells_of(path))[0]
