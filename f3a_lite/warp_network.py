@@ -46,13 +46,15 @@ def continue_flow(
 ) -> tuple:  # the flow over the whole picture (B,3,H,W), and how it usually fades (B,1,H,W)
     "The flow continued from what the source saw. The more a head turns, the less its outline is trusted."
     behind = maps.hidden * (1 - grown(maps.features, 1 / 16))  # (B,1,H,W), without teeth and eyes
-    mouth = F.max_pool2d(maps.mouth, 3, 1, 1)  # (B,1,H,W): teeth move as the lips around them
+    mouth = F.max_pool2d(maps.mouth, 3, 1, 1)  # (B,1,H,W): what the photo does not show of it moves as the lips
+    teeth = maps.mouth * (1 - maps.hidden)  # (B,1,H,W): what it does show moves as jaws do
     size, head, w = maps.mask.shape[-2:], grown(maps.mask, 1 / 32), turning(maps.flow, maps.mask)
     near = complete_flow(maps.flow, maps.mask, torch.maximum(behind, mouth), 0.01)  # (B,3,H,W)
     far = torch.lerp(complete_flow(maps.flow, maps.mask, behind, 0.04), near, mouth)  # (B,3,H,W)
     narrow = torch.maximum(resized(fade_outward(maps.mask, 0.08, 32), size), maps.mask)  # (B,1,H,W)
     wide = torch.maximum(resized(fade_outward(head, 0.1, 32), size), head)  # (B,1,H,W)
-    return torch.lerp(near, far, w), torch.lerp(narrow, wide, w)
+    flow = torch.lerp(torch.lerp(near, far, w), maps.flow, teeth)  # (B,3,H,W)
+    return flow, torch.lerp(narrow, wide, w)
 
 
 def softened(
