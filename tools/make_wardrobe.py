@@ -317,10 +317,11 @@ def torso(binder, base_groups, hidden) -> tuple:
     triangles, vertex, _ = triangulated([[(c[0], 0) for c in face] for face in faces])
     points = binder.base[vertex]
     corners = points[triangles]
-    low = (corners[..., 1].max(1) < -0.95) & (corners[..., 2].mean(1) < 0.15)
+    chin = (corners[..., 1].max(1) > -1.3) & (corners[..., 2].mean(1) > -0.25)
+    low = (corners[..., 1].max(1) < -0.95) & ~chin
     seen = (corners[..., 1].max(1) > LOWEST) & (np.abs(corners[..., 0]).min(1) < WIDEST)
-    free = ~np.isin(vertex[triangles], hidden).all(1)
-    turned = soft(-1.75, -1.15, points[:, 1])
+    free = ~np.isin(vertex[triangles], hidden).all(1) | (corners[..., 1].max(1) > -1.65)
+    turned = soft(-1.45, -1.1, points[:, 1])
     return points, np.zeros((len(points), 2)), triangles[low & seen & free], turned
 
 
@@ -329,7 +330,7 @@ def suit(binder, base, groups, folder) -> dict:
     points, uv, triangles, _, hidden = read_asset(binder, base, folder, folder.name)
     triangles = in_sight(points, triangles)
     skin, none, bare, turned = torso(binder, groups, hidden)
-    skin[:, [0, 2]] += (np.array([0, -0.62]) - skin[:, [0, 2]]) * (0.02 + 0.05 * turned[:, None])
+    skin[:, [0, 2]] += (np.array([0, -0.62]) - skin[:, [0, 2]]) * 0.06
     everything = np.concatenate([points, skin])
     kind = np.repeat([CLOTH, TORSO], [len(points), len(skin)])
     pose = np.concatenate([np.zeros(len(points)), turned])

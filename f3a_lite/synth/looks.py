@@ -157,14 +157,16 @@ def dressed(
     styles = LONG_STYLES if look.length else SHORT_STYLES
     style = "afro01" if u[1] < (0.25 if look.hair.mean() < 0.12 else 0.02) else styles[rng.integers(len(styles))]
     suit, brow, lash = SUITS[rng.integers(len(SUITS))], rng.integers(1, 13), rng.integers(1, 5)
+    dull, grey = rng.beta(2, 1), rng.uniform(0.02, 0.9) ** 1.5
     return dataclasses.replace(
         look,
         style=f"hair.{style}" if look.volume and u[0] < 0.8 else "",
         suit=f"suit.{suit}" if u[2] < 0.85 else "",
         brow=f"brows.eyebrow{brow:03d}" if u[3] < 0.6 else "",
         lash=f"lashes.eyelashes{lash:02d}" if u[4] < (0.8 if look.length else 0.4) else "",
+        cloth=look.cloth * (1 - dull) + dull * grey,
         coarse=float(rng.uniform(0.6, 1.4)),
-        light=float(rng.uniform(0.1, 0.3)),
+        light=float(rng.uniform(0.08, 0.2)),
     )
 
 # %% ../../nbs/70_looks.ipynb #57e8cc83

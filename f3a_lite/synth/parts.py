@@ -40,8 +40,10 @@ def mesh_normals(
     return (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 # %% ../../nbs/72_parts.ipynb #fb6c6995
-def _above_hairline(c):
-    "How far canonical points (n,3) lie above the usual hairline, dm."
+def above_hairline(
+    c: np.ndarray,  # (n,3) canonical positions, dm
+) -> np.ndarray:  # (n,)
+    "How far points lie above the usual hairline, dm."
     x, y, z = c[:, 0], c[:, 1], c[:, 2]
     line = np.where(z > -0.2, 0.02 + (z + 0.2) * 1.42, 0.02 + (z + 0.2) * 0.7)
     return y - line - 0.12 * np.minimum(np.abs(x), 0.6) * (z > 0)
@@ -55,7 +57,7 @@ def hair_mesh(
     m = open_model()
     c = m.mean_shape.numpy()
     bare = [REGIONS.index(name) for name in ("eyeballs", "mouth_interior", "eyes")]
-    keep = (_above_hairline(c) > (-0.45 if combed else -0.3)) & ~np.isin(m.regions.numpy(), bare)
+    keep = (above_hairline(c) > (-0.45 if combed else -0.3)) & ~np.isin(m.regions.numpy(), bare)
     tri = m.triangles.numpy()
     tri = tri[keep[tri].all(1)]
     used = np.unique(tri)
@@ -64,9 +66,17 @@ def hair_mesh(
     return used, number[tri]
 
 # %% ../../nbs/72_parts.ipynb #7e48e9c7
+def around_ears(
+    c: np.ndarray,  # (n,3) canonical positions, dm
+) -> np.ndarray:  # (n,) 0 to 1
+    "Soft mask of both ears."
+    away = np.hypot((c[:, 1] - 0.03) / 0.36, (c[:, 2] + 0.58) / 0.27)
+    return soft_step(1.25, 0.8, away) * (np.abs(c[:, 0]) > 0.5)
+
+
 def _hair_reach(look, c):
     "How far points (n,3) lie inside the hair of this person, dm, and her combed side (positive)."
-    h = _above_hairline(c) - look.hairline + 0.03 * wave_field(c, look.waves[:6], 5.0)
+    h = above_hairline(c) - look.hairline + 0.03 * wave_field(c, look.waves[:6], 5.0)
     side = c[:, 0] * np.sign(look.sweep)
     if look.strand:
         h = h + 0.25 * soft_step(0.2, 0.5, side) * soft_step(-0.3, 0, c[:, 2])
@@ -85,7 +95,7 @@ def hair_vertices(
     idx, _ = hair_mesh(look.sweep != 0)
     c = open_model().mean_shape.numpy()[idx]
     n, v = normals[idx].copy(), V[idx].copy()
-    ear = soft_step(1.25, 0.8, np.hypot((c[:, 1] - 0.03) / 0.36, (c[:, 2] + 0.58) / 0.27)) * (np.abs(c[:, 0]) > 0.5)
+    ear = around_ears(c)
     v[:, 0] = np.where(ear > 0, np.sign(v[:, 0]) * np.minimum(np.abs(v[:, 0]), 0.74), v[:, 0])
     n = np.where(ear[:, None] > 0.3, np.sign(c[:, :1]) * [1.0, 0, 0], n)
     h, side = _hair_reach(look, c)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from .looks import Look, dressed
 from .parts import BODY, BROWS, CLOTH, GLASSES, GUMS, HAIR, HEAD, LASHES, STRANDS, TEETH, TORSO
+from .parts import above_hairline, around_ears
 from .skin import eye_albedo, floats, skin_albedo, soft_step, wave_field
 
 # %% ../../nbs/73_people.ipynb #a105bb35
@@ -19,7 +20,11 @@ def _head_colours(look, c, mouth, ball):  # (n,3) canonical, (n,), (n,) masks
     "Skin, the inside of the mouth and eyeballs: sRGB (n,3) and gloss (n,)."
     m, b = mouth[:, None], ball > 0.6
     depth = 0.4 + 0.6 * soft_step(0.1, 0.45, c[:, 2])
-    col = skin_albedo(look, c) * (1 - m) + floats(0.32, 0.10, 0.10) * m * depth[:, None]
+    skin = skin_albedo(look, c)
+    if look.style:
+        scalp = soft_step(0.06, 0.16, above_hairline(c)) * (1 - around_ears(c)) * 0.9
+        skin = skin * (1 - scalp[:, None]) + floats(*look.hair) * np.float32(0.8) * scalp[:, None]
+    col = skin * (1 - m) + floats(0.32, 0.10, 0.10) * m * depth[:, None]
     if b.any():
         col[b] = eye_albedo(look, c[b])
     return col, np.where(b, 0.5, look.gloss * (1 - mouth))
@@ -59,11 +64,11 @@ def strand_cover(
 ) -> np.ndarray:  # (n,) 0 to 1
     "How much of what lies behind strands they hide."
     c, part = a[:, :3], np.rint(a[:, 8]).astype(int)
-    full = 1.15 - 1.2 * c[:, 2] + 0.45 * _strand_wave(look, c, 170.0)
+    full = 1.3 - 1.2 * c[:, 2] + 0.4 * _strand_wave(look, c, 170.0)
     out = soft_step(0.25, 0.75, full)
     v = c[:, 1]
     brow = soft_step(0.15, 0.5, np.sin(np.pi * v)) * np.float32(look.brows)
-    return np.where(part == BROWS, brow * 0.8, np.where(part == LASHES, 0.6, out))
+    return np.where(part == BROWS, brow * 0.5, np.where(part == LASHES, 0.6, out))
 
 
 def _cloth_colours(look, c):
@@ -92,8 +97,8 @@ def parts_albedo(
         out[k] = _hair_colours(look, c[k])
         gloss[k] = 0.06
     k = part == TEETH
-    out[k] = floats(0.88, 0.85, 0.77) * (0.55 + 0.45 * soft_step(0.15, 0.4, c[k, 2]))[:, None]
-    gloss[k] = 0.15
+    out[k] = floats(0.78, 0.74, 0.66) * (0.4 + 0.6 * soft_step(0.1, 0.42, c[k, 2]))[:, None]
+    gloss[k] = 0.1
     k = part == GUMS
     out[k] = floats(0.62, 0.30, 0.30) * (0.45 + 0.55 * soft_step(0.15, 0.4, c[k, 2]))[:, None]
     k = part == CLOTH

@@ -323,6 +323,7 @@ def write_rendered(
 
 # %% ../../nbs/74_rendered_faces.ipynb #fcfdd9fb
 PIECE = 500  # pictures
+RENDERER = 3  # raised when people are drawn in another way
 
 
 def _render_piece(job):
@@ -345,7 +346,7 @@ def render_set(
 ) -> LabelledSet:
     "Render a set of pictures; pieces that are there are not drawn again."
     same = dict(format=FORMAT, people=list(people), seed=seed, size=size, disguise=disguise)
-    same.update(param_source="exact", face_model=open_model().name)
+    same.update(param_source="exact", face_model=open_model().name, renderer=RENDERER)
     fingerprints = [dict(same, pictures=[k, min(n, k + PIECE)]) for k in range(0, n, PIECE)]
     pieces = [(clip_folder(folder, f"faces_{f['pictures'][0]:06d}", f), f) for f in fingerprints]
     jobs = [piece for piece in pieces if not piece[0].exists()]

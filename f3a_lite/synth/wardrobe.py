@@ -90,12 +90,15 @@ def wardrobe(
 
 # %% ../../nbs/72b_wardrobe.ipynb #62419e9c
 def _border(v, tri):
-    "1 at vertices (n,) on an open edge of a mesh, 0 elsewhere; doubled vertices count as one."
+    "How near vertices (n,) are to a mesh's border: 1 at the ends of strips, less along their sides, 0 inside."
     _, same = np.unique(np.round(v, 4), axis=0, return_inverse=True)
     t = same.reshape(-1)[tri]
     edges = np.sort(np.concatenate([t[:, [0, 1]], t[:, [1, 2]], t[:, [2, 0]]]), 1)
     found, count = np.unique(edges, axis=0, return_counts=True)
-    return np.isin(same.reshape(-1), found[count == 1]).astype(np.float32)
+    side = np.isin(same.reshape(-1), found[count == 1])
+    end = np.bincount(t.ravel(), minlength=t.max() + 1)[same.reshape(-1)] <= 2
+    card = np.isin(np.arange(len(v)), tri[end[tri].all(1)])  # of four corners, without an inside
+    return np.where(end & ~card, 0.9, 0.25 * side + 0.15 * card).astype(np.float32)
 
 
 @functools.lru_cache(None)
@@ -112,7 +115,7 @@ def _at_rest(name) -> tuple:
     n = n * np.where((n * out).sum(1) < 0, -1, 1)[:, None]
     n = 0.6 * n + 0.7 * out
     n /= np.linalg.norm(n, axis=1, keepdims=True) + 1e-6
-    return n.astype(np.float32), _border(v, p.triangles), soft_step(0.5, 1.0, far).astype(np.float32)
+    return n.astype(np.float32), _border(v, p.triangles), (0.6 + 0.4 * soft_step(0.55, 1.0, far)).astype(np.float32)
 
 # %% ../../nbs/72b_wardrobe.ipynb #c336bf6f
 class Part(NamedTuple):
@@ -164,8 +167,8 @@ def assemble(
     canonical = m.mean_shape.numpy()
     normals = mesh_normals(V, m.triangles.numpy())
     parts = [_whole(V, canonical, HEAD, m.triangles.numpy(), normals), _jaws(lips, chin)]
-    if look.volume:
-        shell = look if not look.style else under_strands(look)
+    if look.volume and (not look.style or look.style == CURLS):
+        shell = under_curls(look) if look.style else look
         idx, triangles = hair_mesh(shell.sweep != 0)
         parts.append(_whole(hair_vertices(shell, V, normals), canonical[idx], HAIR, triangles))
     if look.glasses:
@@ -179,10 +182,13 @@ def assemble(
     return parts + [worn(name, V) for name in (look.suit, look.style, look.brow, look.lash) if name]
 
 
-def under_strands(
-    look: Look,  # of a person with a hair style
+CURLS = "hair.afro01"
+
+
+def under_curls(
+    look: Look,  # of a person with curls
 ) -> Look:
-    "The thin shell that a style lies on."
+    "The shell that curls stand on."
     return dataclasses.replace(
-        look, volume=0.02, hairline=0.08, length=0.0, ears=False, fringe=0.0, sweep=0.0, strand=0.0
+        look, volume=0.24, hairline=0.03, length=0.0, ears=False, fringe=0.0, sweep=0.0, strand=0.0
     )
