@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import F3AError
-from .drawing import dilate
+from .drawing import opened
 from .flow import flow_between, warp_by_flow
 from .morphable import FaceParams, MorphableModel, REGIONS
 from .projection import euler_to_matrix, pose, posed_landmarks, project, to_pixels
@@ -197,13 +197,6 @@ def mouth_map(
     lips = X[:, face_model.landmark_vertices[60:68]]  # (B,8,3)
     fan = torch.tensor([[0, k, k + 1] for k in range(1, 7)])
     return rasterize_map(to_pixels(lips, size, size), fan, lips, size, size)[1].float()
-
-
-def opened(
-    mask: torch.Tensor,  # (B,1,H,W) of 0 and 1
-) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
-    "A mask without its parts that are thinner than three pixels."
-    return dilate(-dilate(-mask, 1), 1)
 
 
 @functools.lru_cache(None)

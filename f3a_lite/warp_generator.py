@@ -9,6 +9,7 @@ __all__ = ['WarpGenerator']
 import torch
 from fastcore.basics import patch
 from .conditions import GeometryMaps
+from .drawing import opened
 from .flow import warp_by_flow
 from .warp_network import WarpConfig, WarpNetwork, grown, mouth_inside, resized, skin_around, softened
 from .warp_network import stretch_of, turning, visible_skin
@@ -61,7 +62,7 @@ def paint(self: WarpGenerator, y, warped, flow, maps):  # (B,c1,h/2,w/2), (B,3,H
     "The moved photo with lids (b), the inside of a mouth (c) and a change of colour (a, p), and these."
     shown = visible_skin(maps)  # (B,1,H,W)
     skin, inside = skin_around(warped, shown), mouth_inside(warped, maps, shown)  # (B,3,H,W) each
-    stretched = (1.6 - 2 * stretch_of(flow)).clamp(0, 1)  # (B,1,H,W): 1 where by three or more
+    stretched = opened((1.6 - 2 * stretch_of(flow)).clamp(0, 1))  # (B,1,H,W): 1 where by three or more
     known = [warped * 2 - 1, skin * 2 - 1, inside * 2 - 1, maps.mask, maps.hidden, stretched, self.regions(maps)]
     coarse = resized(self.up[0](y), maps.mask.shape[-2:])  # (B,c0,H,W)
     change, a = self.to_paint(self.last(torch.cat([coarse, *known], 1))).split([3, 1], 1)  # (B,3,H,W), (B,1,H,W)
