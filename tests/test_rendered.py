@@ -135,7 +135,7 @@ def test_the_wardrobe_follows_the_skull():
 def test_suits_rest_and_hair_turns():
     "A turned head takes its hair along, least where that hangs on shoulders; a suit whose shoulders rest only shifts."
     look = dataclasses.replace(people.person(0).look, style="hair.long01", suit=NAMES[2], brow="", lash="", volume=0.2)
-    still = FaceParams.neutral()
+    still = FaceParams.neutral(scale=1.0)
     turn = still.replace(rotation=torch.tensor([[0, 0.6, 0.0]]))
     rest = torch.zeros(3)
     a, b = (rendered.posed_mesh(look, p, rest) for p in (still, turn))
@@ -143,11 +143,10 @@ def test_suits_rest_and_hair_turns():
     cloth, strands = (np.flatnonzero(a[2][:, 8] == k) for k in (parts.CLOTH, parts.STRANDS))
     close(moved[cloth], moved[cloth][:1].repeat(len(cloth), 0), 1e-5)
     R = rendered.euler_to_matrix(turn.rotation)[0].numpy()
-    top, low = strands[a[0][strands, 1] > -0.5], strands[a[0][strands, 1] < -2.0]
+    top, low = strands[a[0][strands, 1] > -0.5], strands[a[0][strands, 1] < -1.6]
     close(moved[top], a[0][top] @ R.T - a[0][top], 5e-3)
-    assert len(low) and np.linalg.norm(moved[low], axis=1).mean() < 0.6 * np.linalg.norm(
-        (a[0][low] @ R.T - a[0][low]), axis=1
-    ).mean()
+    stiff = np.linalg.norm(a[0][low] @ R.T - a[0][low], axis=1)
+    assert len(low) and np.linalg.norm(moved[low], axis=1).mean() < 0.7 * stiff.mean()
 
 
 def test_strands_let_through_what_is_behind():

@@ -31,6 +31,7 @@ SUITS = (
 BODY_PARTS = ("body", "helper-l-eye", "helper-r-eye", "helper-tongue")  # what the open model was cut out of
 LOWEST = -2.7  # dm: what hangs lower is in no picture
 WIDEST = 2.4  # dm: what lies farther to a side is in no picture
+NECKLINE = (-1.25, -1.0, -0.7, -0.54, -0.4, -0.3), (-0.4, -0.45, -0.76, -1.0, -1.1, -1.28)  # dm: depths, heights
 
 
 @dataclass
@@ -318,10 +319,11 @@ def torso(binder, base_groups, hidden) -> tuple:
     points = binder.base[vertex]
     corners = points[triangles]
     chin = (corners[..., 1].max(1) > -1.3) & (corners[..., 2].mean(1) > -0.25)
-    low = (corners[..., 1].max(1) < -0.95) & ~chin
+    end = np.interp(points[:, 2], *NECKLINE)  # dm: where the head's own skin ends, and the shoulders' has to begin
+    low = (corners[..., 1] < end[triangles] + 0.15).all(1) & ~chin
     seen = (corners[..., 1].max(1) > LOWEST) & (np.abs(corners[..., 0]).min(1) < WIDEST)
     free = ~np.isin(vertex[triangles], hidden).all(1) | (corners[..., 1].max(1) > -1.65)
-    turned = soft(-1.45, -1.1, points[:, 1])
+    turned = soft(-0.3, 0.0, points[:, 1] - end)
     return points, np.zeros((len(points), 2)), triangles[low & seen & free], turned
 
 
