@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from f3a_lite.conditions import Frames, GeometryMaps, hidden_at, make_condition, mouth_map, region_masks, teeth_map
+from f3a_lite.conditions import Frames, GeometryMaps, hidden_at, make_condition, mouth_map, posed_teeth
+from f3a_lite.conditions import region_masks, teeth_maps
 from f3a_lite.core import F3AError
-from f3a_lite.drawing import complete_flow
+from f3a_lite.drawing import complete_flow, opened
 from f3a_lite.flow import warp_by_flow
 from f3a_lite.morphable import FaceParams, REGIONS, open_model
 from f3a_lite.projection import pose, to_pixels
@@ -94,16 +95,73 @@ def test_hidden_by_hand():
 def test_teeth_hang_on_the_skull_and_on_the_chin():
     "An opening jaw takes the lower arc along and leaves the upper one; a turn takes both; closed lips show none."
     shut, wide = turned(0), turned(0, jawOpen=0.9)
-    arcs = [teeth_map(MODEL, p, 128)[0, 0] > 0 for p in (shut, wide)]
-    rows = [torch.nonzero(x.any(1))[:, 0] for x in arcs]
+
+    def light(p):
+        X = posed_teeth(MODEL, p)
+        return teeth_maps(X, X, 128)[0][0, 0] > 0.1
+
+    rows = [torch.nonzero(light(p).any(1))[:, 0] for p in (shut, wide)]
     assert rows[0].min() == rows[1].min(), "the upper teeth stay"
     assert rows[1].max() > rows[0].max() + 3, "the lower ones go down"
-    column = [
-        torch.nonzero((teeth_map(MODEL, p, 128)[0, 0] > 0).any(0))[:, 0].float().mean() for p in (shut, turned(25))
-    ]
+    column = [torch.nonzero(light(p).any(0))[:, 0].float().mean() for p in (shut, turned(25))]
     assert column[1] > column[0] + 3 or column[1] < column[0] - 3
     shown = [GeometryMaps.split(maps_of(shut, p, 128)).teeth for p in (shut, turned(0, jawOpen=0.4))]
     assert shown[1].sum() > 1.5 * shown[0].sum()
+
+
+def test_the_flow_of_teeth_is_that_of_skull_and_chin():
+    "A jaw that opens: upper teeth stay, lower ones go as far as the chin takes them, the gap lies between."
+    faces = [turned(0, jawOpen=v).replace(scale=torch.tensor([0.9])) for v in (0.5, 0.8)]
+    maps = GeometryMaps.split(maps_of(*faces, 160))
+    teeth, gap = maps.teeth > 0.5, (maps.mouth > 0) & (maps.teeth == 0)
+    rows = torch.arange(160).view(1, 1, -1, 1)
+    middle = torch.nonzero(gap[0, 0].any(1))[:, 0].float().mean()
+    down = -maps.flow[:, 1:2]  # back to the source, image-plane units: below 0 where a point came from above
+    upper, lower = down[teeth & (rows < middle)], down[teeth & (rows > middle)]
+    arcs = [posed_teeth(MODEL, p)[0, 26:, 1] for p in faces]
+    assert len(upper) > 20 and len(lower) > 20 and upper.abs().max() < 1e-6
+    torch.testing.assert_close(lower, (arcs[1] - arcs[0]).mean().expand_as(lower), atol=2e-3, rtol=0)
+    between = down[gap & (rows > middle - 2) & (rows < middle + 2)]
+    assert (between < upper.min() - 1e-3).any() and (between > lower.min() - 1e-3).all()
+
+
+def test_teeth_that_the_photo_shows_stay_the_photo_s():
+    "A photo that is green in its mouth and grey elsewhere: a jaw that opens further shows green, not painted teeth."
+    source, target = turned(0, jawOpen=0.6), turned(0, jawOpen=0.8)
+    condition = maps_of(source, target, 128)
+    maps, here = GeometryMaps.split(condition), GeometryMaps.split(maps_of(source, source, 128))
+    picture = torch.full((1, 3, 128, 128), 0.5)
+    picture = torch.lerp(picture, torch.tensor([0.0, 1, 0]).view(1, 3, 1, 1), here.mouth)
+    g = small()
+    torch.nn.init.constant_(g.to_paint.bias[3], -30.0)  # no change of colour
+    torch.nn.init.zeros_(g.to_paint.weight)
+    with torch.no_grad():
+        out = g(picture, condition)
+    inside = (maps.mouth > 0) & (maps.hidden == 0)
+    assert inside.sum() > 0.5 * maps.mouth.sum(), "most of an open mouth was open before"
+    core = F.max_pool2d(1 - inside.float(), 3, 1, 1) == 0
+    green = out["image"][:, 1:2] - out["image"][:, :1]
+    assert green[core].mean() > 0.9
+    shut = GeometryMaps.split(maps_of(turned(0), target, 128))
+    assert (shut.hidden[shut.mouth > 0] == 1).all(), "closed lips showed none"
+
+
+def test_an_eye_that_opens_gets_no_skin_on_it():
+    "Lids painted while an eye closes, and while it opens: a tenth of that at most."
+    sleepy = dict(eyeBlink=0.45)
+    faces = [turned(0, **kw).replace(scale=torch.tensor([0.9])) for kw in (sleepy, {}, dict(eyeBlink=0.9))]
+    g, picture = small(), torch.rand(1, 3, 128, 128)
+    with torch.no_grad():
+        opening, closing = (g(picture, maps_of(*pair, 128))["lids"].sum() for pair in (faces[:2], faces[1:]))
+    assert closing > 20 and opening < 0.1 * closing, (opening, closing)
+
+
+def test_an_opening_of_two_pixels_is_closed():
+    slit = torch.zeros(1, 1, 16, 16)
+    slit[..., 4:6, 3:13] = 1
+    assert opened(slit).sum() == 0
+    slit[..., 4:7, 3:13] = 1
+    assert torch.equal(opened(slit), slit)
 
 
 def test_regions():
@@ -251,7 +309,7 @@ def test_the_picture_by_hand(photo):
     moved = flow[:, :2] * layer
     warped = warp_by_flow(photo, moved)
     shown = visible_skin(m)
-    stretched = (1.6 - 2 * stretch_of(moved)).clamp(0, 1)
+    stretched = opened((1.6 - 2 * stretch_of(moved)).clamp(0, 1))
     b = stretched * grown(m.eyelids, 1 / 60) * (1 - m.eyeballs)
     c = F.avg_pool2d(m.mouth * m.hidden, 3, 1, 1)
     free = torch.stack([m.mouth, m.lips, m.eyeballs * m.hidden]).amax(0)
