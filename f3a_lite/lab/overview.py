@@ -67,8 +67,6 @@ def minutes_of(
     words = lines = 0
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         text = "".join(cell["source"])
-        if text.startswith("## Workshop"):  # exported code, at the end of a lesson
-            break
         words += len(text.split()) if cell["cell_type"] == "markdown" else 0
         lines += text.count("\n") + 1 if cell["cell_type"] == "code" else 0
     return max(5, 5 * round((words / 150 + lines / 8) / 5))
