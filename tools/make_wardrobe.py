@@ -31,6 +31,7 @@ SUITS = (
 BODY_PARTS = ("body", "helper-l-eye", "helper-r-eye", "helper-tongue")  # what the open model was cut out of
 LOWEST = -2.7  # dm: what hangs lower is in no picture
 WIDEST = 2.4  # dm: what lies farther to a side is in no picture
+UPPER, LOWER = (0, -0.04, 0.015), (0, -0.055, 0.015)  # dm: so that open lips show the edges of both rows
 NECKLINE = (-1.25, -1.0, -0.7, -0.54, -0.4, -0.3), (-0.4, -0.45, -0.76, -1.0, -1.1, -1.28)  # dm: depths, heights
 
 
@@ -283,6 +284,7 @@ def teeth(binder, base, folder) -> dict:
     sizes = np.bincount(component)
     gums = component == sizes.argmax()
     upper = _upper_teeth(points, component, gums)
+    points = points + np.where(upper[:, None], UPPER, LOWER)
     outside = _seen_from_the_lips(points, triangles)
     kind = np.where(gums, GUMS, TEETH)
     return piece(binder, points, uv, triangles[outside], kind, np.where(upper, 1.0, 0.0), lips)
