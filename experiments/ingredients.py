@@ -43,7 +43,8 @@ class Options:
     faces: Positional[Path] = ROOT.parent / "shared" / "faces"  # folder with clips/ and clips.csv
     keep: Path | None = None  # folder of the prepared clips; default: a temporary one
     pairs: int = 16  # a clip
-    steps: int = 500  # of each short training; 0: none
+    steps: int = 500  # of each short training
+    trainings: bool = True  # --no-trainings: only the bundled weights, with a part switched off
     out: Path = ROOT / "results" / "ingredients.json"
 
 
@@ -92,7 +93,7 @@ def main(argv=None):
             records = measured(systems, people, o, 128)
             for r in records:
                 r.setting["kind"] = "part"
-            for k, (name, changes) in enumerate(DATA.items() if o.steps else ()):
+            for k, (name, changes) in enumerate(DATA.items() if o.trainings else ()):
                 system = short_training(changes, o.steps, Path(temporary) / f"run_{k}")
                 found = measured({name: system}, people, o, 64)
                 for r in found:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from f3a_lite.conditions import Frames, GeometryMaps, hidden_at, make_condition, mouth_map, opened, posed_teeth
+from f3a_lite.conditions import Frames, GeometryMaps, hidden_at, make_condition, mouth_map, posed_teeth
 from f3a_lite.conditions import region_masks, teeth_maps
 from f3a_lite.core import F3AError
-from f3a_lite.drawing import complete_flow
+from f3a_lite.drawing import complete_flow, opened
 from f3a_lite.flow import warp_by_flow
 from f3a_lite.morphable import FaceParams, REGIONS, open_model
 from f3a_lite.projection import pose, to_pixels
@@ -144,6 +144,16 @@ def test_teeth_that_the_photo_shows_stay_the_photo_s():
     assert green[core].mean() > 0.9
     shut = GeometryMaps.split(maps_of(turned(0), target, 128))
     assert (shut.hidden[shut.mouth > 0] == 1).all(), "closed lips showed none"
+
+
+def test_an_eye_that_opens_gets_no_skin_on_it():
+    "Lids painted while an eye closes, and while it opens: a tenth of that at most."
+    sleepy = dict(eyeBlink=0.45)
+    faces = [turned(0, **kw).replace(scale=torch.tensor([0.9])) for kw in (sleepy, {}, dict(eyeBlink=0.9))]
+    g, picture = small(), torch.rand(1, 3, 128, 128)
+    with torch.no_grad():
+        opening, closing = (g(picture, maps_of(*pair, 128))["lids"].sum() for pair in (faces[:2], faces[1:]))
+    assert closing > 20 and opening < 0.1 * closing, (opening, closing)
 
 
 def test_an_opening_of_two_pixels_is_closed():
@@ -299,7 +309,7 @@ def test_the_picture_by_hand(photo):
     moved = flow[:, :2] * layer
     warped = warp_by_flow(photo, moved)
     shown = visible_skin(m)
-    stretched = (1.6 - 2 * stretch_of(moved)).clamp(0, 1)
+    stretched = opened((1.6 - 2 * stretch_of(moved)).clamp(0, 1))
     b = stretched * grown(m.eyelids, 1 / 60) * (1 - m.eyeballs)
     c = F.avg_pool2d(m.mouth * m.hidden, 3, 1, 1)
     free = torch.stack([m.mouth, m.lips, m.eyeballs * m.hidden]).amax(0)
