@@ -32,7 +32,8 @@ from f3a_lite.pairs import pick_frames, split_clips
 from f3a_lite.projection import posed_landmarks, project, to_pixels
 from f3a_lite.rasterizer import rasterize_map
 from f3a_lite.synth import rendered_clips
-from f3a_lite.synth.parts import BODY, GLASSES, HAIR, TEETH
+from f3a_lite.synth.parts import BODY, CLOTH, GLASSES, GUMS, HAIR, LASHES, STRANDS, TEETH, TORSO
+from f3a_lite.synth.people import strand_cover
 from f3a_lite.synth.rendered import posed_mesh
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,45 +140,51 @@ def difference(one: np.ndarray, other: np.ndarray, clips: np.ndarray) -> dict:  
 # ---- regions of rendered people
 
 
-def look_of(clip):
-    "How the person of a table's rendered clip looks, combed as in the clip: the first argument of `render_face` there."
-    number, looks = int(re.search(r"person_(\d+)", clip.path.name)[1]), []
+def look_of(clip) -> tuple:  # the first and the seventh argument of `render_face` there
+    "How the person of a table's rendered clip looks, combed and dressed as in the clip, and how the shoulders stand."
+    number, found = int(re.search(r"person_(\d+)", clip.path.name)[1]), []
 
-    def note(look, params, rng, size, *_, **__):
-        looks.append(look)
+    def note(look, params, rng, size, scene, shoot, shoulders):
+        found.append((look, shoulders))
         return np.zeros((size, size, 3), np.float32)
 
     with patch.object(rendered_clips, "render_face", note):
         rendered_clips.render_clip(number, PEOPLE_FRAMES, size=SIZE, fps=clip.meta["fps"], natural=True)
-    return looks[0]
+    return found[0]
 
 
-def labels_of(n: int, part: np.ndarray) -> np.ndarray:  # vertices of the head, (N,) numbers of parts → (N,len(PARTS))
+OF_HEAD = dict(lips="mouth", mouth_interior="mouth", eyes="eyes", eyeballs="eyes", ears="ears")  # the rest is skin
+OF_PARTS = {TEETH: "mouth", GUMS: "mouth", HAIR: "hair", STRANDS: "hair", LASHES: "eyes", GLASSES: "glasses"}
+OF_PARTS.update({BODY: "body", CLOTH: "body", TORSO: "body"})
+
+
+def labels_of(part: np.ndarray) -> np.ndarray:  # (N,) numbers of parts; those of the head come first → (N,len(PARTS))
     "What each vertex belongs to, as a row of zeros and a one."
-    head = np.array([PARTS.index("skin")] * len(REGIONS))
-    for name, region in (
-        ("lips", "mouth"),
-        ("mouth_interior", "mouth"),
-        ("eyes", "eyes"),
-        ("eyeballs", "eyes"),
-        ("ears", "ears"),
-    ):
-        head[REGIONS.index(name)] = PARTS.index(region)
-    numbers = np.zeros(len(part), int)
-    numbers[:n] = head[open_model().regions.numpy()]
-    for value, name in ((TEETH, "mouth"), (HAIR, "hair"), (GLASSES, "glasses"), (BODY, "body")):
-        numbers[np.rint(part).astype(int) == value] = PARTS.index(name)
+    head = np.array([PARTS.index(OF_HEAD.get(name, "skin")) for name in REGIONS])
+    numbers, part = np.zeros(len(part), int), np.rint(part).astype(int)
+    numbers[: len(open_model().mean_shape)] = head[open_model().regions.numpy()]
+    for value, name in OF_PARTS.items():
+        numbers[part == value] = PARTS.index(name)
     return np.eye(len(PARTS), dtype=np.float32)[numbers]
 
 
-def regions_of(look, params: FaceParams, size: int, fine: int = 3) -> torch.Tensor:  # (len(PARTS)+1,size,size)
-    "How much of each pixel belongs to which part of one rendered face; the last is what is behind it."
-    X, tri, attributes = posed_mesh(look, params)
-    labels = labels_of(len(open_model().mean_shape), attributes[:, 8])
-    big = size * fine
-    share, covered = rasterize_map(to_pixels(torch.from_numpy(X)[None], big, big), tri, labels[None], big, big)
-    every = torch.cat([share * covered, 1.0 - covered.float()], 1)  # (1,parts+1,big,big)
-    return F.avg_pool2d(every, fine)[0]
+def regions_of(look, params: FaceParams, size: int, shoulders=None, fine: int = 3) -> torch.Tensor:
+    "How much of each pixel belongs to which part of a rendered face (len(PARTS)+1,size,size); the last is behind it."
+    X, tri, attributes = posed_mesh(look, params, shoulders)
+    big, n = size * fine, len(PARTS)
+    values = np.concatenate([labels_of(attributes[:, 8]), attributes, X[:, 2:]], 1)[None]
+    pixels, loose = to_pixels(torch.from_numpy(X)[None], big, big), attributes[tri[:, 0], 8] >= STRANDS
+    a, covered = (x[0] for x in rasterize_map(pixels, tri[~loose], values, big, big))
+    covered, depth = covered[0], a[-1]
+    shares = torch.cat([a[:n] * covered, 1.0 - covered[None].float()])
+    if loose.any():  # hair through which one sees
+        a, seen = (x[0] for x in rasterize_map(pixels, tri[loose], values, big, big))
+        seen = seen[0] & ~(covered & (depth > a[-1]))
+        cover = torch.zeros(big, big)
+        cover[seen] = torch.as_tensor(strand_cover(look, a[n:-1, seen].T.numpy())).float()
+        shares = shares * (1 - cover)
+        shares[:n] += cover * a[:n]
+    return F.avg_pool2d(shares[None], fine)[0]
 
 
 def detail(x: torch.Tensor) -> torch.Tensor:  # (B,3,H,W) → (B,1,H,W)
@@ -213,8 +220,9 @@ def regions_of_rows(tables, group, o: Options) -> list:  # Records
         clips = group.people if split == "people" else group.clips[:: group.every]
         masks = []
         for part in measure.parts:
-            look = looks[id(clips[part.number])]
-            masks.append(torch.stack([regions_of(look, part.target.params[[k]], SIZE) for k in range(len(part.truth))]))
+            look, still = looks[id(clips[part.number])]
+            faces = [part.target.params[[k]] for k in range(len(part.truth))]
+            masks.append(torch.stack([regions_of(look, p, SIZE, still) for p in faces]))
         clip_of, kept = measure.facts()["clip"], {}
         for row in (*BASE, *o.rows):
             for seed in range(1 if row in BASE else o.seeds):
