@@ -57,20 +57,23 @@ def seconds_of(work):
 
 
 def parts_of(system, face, targets, face_model):
-    "Seconds of the two halves of a frame: what the system is told, and what it makes of it."
-    told = make_condition(system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor)
+    "Seconds of the two halves of a frame: the system's condition, and its picture."
+
+    def condition():
+        return make_condition(
+            system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor
+        )
+
+    given = condition()
     source = face.image.expand(len(targets), -1, -1, -1)
 
     def network():
         with torch.inference_mode():
-            system(source, told)
-
-    def condition():
-        make_condition(system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor)
+            system(source, given)
 
     found = dict(condition=seconds_of(condition), network=seconds_of(network))
     if system.kind == "t_warp":
-        found.update(warp_parts(system.generator, source, GeometryMaps.split(told)))
+        found.update(warp_parts(system.generator, source, GeometryMaps.split(given)))
     return found
 
 
@@ -127,7 +130,7 @@ def main(argv=None):
         systems = {s.title: s for s in (Warping(), *(load_system(data_path(n)) for n in BUNDLED))}
         for system in systems.values():
             make(system, face, targets, model)
-        times = {(name, way): [] for name in systems for way in ("single", "batch")}
+        times = {(name, mode): [] for name in systems for mode in ("single", "batch")}
         parts = {name: [] for name in systems if name != Warping.title}
         for _ in range(o.rounds):
             for name, system in systems.items():
@@ -140,7 +143,7 @@ def main(argv=None):
         info = run_info(seed=0, t0=start)
         records = []
         for name in systems:
-            figures = {f"fps_{way}": float(1 / np.median(times[name, way])) for way in ("single", "batch")}
+            figures = {f"fps_{mode}": float(1 / np.median(times[name, mode])) for mode in ("single", "batch")}
             if name in parts:
                 for part in parts[name][0]:
                     figures[f"{part}_ms"] = float(np.median([p[part] for p in parts[name]]) * 1000)

@@ -58,13 +58,13 @@ def test_conditions_are_functions_of_two_frames():
     placed = landmark_heatmap(project(posed_landmarks(MODEL, t.params)), 32)
     close(make_condition("landmarks", MODEL, s, t, 32), placed, 1e-6)
     tracked = rand(2, 68, 2) - 0.5
-    seen = Frames(t.params, rand(2, 3, 64, 64), tracked)
-    close(make_condition("landmarks", MODEL, s, seen, 32), landmark_heatmap(tracked, 32), 1e-6)
+    target = Frames(t.params, rand(2, 3, 64, 64), tracked)
+    close(make_condition("landmarks", MODEL, s, target, 32), landmark_heatmap(tracked, 32), 1e-6)
     aus = make_condition("aus", MODEL, s, t, 8)
     twenty = torch.cat([action_units(t.params.exp_coeff), t.params.rotation], 1)
     assert aus.shape == (2, 20, 8, 8) and torch.equal(aus[..., 3, 5], twenty)
     assert (aus == aus[..., :1, :1]).all() and replicated(torch.ones(2, 4), 5).shape == (2, 4, 5, 5)
-    close(make_condition("picture", MODEL, s, seen, 32), F.avg_pool2d(seen.picture, 2), 1e-6)
+    close(make_condition("picture", MODEL, s, target, 32), F.avg_pool2d(target.picture, 2), 1e-6)
     with pytest.raises(F3AError, match="choose from flow, geometry_maps, mesh_flow, landmarks"):
         make_condition("smell", MODEL, s, t)
     with pytest.raises(F3AError, match="driving"):

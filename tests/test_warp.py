@@ -86,8 +86,8 @@ def test_hidden_by_hand():
     behind = hidden_at(depth, still, torch.full((1, 1, 8, 8), 0.2))
     assert (behind[..., :4] == 1).all() and (behind[..., 4:] == 0).all()
     assert (hidden_at(depth, still, torch.full((1, 1, 8, 8), 0.49)) == 0).all(), "a rounding hides nothing"
-    moved = hidden_at(depth, still + torch.tensor([1.0, 0]).view(1, 2, 1, 1), torch.full((1, 1, 8, 8), 0.2))
-    assert (moved == 0).all(), "read from the far half"
+    shifted = hidden_at(depth, still + torch.tensor([1.0, 0]).view(1, 2, 1, 1), torch.full((1, 1, 8, 8), 0.2))
+    assert (shifted == 0).all(), "read from the far half"
 
 
 def test_teeth_hang_on_the_skull_and_on_the_chin():
@@ -302,15 +302,15 @@ def test_the_picture_by_hand():
     usual = fade.clamp(0.02, 0.98)
     odds = usual / (1 - usual) * torch.exp(SURE * torch.tanh(raw))
     layer = torch.maximum(odds / (1 + odds) * (fade * 20).clamp(max=1), (10 * fade - 9).clamp(min=0))
-    moved = flow[:, :2] * layer
-    warped = warp_by_flow(photo, moved)
+    shifted = flow[:, :2] * layer
+    warped = warp_by_flow(photo, shifted)
     shown = visible_skin(m)
-    stretched = opened((1.6 - 2 * stretch_of(moved)).clamp(0, 1))
+    stretched = opened((1.6 - 2 * stretch_of(shifted)).clamp(0, 1))
     b = stretched * grown(m.eyelids, 1 / 60) * (1 - m.eyeballs)
     c = F.avg_pool2d(m.mouth * m.hidden, 3, 1, 1)
     image = warped * (1 - b) + skin_around(warped, shown) * b
     image = image * (1 - c) + mouth_inside(warped, m, shown) * c
-    for name, want in dict(layer=layer, flow=moved, warped=warped, lids=b, mouth=c).items():
+    for name, want in dict(layer=layer, flow=shifted, warped=warped, lids=b, mouth=c).items():
         assert torch.allclose(out[name], want, atol=1e-4), name
     assert torch.allclose(out["image"], image.clamp(0, 1), atol=1e-4)
     assert out["image"].min() >= 0 and out["image"].max() <= 1

@@ -94,7 +94,7 @@ def scale_at_once(answer):
         return f"For points with noise your scale is {s:.3f}, and a {down} one has a smaller sum of squares."
 
 
-def _known_clip():
+def _made_up_clip():
     "The forty faces of lesson 06."
     s = torch.linspace(0, 6.28, 40)
     return FaceParams.neutral(40, scale=0.6).replace(
@@ -107,7 +107,7 @@ def _known_clip():
 @judges("6.3", wrong=[0, 1, 2, 3])
 def four_frames(answer):
     "Fit four frames of the known clip, and measure the front of the head."
-    model, truth, chosen = open_model(), _known_clip(), [int(k) for k in answer]
+    model, truth, chosen = open_model(), _made_up_clip(), [int(k) for k in answer]
     if len(set(chosen)) != 4 or not all(0 <= k < 40 for k in chosen):
         return "Give four different whole numbers from 0 to 39."
     marks = posed_landmarks(model, truth)[chosen, :, :2]
