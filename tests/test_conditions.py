@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from f3a_lite.conditions import AU_NAMES, CONDITIONS, Frames, GeometryMaps, action_units, landmark_heatmap, make_condition, replicated
+from f3a_lite.conditions import AU_NAMES, CONDITIONS, Frames, GeometryMaps, action_units, landmark_heatmap
+from f3a_lite.conditions import make_condition, replicated
 from f3a_lite.core import F3AError
 from f3a_lite.flow import facial_flow
 from f3a_lite.projection import posed_landmarks, project, to_pixels
