@@ -284,10 +284,11 @@ def teeth(binder, base, folder) -> dict:
     sizes = np.bincount(component)
     gums = component == sizes.argmax()
     upper = _upper_teeth(points, component, gums)
-    points = points + np.where(upper[:, None], UPPER, LOWER)
     outside = _seen_from_the_lips(points, triangles)
     kind = np.where(gums, GUMS, TEETH)
-    return piece(binder, points, uv, triangles[outside], kind, np.where(upper, 1.0, 0.0), lips)
+    out = piece(binder, points, uv, triangles[outside], kind, np.where(upper, 1.0, 0.0), lips)
+    out["offset"] = out["offset"] + np.where(out["pose"][:, None] > 0.5, UPPER, LOWER)
+    return out
 
 
 def _upper_teeth(points, component, gums):
