@@ -206,7 +206,7 @@ def _points_of(m, basis, x):  # basis (K+L,N,3), x (K+L+6,)
     return points[0] + place, torch.cat([points[1:], shifts, points[:1]])
 
 
-def _fit_one(m, u, landmarks, unit, cfg, w, exp_prior, known):  # landmarks (68,2), w (68,)
+def _fit_one(m, u, landmarks, unit, cfg, w, exp_prior, fixed):  # landmarks (68,2), w (68,)
     "The loss of one frame by Levenberg–Marquardt: each pull of ρ as a weight, bounds by what stays free."
     m = dataclasses.replace(m, **{f: getattr(m, f).double() for f in ("mean_shape", "id_basis", "exp_basis")})
     basis = torch.cat([m.id_basis * m.id_std.double()[:, None, None], m.exp_basis])
@@ -230,7 +230,7 @@ def _fit_one(m, u, landmarks, unit, cfg, w, exp_prior, known):  # landmarks (68,
     damping, (loss, slope, bend) = 1e-3, look(x)
     for _ in range(cfg.steps):
         free = ~((x <= low) & (slope > 0) | (x >= high) & (slope < 0))
-        free[known] = False
+        free[fixed] = False
         damped = bend + (damping * bend.diagonal() + 1e-12).diag()
         step = torch.zeros_like(x)
         step[free] = torch.linalg.solve(damped[free][:, free], slope[free])
@@ -283,9 +283,9 @@ def fit_landmarks(
     w = (w / w.mean())[None] * ok[:, None]  # (T,68)
     named = len(m.exp_names) > 0  # units between 0 and 1; models without names may take either sign
     if T == 1 and named and group is None:
-        known = [*range(0 if identity is None else m.K), *(m.K + k for k in gaze)]
+        fixed = [*range(0 if identity is None else m.K), *(m.K + k for k in gaze)]
         weights = w[0] / (w.sum() * 2).clamp(min=1)
-        u = _fit_one(m, u, landmarks[0], unit, cfg, weights, exp_prior, known)
+        u = _fit_one(m, u, landmarks[0], unit, cfg, weights, exp_prior, fixed)
         return _params(u, m, T).check("the fit")
     opt = _optimiser(u, cfg)
 

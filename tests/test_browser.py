@@ -399,10 +399,10 @@ def test_the_camera_drives_the_portrait(filmed_browser, app):
     print(f"{count / seconds:.1f} pictures a second; the page says {rate.inner_text()}; load {os.getloadavg()[0]:.1f}")
     page.locator(".f3a-live video").scroll_into_view_if_needed()
     w.shot("app_live")
-    moved = [abs(picture - rest).mean() for picture in seen]
-    assert max(moved) > 3, f"of 255, she laughs and nods: {moved}"
-    changes = [bool(abs(a - b).any()) for a, b in zip(seen, seen[1:])]
-    assert sum(changes) >= 2, f"where no face is found the portrait stays: {changes}"
+    motion = [abs(picture - rest).mean() for picture in seen]
+    assert max(motion) > 3, f"of 255, she laughs and nods: {motion}"
+    changed = [bool(abs(a - b).any()) for a, b in zip(seen, seen[1:])]
+    assert sum(changed) >= 2, f"where no face is found the portrait stays: {changed}"
     camera = page.locator(".f3a-live video")
     assert camera.evaluate("x => [x.videoWidth, x.videoHeight]") == [640, 360]
     page.get_by_role("button", name="set neutral").click()

@@ -58,9 +58,9 @@ def test_light_comes_from_the_lamp():
 def test_poses_and_expressions_as_described():
     "Frontal on average, yaw the widest, within the limits; half the jaws more or less shut; units in pairs."
     rng = np.random.default_rng(0)
-    made = [rendered.sample_pose(rng) for _ in range(3000)]
-    r = np.degrees([m[0] for m in made])
-    t, s = np.array([m[1] for m in made]), np.array([m[2] for m in made])
+    poses = [rendered.sample_pose(rng) for _ in range(3000)]
+    r = np.degrees([m[0] for m in poses])
+    t, s = np.array([m[1] for m in poses]), np.array([m[2] for m in poses])
     assert (np.abs(r).max(0) <= [40.01, 90.01, 40.01]).all() and np.abs(r[:, 1]).max() > 80
     close(np.abs(r).mean(0), [9.3, 24.7, 7.2], 1.0)
     close(r.mean(0), [2.7, 0, 0], 1.3)
@@ -111,7 +111,9 @@ def test_teeth_follow_skull_and_chin():
     assert len(teeth) == len(upper) and 0.4 < upper.mean() < 0.6
     assert np.abs(moved[upper]).max() < 1e-5 and moved[~upper].max() < -0.05
     resting = jaws.on(MODEL.mean_shape.numpy())
-    assert resting[upper & (jaws.kind == parts.TEETH), 1].mean() > resting[~upper & (jaws.kind == parts.TEETH), 1].mean()
+    assert (
+        resting[upper & (jaws.kind == parts.TEETH), 1].mean() > resting[~upper & (jaws.kind == parts.TEETH), 1].mean()
+    )
 
 
 NAMES = ("hair.long01", "hair.short01", "suit.male_elegantsuit01")
@@ -151,7 +153,9 @@ def test_suits_rest_and_hair_turns():
 
 def test_strands_let_through_what_is_behind():
     "Inside a strip hair hides all, at its ends little; every style is drawn, in the colour of the hair."
-    look = dataclasses.replace(people.person(1).look, hair=np.array([0.9, 0.1, 0.1]), glasses=False, volume=0.2, suit="")
+    look = dataclasses.replace(
+        people.person(1).look, hair=np.array([0.9, 0.1, 0.1]), glasses=False, volume=0.2, suit=""
+    )
     a = np.zeros((2000, 9), np.float32)
     a[:, 0], a[:, 8] = np.linspace(0, 1, 2000), parts.STRANDS
     inside = people.strand_cover(look, a).mean()

@@ -237,7 +237,7 @@ def independent_errors(answer):
 
 
 @judges("28.1", wrong=(9000, 3600))
-def pictures_seen(answer):
+def pictures_per_step(answer):
     "Steps times pairs."
     want = [30 * 60 / seconds * 8 for seconds in (0.2, 0.5)]
     return compare(answer, want, ["The fast one: count its steps, and the pictures of each.", "The first is right."], 1)

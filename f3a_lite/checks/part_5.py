@@ -120,8 +120,8 @@ def frames_of_a_recording(answer):
 def jitter_of_points(answer):
     "An even motion has none, however quick the head is; the rest from numpy."
     g = torch.Generator().manual_seed(0)
-    way = torch.arange(6.0)[:, None, None]
-    even = torch.rand(1, 68, 2, generator=g) * (1 + 0.1 * way) + way**2
+    time = torch.arange(6.0)[:, None, None]
+    even = torch.rand(1, 68, 2, generator=g) * (1 + 0.1 * time) + time**2
     shaken = even + 0.1 * torch.rand(6, 68, 2, generator=g)
     second = np.diff((shaken - shaken.mean(1, keepdim=True)).numpy(), n=2, axis=0)  # (4,68,2)
     want = np.pad(np.linalg.norm(second, axis=-1).mean(1) / 0.5, 1)

@@ -122,8 +122,8 @@ def cross_parts(
         frames = [rng.choice(np.flatnonzero(c.usable), n) for c in (clip, drivers[0])]
         source = pick_frames([clip], [(0, i) for i in frames[0]], size)
         driver = pick_frames(drivers, [(0, i) for i in frames[1]], size)
-        moved = source.params.replace(exp_coeff=driver.params.exp_coeff, rotation=driver.params.rotation)
-        target = replace(driver, params=moved)
+        params = source.params.replace(exp_coeff=driver.params.exp_coeff, rotation=driver.params.rotation)
+        target = replace(driver, params=params)
         parts.append(Part(source, target, driver.picture, torch.ones(n, 1, size, size), k))
     return parts
 

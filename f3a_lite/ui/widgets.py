@@ -345,16 +345,16 @@ def reenactment_explorer(
 
     def compute(**motion):
         target = apply_sliders(face_model, face.params, **motion)
-        made = animate(last, face, target, face_model=face_model)
+        film = animate(last, face, target, face_model=face_model)
         pictures = {
             "the photo": face.image[0],
-            "mesh": made["mesh"][0],
-            "its flow": flow_to_rgb(made["flow"][0], 0.5),
+            "mesh": film["mesh"][0],
+            "its flow": flow_to_rgb(film["flow"][0], 0.5),
         }
         for system in others:
             output = system.generate(Frames(face.params, face.image), Frames(target), face_model)
             pictures[system.title] = output["image"][0]
-        return {**pictures, last.title: next(head_film(face, made, size))}
+        return {**pictures, last.title: next(head_film(face, film, size))}
 
     presets = {"at rest": AT_REST, "smile": {**AT_REST, "smile": 1.0}, "too far": {**AT_REST, "yaw": 40.0}}
     presets["blink"] = {**AT_REST, "blink": 1.0}
