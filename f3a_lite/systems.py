@@ -92,7 +92,7 @@ class LossConfig:
     pixel: float = 100.0  # λ4 of Eq. 13
     perceptual: float = 10.0  # λ5 of Eq. 13
     adversarial: float = 1.0  # of L_adv in Eq. 13
-    residual: float = 0.02  # on how far T_warp's layer is from the usual fade, relative to the pixel loss
+    residual: float = 0.01  # on how far T_warp's layer is from the usual fade, relative to the pixel loss
     form: Literal["hinge", "difference"] = "hinge"  # of the critic's loss; Eq. 11 is the difference
     spectral: bool = True  # spectral normalisation keeps the critic bounded
     penalty: float = 0.0  # weight of the gradient penalty, the other bound
