@@ -146,8 +146,8 @@ def verdicts(
             "- **Works**: smiles, blinks, open mouths and turns of a portrait, at its own resolution. Of the bundled "
             f"woman, the paper's generator is clearly nearer to the truth than warping alone on {say['F3A-GAN']}; "
             f"T_warp on {say['T_warp']}.",
-            "- **Breaks**: teeth that the photo hides are two plain arcs, and a head that turns by twenty degrees looks flat "
-            "([33](33_limits.ipynb)). "
+            "- **Breaks**: teeth that the photo hides are two plain arcs, and a head that turns by twenty degrees "
+            "looks flat ([33](33_limits.ipynb)). "
             f"On {ours['psnr']['n']} strangers T_warp has a PSNR of {both[0]} and warping alone {both[1]}; "
             f"where the head turns by 10 to 25 degrees it is {word} "
             f"({turned[0]} against {turned[1]} dB). The paper's generator knows only the person that "
