@@ -65,7 +65,7 @@ def prepare_clip(
     return _prepare(video, out, clip_fingerprint(video, **options), options, progress)
 
 # %% ../../nbs/64_prepare.ipynb #9915f6ca
-def _prepare(video, out, fingerprint, options, progress=True):  # wish: as `clip_fingerprint` takes it
+def _prepare(video, out, fingerprint, options, progress=True):  # options: as `clip_fingerprint` takes them
     "The clip of a fingerprint, made unless it is there."
     video, out = Path(video), Path(out)
     if out.exists():
