@@ -88,9 +88,9 @@ def eyes_half_way(o: Options) -> list:  # Records
             one, other, true = (project(posed_landmarks(model, turned(rest, d)))[0] for d in (-degrees, degrees, 0))
             wide = float((true[36] - true[45]).norm())
             between = interpolate_params(turned(rest, -degrees), turned(rest, degrees), [0.5])
-            ways = {"half way in space": project(posed_landmarks(model, between))[0]}
-            ways["half way in the plane"] = (one + other) / 2
-            for name, points in ways.items():
+            middles = {"half way in space": project(posed_landmarks(model, between))[0]}
+            middles["half way in the plane"] = (one + other) / 2
+            for name, points in middles.items():
                 share = float((points[36] - points[45]).norm()) / wide
                 found.setdefault(name, {}).setdefault(f"eyes_{degrees}", []).append(share)
     return [
@@ -101,10 +101,10 @@ def eyes_half_way(o: Options) -> list:  # Records
 def fits_at(yaw: float, rng, model) -> tuple:  # true faces, fitted faces
     "The four expressions at an angle, and what a fit makes of their landmarks with half a pixel of noise of 128."
     faces = FaceParams.stack([turned(faces_of(0).replace(exp_coeff=model.expression(**e)), yaw) for e in EXPRESSIONS])
-    seen = project(posed_landmarks(model, faces))
-    seen = seen + torch.randn(seen.shape, generator=rng) * 0.5 / 64
-    known = dict(cfg=FitConfig(steps=150), identity=faces.id_coeff[:1])
-    fits = [fit_landmarks(model, seen[k : k + 1], start=faces[k], **known) for k in range(len(faces))]
+    marks = project(posed_landmarks(model, faces))
+    marks = marks + torch.randn(marks.shape, generator=rng) * 0.5 / 64
+    options = dict(cfg=FitConfig(steps=150), identity=faces.id_coeff[:1])
+    fits = [fit_landmarks(model, marks[k : k + 1], start=faces[k], **options) for k in range(len(faces))]
     return faces, faces.replace(exp_coeff=FaceParams.stack(fits).exp_coeff)
 
 
@@ -154,16 +154,16 @@ def made_frame_by_frame(clip, system, o: Options) -> list:  # Records
             target, valid = Frames(every.params[[k]], landmarks=every.landmarks[[k]]), clip.valid(o.size)[None]
             direct = system.generate(photo, target, model)["image"]
             last = Frames(target.params, system.generate(last, target, model)["image"])
-            for way, image in (("direct", direct), ("recursive", last.picture)):
-                quality[way].append(float(psnr(image, every.picture[k : k + 1], valid)))
-        for way, values in quality.items():
-            curves[way].append(values)
+            for mode, image in (("direct", direct), ("recursive", last.picture)):
+                quality[mode].append(float(psnr(image, every.picture[k : k + 1], valid)))
+        for mode, values in quality.items():
+            curves[mode].append(values)
     records, quarter = [], o.frames // 4
-    curves = {way: np.array(values) for way, values in curves.items()}  # (films,frames)
-    for way, values in curves.items():
+    curves = {mode: np.array(values) for mode, values in curves.items()}  # (films,frames)
+    for mode, values in curves.items():
         figures = dict(psnr=over_clips(values), early=over_clips(values[:, :quarter]))
         figures.update(late=over_clips(values[:, -quarter:]), curve=values.mean(0).round(3).tolist())
-        records.append(Record(way, dict(frames=o.frames, films=o.films), figures))
+        records.append(Record(mode, dict(frames=o.frames, films=o.films), figures))
     gap = curves["direct"] - curves["recursive"]
     figures = dict(early=over_clips(gap[:, :quarter]), late=over_clips(gap[:, -quarter:]))
     return [*records, Record("direct before recursive", dict(frames=o.frames, films=o.films), figures)]
@@ -176,8 +176,8 @@ def films_between(clip, system, o: Options, steps: int = 13) -> list:  # Records
         frames = np.linspace(start, start + o.frames, steps).astype(int)
         every = pick_frames([clip], [(0, k) for k in frames], o.size)
         photo = Frames(every.params[[0]], every.picture[:1])
-        way = interpolate_params(every.params[[0]], every.params[[-1]], np.linspace(1, 0, steps).tolist())
-        film = system.generate(photo, Frames(way), model)["image"]
+        path = interpolate_params(every.params[[0]], every.params[[-1]], np.linspace(1, 0, steps).tolist())
+        film = system.generate(photo, Frames(path), model)["image"]
         change = (film[1:] - film[:-1]).abs().mean((1, 2, 3))
         jumps.append(float(change.max() / change.mean()))
         who = [track_faces(x)[1] for x in (film[1:], every.picture[1:], photo.picture)]
@@ -299,9 +299,9 @@ def replicated_numbers(clip, o: Options, seeds: int = 5) -> list:  # Records
                 if isinstance(layer, nn.Conv2d):
                     layer.padding_mode = padding
             source = pick_frames([clip], [(0, 2)] * 2, o.size)
-            told = make_condition(condition, model, source, Frames(clip.params[[one, other]]), o.size)
+            conditions = make_condition(condition, model, source, Frames(clip.params[[one, other]]), o.size)
             with torch.no_grad():
-                features = net.T_flow(torch.cat([told, told[:1] / 2]))
+                features = net.T_flow(torch.cat([conditions, conditions[:1] / 2]))
             for key, h in dict(finest=features[0], deepest=features[-1]).items():
                 size = h[0].norm().clamp(min=1.0)  # a reflected rim leaves nothing but rounding
                 rows.setdefault(key, []).append(float((h[0] - h[1]).norm() / size))

@@ -92,8 +92,7 @@ class LossConfig:
     pixel: float = 100.0  # λ4 of Eq. 13
     perceptual: float = 10.0  # λ5 of Eq. 13
     adversarial: float = 1.0  # of L_adv in Eq. 13
-    moved: float = 0.5  # on T_warp's moved photo, before paint, relative to the pixel loss
-    residual: float = 0.02  # on how far T_warp's layer is from the usual fade, relative to the pixel loss
+    residual: float = 0.01  # on how far T_warp's layer is from the usual fade, relative to the pixel loss
     form: Literal["hinge", "difference"] = "hinge"  # of the critic's loss; Eq. 11 is the difference
     spectral: bool = True  # spectral normalisation keeps the critic bounded
     penalty: float = 0.0  # weight of the gradient penalty, the other bound
@@ -271,10 +270,8 @@ class TWarp(F3AGan, kind="t_warp"):
     def generator_terms(self, out, batch, stage):
         "Eq. 13, and what keeps the photo's own pixels."
         terms, w = super().generator_terms(out, batch, stage), self.losses
-        valid = batch["valid"]  # (B,1,H,W)
-        moved = weighted_pixel_loss(out["warped"], batch["target"], batch["weight"], valid)
-        terms["moved"] = w.pixel * w.moved * moved
-        terms["residual"] = w.pixel * w.residual * ((out["layer"] - out["fade"]).abs() * valid).mean()
+        change = (out["layer"] - out["fade"]).abs() * batch["valid"]  # (B,1,H,W)
+        terms["residual"] = w.pixel * w.residual * change.mean()
         return terms
 
 # %% ../nbs/46_systems.ipynb #c0971a5e
@@ -358,7 +355,7 @@ def load_system(
     for name, value in tensors.items():
         part, own = ("critic", name[7:]) if name.startswith("critic.") else ("generator", name)
         parts[part][own] = value
-    weighed = {k: v for k, v in info.get("losses", {}).items() if k != "mask"}  # a term of T_warp's before version 1.0
+    weighed = {k: v for k, v in info.get("losses", {}).items() if k not in ("mask", "moved")}  # of older files
     losses = config_from(LossConfig, weighed, path) if parts["critic"] else None
     cfg = config_from(SYSTEMS[kind].Config, config, path)
     check_shapes(lambda: SYSTEMS[kind](cfg, critic=False).generator, parts["generator"], Path(path).name)

@@ -180,8 +180,8 @@ class WarpNetwork(nn.Module):
         warped_by_mesh = warp_by_flow(source, usual)  # (B,3,H,W)
         pictures = torch.cat([source, warped_by_mesh], 1) * 2 - 1  # (B,6,H,W)
         reads_face = warp_by_flow(maps.source_mask, usual)  # (B,1,H,W); wrong beyond the target's mesh
-        known = [flow[:, :2] * self.cfg.flow_scale, fade, maps.mask, reads_face, maps.hidden]  # (B,6,H,W)
-        x = torch.cat([pictures, *known, self.regions(maps)], 1)  # (B,17,H,W)
+        channels = [flow[:, :2] * self.cfg.flow_scale, fade, maps.mask, reads_face, maps.hidden]  # (B,6,H,W)
+        x = torch.cat([pictures, *channels, self.regions(maps)], 1)  # (B,17,H,W)
         if x.shape[-1] > WORK:
             x = F.interpolate(x, (WORK, WORK), mode="area")  # (B,17,64,64)
         return x, flow, fade, warped_by_mesh

@@ -103,9 +103,9 @@ def handout(tmp_path_factory):
 
 
 def test_no_word_of_a_solution_is_in_a_students_copy(handout):
-    known, leaked = list(words_of_solutions()), []
-    assert len(known) > 150
-    for name, line in known:
+    names, leaked = list(words_of_solutions()), []
+    assert len(names) > 150
+    for name, line in names:
         text = "\n".join(source for source, _, _ in cells_of(handout / name))
         leaked += [f"{name}: {line}"] if line in text or "# Solution" in text else []
     assert not leaked, leaked[:5]

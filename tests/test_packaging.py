@@ -81,17 +81,17 @@ def test_open3d_comes_only_where_it_is_asked_for():
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     "Path of a wheel that is built from a source archive, which is made of a fresh copy."
-    source, made = (tmp_path_factory.mktemp("packaging") / name for name in ("source", "made"))
+    source, built = (tmp_path_factory.mktemp("packaging") / name for name in ("source", "made"))
     for folder in ("f3a_lite", "data_samples", "results", "nbs", "tests"):
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.gif")
         shutil.copytree(ROOT / folder, source / folder, ignore=ignored)
     for path in ROOT.iterdir():
         if path.is_file() and not path.name.startswith("."):
             shutil.copy(path, source)
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(made), str(source)]
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(built), str(source)]
     done = subprocess.run(build, capture_output=True, text=True)  # first the archive, then from it the wheel
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return next(made.glob("*.whl"))
+    return next(built.glob("*.whl"))
 
 
 def facts_of(wheel):

