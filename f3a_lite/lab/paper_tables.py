@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from ..core import F3AError, reading, results_path
 from .measuring import BASE, clip_means, load_pairs
-from .results import choose_records, figure, load_records, made_by, show_figure
+from .results import choose_records, figure, load_records, provenance, show_figure
 from ..metrics import GLOSSARY
 
 # %% ../../nbs/84_paper_tables.ipynb #7ab1e006
@@ -220,7 +220,7 @@ def origins(
         seeds = ", ".join(map(str, sorted({r.info["seed"] for r in found})))
         where = sorted({r.info["trained_by"] for r in found if "trained_by" in r.info})
         trained_by = f"; trained on {' and on '.join(where)}" if where else ""
-        lines.append(f"{rows}: made by {made_by(dict(found[-1].info, seed=seeds))}{trained_by}.")
+        lines.append(f"{rows}: made by {provenance(dict(found[-1].info, seed=seeds))}{trained_by}.")
     return "  \n".join(lines)
 
 
@@ -405,9 +405,9 @@ def faces_table(
     records = choose_records(table_records(data, folder), group=dict(WHERE[part])[data], noise=0.0)
     records = choose_records(records, split=SPLIT_OF[part])
     kept = {row: [pairs_of(r, folder) for r in choose_records(records, row)] for row in rows}
-    known = [values for row in kept.values() for values in row if values is not None]
-    seen = [np.isfinite(values["prmse"]) for values in known]
-    common = np.logical_and.reduce(seen) if seen else np.zeros(0, bool)
+    stored = [values for row in kept.values() for values in row if values is not None]
+    measured = [np.isfinite(values["prmse"]) for values in stored]
+    common = np.logical_and.reduce(measured) if measured else np.zeros(0, bool)
     metrics = [m for m in FACES if common.any() and any(m in r.figures for r in records)]
     heads = ["pairs with a face in every row" if metrics else "", *map(title_of, metrics), "faces found"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
