@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import math
 from pathlib import Path
 import re
-import sys
 import time
 from typing import Literal
 from unittest.mock import patch
@@ -261,7 +260,7 @@ def main(argv=None):
         records = eyes_of_conditions(tables, group, o)
         if o.data == "rendered":
             records += regions_of_rows(tables, group, o)
-        words = argv or sys.argv[1:]
+        words = ["--data", o.data] + ["--seeds", str(o.seeds)] * (o.seeds > 1)
         info = run_info(" ".join(["python experiments/trained_rows.py", *words]), 0, start)
         own = dict(data=o.data, clips=group.mark(), pictures=tables.pictures)
         records = [Record(r.name, {**own, **r.setting}, r.figures, info) for r in records]

@@ -315,7 +315,7 @@ def dot_plot(
     groups = [(d, choose_records(table_records(d, folder), group=g, split=split, noise=0.0)) for d, g in WHERE[part]]
     groups = [(d, records) for d, records in groups if records]
     size = (1.2 + 1.6 * len(metrics), (0.2 * len(rows) + 0.6) * len(groups))
-    fig, axes = plt.subplots(len(groups), len(metrics), figsize=size, dpi=88, sharey=True, squeeze=False)
+    fig, axes = plt.subplots(len(groups), len(metrics), figsize=size, dpi=72, sharey=True, squeeze=False)
     for line, (data, records) in zip(axes, groups):
         for ax, metric in zip(line, metrics):
             own = [our_figure(records, row, OURS.get(metric, metric)) for row in reversed(rows)]
