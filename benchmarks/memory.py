@@ -85,10 +85,10 @@ def work(kind, folder, n):
     clip, _ = clip_in(folder / "clips", folder / "film.mp4", dict(split=None), progress=False)
     photo = next(iter_frames(data_path("woman_laughing.mp4")))[1]
     write_image(np.asarray(Image.fromarray(photo).resize((7680, 4320))), folder / "photo.jpg")
-    made = Animator("t_warp", "cpu")(folder / "photo.jpg", clip.path, full=True)
-    made.save(folder / "film-made.mp4")
-    made.save(folder / "film-made.gif")
-    made.sheet()
+    film = Animator("t_warp", "cpu")(folder / "photo.jpg", clip.path, full=True)
+    film.save(folder / "film-made.mp4")
+    film.save(folder / "film-made.gif")
+    film.sheet()
 
 
 def resident():

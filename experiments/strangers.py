@@ -93,14 +93,14 @@ def measure_clip(clip, systems, n, size, seed):
     for part in np.array_split(pairs, max(1, n // 16)):
         batch = make_batch([clip], part, size, "geometry_maps")
         warped = Warping().run(batch["source"], batch["condition"][:, :4])["image"]
-        made = {"copying": batch["source"], "warping only": warped}
+        images = {"copying": batch["source"], "warping only": warped}
         for name, system in systems.items():
-            told = batch["condition"] if system.condition == "geometry_maps" else batch["condition"][:, :3]
-            out = system(batch["source"], told)
-            made[name] = out["image"]
+            condition = batch["condition"] if system.condition == "geometry_maps" else batch["condition"][:, :3]
+            out = system(batch["source"], condition)
+            images[name] = out["image"]
             if "warped" in out:
-                made[f"{name}, moved only"] = out["warped"]
-        for name, image in made.items():
+                images[f"{name}, moved only"] = out["warped"]
+        for name, image in images.items():
             for k, v in error_of(image, batch).items():
                 rows.setdefault(name, {}).setdefault(k, []).append(v)
     rows = {name: {k: torch.cat(v).numpy() for k, v in r.items()} for name, r in rows.items()}
@@ -121,18 +121,18 @@ def animate_clip(clip, systems, frames):
     driving = driving[np.linspace(0, len(driving) - 1, min(frames, len(driving))).astype(int)]
     face = Face(clip.images(source), clip.params[source], np.zeros(128))
     targets, real = clip.params[torch.as_tensor(driving)], clip.images(driving)
-    made = {"warping only": animate(Warping(), face, targets)["output"]}
+    images = {"warping only": animate(Warping(), face, targets)["output"]}
     for name, system in systems.items():
-        made[name] = animate(system, face, targets, real)["output"]
+        images[name] = animate(system, face, targets, real)["output"]
     points, _ = track_faces(real)
-    seen, me = np.isfinite(points).all((1, 2)), track_faces(face.image)[1]
-    looked = {name: track_faces(x) for name, x in made.items()}
-    warped_seen = np.isfinite(looked["warping only"][0]).all((1, 2))
+    found_real, me = np.isfinite(points).all((1, 2)), track_faces(face.image)[1]
+    looked = {name: track_faces(x) for name, x in images.items()}
+    found_warped = np.isfinite(looked["warping only"][0]).all((1, 2))
     out = {}
     for name, (marks, identity) in looked.items():
         found = np.isfinite(marks).all((1, 2))
-        both = found & seen
-        figures = dict(found=float(found[warped_seen].mean()) if warped_seen.any() else float("nan"))
+        both = found & found_real
+        figures = dict(found=float(found[found_warped].mean()) if found_warped.any() else float("nan"))
         figures["identity"] = float(np.nanmean(csim(identity, me))) if found.any() else float("nan")
         for part, opening in (("eyes", eye_opening), ("mouth", mouth_opening)):
             a, b = opening(marks[both]), opening(points[both])

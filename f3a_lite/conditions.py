@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import F3AError
-from .drawing import dilate
+from .drawing import opened
 from .flow import flow_between, warp_by_flow
 from .morphable import FaceParams, MorphableModel, REGIONS
 from .projection import euler_to_matrix, pose, posed_landmarks, project, to_pixels
@@ -199,13 +199,6 @@ def mouth_map(
     return rasterize_map(to_pixels(lips, size, size), fan, lips, size, size)[1].float()
 
 
-def opened(
-    mask: torch.Tensor,  # (B,1,H,W) of 0 and 1
-) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
-    "A mask without its parts that are thinner than three pixels."
-    return dilate(-dilate(-mask, 1), 1)
-
-
 @functools.lru_cache(None)
 def teeth_mesh() -> tuple:
     "Two arcs of teeth in the open model's mean head: positions (2,2,13,3) [jaw, row, column], triangles of one arc."
@@ -233,7 +226,9 @@ def posed_teeth(
     lips = lips - unit * torch.tensor([0, 0, 0.02])
     chin = (params.exp_coeff @ face_model.exp_basis[:, k[8]]) * torch.tensor([0.8, 0.9, 0.8])  # (B,3)
     X = torch.cat([jaws[0] + lips[:, None], jaws[1] + (lips + chin)[:, None]], 1)  # (B,52,3)
-    return params.scale[:, None, None] * X @ euler_to_matrix(params.rotation).transpose(1, 2) + params.translation[:, None]
+    return (
+        params.scale[:, None, None] * X @ euler_to_matrix(params.rotation).transpose(1, 2) + params.translation[:, None]
+    )
 
 
 def teeth_maps(

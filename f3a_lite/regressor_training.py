@@ -151,8 +151,8 @@ class RegressorTrainer(Training):
             terms = warm_loss(self.face_model, params, truth, shp=self.cfg.shp)
         else:
             terms = sub_loss(self.face_model, params, truth)
-        seen = self.optimizer_step("regressor", [lambda: terms], regressor_lr(self.cfg, step))
-        return {name: round(value, 5) for name, value in dict(seen, total=sum(seen.values())).items()}
+        parts = self.optimizer_step("regressor", [lambda: terms], regressor_lr(self.cfg, step))
+        return {name: round(value, 5) for name, value in dict(parts, total=sum(parts.values())).items()}
 
     def load(self, path):
         "Go on from a checkpoint. Raises `F3AError` where it belongs to another run, or is past another warm-up."
@@ -207,11 +207,11 @@ def finetune(
 # %% ../nbs/79_regressor_training.ipynb #c86b01e9
 def wake(net, images):  # a new network; (n,3,H,W) typical pictures
     "Begin with every unit of the first fully connected layer awake, and with the mean face as the answer."
-    seen = []
-    hook = net.fc1.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    features = []
+    hook = net.fc1.register_forward_hook(lambda module, inputs, output: features.append(output))
     net.predict(images, looks=1)
     hook.remove()
-    x = torch.cat(seen)  # (n,hidden)
+    x = torch.cat(features)  # (n,hidden)
     with torch.no_grad():
         net.norm.running_mean.copy_(x.mean(0))
         net.norm.running_var.copy_(x.var(0))

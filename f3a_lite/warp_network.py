@@ -157,18 +157,14 @@ class WarpNetwork(nn.Module):
         c = cfg.channels
         deepest = len(c) - 1
         self.T_enc = Encoder(self.in_channels, c)
-        self.up = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(deepest)])
+        self.up = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(1, deepest)])
         self.join = nn.ModuleList([self.joined(2 * c[k], c[k], 1) for k in range(1, deepest)])
         self.to_layer = nn.Conv2d(c[1], 1, 3, 1, 1)
-        self.last = nn.Sequential(self.joined(c[0] + 17, c[0]), self.joined(c[0], c[0]))
-        self.to_paint = nn.Conv2d(c[0], 4, 3, 1, 1)
-        for head in (self.to_layer, self.to_paint):  # start from the photo that the mesh moves
-            nn.init.normal_(head.weight, std=0.01)
-            nn.init.zeros_(head.bias)
-        nn.init.constant_(self.to_paint.bias[3], -2.0)
+        nn.init.normal_(self.to_layer.weight, std=0.01)  # the layer starts as the fade
+        nn.init.zeros_(self.to_layer.bias)
 
     @staticmethod
-    def joined(cin, cout, width=3) -> nn.Sequential:  # channels in, channels out, pixels of the kernel
+    def joined(cin, cout, width) -> nn.Sequential:  # channels in, channels out, pixels of the kernel
         "A convolution that brings channels from two places together."
         return nn.Sequential(nn.Conv2d(cin, cout, width, 1, width // 2), act(cout))
 
@@ -184,8 +180,8 @@ class WarpNetwork(nn.Module):
         warped_by_mesh = warp_by_flow(source, usual)  # (B,3,H,W)
         pictures = torch.cat([source, warped_by_mesh], 1) * 2 - 1  # (B,6,H,W)
         reads_face = warp_by_flow(maps.source_mask, usual)  # (B,1,H,W); wrong beyond the target's mesh
-        known = [flow[:, :2] * self.cfg.flow_scale, fade, maps.mask, reads_face, maps.hidden]  # (B,6,H,W)
-        x = torch.cat([pictures, *known, self.regions(maps)], 1)  # (B,17,H,W)
+        channels = [flow[:, :2] * self.cfg.flow_scale, fade, maps.mask, reads_face, maps.hidden]  # (B,6,H,W)
+        x = torch.cat([pictures, *channels, self.regions(maps)], 1)  # (B,17,H,W)
         if x.shape[-1] > WORK:
             x = F.interpolate(x, (WORK, WORK), mode="area")  # (B,17,64,64)
         return x, flow, fade, warped_by_mesh

@@ -229,8 +229,8 @@ def test_every_statement_stands_once():
         for test in s.tests:
             m = TEST.fullmatch(test)
             rows = claims.re.split(" [>=] ", m["rows"])
-            known = {str(n) for n in PAPER["noise"]} if m["part"] == "noise" else {*ROWS, "copying", "warping"}
-            assert m["part"] in PAPER and len(rows) > 1 and set(rows) <= known, test
+            rows_of_paper = {str(n) for n in PAPER["noise"]} if m["part"] == "noise" else {*ROWS, "copying", "warping"}
+            assert m["part"] in PAPER and len(rows) > 1 and set(rows) <= rows_of_paper, test
             assert all(metric in GLOSSARY for metric in m["metrics"].split(", ")), test
             assert ("=" in m["rows"]) == (m["share"] is not None), test
 

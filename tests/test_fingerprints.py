@@ -87,7 +87,7 @@ def test_own_landmarks_are_used_where_the_video_is_prepared_already(tmp_path, mo
 def test_each_part_of_the_fingerprint_counts(tmp_path, movie, shots):
     base = dict(size=32, max_frames=2)
     track = track_frames(iter_frames(movie, max_frames=2))
-    moved = Track(track.landmarks + 1, track.found, track.detected, track.times)
+    shifted = Track(track.landmarks + 1, track.found, track.detected, track.times)
     changes = [
         dict(),
         dict(size=64),
@@ -95,7 +95,7 @@ def test_each_part_of_the_fingerprint_counts(tmp_path, movie, shots):
         dict(max_frames=None),
         dict(param_source="regressor"),
         dict(landmarks=track),
-        dict(landmarks=moved),
+        dict(landmarks=shifted),
         dict(face_model=dataclasses.replace(open_model(), name="another model")),
         dict(split=1),
         dict(split=None),

@@ -329,8 +329,8 @@ def test_resume_refuses_other_clips(clip, tmp_path):
     t = small_trainer(clip)
     t.step()
     t.save(tmp_path / "c.pt")
-    moved = with_meta(clip, source="renamed.mp4")
-    Trainer(t.cfg, [replace(moved, path=tmp_path)], device=CPU).load(tmp_path / "c.pt")
+    renamed = with_meta(clip, source="renamed.mp4")
+    Trainer(t.cfg, [replace(renamed, path=tmp_path)], device=CPU).load(tmp_path / "c.pt")
     for facts, words in (
         (dict(sha256="0" * 64), "other clips"),
         (dict(params="tuned"), "prepared in another way"),

@@ -74,9 +74,9 @@ def write_film(frames, path):
     some = Image.fromarray(np.concatenate(frames[::8]))
     colours = some.quantize(256, method=Image.Quantize.MAXCOVERAGE)
     first, *others = (Image.fromarray(f).quantize(palette=colours) for f in frames)
-    told = dict(duration=round(1000 / FPS), loop=0, comment=SYNTHETIC.encode())
+    options = dict(duration=round(1000 / FPS), loop=0, comment=SYNTHETIC.encode())
     with atomic_path(path) as tmp:
-        first.save(tmp, save_all=True, append_images=others, optimize=False, **told)
+        first.save(tmp, save_all=True, append_images=others, optimize=False, **options)
 
 
 def main(argv=None):

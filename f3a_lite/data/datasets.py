@@ -215,9 +215,9 @@ def _items_voxceleb2(root):
 
 
 def _items_any(root):
-    seen = [p for p in root.rglob("*") if not is_hidden(p) and p.is_file()]
-    files = [p for p in seen if p.suffix.lower() in VIDEOS]
-    folders = {p.parent for p in seen if p.suffix.lower() in PICTURES}
+    paths = [p for p in root.rglob("*") if not is_hidden(p) and p.is_file()]
+    files = [p for p in paths if p.suffix.lower() in VIDEOS]
+    folders = {p.parent for p in paths if p.suffix.lower() in PICTURES}
     items = []
     for p in sorted([*files, *folders]):
         stem = p.with_suffix("") if p.is_file() else p

@@ -101,12 +101,12 @@ def portrait_film(
         targets = FaceParams.stack([driven, motion_from_script(face.params, words, fps=12)])
         film = animator(face, params=targets, full=True)
         whole = torch.stack([to_tensor(frame) for frame in film])  # (T,3,H,W)
-        seen = dict(photo=to_tensor(face.photo).expand_as(whole), film=whole, mesh=film.mesh)
-        seen["facial flow"] = stages(face, film.output)["flow"]
+        views = dict(photo=to_tensor(face.photo).expand_as(whole), film=whole, mesh=film.mesh)
+        views["facial flow"] = stages(face, film.output)["flow"]
         cells = [
-            F.interpolate(x, (side, side), mode="area" if len(x[0, 0]) > side else "bicubic") for x in seen.values()
+            F.interpolate(x, (side, side), mode="area" if len(x[0, 0]) > side else "bicubic") for x in views.values()
         ]
-        rows.append([label_sheet(list(torch.stack(row)), list(seen)) for row in zip(*cells)])
+        rows.append([label_sheet(list(torch.stack(row)), list(views)) for row in zip(*cells)])
     return [np.concatenate(frames) for frames in zip(*rows)]
 
 # %% ../../nbs/94_demo.ipynb #48e96d97
