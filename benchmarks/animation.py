@@ -24,7 +24,6 @@ from f3a_lite.flow import extend_flow
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
 from f3a_lite.lab.results import Record, run_info, save_records
 from f3a_lite.systems import Warping, load_system
-from f3a_lite.warp_generator import resized
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,21 +82,19 @@ def warp_parts(net, source, maps):
     "Seconds of T_warp's network, part by part (`inputs` has `continued_flow` in it); the rest is moving and mixing."
     x = net.inputs(source, maps)[0]
     h = net.T_enc(x)
-    coarse = resized(net.up[0](torch.zeros_like(h[1])), source.shape[-2:])  # (B,c0,H,W)
-    fine = torch.cat([coarse, coarse[:, :1].expand(-1, 12, -1, -1)], 1)  # (B,c0+12,H,W)
 
     def decode():
         y = h[-1]
         for k in reversed(range(1, len(h) - 1)):
-            y = net.join[k - 1](torch.cat([net.up[k](y), h[k]], 1))
-        net.up[0](y)
+            y = net.join[k - 1](torch.cat([net.up[k - 1](y), h[k]], 1))
+        net.to_layer(y)
 
     return dict(
         continued_flow=seconds_of(lambda: extend_flow(maps.flow, maps.mask)),
         inputs=seconds_of(lambda: net.inputs(source, maps)),
         encoder=seconds_of(lambda: net.T_enc(x)),
         decoder=seconds_of(decode),
-        last_layers=seconds_of(lambda: net.to_paint(net.last(fine))),
+        paint=seconds_of(lambda: net.paint(source, maps.flow[:, :2], maps)),
     )
 
 

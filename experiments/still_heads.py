@@ -1,6 +1,7 @@
 """Pairs in which the expression changes and the head stays, the task of GANimation: results/still_heads.json.
 
 python experiments/still_heads.py --data rendered
+python experiments/still_heads.py --data bundled --drawn 20000 --pairs 24
 python experiments/still_heads.py --data runs/faces --people ../shared/faces/clips.csv
 
 Measures what f3a_tables has trained (runs/tables). Of many pairs of each clip those are taken whose rigid points, the

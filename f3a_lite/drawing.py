@@ -92,6 +92,13 @@ def dilate(
     return F.max_pool2d(F.max_pool2d(mask, (width, 1), 1, (reach, 0)), (1, width), 1, (0, reach))
 
 
+def opened(
+    mask: torch.Tensor,  # (B,1,H,W) in [0,1]
+) -> torch.Tensor:  # (B,1,H,W) in [0,1]
+    "A mask without its parts that are thinner than three pixels."
+    return dilate(-dilate(-mask, 1), 1)
+
+
 def complete_flow(
     flow: torch.Tensor,  # (B,3,H,W), target anchor
     mask: torch.Tensor,  # (B,1,H,W) of 0 and 1: where the target's mesh is

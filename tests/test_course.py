@@ -123,7 +123,9 @@ def test_a_students_copy_is_whole_and_holds_no_output(handout):
         assert not any(c.outputs or c.execution_count for c in code)
         assert not any(line.startswith("#|") for c in code for line in c.source.splitlines())
         assert names_in(path) == names_in(handout / path.name)
-        for link in re.findall(r"\]\(((?:images/)?[\w.]+\.(?:png|ipynb))\)", str([c.source for c in notebook.cells])):
+        for link in re.findall(
+            r"\]\(((?:images/)?[\w.]+\.(?:png|jpg|ipynb))\)", str([c.source for c in notebook.cells])
+        ):
             assert (handout / link).is_file(), f"{path.name} links to {link}"
 
 

@@ -115,13 +115,13 @@ def test_weights_of_eq_13():
     assert (LossConfig().pixel, LossConfig().perceptual, LossConfig().adversarial) == (100, 10, 1)
 
 
-def test_the_mask_costs_nothing_where_the_picture_never_was(clip):
-    s = make_system("t_warp", channels=(8, 8))
+def test_a_layer_costs_nothing_where_the_picture_never_was(clip):
+    s = make_system("t_warp", channels=(8, 8, 8))
     b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32, "geometry_maps")
     out = s(b["source"], b["condition"])
-    out["paint"].retain_grad()
-    s.generator_terms(out, b, training.Stage(critic=False))["mask"].backward()
-    gradient = out["paint"].grad * out["visible_skin"]
+    out["layer"].retain_grad()
+    s.generator_terms(out, b, training.Stage(critic=False))["residual"].backward()
+    gradient = out["layer"].grad
     assert (gradient[b["valid"] == 0] == 0).all() and gradient.abs().sum() > 0
 
 

@@ -115,7 +115,7 @@ def test_the_source_archive_builds_a_wheel_that_holds_everything(wheel):
     want |= {f"f3a_lite/data_samples/{p.name}" for p in (ROOT / "data_samples").iterdir()}
     want |= {f"f3a_lite/{p.relative_to(ROOT).as_posix()}" for p in (ROOT / "results").rglob("*.json")}
     want |= {f"f3a_lite/nbs/{p.name}" for p in lessons()}
-    shown = {name for text in texts.values() for name in re.findall(r"images/([\w-]+\.png)", text)}
+    shown = {name for text in texts.values() for name in re.findall(r"images/([\w-]+\.(?:png|jpg))", text)}
     assert shown and set(files) == want | {f"f3a_lite/nbs/images/{name}" for name in shown}
     assert len(texts) > 25 and not any(re.search(r'"outputs":\[[^]]', text) for text in texts.values())
     assert sum(files[name].compress_size for name in texts) < 5e5

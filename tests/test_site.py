@@ -56,6 +56,25 @@ def test_the_map_is_complete(stored):
         assert f"| {name} |" in page, name
 
 
+def pictures_of(cell):
+    "Files that a cell of text shows, and pictures among a cell's outputs."
+    shown = re.findall(r"\]\((images/[\w.]+)\)", "".join(cell["source"])) if cell["cell_type"] == "markdown" else []
+    return shown + [kind for o in cell.get("outputs", []) for kind in o.get("data", {}) if kind.startswith("image/")]
+
+
+@pytest.mark.parametrize("place", places.FIGURES, ids=lambda place: place[0])
+def test_each_figure_of_the_paper_is_seen_at_its_place(stored, place):
+    "In the cell that the map names, or in one of the two below it; a file is there, and its cells are large."
+    name, _, notebook, words = place
+    cells = stored[notebook]["cells"]
+    first = next(k for k, c in enumerate(cells) if k and words in notebooks.source_of(c))
+    pictures = [p for c in cells[first : first + 3] for p in pictures_of(c)]
+    assert pictures, f"{name}: nbs/{notebook}.ipynb shows no picture at '{words}'"
+    for path in (ROOT / "nbs" / p for p in pictures if p.startswith("images/fig_")):
+        wide, _ = Image.open(path).size
+        assert wide >= 4 * 150 and path.stat().st_size <= 120_000, path.name
+
+
 def test_each_equation_is_where_its_cell_shows_it(stored):
     sources = {notebooks.label_of(n, c): notebooks.source_of(c) for n, nb in stored.items() for c in nb["cells"]}
     for number, _, label, _ in places.equation_places(stored):

@@ -154,7 +154,11 @@ def test_starts_and_presets_lie_on_the_sliders_steps(explorers):
 def test_every_explorer_has_a_static_picture(explorers):
     for name, e in explorers.items():
         assert e._repr_mimebundle_()["image/png"][:4] == b"\x89PNG", name
-    assert "pixel loss" in explorers["losses"].figure().texts[0].get_text()
+    figure = explorers["losses"].figure()
+    assert "pixel loss" in figure.texts[0].get_text()
+    figure.draw_without_rendering()
+    result, *others = (ax.get_window_extent().width for ax in figure.axes)
+    assert len(others) == 4 and all(1.7 < result / other < 2.3 for other in others)
 
 
 def test_errors_need_a_system(clip):
@@ -166,7 +170,7 @@ def test_the_result_is_twice_as_large_and_everything_has_a_name(explorers):
     "Captions of one height, names for pictures and controls, presets, and a line that says what to try."
     for name, e in explorers.items():
         places = e.pictures.children
-        assert [p.children[1].layout.width for p in places] == ["240px"] * (len(places) - 1) + ["440px"], name
+        assert [p.children[1].layout.width for p in places] == ["240px"] * (len(places) - 1) + ["480px"], name
         assert {p.children[0].layout.height for p in places} == {"40px"}
         assert all(p.children[1].tooltip for p in places)
         assert len(e.presets) > 2, name

@@ -277,6 +277,63 @@ def report(
             ]
     return "\n".join(text)
 
+# %% ../../nbs/84_paper_tables.ipynb #3e502c85
+OURS_COLOUR, PAPER_COLOUR = "#1f4e79", "#d1600a"
+
+
+def draw_dots(
+    axes,  # of matplotlib
+    values: list,  # ours, from `our_figure`, from below to above; None: not there
+    theirs: list,  # the paper's numbers; None: there is none
+):
+    "Ours as dots with their intervals, the paper's as diamonds."
+    for y, (own, paper) in enumerate(zip(values, theirs)):
+        if paper is not None:
+            axes.plot(paper, y, "D", color=PAPER_COLOUR, mfc="white", ms=5, zorder=2)
+        if mean_of(own) is None:
+            continue
+        axes.plot(mean_of(own), y, "o", color=OURS_COLOUR, ms=4, zorder=3)
+        if isinstance(own, dict) and own.get("low") is not None:
+            axes.plot([own["low"], own["high"]], [y, y], color=OURS_COLOUR, lw=1.5, zorder=1)
+        elif isinstance(own, dict) and own.get("sd"):
+            axes.plot([own["mean"] - own["sd"], own["mean"] + own["sd"]], [y, y], color=OURS_COLOUR, lw=1.5, zorder=1)
+    axes.set_ylim(-0.6, len(values) - 0.4)
+    axes.tick_params(labelsize=7)
+    axes.grid(axis="y", color="#dddddd", lw=0.6)
+    axes.locator_params(axis="x", nbins=4)
+
+
+def dot_plot(
+    part: str,  # of PAPER: 'self', 'cross' or 'frames'
+    rows: tuple = (),  # keys of ROWS, 'copying', 'warping'; (): all of this part
+    folder=None,  # of the results; None: those that the project ships
+):  # matplotlib figure
+    "A panel for each metric and each kind of data: ours with its interval, the paper's as a diamond."
+    import matplotlib.pyplot as plt
+
+    split, metrics, rows = SPLIT_OF[part], list(PAPER[part]["flow"]), rows or printed_rows(part)
+    groups = [(d, choose_records(table_records(d, folder), group=g, split=split, noise=0.0)) for d, g in WHERE[part]]
+    groups = [(d, records) for d, records in groups if records]
+    size = (1.2 + 1.6 * len(metrics), (0.2 * len(rows) + 0.6) * len(groups))
+    fig, axes = plt.subplots(len(groups), len(metrics), figsize=size, dpi=72, sharey=True, squeeze=False)
+    for line, (data, records) in zip(axes, groups):
+        for ax, metric in zip(line, metrics):
+            own = [our_figure(records, row, OURS.get(metric, metric)) for row in reversed(rows)]
+            draw_dots(ax, own, [PAPER[part].get(row, {}).get(metric) for row in reversed(rows)])
+            ax.set_title(title_of(metric).replace("↓", "(lower)").replace("↑", "(higher)"), fontsize=7)
+        line[0].set_yticks(range(len(rows)), [rows_called(row) for row in reversed(rows)])
+        line[0].set_ylabel(f"{CALLED[data]}\n({split})", fontsize=7)
+    fig.tight_layout(pad=0.4)
+    return fig
+
+
+def folded(
+    text: str,  # Markdown
+    title: str = "The numbers",  # what is read before it is opened
+) -> str:  # Markdown
+    "A table that opens at a click."
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
 # %% ../../nbs/84_paper_tables.ipynb #25081346
 def pairs_of(
     record,  # of a job, from table_records
