@@ -208,7 +208,7 @@ def main(argv=None):
         records = []
         for clip in clips:
             found, n = measure(clip, model)
-            info = run_info(command, 0, began, threads=1)
+            info = run_info(command, 0, began)
             for way, figures in found.items():
                 records.append(Record(way, dict(clip=clip.meta["source"], frames=n), figures, info))
                 print(clip.meta["source"], n, way, {k: v["mean"] if k == "error" else v for k, v in figures.items()})
