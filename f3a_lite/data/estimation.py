@@ -14,6 +14,7 @@ from ..fitting import FitConfig, fit_landmarks
 from ..morphable import FaceParams, MorphableModel, open_model
 from ..pairs import split_frames
 from ..regressor import LazyFrames, load_regressor, regress_clip
+from ..regressor_training import finetune
 from ..tracker import Track
 
 # %% ../../nbs/63_estimation.ipynb #f87d1a0e
@@ -103,7 +104,5 @@ def estimate_params(
         )
     pictures, mine = LazyFrames(frames), training_frames(track.found, split)
     if param_source == "tuned":
-        from f3a_lite.regressor_training import finetune  # with all that trains, which a fit does not need
-
         net = finetune(net, pictures, track.landmarks, mine, progress=progress)
     return regress_clip(net, pictures, mine)
