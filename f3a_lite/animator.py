@@ -38,7 +38,7 @@ from .conditions import FILM
 from .core import F3AError, data_path, get_device, progress_bar
 from .data.estimation import PARAMS
 from .data.fingerprints import model_fingerprint
-from .data.frames import _to_rgb, note
+from .data.frames import _to_rgb, free_memory, note
 from .data.video import iter_frames, video_info, write_gif, write_video, write_webp
 from .driving import Motion, check_motions, driving_clip, make_motion
 from .landmarks import Crop
@@ -106,6 +106,8 @@ class Film:
         for output in self.parts():
             yield from paste_back(self.face, output) if self.full else head_film(self.face, output, self.size)
             del output  # before the next is made
+            if self.kept is None:
+                free_memory()
 
     @property
     def frames(self) -> np.ndarray:  # (T,H,W,3) uint8

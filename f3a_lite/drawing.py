@@ -118,11 +118,10 @@ def extend_flow(
     flow: torch.Tensor,  # (B,3,H,W), target anchor
     mask: torch.Tensor,  # (B,1,H,W)
     reach: float = 0.16,  # how far the motion is felt beyond the mesh, as a share of the width
-    work: int = 32,  # resolution at which the smooth part is computed
 ) -> torch.Tensor:  # (B,3,H,W)
-    "Continue a flow beyond the mesh and fade it out."
+    "Continue a flow beyond the mesh and fade it out; what is smooth is computed at 32 × 32 pixels."
     m = mask.to(flow.dtype)
-    parts = torch.cat([fill_outward(flow, m, reach, work), fade_outward(m, reach, work)], 1)
+    parts = torch.cat([fill_outward(flow, m, reach, 32), fade_outward(m, reach, 32)], 1)
     far = F.interpolate(parts, flow.shape[-2:], mode="bilinear", align_corners=False)  # (B,4,H,W)
     return torch.where(m > 0, flow, far[:, :3] * far[:, 3:])
 

@@ -95,9 +95,14 @@ def checked_pair(a, b, valid):  # (B,3,H,W), (B,3,H,W), (B,1,H,W) or None
     return torch.where(real > 0, a, zero), torch.where(real > 0, b, zero), real
 
 
-def mean_over(x, real):  # (B,C,H,W), (B,1,H,W) of 0 and 1
-    "Mean over the channels and the pixels that count (B,)."
-    return (x * real).sum((1, 2, 3)) / (real.sum((1, 2, 3)) * x.shape[1])
+BAND = 256  # rows at a time, so that large pictures fit in memory
+
+
+def mean_over(error, a, b, real):  # function of a difference; (B,C,H,W), (B,C,H,W), (B,1,H,W) of 0 and 1
+    "Mean error over the channels and the pixels that count (B,)."
+    bands = zip(*(x.split(BAND, 2) for x in (a, b, real)))
+    total = sum((error(one - other) * part).sum((1, 2, 3)) for one, other, part in bands)
+    return total / (real.sum((1, 2, 3)) * a.shape[1])
 
 # %% ../nbs/82b_metrics.ipynb #218c946d
 def mae(
@@ -107,7 +112,7 @@ def mae(
 ) -> torch.Tensor:  # (B,)
     "Mean absolute error of each picture. Raises `F3AError` where the shapes differ or no pixel is valid."
     a, b, real = checked_pair(a, b, valid)
-    return mean_over((a - b).abs(), real)
+    return mean_over(torch.abs, a, b, real)
 
 
 def mse(
@@ -117,7 +122,7 @@ def mse(
 ) -> torch.Tensor:  # (B,)
     "Mean square error of each picture. Raises `F3AError` where the shapes differ or no pixel is valid."
     a, b, real = checked_pair(a, b, valid)
-    return mean_over((a - b).square(), real)
+    return mean_over(torch.square, a, b, real)
 
 # %% ../nbs/82b_metrics.ipynb #0c5b14aa
 def psnr(
@@ -138,9 +143,6 @@ def gaussian_means(x):  # (B,C,H,W)
     return F.conv2d(x, k.view(1, 1, -1, 1).expand(C, 1, -1, 1), groups=C)
 
 # %% ../nbs/82b_metrics.ipynb #34d0a57b
-BAND = 256  # rows of windows at a time, so that large pictures fit in memory
-
-
 def ssim_map(
     a: torch.Tensor,  # (B,3,H,W) in [0,1]
     b: torch.Tensor,  # (B,3,H,W) in [0,1]
@@ -164,14 +166,15 @@ def ssim(
     a, b, real = checked_pair(a, b, valid)
     if min(a.shape[-2:]) < 11:
         raise F3AError("SSIM needs pictures of at least 11 pixels a side.")
-    whole = 1 - F.max_pool2d(1 - real, 11, 1)  # (B,1,H−10,W−10)
-    if (whole.sum((1, 2, 3)) == 0).any():
+    total = windows = 0.0
+    for top in range(0, a.shape[2] - 10, BAND):
+        band = slice(top, top + BAND + 10)  # rows
+        whole = 1 - F.max_pool2d(1 - real[:, :, band], 11, 1)  # (B,1,BAND,W−10)
+        total = total + (ssim_map(a[:, :, band], b[:, :, band]) * whole).sum((1, 2, 3))
+        windows = windows + whole.sum((1, 2, 3))
+    if (windows == 0).any():
         raise F3AError("SSIM needs 11×11 valid pixels in one piece.")
-    total = 0.0
-    for top in range(0, whole.shape[2], BAND):
-        s = ssim_map(a[:, :, top : top + BAND + 10], b[:, :, top : top + BAND + 10])  # (B,3,BAND,W−10)
-        total = total + (s * whole[:, :, top : top + BAND]).sum((1, 2, 3))
-    return total / (whole.sum((1, 2, 3)) * a.shape[1])
+    return total / (windows * a.shape[1])
 
 # %% ../nbs/82b_metrics.ipynb #49e0a5d5
 METRICS = dict(mae=mae, mse=mse, psnr=psnr, ssim=ssim)  # name → function of two batches of pictures
@@ -191,10 +194,11 @@ def track_pictures(
     zoom: int = 3,  # enlarge first: the detector needs faces of 80 pixels
 ) -> tuple:  # landmarks (T,68,2) in pixels, found (T,)
     "Landmarks of generated pictures, each judged by a detection of its own; not-a-number where there is no face."
-    big = F.interpolate(images.float(), scale_factor=zoom, mode="bicubic", align_corners=False).clamp(0, 1)
-    landmarks = np.full((len(big), 68, 2), np.nan)
-    for k, picture in enumerate(big):
-        picture = to_image(picture)
+    landmarks = np.full((len(images), 68, 2), np.nan)
+    for k, picture in enumerate(images.split(1)):
+        if zoom > 1:
+            picture = F.interpolate(picture.float(), scale_factor=zoom, mode="bicubic", align_corners=False)
+        picture = to_image(picture[0])
         boxes = detect_faces(picture)
         if boxes:
             landmarks[k] = place_landmarks(picture, boxes[0])

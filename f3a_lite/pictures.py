@@ -25,7 +25,11 @@ def to_image(
     if x.shape[-1] == 1:
         x = np.repeat(x, 3, -1)
     if x.dtype != np.uint8:
-        x = (np.nan_to_num(x).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+        x = np.nan_to_num(x.astype(np.result_type(x, 1.0)), copy=False)  # one copy, in which the rest is done
+        np.clip(x, 0, 1, out=x)
+        x *= 255
+        x += 0.5
+        x = x.astype(np.uint8)
     return x[..., :3]
 
 # %% ../nbs/52_pictures.ipynb #68b9846d
@@ -34,7 +38,7 @@ def to_tensor(
     device="cpu",  # where it shall live
 ) -> torch.Tensor:  # (...,3,H,W) float in [0,1]
     "Bytes to what a network takes."
-    return torch.tensor(np.ascontiguousarray(x), device=device).movedim(-1, -3).float() / 255
+    return torch.tensor(np.ascontiguousarray(x), device=device).movedim(-1, -3).float().div_(255)
 
 # %% ../nbs/52_pictures.ipynb #a5d3ac28
 def tile_images(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from f3a_lite.systems import Warping
 from f3a_lite.ui.demo import film_frames, film_parts, measure
 from f3a_lite.pairs import HELD_OUT, split_frames
 from f3a_lite.lab.results import Record
+from f3a_lite.data.prepare import clip_for_lessons
 from f3a_lite.data.video import SYNTHETIC, video_info
 
 METHODS = ("copying", "warping only", "F3A-GAN", "T_warp")
@@ -34,8 +36,10 @@ def rows_of(text):
 
 @pytest.mark.processes
 def test_demo(tmp_path):
-    "By the console script's function, in a process of its own."
+    "By the console script's function, in a process of its own; the clip is the one that lessons have prepared."
     out = tmp_path / "out"
+    whole = clip_for_lessons(None).path
+    shutil.copytree(whole, out / "clips" / whole.name)
     code = "import sys; from f3a_lite.ui.commands import f3a_demo; f3a_demo(sys.argv[1:])"
     r = subprocess.run(
         [sys.executable, "-c", code, "--out", str(out)],

@@ -20,7 +20,8 @@ from f3a_lite.regressor import (
     variance_share,
 )
 from f3a_lite.regressor_metrics import evaluate_rendered, loss_shares, pose_error, rotation_angle
-from f3a_lite.regressor_training import finetune, wake
+from f3a_lite.data.estimation import finetune
+from f3a_lite.regressor_training import wake
 from helpers import MODEL, rand, randn, tiny_net
 from helpers import close, some_faces
 

@@ -426,8 +426,8 @@ def test_the_index_of_results_is_todays():
 def test_what_was_not_measured_is_extrapolated_and_says_so():
     "Ten minutes: the longest driver, and what a fit of as many frames takes more than its own; else nothing."
     program = load_program("memory")
-    figures = (("driver", 4, 70, 60), ("driver", 20, 100, 80), ("fit", 500, 10, 9), ("fit", 15000, 35, 30))
-    units = dict(driver="seconds", fit="frames")
+    figures = (("full", 4, 70, 60), ("full", 20, 100, 80), ("fit", 500, 10, 9), ("fit", 15000, 35, 30))
+    units = dict(full="seconds", fit="frames")
     records = [Record(n, {units[n]: k}, dict(megabytes=a, megabytes_unmapped=b)) for n, k, a, b in figures]
     (extrapolated,) = program.ten_minutes(records)
     assert extrapolated.setting == dict(seconds=600, extrapolated=True) and "20 s" in extrapolated.info["measured"]

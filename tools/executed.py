@@ -77,7 +77,7 @@ def as_stored(picture: str) -> dict:
     few = image.quantize(256, dither=Image.Dither.NONE)
     few.save(chart, "PNG", optimize=True)
     off = np.asarray(ImageChops.difference(image, few.convert("RGB"))).max(-1)  # (H,W) grey levels
-    smooth = np.percentile(off, 95) > PATCHES or len(jpeg.getvalue()) * 4 / 3 < len(chart.getvalue())
+    smooth = np.percentile(off, 95) > PATCHES or len(jpeg.getvalue()) * 3 / 2 < len(chart.getvalue())
     kind, data = ("jpeg", jpeg) if smooth else ("png", chart)  # lines and text stay sharp as PNG
     return {f"image/{kind}": base64.b64encode(data.getvalue()).decode()}
 

@@ -103,10 +103,9 @@ def fixed_contour(
 # %% ../../nbs/65_datasets.ipynb #3c131556
 def fit_points(
     points,  # (T,68,3) image plane; depth in the same unit
-    face_model: MorphableModel = None,  # None: the open model
 ) -> FaceParams:
-    "Fit a model to 3-D landmarks, each face by itself: pose in closed form on the mean face, then the landmark fit."
-    face_model = fixed_contour(face_model or open_model())
+    "Fit the open model to 3-D landmarks, face by face: pose in closed form on the mean face, then the landmark fit."
+    face_model = fixed_contour(open_model())
     S = face_model.landmarks(face_model.mean_shape[None])[0]  # (68,3)
     faces = []
     for p in torch.as_tensor(np.asarray(points), dtype=torch.float32):

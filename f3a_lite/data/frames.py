@@ -6,13 +6,16 @@
 __all__ = ['read_image']
 
 # %% ../../nbs/39_frames.ipynb #f4a30003
+import contextlib
+import ctypes
 import functools
+import gc
 import sys
 from dataclasses import dataclass
 import numpy as np
 import math
 from pathlib import Path
-from PIL import Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps
 from PIL.ImageFilter import Color3DLUT
 from ..core import F3AError, reading
 
@@ -35,13 +38,14 @@ def _eight_bits(values):  # (H,W) of 16 or 32 bits
 
 def _to_rgb(im):
     "An opened picture upright, in 8-bit RGB, on white."
-    im = ImageOps.exif_transpose(im)
+    if im.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        im = ImageOps.exif_transpose(im)  # a copy
     if im.mode[0] in "IF":
         im = Image.fromarray(_eight_bits(np.asarray(im)))
     if im.mode in ("RGBA", "LA", "PA") or "transparency" in im.info:
         im = im.convert("RGBA")
         im = Image.alpha_composite(Image.new("RGBA", im.size, "white"), im)
-    return im.convert("RGB")
+    return im if im.mode == "RGB" else im.convert("RGB")
 
 # %% ../../nbs/39_frames.ipynb #e215c7b5
 PHOTOS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000", "HEIF")  # in Pillow's names
@@ -186,6 +190,17 @@ def clock_of(
     cuts = np.flatnonzero(steps > LONGEST_GAP)
     starts, ends = times[[0, *cuts + 1]], times[[*cuts, -1]] + 1 / rate
     return Clock(rate, starts, ends, np.cumsum([0, *(ends - starts)[:-1]]))
+
+# %% ../../nbs/39_frames.ipynb #946b6006
+MANY_PIXELS = 4_000_000  # of a frame: from here on memory is given back frame by frame
+
+
+def free_memory():
+    "Give back what nobody uses: objects that hold on to one another, and what the C library keeps for later."
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a C library other than GNU's keeps nothing
+            ctypes.CDLL(None).malloc_trim(0)
 
 # %% ../../nbs/39_frames.ipynb #f4a30009
 WHITE, PEAK = 203.0, 1000.0  # nits: white paper, and the brightest light, of a film in HDR (BT.2408)

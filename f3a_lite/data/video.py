@@ -7,7 +7,6 @@ __all__ = ['write_image', 'iter_frames', 'write_video']
 
 # %% ../../nbs/60_video.ipynb #04050755
 import functools
-import gc
 import math
 import re
 import sys
@@ -20,10 +19,12 @@ import numpy as np
 from PIL import Image
 from ..core import F3AError, atomic_path, counted
 from f3a_lite.data.frames import (
+    MANY_PIXELS,
     PICTURES,
     Clock,
     to_display,
     clock_of,
+    free_memory,
     moving_frames,
     note,
     one_size,
@@ -135,7 +136,7 @@ def _open_video(path):
     if stream is None:
         c.close()
         raise F3AError(f"'{path.name}' holds no video stream: give a video file.")
-    threads = 4 if stream.width * stream.height < 4e6 else 1  # each holds frames
+    threads = 4 if stream.width * stream.height < MANY_PIXELS else 1  # each holds frames
     stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
     return c
 
@@ -238,8 +239,8 @@ def _decoded(path):
                     continue
                 seconds = seconds + 1 / clock.rate if t is None or t <= seconds else t  # they are decoded in order
                 yield seconds, to_display(f, stream.sample_aspect_ratio)
-                if f.width * f.height >= 4e6:
-                    gc.collect()  # PyAV's frames hold on to one another: the large ones go at once
+                if f.width * f.height >= MANY_PIXELS:
+                    free_memory()
 
 # %% ../../nbs/60_video.ipynb #f97089ae
 def _ticks(frames, fps):

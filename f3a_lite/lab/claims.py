@@ -218,14 +218,13 @@ def rank_correlation(
 
 
 def rank_table(
-    part: str = "frames",  # of PAPER: 'self', 'cross' or 'frames'
-    folder=None,  # of the results; None: those that the project ships
+    part: str,  # of PAPER: 'self', 'cross' or 'frames'
 ) -> str:  # Markdown
     "Spearman's and Kendall's coefficient for every metric and data."
     metrics = list(PAPER[part]["flow"])
     lines = [f"| Spearman, Kendall | {' | '.join(title_of(m) for m in metrics)} |", "|---|" + "---|" * len(metrics)]
     for data, group in WHERE[part]:
-        records = choose_records(table_records(data, folder), group=group)
+        records = choose_records(table_records(data), group=group)
         found = [rank_correlation(records, part, metric) for metric in metrics]
         cells = ["too few rows" if rho is None else f"{rho:.2f}, {tau:.2f}" for rho, tau in found]
         lines.append(f"| {CALLED[data]} | {' | '.join(cells)} |")
@@ -409,11 +408,10 @@ def scale_of(
 # %% ../../nbs/85b_claims.ipynb #adec67f7
 def ledger(
     folder=None,  # of the results; None: those that the project ships
-    statements: list = None,  # of Statement; None: all
 ) -> list:  # of Answer
     "Every statement with its answer."
     stored = {}
-    return [answer(s, folder, stored) for s in statements or load_statements()]
+    return [answer(s, folder, stored) for s in load_statements()]
 
 
 def ledger_table(
@@ -431,11 +429,10 @@ def ledger_table(
 
 def verdict_table(
     *numbers: int,  # of statements
-    folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
     "The ledger's verdicts on some statements: a row each, a column for each kind of data; below, how much was seen."
     chosen, stored = {s.number: s for s in load_statements()}, {}
-    answers = [answer(chosen[number], folder, stored) for number in numbers]
+    answers = [answer(chosen[number], None, stored) for number in numbers]
     data = list(dict.fromkeys(f.data for a in answers for f in a.found))
     lines = [f"| | the paper says | verdict | {' | '.join(data)} |", "|---|---|---|" + "---|" * len(data)]
     for a in answers:

@@ -60,7 +60,7 @@ PIXELS = 2**20  # of a batch: larger pictures come fewer at a time
 
 def stacked(parts):  # lists of pictures (3,H,W), emptied
     "Lists of pictures as tensors (B,3,H,W)."
-    out = tuple(torch.stack(p) for p in parts)
+    out = tuple(torch.stack(p) if len(p) > 1 else p[0][None] for p in parts)
     for p in parts:
         p.clear()
     return out
@@ -92,7 +92,9 @@ def in_batches(
         count += 1
         parts[0].append(to_tensor(a))
         parts[1].append(to_tensor(b))
-        if len(parts[0]) >= min(batch, max(1, PIXELS // (a.shape[0] * a.shape[1]))):
+        most = min(batch, max(1, PIXELS // (a.shape[0] * a.shape[1])))
+        del a, b  # large pictures, which nobody needs while the batch is measured
+        if len(parts[0]) >= most:
             yield stacked(parts)
     if parts[0]:
         yield stacked(parts)

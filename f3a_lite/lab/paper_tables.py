@@ -359,13 +359,11 @@ def bins_table(
     data: str,  # 'bundled', 'rendered' or 'folder'
     rows: tuple,  # keys of ROWS, 'copying', 'warping'
     metric: str = "mae",  # a key of GLOSSARY
-    part: str = "frames",  # of PAPER: which group of trainings
     folder=None,  # of the results; None: those that the project ships
-    split: str = None,  # None: the one that belongs to the part
 ) -> str:  # Markdown
     "A metric by the turn of the head, and by the share of pictures in which a face was found."
-    records = choose_records(table_records(data, folder), group=dict(WHERE[part])[data], noise=0.0)
-    records = choose_records(records, split=split or SPLIT_OF[part])
+    records = choose_records(table_records(data, folder), group=dict(WHERE["frames"])[data], noise=0.0)
+    records = choose_records(records, split=SPLIT_OF["frames"])
     lines = [f"| {title_of(metric)} | " + " | ".join(turn_called(b) for b in BINS) + " | measured |"]
     lines.append("|---|" + "---|" * (len(BINS) + 1))
     for row in rows:
@@ -395,15 +393,14 @@ FACES = ("csim", "prmse", "aucon", "lmae")  # metrics that need a face in the ge
 def faces_table(
     data: str,  # 'bundled', 'rendered' or 'folder'
     rows: tuple,  # keys of ROWS, 'copying', 'warping'
-    part: str = "frames",  # of PAPER: which group of trainings
     folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
     """What rests on faces, on the pairs in which every row shows one, and the share of pictures that show one at all.
 
     A row that is measured on its best pictures only would look better than it is.
     """
-    records = choose_records(table_records(data, folder), group=dict(WHERE[part])[data], noise=0.0)
-    records = choose_records(records, split=SPLIT_OF[part])
+    records = choose_records(table_records(data, folder), group=dict(WHERE["frames"])[data], noise=0.0)
+    records = choose_records(records, split=SPLIT_OF["frames"])
     kept = {row: [pairs_of(r, folder) for r in choose_records(records, row)] for row in rows}
     stored = [values for row in kept.values() for values in row if values is not None]
     measured = [np.isfinite(values["prmse"]) for values in stored]

@@ -62,10 +62,9 @@ def random_heads(
     body,  # from load_anny
     keep,  # (V,) head mask
     n: int = 1500,  # number of people
-    seed: int = 0,  # of the random numbers
 ) -> torch.Tensor:  # (n,N,3) dm
     "Heads of random people."
-    g = torch.Generator().manual_seed(seed)
+    g = torch.Generator().manual_seed(0)
     labels = list(body.phenotype_labels)
     of_head = torch.tensor([_is_of_the_head(change) for change in body.local_change_labels])
     blend = body.blendshapes[:, keep].flatten(1)

@@ -92,9 +92,10 @@ def portrait_film(
     side: int = 256,  # pixels of each cell
     photos: tuple = None,  # pictures or their files; None: a photograph and a painting
     words: str = "smile,blink,turn",  # the script
+    weights="t_warp",  # as `Animator` takes them
 ) -> list:  # of T pictures (H,W,3) uint8, a row a portrait
     "Portraits that nobody trained on: driven by the clip, then by a script, beside the mesh and the flow."
-    animator, rows = Animator(), []
+    animator, rows = Animator(weights), []
     for photo in photos or (astronaut()[:300, 75:375], data_path("pearl.jpg")):
         face = animator.face(photo)
         driven = retarget(face.params, clip.params[LAUGH], same_person=False)
@@ -106,7 +107,9 @@ def portrait_film(
         cells = [
             F.interpolate(x, (side, side), mode="area" if len(x[0, 0]) > side else "bicubic") for x in views.values()
         ]
-        rows.append([label_sheet(list(torch.stack(row)), list(views)) for row in zip(*cells)])
+        titles = ["film, driven by a video"] * len(driven) + ["film, by a script"] * (len(targets) - len(driven))
+        names = (["photo", title, "mesh", "facial flow"] for title in titles)
+        rows.append([label_sheet(list(torch.stack(row)), name) for *row, name in zip(*cells, names)])
     return [np.concatenate(frames) for frames in zip(*rows)]
 
 # %% ../../nbs/94_demo.ipynb #48e96d97
@@ -140,7 +143,6 @@ def film(
 # %% ../../nbs/94_demo.ipynb #22684019
 def run_demo(
     out="out",  # output folder
-    n: int = 24,  # pairs a sample in the table
 ) -> list:  # Records
     "From the bundled video to portraits.mp4, demo.mp4, demo.gif, demo.png and a printed table."
     t0 = time.monotonic()
@@ -159,7 +161,7 @@ def run_demo(
     write_gif(frames[::2], out / "demo.gif", 6)
     write_image(np.concatenate(sheet), out / "demo.png")
     print("5/5  measuring on frames that training has not seen\n")
-    records = measure(systems, clip, n)
+    records = measure(systems, clip)
     print_results(records)
     files = [str(film_of_portraits), *(str(out / f"demo.{kind}") for kind in ("mp4", "gif", "png"))]
     print(f"\nwrote {', '.join(files)} in {time.monotonic() - t0:.0f} s")
