@@ -33,7 +33,7 @@ def main(argv=None):
     with friendly_errors():
         options = parse_options("one_frame.py", Options, argv)
         torch.set_num_threads(1)
-        clip, model, start = bundled_clip(ROOT / "runs" / "clips"), open_model(), time.time()
+        clip, model, start = bundled_clip(ROOT / "runs" / "clips"), open_model(), time.monotonic()
         where = np.flatnonzero(clip.found)
         marks = clip.landmarks[where[np.linspace(0, len(where) - 1, options.frames).astype(int)]]
         variants = {

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from f3a_lite import regressor_training
 from f3a_lite.core import F3AError
 from f3a_lite.data import estimation
 from f3a_lite.fitting import FitConfig, fit_landmarks, landmark_error
@@ -119,7 +118,7 @@ def test_a_clip_without_training_frames_is_fitted_as_a_whole():
 
 def test_the_regressor_and_its_tuning_know_the_training_frames_only(clip, monkeypatch):
     seen = []
-    monkeypatch.setattr(regressor_training, "finetune", lambda net, x, m, found, progress: seen.append(found) or net)
+    monkeypatch.setattr(estimation, "finetune", lambda net, x, m, found, progress: seen.append(found) or net)
     args = open_model(), track_of(clip), clip.frames
     tuned = estimation.estimate_params("tuned", *args, 0)
     train = split_frames(len(clip), found=clip.found)["train"]

@@ -139,7 +139,5 @@ def estimate_params(
         )
     pictures, mine = LazyFrames(frames), training_frames(track.found, split)
     if param_source == "tuned":
-        from f3a_lite.regressor_training import finetune  # with all that trains, which a fit does not need
-
         net = finetune(net, pictures, track.landmarks, mine, progress=progress)
     return regress_clip(net, pictures, mine)
