@@ -44,7 +44,7 @@ class BuildWithLessons(build_py):
                     cell.update(outputs=[], execution_count=None)
             text = json.dumps(notebook, ensure_ascii=False, separators=(",", ":"))
             (to / path.name).write_text(text, encoding="utf-8")
-            for name in re.findall(r"images/([\w-]+\.png)", text):
+            for name in re.findall(r"images/([\w-]+\.(?:png|jpg))", text):
                 shutil.copy(here / "nbs" / "images" / name, to / "images" / name)
 
 

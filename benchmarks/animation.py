@@ -24,7 +24,6 @@ from f3a_lite.flow import extend_flow
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, open_model
 from f3a_lite.lab.results import Record, run_info, save_records
 from f3a_lite.systems import Warping, load_system
-from f3a_lite.warp_generator import resized
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,20 +57,23 @@ def seconds_of(work):
 
 
 def parts_of(system, face, targets, face_model):
-    "Seconds of the two halves of a frame: what the system is told, and what it makes of it."
-    told = make_condition(system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor)
+    "Seconds of the two halves of a frame: the system's condition, and its picture."
+
+    def condition():
+        return make_condition(
+            system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor
+        )
+
+    given = condition()
     source = face.image.expand(len(targets), -1, -1, -1)
 
     def network():
         with torch.inference_mode():
-            system(source, told)
-
-    def condition():
-        make_condition(system.condition, face_model, Frames(face.params), Frames(targets), 128, system.cfg.anchor)
+            system(source, given)
 
     found = dict(condition=seconds_of(condition), network=seconds_of(network))
     if system.kind == "t_warp":
-        found.update(warp_parts(system.generator, source, GeometryMaps.split(told)))
+        found.update(warp_parts(system.generator, source, GeometryMaps.split(given)))
     return found
 
 
@@ -80,21 +82,19 @@ def warp_parts(net, source, maps):
     "Seconds of T_warp's network, part by part (`inputs` has `continued_flow` in it); the rest is moving and mixing."
     x = net.inputs(source, maps)[0]
     h = net.T_enc(x)
-    coarse = resized(net.up[0](torch.zeros_like(h[1])), source.shape[-2:])  # (B,c0,H,W)
-    fine = torch.cat([coarse, coarse[:, :1].expand(-1, 12, -1, -1)], 1)  # (B,c0+12,H,W)
 
     def decode():
         y = h[-1]
         for k in reversed(range(1, len(h) - 1)):
-            y = net.join[k - 1](torch.cat([net.up[k](y), h[k]], 1))
-        net.up[0](y)
+            y = net.join[k - 1](torch.cat([net.up[k - 1](y), h[k]], 1))
+        net.to_layer(y)
 
     return dict(
         continued_flow=seconds_of(lambda: extend_flow(maps.flow, maps.mask)),
         inputs=seconds_of(lambda: net.inputs(source, maps)),
         encoder=seconds_of(lambda: net.T_enc(x)),
         decoder=seconds_of(decode),
-        last_layers=seconds_of(lambda: net.to_paint(net.last(fine))),
+        paint=seconds_of(lambda: net.paint(source, maps.flow[:, :2], maps)),
     )
 
 
@@ -130,7 +130,7 @@ def main(argv=None):
         systems = {s.title: s for s in (Warping(), *(load_system(data_path(n)) for n in BUNDLED))}
         for system in systems.values():
             make(system, face, targets, model)
-        times = {(name, way): [] for name in systems for way in ("single", "batch")}
+        times = {(name, mode): [] for name in systems for mode in ("single", "batch")}
         parts = {name: [] for name in systems if name != Warping.title}
         for _ in range(o.rounds):
             for name, system in systems.items():
@@ -143,7 +143,7 @@ def main(argv=None):
         info = run_info(seed=0, t0=start)
         records = []
         for name in systems:
-            figures = {f"fps_{way}": float(1 / np.median(times[name, way])) for way in ("single", "batch")}
+            figures = {f"fps_{mode}": float(1 / np.median(times[name, mode])) for mode in ("single", "batch")}
             if name in parts:
                 for part in parts[name][0]:
                     figures[f"{part}_ms"] = float(np.median([p[part] for p in parts[name]]) * 1000)

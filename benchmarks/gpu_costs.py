@@ -57,9 +57,9 @@ def time_level(trainer: Trainer, level: int, repeats: int) -> dict:  # seconds, 
     "Steps of one level on one batch."
     step, device = step_of_level(trainer.cfg, level), trainer.device
     start = time.time()
-    made = trainer.batches[step]
+    parts = trainer.batches[step]
     making = time.time() - start
-    batch = [{name: value.to(device) for name, value in part.items()} for part in made]
+    batch = [{name: value.to(device) for name, value in part.items()} for part in parts]
     trainer.parts_of = lambda step: batch
     with FlopCounterMode(display=False) as counter:
         trainer.learn(step)

@@ -89,10 +89,10 @@ def work(kind, folder, n):
     photo, how = data_path("pearl.jpg"), dict(size=512)
     if kind == "full":
         photo, how = folder / "photo.jpg", dict(full=True)
-    made = Animator("t_warp", "cpu")(photo, clip.path, **how)
-    made.save(folder / "film-made.mp4")
-    made.save(folder / "film-made.gif")
-    made.sheet()
+    film = Animator("t_warp", "cpu")(photo, clip.path, **how)
+    film.save(folder / "film-film.mp4")
+    film.save(folder / "film-film.gif")
+    film.sheet()
 
 
 def resident():

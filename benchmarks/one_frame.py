@@ -36,23 +36,23 @@ def main(argv=None):
         clip, model, start = bundled_clip(ROOT / "runs" / "clips"), open_model(), time.monotonic()
         where = np.flatnonzero(clip.found)
         marks = clip.landmarks[where[np.linspace(0, len(where) - 1, options.frames).astype(int)]]
-        ways = {
+        variants = {
             "Levenberg–Marquardt": lambda p: fit_landmarks(model, p),
             "Adam": lambda p: fit_landmarks(model, p.repeat(2, 1, 1), cfg=FitConfig(smooth_exp=0.0, smooth_pose=0.0))[
                 :1
             ],
         }
-        seconds, errors = {name: [] for name in ways}, {name: [] for name in ways}
-        ways["Levenberg–Marquardt"](marks[:1])
+        seconds, errors = {name: [] for name in variants}, {name: [] for name in variants}
+        variants["Levenberg–Marquardt"](marks[:1])
         for points in marks.split(1):
-            for name, way in ways.items():
+            for name, variant in variants.items():
                 began = time.process_time()
-                params = way(points)
+                params = variant(points)
                 seconds[name].append(time.process_time() - began)
                 errors[name].append(float(landmark_error(model, params, points)))
         info = run_info("python benchmarks/one_frame.py", 0, start)
         records = []
-        for name in ways:
+        for name in variants:
             found = dict(seconds=figure(seconds[name]), error=figure(errors[name]))
             records.append(Record(name, dict(frames=options.frames, clip="bundled", threads=1), found, info))
             print(name, {k: f"{v['mean']:.4f}" for k, v in found.items()})

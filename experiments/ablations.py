@@ -51,8 +51,8 @@ def rows_of(path: Path, config, clips: list) -> dict:  # split → metric → nu
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))
     records, seconds, _ = train_once(config, clips, measured=[0])
-    told = [r for r in records if "split" in r.setting and r.name not in ("copying", "warping only")]
-    rows = {r.setting["split"]: {m: r.mean(m) for m in r.figures} for r in told}
+    measured = [r for r in records if "split" in r.setting and r.name not in ("copying", "warping only")]
+    rows = {r.setting["split"]: {m: r.mean(m) for m in r.figures} for r in measured}
     found = dict(rows=rows, seconds=seconds, steps=config.steps, info=run_info())
     save_json(found, path)
     return found

@@ -1,9 +1,11 @@
 """What can be measured of the paper's sentences without any training: results/claims.json.
 
 python experiments/claims.py
+python experiments/claims.py --only shifted_by_a_pixel
 Each record answers a statement of data_samples/statements.toml, or stands beside one: which axis of the flow a motion
 shows in, what is lost in profile, frames made from the photo against frames made one from the other, who a film shows,
-expression or pose alone, and what instance normalisation leaves of numbers that are the same at every pixel.
+expression or pose alone, what instance normalisation leaves of numbers that are the same at every pixel, and what a
+shift by one pixel does to features. With --only some are measured, and the other records stay.
 """
 
 from dataclasses import dataclass, replace
@@ -14,14 +16,14 @@ import numpy as np
 import torch
 from torch import nn
 from f3a_lite.conditions import Frames, make_condition
-from f3a_lite.core import data_path, friendly_errors
+from f3a_lite.core import F3AError, data_path, friendly_errors
 from f3a_lite.options import parse_options
 from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.fitting import FitConfig, fit_landmarks
 from f3a_lite.flow import facial_flow, interpolate_params
 from f3a_lite.jobs import set_threads
 from f3a_lite.lab.measuring import over_clips
-from f3a_lite.lab.results import Record, figure, run_info, save_records
+from f3a_lite.lab.results import Record, figure, load_records, run_info, save_records
 from f3a_lite.metrics import csim, fit_faces, identity_mean, prmse, psnr, track_faces
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.pairs import pick_frames
@@ -50,6 +52,7 @@ class Options:
     frames: int = 36  # of a film that is made frame by frame
     films: int = 6  # that begin at other frames of the bundled clip
     size: int = 128  # pixels
+    only: tuple[str, ...] = ()  # names of functions of this file; none: all
     out: Path = ROOT / "results" / "claims.json"
 
 
@@ -85,9 +88,9 @@ def eyes_half_way(o: Options) -> list:  # Records
             one, other, true = (project(posed_landmarks(model, turned(rest, d)))[0] for d in (-degrees, degrees, 0))
             wide = float((true[36] - true[45]).norm())
             between = interpolate_params(turned(rest, -degrees), turned(rest, degrees), [0.5])
-            ways = {"half way in space": project(posed_landmarks(model, between))[0]}
-            ways["half way in the plane"] = (one + other) / 2
-            for name, points in ways.items():
+            middles = {"half way in space": project(posed_landmarks(model, between))[0]}
+            middles["half way in the plane"] = (one + other) / 2
+            for name, points in middles.items():
                 share = float((points[36] - points[45]).norm()) / wide
                 found.setdefault(name, {}).setdefault(f"eyes_{degrees}", []).append(share)
     return [
@@ -98,10 +101,10 @@ def eyes_half_way(o: Options) -> list:  # Records
 def fits_at(yaw: float, rng, model) -> tuple:  # true faces, fitted faces
     "The four expressions at an angle, and what a fit makes of their landmarks with half a pixel of noise of 128."
     faces = FaceParams.stack([turned(faces_of(0).replace(exp_coeff=model.expression(**e)), yaw) for e in EXPRESSIONS])
-    seen = project(posed_landmarks(model, faces))
-    seen = seen + torch.randn(seen.shape, generator=rng) * 0.5 / 64
-    known = dict(cfg=FitConfig(steps=150), identity=faces.id_coeff[:1])
-    fits = [fit_landmarks(model, seen[k : k + 1], start=faces[k], **known) for k in range(len(faces))]
+    marks = project(posed_landmarks(model, faces))
+    marks = marks + torch.randn(marks.shape, generator=rng) * 0.5 / 64
+    options = dict(cfg=FitConfig(steps=150), identity=faces.id_coeff[:1])
+    fits = [fit_landmarks(model, marks[k : k + 1], start=faces[k], **options) for k in range(len(faces))]
     return faces, faces.replace(exp_coeff=FaceParams.stack(fits).exp_coeff)
 
 
@@ -151,16 +154,16 @@ def made_frame_by_frame(clip, system, o: Options) -> list:  # Records
             target, valid = Frames(every.params[[k]], landmarks=every.landmarks[[k]]), clip.valid(o.size)[None]
             direct = system.generate(photo, target, model)["image"]
             last = Frames(target.params, system.generate(last, target, model)["image"])
-            for way, image in (("direct", direct), ("recursive", last.picture)):
-                quality[way].append(float(psnr(image, every.picture[k : k + 1], valid)))
-        for way, values in quality.items():
-            curves[way].append(values)
+            for mode, image in (("direct", direct), ("recursive", last.picture)):
+                quality[mode].append(float(psnr(image, every.picture[k : k + 1], valid)))
+        for mode, values in quality.items():
+            curves[mode].append(values)
     records, quarter = [], o.frames // 4
-    curves = {way: np.array(values) for way, values in curves.items()}  # (films,frames)
-    for way, values in curves.items():
+    curves = {mode: np.array(values) for mode, values in curves.items()}  # (films,frames)
+    for mode, values in curves.items():
         figures = dict(psnr=over_clips(values), early=over_clips(values[:, :quarter]))
         figures.update(late=over_clips(values[:, -quarter:]), curve=values.mean(0).round(3).tolist())
-        records.append(Record(way, dict(frames=o.frames, films=o.films), figures))
+        records.append(Record(mode, dict(frames=o.frames, films=o.films), figures))
     gap = curves["direct"] - curves["recursive"]
     figures = dict(early=over_clips(gap[:, :quarter]), late=over_clips(gap[:, -quarter:]))
     return [*records, Record("direct before recursive", dict(frames=o.frames, films=o.films), figures)]
@@ -173,8 +176,8 @@ def films_between(clip, system, o: Options, steps: int = 13) -> list:  # Records
         frames = np.linspace(start, start + o.frames, steps).astype(int)
         every = pick_frames([clip], [(0, k) for k in frames], o.size)
         photo = Frames(every.params[[0]], every.picture[:1])
-        way = interpolate_params(every.params[[0]], every.params[[-1]], np.linspace(1, 0, steps).tolist())
-        film = system.generate(photo, Frames(way), model)["image"]
+        path = interpolate_params(every.params[[0]], every.params[[-1]], np.linspace(1, 0, steps).tolist())
+        film = system.generate(photo, Frames(path), model)["image"]
         change = (film[1:] - film[:-1]).abs().mean((1, 2, 3))
         jumps.append(float(change.max() / change.mean()))
         who = [track_faces(x)[1] for x in (film[1:], every.picture[1:], photo.picture)]
@@ -241,6 +244,40 @@ def neighbours_in_a_batch(o: Options, seeds: int = 5) -> list:  # Records
     return records
 
 
+HALVINGS = dict(  # ways to halve a picture
+    strides=lambda c, d: [nn.Conv2d(c, d, 3, 2, 1)],
+    max_pooling=lambda c, d: [nn.Conv2d(c, d, 3, 1, 1), nn.MaxPool2d(2)],
+    mean_pooling=lambda c, d: [nn.Conv2d(c, d, 3, 1, 1), nn.AvgPool2d(2)],
+)
+
+
+def shifted_by_a_pixel(clip, o: Options, seeds: int = 5, channels=(3, 16, 32, 64)) -> list:  # Records
+    """Supplement I-B: do strides or pooling depend less on where a picture lies?
+
+    Of encoders that have learned nothing: by how much their features change, as a share of what they are, when the
+    picture is moved by one pixel, and by eight, which is one of their own pixels; then they are moved back.
+    """
+    records, rim = [], 2
+    picture = clip.images(list(range(0, 40, 8)))  # (5,3,H,W)
+    for name, halve in HALVINGS.items():
+        rows = {}
+        for seed in range(seeds):
+            torch.manual_seed(seed)
+            layers = [x for c, d in zip(channels, channels[1:]) for x in (*halve(c, d), nn.PReLU(d, 0.2))]
+            net = nn.Sequential(*layers).eval()
+            with torch.no_grad():
+                h = net(picture)
+                for pixels in (1, 8):
+                    moved = net(torch.roll(picture, pixels, 3)).roll(-(pixels // 8), 3)
+                    inner = (h - moved)[..., rim:-rim, rim:-rim]
+                    share = float(inner.norm() / h[..., rim:-rim, rim:-rim].norm())
+                    rows.setdefault(f"moved_by_{pixels}", []).append(share)
+        records.append(
+            Record(name.replace("_", " "), dict(halvings=3, trained=False), {k: figure(v) for k, v in rows.items()})
+        )
+    return records
+
+
 def replicated_numbers(clip, o: Options, seeds: int = 5) -> list:  # Records
     """What instance normalisation leaves of numbers that are the same at every pixel.
 
@@ -262,9 +299,9 @@ def replicated_numbers(clip, o: Options, seeds: int = 5) -> list:  # Records
                 if isinstance(layer, nn.Conv2d):
                     layer.padding_mode = padding
             source = pick_frames([clip], [(0, 2)] * 2, o.size)
-            told = make_condition(condition, model, source, Frames(clip.params[[one, other]]), o.size)
+            conditions = make_condition(condition, model, source, Frames(clip.params[[one, other]]), o.size)
             with torch.no_grad():
-                features = net.T_flow(torch.cat([told, told[:1] / 2]))
+                features = net.T_flow(torch.cat([conditions, conditions[:1] / 2]))
             for key, h in dict(finest=features[0], deepest=features[-1]).items():
                 size = h[0].norm().clamp(min=1.0)  # a reflected rim leaves nothing but rounding
                 rows.setdefault(key, []).append(float((h[0] - h[1]).norm() / size))
@@ -274,26 +311,35 @@ def replicated_numbers(clip, o: Options, seeds: int = 5) -> list:  # Records
     return records
 
 
+OF_MODELS = (axes_of_the_flow, eyes_half_way, in_profile, neighbours_in_a_batch)
+OF_THE_CLIP = (replicated_numbers, shifted_by_a_pixel)
+OF_WEIGHTS = (made_frame_by_frame, films_between, one_of_two)
+
+
 def main(argv=None):
     "Measure, print, and write the records."
     with friendly_errors():
         o, start = parse_options("claims.py", Options, argv), time.monotonic()
         set_threads(None)
         clip = bundled_clip(ROOT / "runs" / "clips")
-        records = []
-        for measure in (axes_of_the_flow, eyes_half_way, in_profile, neighbours_in_a_batch):
-            records += measure(o)
-        records += replicated_numbers(clip, o)
-        for name in WEIGHTS:
+        chosen = [f for f in (*OF_MODELS, *OF_THE_CLIP, *OF_WEIGHTS) if not o.only or f.__name__ in o.only]
+        if not chosen:
+            raise F3AError(f"There is no measurement '{o.only[0]}': see the functions of experiments/claims.py.")
+        records = [r for f in chosen if f in OF_MODELS for r in f(o)]
+        records += [r for f in chosen if f in OF_THE_CLIP for r in f(clip, o)]
+        for name in WEIGHTS if set(chosen) & set(OF_WEIGHTS) else ():
             system = load_system(data_path(name))
-            for measure in (made_frame_by_frame, films_between, one_of_two):
+            for measure in (f for f in chosen if f in OF_WEIGHTS):
                 found = measure(clip, system, o)
                 records += [replace(r, setting=dict(r.setting, system=system.title)) for r in found]
                 print(f"{system.title}: {measure.__name__}, {time.monotonic() - start:.0f} s", flush=True)
-        info = run_info("python experiments/claims.py", 0, start, sha256=clip.meta["sha256"])
+        command = " ".join(["python experiments/claims.py", *(["--only", *o.only] if o.only else [])])
+        info = run_info(command, 0, start, sha256=clip.meta["sha256"])
         for record in records:
             record.info = info
-        save_records(records, o.out)
+        made = {(r.name, str(r.setting)) for r in records}
+        before = load_records(o.out) if o.only and o.out.exists() else []
+        save_records([r for r in before if (r.name, str(r.setting)) not in made] + records, o.out)
         for r in records:
             print(r.name, r.setting, {k: round(r.mean(k), 4) for k, v in r.figures.items() if not isinstance(v, list)})
 

@@ -45,15 +45,15 @@ def measure_clip(clip, face_model) -> tuple:  # figures, seconds of the fit
     blink = fit.exp_coeff[:, face_model.unit("eyeBlink")].mean(1)[ok].numpy()
     frames = np.flatnonzero(clip.found)
     pairs = sample_pairs([dict(train=frames, random=frames)], "random", 40, 0)
-    made = measure_pairs(None, [clip], pairs, face_model=face_model)
+    measured = measure_pairs(None, [clip], pairs, face_model=face_model)
     figures = dict(
         frames=len(clip),
         found=int(ok.sum()),
         error=float(error.mean()),
         p95=float(error.quantile(0.95)),
         blink=float(np.corrcoef(eye_opening(clip.landmarks[ok]), blink)[0, 1]),
-        copy_mae=float(made["copying"]["mae"].mean()),
-        warp_mae=float(made["warping only"]["mae"].mean()),
+        copy_mae=float(measured["copying"]["mae"].mean()),
+        warp_mae=float(measured["warping only"]["mae"].mean()),
     )
     return figures, seconds
 

@@ -43,15 +43,15 @@ class Options:
     faces: Positional[Path] = ROOT.parent / "shared" / "faces"  # folder with clips/ and clips.csv
     keep: Path | None = None  # folder of the prepared clips; default: a temporary one
     pairs: int = 16  # a clip
-    steps: int = 500  # of each short training; 0: none
+    steps: int = 500  # of each short training
+    trainings: bool = True  # --no-trainings: only the bundled weights, with a part switched off
     out: Path = ROOT / "results" / "ingredients.json"
 
 
-def without(system, part):
-    "T_warp with one part switched off."
+def without_layer(system):
+    "T_warp without what it has learned."
     changed = deepcopy(system)
-    head = dict(layer=changed.generator.to_layer, paint=changed.generator.to_paint)[part]
-    for values in head.parameters():  # the layer is the usual fade then, and the change of colour is 0
+    for values in changed.generator.to_layer.parameters():  # the layer is the usual fade then
         torch.nn.init.zeros_(values)
     return changed
 
@@ -80,7 +80,6 @@ def main(argv=None):
     with friendly_errors():
         o = parse_options("ingredients.py", Options, argv)
         set_threads(None)
-        parts = ("layer", "paint")
         with tempfile.TemporaryDirectory() as temporary:
             keep, people = o.keep or Path(temporary), {}
             for who, videos in sorted(read_people(o.faces).items()):
@@ -88,11 +87,11 @@ def main(argv=None):
                     prepare_clip(v, keep / v.stem, split=None, max_frames=160, progress=False) for v in videos
                 ]
             bundled = load_system(data_path("t_warp.safetensors"))
-            systems = {"as bundled": bundled, **{f"without {part}": without(bundled, part) for part in parts}}
+            systems = {"as bundled": bundled, "without the layer": without_layer(bundled)}
             records = measured(systems, people, o, 128)
             for r in records:
                 r.setting["kind"] = "part"
-            for k, (name, changes) in enumerate(DATA.items() if o.steps else ()):
+            for k, (name, changes) in enumerate(DATA.items() if o.trainings else ()):
                 system = short_training(changes, o.steps, Path(temporary) / f"run_{k}")
                 found = measured({name: system}, people, o, 64)
                 for r in found:

@@ -41,10 +41,10 @@ def main(argv=None):
             config = TrainConfig.lite(
                 "t_warp", size=64, steps=options.steps, batch=16, lowres_fraction=0.0, gan_fraction=0.0, ema=0.99
             )
-            made = over_seeds(config, [clip], options.seeds, dict(param_source=source))
-            for record in made:
+            trained = over_seeds(config, [clip], options.seeds, dict(param_source=source))
+            for record in trained:
                 record.figures["fit_error"] = clip.meta["fit_error"]
-            records += made
+            records += trained
         save_comparison(records, "params.py", options, start)
 
 

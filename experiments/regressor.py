@@ -34,7 +34,7 @@ from f3a_lite.regressor import (
     warm_loss,
 )
 from f3a_lite.regressor_metrics import evaluate_rendered, pose_error, rotation_angle
-from f3a_lite.regressor_training import finetune
+from f3a_lite.data.estimation import finetune
 from f3a_lite.synth.rendered import rendered_face
 from f3a_lite.synth.rendered import render_set
 from f3a_lite.lab.results import Record, figure, run_info, save_records

@@ -47,9 +47,9 @@ def row(system, path, size) -> list:  # of pictures (3,size,size)
     "One photo at rest and at the strongest moment of each gesture."
     face, model = read_face(path), open_model()
     goals = [gesture(face.params, GESTURES[name], 3, model)[1] for name in COLUMNS]
-    made = animate(system, face, FaceParams.stack([face.params, *goals]))
+    film = animate(system, face, FaceParams.stack([face.params, *goals]))
     source = source_at(face, size)
-    return [enlarge_head(source, made, k).permute(2, 0, 1) for k in range(len(COLUMNS) + 1)]
+    return [enlarge_head(source, film, k).permute(2, 0, 1) for k in range(len(COLUMNS) + 1)]
 
 
 def main(argv=None):

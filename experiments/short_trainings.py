@@ -96,9 +96,9 @@ def over_seeds(
         records, seconds, log = train_once(replace(config, seed=seed), clips, measured)
         if logs is not None:
             logs[seed] = log
-        told = [r for r in records if "split" in r.setting]
-        baselines = [r for r in told if r.name in ("copying", "warping only")]
-        for r in told:
+        measured = [r for r in records if "split" in r.setting]
+        baselines = [r for r in measured if r.name in ("copying", "warping only")]
+        for r in measured:
             if r.name in ("copying", "warping only"):
                 continue
             title = r.name
@@ -108,12 +108,12 @@ def over_seeds(
             title, setting, f"seed {seed}", {s: round(rows[-1]["psnr"], 2) for s, rows in by_split.items()}, flush=True
         )
     common = dict(setting, size=config.size, protocol="second")
-    made = [Record(r.name, dict(common, split=r.setting["split"], spread="samples"), r.figures) for r in baselines]
+    means = [Record(r.name, dict(common, split=r.setting["split"], spread="samples"), r.figures) for r in baselines]
     for split, rows in by_split.items():
         figures = {name: figure([row[name] for row in rows]) for name in rows[0]}
         own = dict(common, split=split, spread="seeds", steps=config.steps)
-        made.append(Record(title, own, figures))
-    return made
+        means.append(Record(title, own, figures))
+    return means
 
 
 def first_protocol(

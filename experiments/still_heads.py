@@ -1,6 +1,7 @@
 """Pairs in which the expression changes and the head stays, the task of GANimation: results/still_heads.json.
 
 python experiments/still_heads.py --data rendered
+python experiments/still_heads.py --data bundled --drawn 20000 --pairs 24
 python experiments/still_heads.py --data runs/faces --people ../shared/faces/clips.csv
 
 Measures what f3a_tables has trained (runs/tables). Of many pairs of each clip those are taken whose rigid points, the
@@ -51,8 +52,8 @@ def still_parts(clips: list, o: Options) -> list:  # of Part
             continue
         pairs = np.unique(sample_pairs([mine], "these", o.drawn, (77, k)), axis=0)  # (n,3): clip, source, target
         points = np.asarray(clip.landmarks)
-        moved = np.linalg.norm(points[pairs[:, 2]] - points[pairs[:, 1]], axis=-1) / 2  # (n,68) shares of the side
-        rigid, mouth = moved[:, RIGID].mean(1), moved[:, MOUTH].mean(1)
+        distance = np.linalg.norm(points[pairs[:, 2]] - points[pairs[:, 1]], axis=-1) / 2  # (n,68) shares of the side
+        rigid, mouth = distance[:, RIGID].mean(1), distance[:, MOUTH].mean(1)
         good = np.flatnonzero((rigid < o.still) & (mouth > o.least))
         best = good[np.argsort(-(mouth - rigid)[good])][: o.pairs]
         if len(best):
@@ -85,8 +86,8 @@ def main(argv=None):
             figures = {metric: found[metric] for metric in ("mae", "psnr", "csim", "aucon")}
             info = run_info(" ".join(["python experiments/still_heads.py", *words]), 0, start)
             records.append(Record(name, {**own, **chosen}, figures, info))
-            told = {metric: show_figure(value, metric) for metric, value in figures.items()}
-            print(f"{name:<12} {told} on {len(parts)} clips", flush=True)
+            means = {metric: show_figure(value, metric) for metric, value in figures.items()}
+            print(f"{name:<12} {means} on {len(parts)} clips", flush=True)
             save_records(records, o.out)
 
 

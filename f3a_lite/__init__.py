@@ -1,6 +1,6 @@
 "Facial flow for face animation. The names below are imported when they are first used."
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _HOME = {  # name → module
     "Animator": "animator",

@@ -344,8 +344,8 @@ class Animator:
         def make(first, last, bar=False):
             begin = max(0, first - watched)
             now = [None if x is None else x[begin:last] for x in (motion.targets, motion.pictures, motion.landmarks)]
-            made = animate(self.system, face, *now, face_model=self.face_model, progress=bar)
-            return {name: values[first - begin :] for name, values in made.items()}
+            film = animate(self.system, face, *now, face_model=self.face_model, progress=bar)
+            return {name: values[first - begin :] for name, values in film.items()}
 
         n = len(motion.targets)
         return Film(face, make if n > KEPT else make(0, n, progress), motion, size, full, progress)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from .core import F3AError
+from .drawing import opened
 from .flow import flow_between, warp_by_flow
 from .morphable import FaceParams, MorphableModel, REGIONS
 from .projection import euler_to_matrix, pose, posed_landmarks, project, to_pixels
@@ -195,7 +196,7 @@ def mouth_map(
     "The opening of the mouth: what the eight landmarks of the inner lips enclose."
     lips = X[:, face_model.landmark_vertices[60:68]]  # (B,8,3)
     fan = torch.tensor([[0, k, k + 1] for k in range(1, 7)])
-    return rasterize_map(to_pixels(lips, size, size), fan, torch.ones_like(lips[..., :1]), size, size)[0]
+    return rasterize_map(to_pixels(lips, size, size), fan, lips, size, size)[1].float()
 
 
 @functools.lru_cache(None)
@@ -212,23 +213,38 @@ LIPS = (0.0, -0.436, 0.4735)  # dm: the middle of the inner lips in the open mod
 EYES = 0.8737  # dm: between its outer corners of the eyes
 
 
-def teeth_map(
+def posed_teeth(
     face_model: MorphableModel,  # of the parameters
     params: FaceParams,  # B faces
-    size: int,  # pixels
-) -> torch.Tensor:  # (B,1,H,W) in [0,1]
-    "How bright the teeth are, dark at the back of the mouth; 0 where there are none. Lips hide nothing here."
+) -> torch.Tensor:  # (B,52,3)
+    "Both arcs of teeth, the upper fixed in the head, the lower moving with the chin."
     k, mean = face_model.landmark_vertices, face_model.mean_shape
     unit = (mean[k[36]] - mean[k[45]]).norm() / EYES
-    jaws, triangles = (torch.from_numpy(x) for x in teeth_mesh())
+    jaws = torch.from_numpy(teeth_mesh()[0])
     jaws = (jaws.float().flatten(1, 2) - torch.tensor(LIPS)) * unit  # (2,26,3) around the middle of the lips
     lips = face_model.shape(params.id_coeff, params.exp_coeff * 0)[:, k[60:68]].mean(1)  # (B,3), at rest
     lips = lips - unit * torch.tensor([0, 0, 0.02])
     chin = (params.exp_coeff @ face_model.exp_basis[:, k[8]]) * torch.tensor([0.8, 0.9, 0.8])  # (B,3)
     X = torch.cat([jaws[0] + lips[:, None], jaws[1] + (lips + chin)[:, None]], 1)  # (B,52,3)
-    X = params.scale[:, None, None] * X @ euler_to_matrix(params.rotation).transpose(1, 2) + params.translation[:, None]
-    light = torch.linspace(-1.4, 1.4, 13).cos().repeat(4).expand(len(X), -1)[..., None].contiguous()  # (B,52,1)
-    return rasterize_map(to_pixels(X, size, size), torch.cat([triangles, triangles + 26]), light, size, size)[0]
+    return (
+        params.scale[:, None, None] * X @ euler_to_matrix(params.rotation).transpose(1, 2) + params.translation[:, None]
+    )
+
+
+def teeth_maps(
+    Xs: torch.Tensor,  # (B,52,3) the source's posed teeth
+    Xt: torch.Tensor,  # (B,52,3) the target's
+    size: int,  # pixels
+) -> tuple:  # (B,1,H,W) in [0,1], (B,3,H,W) image-plane units, (B,1,H,W) bool
+    "How bright the teeth are, dark at the back; the flow of teeth and of the gap between; where both are. No lips yet."
+    light = torch.linspace(-1.4, 1.4, 13).cos().repeat(4).expand(len(Xt), -1)[..., None]  # (B,52,1)
+    gap = Xt[:, 13:39] - torch.tensor([0, 0, 0.01])  # (B,26,3): edges of both arcs, a little behind them
+    teeth, attributes = torch.cat([Xt, gap], 1), torch.cat([Xs - Xt, light], 2)
+    attributes = torch.cat([attributes, attributes[:, 13:39] * torch.tensor([1, 1, 1, 0])], 1)  # (B,78,4)
+    arc = torch.from_numpy(teeth_mesh()[1])
+    triangles = torch.cat([arc, arc + 26, arc + 52])
+    maps, found = rasterize_map(to_pixels(teeth, size, size), triangles, attributes, size, size)
+    return maps[:, 3:], maps[:, :3], found
 
 
 def hidden_at(
@@ -285,7 +301,13 @@ def geometry_maps(
     mask = mask.float()  # (B,1,H,W)
     hidden = hidden_at(depth, flow[:, :2], z) * mask
     mouth = mouth_map(face_model, Xt, size)
-    teeth = teeth_map(face_model, target.params, size) * mouth
+    arcs = [posed_teeth(face_model, frames.params) for frames in (source, target)]  # (B,52,3) each
+    teeth, bite, found = teeth_maps(arcs[0].expand_as(arcs[1]), arcs[1], size)  # (B,1,H,W), (B,3,H,W), (B,1,H,W)
+    inside = mouth * found  # (B,1,H,W): teeth, and the gap between them, have a flow of their own
+    shown = opened(mouth_map(face_model, Xs, size))  # (B,1,H,W) at the source's places
+    hidden = torch.lerp(hidden, 1 - warp_by_flow(shown, bite, mode="nearest"), inside)
+    flow = torch.lerp(flow, bite, inside)
+    mask, teeth = torch.maximum(mask, inside), teeth * mouth
     regions = regions.split(1, 1)  # eyeballs, eyelids, lips
     return torch.cat(GeometryMaps(flow, mask, source_mask, hidden, mouth, teeth, *regions), 1)  # (B,11,H,W)
 

@@ -120,14 +120,14 @@ def progress_bar(
     "Go through items, with a bar, and tell the watcher of `watch_progress`."
     from tqdm.auto import tqdm
 
-    tell, told = WATCHER.get(), -1
+    tell, last = WATCHER.get(), -1
     total = len(items) if total is None and hasattr(items, "__len__") else total
     hidden = not progress or tell is not None
     for k, item in enumerate(tqdm(items, desc=desc, total=total, disable=hidden, leave=False)):
         share = int(100 * k / total) if total else 0
-        if tell is not None and share != told:
+        if tell is not None and share != last:
             tell(min(1.0, share / 100), desc)
-            told = share
+            last = share
         yield item
 
 # %% ../nbs/50_core.ipynb #713dfe3f

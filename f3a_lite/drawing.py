@@ -92,6 +92,13 @@ def dilate(
     return F.max_pool2d(F.max_pool2d(mask, (width, 1), 1, (reach, 0)), (1, width), 1, (0, reach))
 
 
+def opened(
+    mask: torch.Tensor,  # (B,1,H,W) in [0,1]
+) -> torch.Tensor:  # (B,1,H,W) in [0,1]
+    "A mask without its parts that are thinner than three pixels."
+    return dilate(-dilate(-mask, 1), 1)
+
+
 def complete_flow(
     flow: torch.Tensor,  # (B,3,H,W), target anchor
     mask: torch.Tensor,  # (B,1,H,W) of 0 and 1: where the target's mesh is
@@ -100,22 +107,21 @@ def complete_flow(
 ) -> torch.Tensor:  # (B,3,H,W)
     "The flow where the source saw the mesh, continued from there over the whole picture and not faded out."
     share = F.avg_pool2d(hidden, 5, 1, 2) / F.avg_pool2d(mask, 5, 1, 2).clamp(min=0.04)
-    seen = mask * (share < 1 / 3).to(mask.dtype)
+    visible = mask * (share < 1 / 3).to(mask.dtype)
     rim = max(1, round(rim * flow.shape[-1]))  # pixels
-    seen = -dilate(-seen, rim)  # (B,1,H,W)
-    far = F.interpolate(fill_outward(flow, seen, 0.16, 64), flow.shape[-2:], mode="bilinear", align_corners=False)
-    return torch.where(seen > 0, flow, far)
+    visible = -dilate(-visible, rim)  # (B,1,H,W)
+    far = F.interpolate(fill_outward(flow, visible, 0.16, 64), flow.shape[-2:], mode="bilinear", align_corners=False)
+    return torch.where(visible > 0, flow, far)
 
 
 def extend_flow(
     flow: torch.Tensor,  # (B,3,H,W), target anchor
     mask: torch.Tensor,  # (B,1,H,W)
     reach: float = 0.16,  # how far the motion is felt beyond the mesh, as a share of the width
-    work: int = 32,  # resolution at which the smooth part is computed
 ) -> torch.Tensor:  # (B,3,H,W)
-    "Continue a flow beyond the mesh and fade it out."
+    "Continue a flow beyond the mesh and fade it out; what is smooth is computed at 32 × 32 pixels."
     m = mask.to(flow.dtype)
-    parts = torch.cat([fill_outward(flow, m, reach, work), fade_outward(m, reach, work)], 1)
+    parts = torch.cat([fill_outward(flow, m, reach, 32), fade_outward(m, reach, 32)], 1)
     far = F.interpolate(parts, flow.shape[-2:], mode="bilinear", align_corners=False)  # (B,4,H,W)
     return torch.where(m > 0, flow, far[:, :3] * far[:, 3:])
 

@@ -8,11 +8,6 @@ __all__ = ['FitConfig', 'landmark_model', 'fit_landmarks', 'landmark_error']
 # %% ../nbs/06_fitting.ipynb #25a8df15
 import dataclasses
 import numpy as np
-import torch
-from torch.utils.checkpoint import checkpoint
-from .core import F3AError, progress_bar
-from .morphable import FaceParams, MorphableModel
-from .projection import euler_to_matrix, posed_landmarks, project
 
 # %% ../nbs/06_fitting.ipynb #463b52dd
 @dataclasses.dataclass
@@ -31,7 +26,16 @@ class FitConfig:
     softness: float = 0.01  # where the loss turns from square to absolute
     pull: float = 3e-4  # on squared distances from expression units that a network read, where it is asked
 
-# %% ../nbs/06_fitting.ipynb #456343a7
+# %% ../nbs/63b_fit.ipynb #c5d588b3
+import dataclasses
+import numpy as np
+import torch
+from torch.utils.checkpoint import checkpoint
+from .core import F3AError, progress_bar
+from .morphable import FaceParams, MorphableModel
+from .projection import euler_to_matrix, posed_landmarks, project
+
+# %% ../nbs/63b_fit.ipynb #456343a7
 def landmark_model(
     face_model: MorphableModel,  # any morphable model
 ) -> MorphableModel:  # the same with landmark vertices only
@@ -49,7 +53,7 @@ def landmark_model(
         regions=face_model.regions[used],
     )
 
-# %% ../nbs/06_fitting.ipynb #51b03305
+# %% ../nbs/63b_fit.ipynb #51b03305
 def initial_pose(
     face_model: MorphableModel,  # any
     landmarks: torch.Tensor,  # (T,68,2) on the image plane
@@ -73,7 +77,7 @@ def initial_pose(
     rotation = torch.stack([zero, yaw, roll], 1)
     return rotation, torch.cat([t, zero[:, None]], 1), scale / yaw.cos().clamp(min=0.6)
 
-# %% ../nbs/06_fitting.ipynb #2cecfe6f
+# %% ../nbs/63b_fit.ipynb #2cecfe6f
 def _unknowns(m, landmarks, identity, start, people=1):
     "Leaf tensors of the fit; a known identity is no unknown."
     if start is None:
@@ -92,7 +96,7 @@ def _unknowns(m, landmarks, identity, start, people=1):
         v.requires_grad_(k != "id" or identity is None)
     return u
 
-# %% ../nbs/06_fitting.ipynb #30b39834
+# %% ../nbs/63b_fit.ipynb #30b39834
 def _fit_loss(d, u, w, near, unit, cfg):  # d (T,68,2) in outer-eye distances, w (T,68), near (T-1,)
     "Soft L1 on the landmarks, ridge and sparsity on the coefficients, smoothness in time."
     T = len(d)
@@ -116,7 +120,7 @@ def _group_loss(d, u, w, group, cfg):  # d (T,68,2), w (T,68), group (T,)
     loss = (soft / (total * 2).clamp(min=1)[group]).sum() + cfg.ridge_id * u["id"].square().sum()
     return loss + cfg.sparse_exp * (u["exp"].abs().sum(1) / frames[group]).sum()
 
-# %% ../nbs/06_fitting.ipynb #cf7f7ed0
+# %% ../nbs/63b_fit.ipynb #cf7f7ed0
 def _usable(landmarks, found):
     "Landmarks (T,68,2), weights of the frames (T,), and the outer-eye distance; or one sentence."
     landmarks = torch.as_tensor(landmarks, dtype=torch.float32)
@@ -155,7 +159,7 @@ def _nearness(frames, T):
         raise F3AError(f"The numbers of {T} frames must be {T} whole numbers that rise.")
     return 1 / gap.float().square()
 
-# %% ../nbs/06_fitting.ipynb #698defd9
+# %% ../nbs/63b_fit.ipynb #698defd9
 def _optimiser(u, cfg):
     "Adam with one learning rate for each kind of unknown."
     rates = dict(id=1.5, exp=0.7, rot=0.3, trans=0.15, log=0.15)
@@ -165,7 +169,7 @@ def _optimiser(u, cfg):
             groups.append(dict(params=[v], lr=cfg.lr * rates[k], base=cfg.lr * rates[k]))
     return torch.optim.Adam(groups, betas=(0.9, 0.99))
 
-# %% ../nbs/06_fitting.ipynb #7a205872
+# %% ../nbs/63b_fit.ipynb #7a205872
 STRETCH = 1024  # frames that are posed at a time: of a longer clip the graph of one stretch is in memory, not of all
 
 
@@ -186,7 +190,7 @@ def gaze_units(
     "The expression units that turn the eyes."
     return [k for k, name in enumerate(face_model.exp_names) if name.startswith("eyeLook")]
 
-# %% ../nbs/06_fitting.ipynb #d0040d86
+# %% ../nbs/63b_fit.ipynb #d0040d86
 def _points_of(m, basis, x):  # basis (K+L,N,3), x (K+L+6,)
     "The landmarks (68,2) of one face, and how they move with each unknown (K+L+6,68,2)."
     n = len(basis)
@@ -202,7 +206,7 @@ def _points_of(m, basis, x):  # basis (K+L,N,3), x (K+L+6,)
     return points[0] + place, torch.cat([points[1:], shifts, points[:1]])
 
 
-def _fit_one(m, u, landmarks, unit, cfg, w, exp_prior, known):  # landmarks (68,2), w (68,)
+def _fit_one(m, u, landmarks, unit, cfg, w, exp_prior, fixed):  # landmarks (68,2), w (68,)
     "The loss of one frame by Levenberg–Marquardt: each pull of ρ as a weight, bounds by what stays free."
     m = dataclasses.replace(m, **{f: getattr(m, f).double() for f in ("mean_shape", "id_basis", "exp_basis")})
     basis = torch.cat([m.id_basis * m.id_std.double()[:, None, None], m.exp_basis])
@@ -226,7 +230,7 @@ def _fit_one(m, u, landmarks, unit, cfg, w, exp_prior, known):  # landmarks (68,
     damping, (loss, slope, bend) = 1e-3, look(x)
     for _ in range(cfg.steps):
         free = ~((x <= low) & (slope > 0) | (x >= high) & (slope < 0))
-        free[known] = False
+        free[fixed] = False
         damped = bend + (damping * bend.diagonal() + 1e-12).diag()
         step = torch.zeros_like(x)
         step[free] = torch.linalg.solve(damped[free][:, free], slope[free])
@@ -243,7 +247,7 @@ def _fit_one(m, u, landmarks, unit, cfg, w, exp_prior, known):  # landmarks (68,
     parts = x.float().split([v.numel() for v in u.values()])
     return {k: part.view(v.shape) for (k, v), part in zip(u.items(), parts)}
 
-# %% ../nbs/06_fitting.ipynb #ed7e2822
+# %% ../nbs/63b_fit.ipynb #ed7e2822
 def fit_landmarks(
     face_model: MorphableModel,  # any morphable model
     landmarks: torch.Tensor,  # (T,68,2) on the image plane
@@ -279,9 +283,9 @@ def fit_landmarks(
     w = (w / w.mean())[None] * ok[:, None]  # (T,68)
     named = len(m.exp_names) > 0  # units between 0 and 1; models without names may take either sign
     if T == 1 and named and group is None:
-        known = [*range(0 if identity is None else m.K), *(m.K + k for k in gaze)]
+        fixed = [*range(0 if identity is None else m.K), *(m.K + k for k in gaze)]
         weights = w[0] / (w.sum() * 2).clamp(min=1)
-        u = _fit_one(m, u, landmarks[0], unit, cfg, weights, exp_prior, known)
+        u = _fit_one(m, u, landmarks[0], unit, cfg, weights, exp_prior, fixed)
         return _params(u, m, T).check("the fit")
     opt = _optimiser(u, cfg)
 
@@ -308,7 +312,7 @@ def fit_landmarks(
     with torch.no_grad():
         return _params(u, m, T, group).check("the fit")._map(torch.Tensor.detach)
 
-# %% ../nbs/06_fitting.ipynb #cd73b906
+# %% ../nbs/63b_fit.ipynb #cd73b906
 def _params(u, m, T, group=None):
     "Named parameters from the optimiser's variables."
     identity = u["id"] * m.id_std  # (G,K)
@@ -320,7 +324,7 @@ def _params(u, m, T, group=None):
         u["log"].exp(),
     )
 
-# %% ../nbs/06_fitting.ipynb #945fd22e
+# %% ../nbs/63b_fit.ipynb #945fd22e
 def landmark_error(
     face_model: MorphableModel,  # the model that was fitted
     params: FaceParams,  # T faces
@@ -336,7 +340,7 @@ def landmark_error(
         unit = (landmarks[:, 36] - landmarks[:, 45]).norm(dim=-1).median()
     return d / unit
 
-# %% ../nbs/06_fitting.ipynb #6758b252
+# %% ../nbs/63b_fit.ipynb #6758b252
 def landmark_weights(
     cfg,  # a FitConfig
 ) -> torch.Tensor:  # (68,), 1 where the config names no group

@@ -148,8 +148,7 @@ class Generator(nn.Module):
 # %% ../nbs/48_generator_config.ipynb #a0ad4844
 def costs_of(
     cfg: GeneratorConfig,
-    size: int = 128,  # pixels of the full picture
-    level: int = 0,  # how far it has grown; 0 is the full size
+    size: int = 128,  # pixels of the picture
 ) -> dict:  # parameters, multiply_adds, activation_bytes (for one picture)
     "What a generator costs: its weights, the multiplications of one picture, and what is kept for the gradient."
     kept = []
@@ -162,10 +161,9 @@ def costs_of(
 
     with torch.device("meta"):  # shapes only: no memory, no time
         net = Generator(cfg)
-        side = size >> level
-        photo = torch.empty(1, 3, side, side)
-        condition = torch.empty(1, CONDITIONS[cfg.condition].channels, side, side)
+        photo = torch.empty(1, 3, size, size)
+        condition = torch.empty(1, CONDITIONS[cfg.condition].channels, size, size)
         with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-            net(photo, condition, level)
+            net(photo, condition)
     parameters = sum(p.numel() for p in net.parameters())
     return dict(parameters=parameters, multiply_adds=counter.get_total_flops() // 2, activation_bytes=sum(kept))

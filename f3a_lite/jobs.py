@@ -105,7 +105,8 @@ def run_jobs(
     from joblib.externals.loky import BrokenProcessPool
     from tqdm.auto import tqdm
 
-    results = _in_processes(work, jobs, workers) if workers > 1 and jobs else _here(work, jobs)
+    workers = min(workers, len(jobs))
+    results = _in_processes(work, jobs, workers) if workers > 1 else _here(work, jobs)
     with contextlib.closing(results):
         try:
             yield from tqdm(results, total=len(jobs), desc=desc, disable=not progress)

@@ -6,14 +6,8 @@
 __all__ = ['eye_opening', 'mouth_opening', 'Crop']
 
 # %% ../nbs/05_landmarks.ipynb #234751ff
-import functools
-from dataclasses import dataclass
 import numpy as np
 import torch
-import torch.nn.functional as F
-from PIL import Image, ImageFilter
-from .core import third_party_model
-from .tracker import crop_square
 
 # %% ../nbs/05_landmarks.ipynb #2feae5ea
 def _lengths(landmarks, pairs):
@@ -54,7 +48,17 @@ def head_crop(
     x0, y0, s = round(c[0] - side / 2), round(c[1] - side / 2), max(8, round(side))
     return x0, y0, x0 + s, y0 + s
 
-# %% ../nbs/05_landmarks.ipynb #4121a54c
+# %% ../nbs/59b_crops.ipynb #f6bdada6
+import functools
+from dataclasses import dataclass
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageFilter
+from .core import third_party_model
+from .tracker import crop_square
+
+# %% ../nbs/59b_crops.ipynb #4121a54c
 def resize_square(
     image,  # (S,S,3) uint8
     size: int,  # pixels
@@ -64,7 +68,7 @@ def resize_square(
         return image
     return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize((size, size), Image.LANCZOS))
 
-# %% ../nbs/05_landmarks.ipynb #91d8acd7
+# %% ../nbs/59b_crops.ipynb #91d8acd7
 BLURS = (0.02, 0.05, 0.1, 0.2)  # radii of the blurs, shares of the picture's width
 REACH = 0.2  # distance from the border at which only the last blur is left, share of the width
 
@@ -91,7 +95,7 @@ def soft_fill(
         filled = filled + blurred * np.clip(1 - np.abs(step - k - 1), 0, 1)
     return np.where(valid[..., None], image, np.round(filled).astype(np.uint8))
 
-# %% ../nbs/05_landmarks.ipynb #b8706f75
+# %% ../nbs/59b_crops.ipynb #b8706f75
 @dataclass(frozen=True)
 class Crop:
     "A square window on a picture, `size` pixels wide when cut."
@@ -155,7 +159,7 @@ class Crop:
         rows = (centre + self.top >= 0) & (centre + self.top <= self.height)
         return torch.from_numpy(rows[:, None] & columns[None]).float()[None]
 
-# %% ../nbs/05_landmarks.ipynb #7e4402ce
+# %% ../nbs/59b_crops.ipynb #7e4402ce
 SAME_PERSON = 0.6  # dlib's threshold between the same and another person
 
 
@@ -166,7 +170,7 @@ def _recogniser():
 
     return dlib.face_recognition_model_v1(str(third_party_model("dlib_face_recognition_resnet_model_v1.dat")))
 
-# %% ../nbs/05_landmarks.ipynb #351171cf
+# %% ../nbs/59b_crops.ipynb #351171cf
 def face_embedding(
     image,  # (H,W,3) uint8
     points,  # (68,2) landmarks in its pixels
@@ -187,7 +191,7 @@ def face_embedding(
     shape = dlib.full_object_detection(box, [dlib.point(int(round(x)), int(round(y))) for x, y in q])
     return np.array(_recogniser().compute_face_descriptor(image, shape))
 
-# %% ../nbs/05_landmarks.ipynb #8171c1b0
+# %% ../nbs/59b_crops.ipynb #8171c1b0
 def laplacian_variance(
     images,  # (T,3,H,W) in [0,1]
     landmarks,  # (T,68,2) pixels

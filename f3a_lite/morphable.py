@@ -40,8 +40,8 @@ def unit(
     "Where a named unit stands; without Left/Right, both sides. Raises `F3AError` for an unknown one."
     found = [k for k, n in enumerate(self.exp_names) if n in (name, name + "Left", name + "Right")]
     if not found:
-        known = ", ".join(self.exp_names) or "none, its units have no names"
-        raise F3AError(f"The model '{self.name}' has no expression unit '{name}': choose from {known}.")
+        names = ", ".join(self.exp_names) or "none, its units have no names"
+        raise F3AError(f"The model '{self.name}' has no expression unit '{name}': choose from {names}.")
     return found
 
 

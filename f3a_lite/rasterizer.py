@@ -65,9 +65,8 @@ def rasterize_loop(
         area = _edge(a, b, *c)
         if not finite[tri].all() or area == 0 or (cull and area > 0):
             continue
-        order = [0, 1, 2]
-        if area < 0:  # the corners run the other way round
-            b, c, order = c, b, [0, 2, 1]
+        order = [0, 1, 2] if area > 0 else [0, 2, 1]  # the corners may run the other way round
+        b, c = (b, c) if area > 0 else (c, b)
         for i, j, edges in _covered(a, b, c, height, width):
             w = np.array(edges, np.float32)[order] / np.float32(abs(area))
             z = (w * vertices[tri, 2]).sum()

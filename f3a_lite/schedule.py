@@ -17,6 +17,7 @@ from .loop import cosine_rate
 from .pairs import sample_pairs
 from .registry import SYSTEMS
 from .systems import LossConfig, Stage
+from .weights import config_from
 
 # %% ../nbs/57_schedule.ipynb #4d43412a
 @dataclass
@@ -249,9 +250,8 @@ def load_recipe(
     "A stored config. Raises `F3AError` for an unknown name."
     if name not in RECIPES:
         raise F3AError(f"There is no recipe '{name}': choose from {', '.join(RECIPES)}.")
-    stored = json.loads(data_path(f"recipe_{name}.json").read_text(encoding="utf-8"))
-    generator = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.pop("generator").items()}
-    losses = stored.pop("losses")
-    betas = tuple(stored.pop("betas"))
-    settings = SYSTEMS[stored["system"]].Config(**generator)
-    return TrainConfig(generator=settings, losses=LossConfig(**losses), betas=betas, **stored)
+    path = data_path(f"recipe_{name}.json")
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    parts = dict(generator=SYSTEMS[stored["system"]].Config, losses=LossConfig)
+    stored.update({part: config_from(kind, stored[part], path) for part, kind in parts.items()})
+    return config_from(TrainConfig, stored, path)

@@ -10,32 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# %% ../nbs/11_spade_fusion.ipynb #1f0dd5cb
-def act(
-    channels: int,  # of the features
-) -> nn.PReLU:
-    "The activation layer: PReLU with one learned slope a channel."
-    return nn.PReLU(channels, init=0.2)
-
-
-class DownBlock(nn.Module):
-    "Halve the resolution: strided convolution, instance normalisation, PReLU."
-
-    def __init__(
-        self,
-        cin: int,  # channels coming in
-        cout: int,  # channels going out
-        norm: bool = True,  # instance normalisation
-    ):
-        super().__init__()
-        self.conv = nn.Conv2d(cin, cout, 4, 2, 1, bias=not norm)
-        self.norm = nn.InstanceNorm2d(cout, affine=True) if norm else nn.Identity()
-        self.act = act(cout)
-
-    def forward(self, x):  # (B,cin,H,W)
-        "Features at half the resolution."
-        return self.act(self.norm(self.conv(x)))  # (B,cout,H/2,W/2)
-
 # %% ../nbs/11_spade_fusion.ipynb #31917b34
 class Encoder(nn.Module):
     "T_enc or T_flow: features at every scale, the finest first. It can begin at a coarser level, and grow."
@@ -80,7 +54,7 @@ class LearnedNorm(nn.Module):
         "The features, shifted and scaled."
         return (h - self.mu) * (-self.log_sigma).exp()  # (B,C,H,W)
 
-
+# %% ../nbs/11_spade_fusion.ipynb #11a00041
 class SPADE(nn.Module):
     "The bracket of Eq. 4: normalise h_enc, then scale and shift it by maps made from h_flow."
 
@@ -101,3 +75,30 @@ class SPADE(nn.Module):
         "The photo's features, modulated by the flow's."
         gamma, beta = self.gamma_beta(h_flow).chunk(2, 1)  # (B,C,H,W) each
         return gamma * self.norm(h_enc) + beta  # (B,C,H,W)
+
+
+# %% ../nbs/48_generator_config.ipynb #1f0dd5cb
+def act(
+    channels: int,  # of the features
+) -> nn.PReLU:
+    "The activation layer: PReLU with one learned slope a channel."
+    return nn.PReLU(channels, init=0.2)
+
+
+class DownBlock(nn.Module):
+    "Halve the resolution: strided convolution, instance normalisation, PReLU."
+
+    def __init__(
+        self,
+        cin: int,  # channels coming in
+        cout: int,  # channels going out
+        norm: bool = True,  # instance normalisation
+    ):
+        super().__init__()
+        self.conv = nn.Conv2d(cin, cout, 4, 2, 1, bias=not norm)
+        self.norm = nn.InstanceNorm2d(cout, affine=True) if norm else nn.Identity()
+        self.act = act(cout)
+
+    def forward(self, x):  # (B,cin,H,W)
+        "Features at half the resolution."
+        return self.act(self.norm(self.conv(x)))  # (B,cout,H/2,W/2)

@@ -69,9 +69,9 @@ def check_upright(
         x, y = np.diff(place_landmarks(np.asarray(small.rotate(turn, expand=True)), box)[[36, 45]], axis=0)[0]
         if best > 0 and abs(turn + np.degrees(np.arctan2(y, x))) < TILT:  # how far the face itself is turned
             return
-        way = "" if turn == 180 else " clockwise" if turn < 0 else " counter-clockwise"
+        direction = "" if turn == 180 else " clockwise" if turn < 0 else " counter-clockwise"
         raise F3AError(
-            f"The face in '{name}' is not upright: turn the picture by about {abs(turn)} degrees{way} first."
+            f"The face in '{name}' is not upright: turn the picture by about {abs(turn)} degrees{direction} first."
         )
 
 

@@ -164,9 +164,9 @@ class Trainer(Training):
                     "A process that makes batches has ended, perhaps for want of memory: the same command goes on from "
                     "the last checkpoint; give it fewer --workers."
                 ) from e
-        moved = [{name: value.to(self.device) for name, value in part.items()} for part in parts]
+        on_device = [{name: value.to(self.device) for name, value in part.items()} for part in parts]
         self.waited += time.monotonic() - start
-        return moved
+        return on_device
 
     def make(
         self,

@@ -9,9 +9,10 @@ __all__ = ['WarpGenerator']
 import torch
 from fastcore.basics import patch
 from .conditions import GeometryMaps
+from .drawing import opened
 from .flow import warp_by_flow
 from .warp_network import WarpConfig, WarpNetwork, grown, mouth_inside, resized, skin_around, softened
-from .warp_network import stretch_of, turning, visible_skin
+from .warp_network import stretch_of, visible_skin
 
 # %% ../nbs/13_warp_generator.ipynb #38717880
 class WarpGenerator(WarpNetwork):
@@ -21,10 +22,10 @@ class WarpGenerator(WarpNetwork):
         "The picture, and all that it was made of."
         maps = GeometryMaps.split(condition)  # (B,·,H,W) each
         x, continued, fade, warped_by_mesh = self.inputs(source, maps)  # (B,17,h,w), (B,3,H,W), (B,1,H,W), (B,3,H,W)
-        layer, y = self.separate(x, fade)  # (B,1,H,W), (B,c1,h/2,w/2)
+        layer = self.separate(x, fade)  # (B,1,H,W)
         flow = continued[:, :2] * layer  # (B,2,H,W)
         warped = self.move(source, flow)  # (B,3,H,W)
-        output = self.paint(y, warped, flow, maps)  # (B,·,H,W) each
+        output = self.paint(warped, flow, maps)  # (B,·,H,W) each
         motion = dict(flow=flow, layer=layer, fade=fade, warped=warped)  # (B,2,H,W), (B,1,H,W) twice, (B,3,H,W)
         return dict(output, **motion, warped_by_mesh=warped_by_mesh)
 
@@ -34,15 +35,15 @@ SURE = 3.0  # how far the network may depart from the fade: three of the logit
 
 @patch
 def separate(self: WarpGenerator, x, fade):  # (B,17,h,w), (B,1,H,W)
-    "How much each pixel moves with the head (B,1,H,W), and what the U-Net found (B,c1,h/2,w/2)."
+    "How much each pixel moves with the head (B,1,H,W)."
     h = self.T_enc(x)  # list of (B,ck,h/2^k,w/2^k), the finest first
     y = h[-1]  # (B,ck,h/2^k,w/2^k) of the deepest k
     for k in reversed(range(1, len(h) - 1)):
-        y = self.join[k - 1](torch.cat([self.up[k](y), h[k]], 1))  # (B,ck,h/2^k,w/2^k)
+        y = self.join[k - 1](torch.cat([self.up[k - 1](y), h[k]], 1))  # (B,ck,h/2^k,w/2^k)
     change = SURE * torch.tanh(resized(self.to_layer(y), fade.shape[-2:]))  # (B,1,H,W)
     layer = torch.sigmoid(torch.logit(fade.clamp(0.02, 0.98)) + change)  # (B,1,H,W)
     layer = layer * (fade / 0.05).clamp(max=1)  # far away nothing moves
-    return torch.maximum(layer, (10 * fade - 9).clamp(min=0)), y  # the mesh, and what is close to it
+    return torch.maximum(layer, (10 * fade - 9).clamp(min=0))  # the mesh, and what is close to it
 
 # %% ../nbs/13_warp_generator.ipynb #13a00007
 @patch
@@ -51,28 +52,18 @@ def move(self: WarpGenerator, source, flow):  # (B,3,H,W), (B,2,H,W) or with dep
     return warp_by_flow(source, flow)
 
 # %% ../nbs/13_warp_generator.ipynb #13a00009
-NEAR = 1 / 25  # of the width: how far around the mouth, and an eye that opens, paint is allowed
 LIDS = 1 / 60  # of the width: how far around the lids the colour of the skin is
 STILL = 0.01  # image-plane units: where nothing moves as far, less is painted; where nothing moves, nothing
 
 
 @patch
-def paint(self: WarpGenerator, y, warped, flow, maps):  # (B,c1,h/2,w/2), (B,3,H,W), (B,2,H,W), GeometryMaps
-    "The moved photo with lids (b), the inside of a mouth (c) and a change of colour (a, p), and these."
+def paint(self: WarpGenerator, warped, flow, maps):  # (B,3,H,W), (B,2,H,W), GeometryMaps
+    "The moved photo with lids (b) and the inside of a mouth (c), and these maps."
     shown = visible_skin(maps)  # (B,1,H,W)
     skin, inside = skin_around(warped, shown), mouth_inside(warped, maps, shown)  # (B,3,H,W) each
-    stretched = (1.6 - 2 * stretch_of(flow)).clamp(0, 1)  # (B,1,H,W): 1 where by three or more
-    known = [warped * 2 - 1, skin * 2 - 1, inside * 2 - 1, maps.mask, maps.hidden, stretched, self.regions(maps)]
-    coarse = resized(self.up[0](y), maps.mask.shape[-2:])  # (B,c0,H,W)
-    change, a = self.to_paint(self.last(torch.cat([coarse, *known], 1))).split([3, 1], 1)  # (B,3,H,W), (B,1,H,W)
+    stretched = opened((1.6 - 2 * stretch_of(flow)).clamp(0, 1))  # (B,1,H,W): 1 where by three or more
     moves = (flow.abs().amax((1, 2, 3), keepdim=True) / STILL).clamp(max=1)  # (B,1,1,1)
-    free = torch.cat([maps.mouth, maps.lips, maps.eyeballs * maps.hidden], 1).amax(1, keepdim=True)  # (B,1,H,W)
-    a = torch.sigmoid(a) * grown(free, NEAR) * moves  # (B,1,H,W)
-    if not self.training:  # what it has learned to paint beside a turned mouth is hair of other people
-        a = a * (1 - turning(maps.flow, maps.mask))
     b = stretched * grown(maps.eyelids, LIDS) * (1 - maps.eyeballs) * moves  # (B,1,H,W)
     c = softened(maps.mouth * maps.hidden) * moves  # (B,1,H,W)
-    p = torch.tanh(change)  # (B,3,H,W)
-    image = warped + b * (skin - warped)  # (B,3,H,W)
-    image = image + c * (inside - image) + a * p  # (B,3,H,W)
-    return dict(image=image.clamp(0, 1), paint=a, change=p, lids=b, mouth=c, visible_skin=shown)
+    image = (1 - c) * ((1 - b) * warped + b * skin) + c * inside  # (B,3,H,W)
+    return dict(image=image.clamp(0, 1), lids=b, mouth=c)

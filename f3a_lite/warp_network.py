@@ -46,13 +46,15 @@ def continue_flow(
 ) -> tuple:  # the flow over the whole picture (B,3,H,W), and how it usually fades (B,1,H,W)
     "The flow continued from what the source saw. The more a head turns, the less its outline is trusted."
     behind = maps.hidden * (1 - grown(maps.features, 1 / 16))  # (B,1,H,W), without teeth and eyes
-    mouth = F.max_pool2d(maps.mouth, 3, 1, 1)  # (B,1,H,W): teeth move as the lips around them
+    mouth = F.max_pool2d(maps.mouth, 3, 1, 1)  # (B,1,H,W): what the photo does not show of it moves as the lips
+    teeth = maps.mouth * (1 - maps.hidden)  # (B,1,H,W): what it does show moves as jaws do
     size, head, w = maps.mask.shape[-2:], grown(maps.mask, 1 / 32), turning(maps.flow, maps.mask)
     near = complete_flow(maps.flow, maps.mask, torch.maximum(behind, mouth), 0.01)  # (B,3,H,W)
     far = torch.lerp(complete_flow(maps.flow, maps.mask, behind, 0.04), near, mouth)  # (B,3,H,W)
     narrow = torch.maximum(resized(fade_outward(maps.mask, 0.08, 32), size), maps.mask)  # (B,1,H,W)
     wide = torch.maximum(resized(fade_outward(head, 0.1, 32), size), head)  # (B,1,H,W)
-    return torch.lerp(near, far, w), torch.lerp(narrow, wide, w)
+    flow = torch.lerp(torch.lerp(near, far, w), maps.flow, teeth)  # (B,3,H,W)
+    return flow, torch.lerp(narrow, wide, w)
 
 
 def softened(
@@ -155,18 +157,14 @@ class WarpNetwork(nn.Module):
         c = cfg.channels
         deepest = len(c) - 1
         self.T_enc = Encoder(self.in_channels, c)
-        self.up = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(deepest)])
+        self.up = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(1, deepest)])
         self.join = nn.ModuleList([self.joined(2 * c[k], c[k], 1) for k in range(1, deepest)])
         self.to_layer = nn.Conv2d(c[1], 1, 3, 1, 1)
-        self.last = nn.Sequential(self.joined(c[0] + 17, c[0]), self.joined(c[0], c[0]))
-        self.to_paint = nn.Conv2d(c[0], 4, 3, 1, 1)
-        for head in (self.to_layer, self.to_paint):  # start from the photo that the mesh moves
-            nn.init.normal_(head.weight, std=0.01)
-            nn.init.zeros_(head.bias)
-        nn.init.constant_(self.to_paint.bias[3], -2.0)
+        nn.init.normal_(self.to_layer.weight, std=0.01)  # the layer starts as the fade
+        nn.init.zeros_(self.to_layer.bias)
 
     @staticmethod
-    def joined(cin, cout, width=3) -> nn.Sequential:  # channels in, channels out, pixels of the kernel
+    def joined(cin, cout, width) -> nn.Sequential:  # channels in, channels out, pixels of the kernel
         "A convolution that brings channels from two places together."
         return nn.Sequential(nn.Conv2d(cin, cout, width, 1, width // 2), act(cout))
 
@@ -182,8 +180,8 @@ class WarpNetwork(nn.Module):
         warped_by_mesh = warp_by_flow(source, usual)  # (B,3,H,W)
         pictures = torch.cat([source, warped_by_mesh], 1) * 2 - 1  # (B,6,H,W)
         reads_face = warp_by_flow(maps.source_mask, usual)  # (B,1,H,W); wrong beyond the target's mesh
-        known = [flow[:, :2] * self.cfg.flow_scale, fade, maps.mask, reads_face, maps.hidden]  # (B,6,H,W)
-        x = torch.cat([pictures, *known, self.regions(maps)], 1)  # (B,17,H,W)
+        channels = [flow[:, :2] * self.cfg.flow_scale, fade, maps.mask, reads_face, maps.hidden]  # (B,6,H,W)
+        x = torch.cat([pictures, *channels, self.regions(maps)], 1)  # (B,17,H,W)
         if x.shape[-1] > WORK:
             x = F.interpolate(x, (WORK, WORK), mode="area")  # (B,17,64,64)
         return x, flow, fade, warped_by_mesh

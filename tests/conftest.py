@@ -30,6 +30,31 @@ PROGRAMS = ("benchmarks", "experiments", "tools")
 FACES = Path(os.environ.get("F3A_FACES", ROOT.parent / "shared" / "faces"))
 
 
+LONG = (  # tests of more than some seconds, the longest first
+    "test_demo",
+    "test_notebook[11_spade_fusion]",
+    "test_notebook[20_metrics]",
+    "test_notebook[31_widgets]",
+    "test_notebook[17_training]",
+    "test_notebook[22_evaluation]",
+    "test_a_killed_run_goes_on",
+    "test_notebook[06_fitting]",
+    "test_notebook[00_tour]",
+    "test_notebook[21_baselines]",
+    "test_notebook[07_regressor]",
+    "test_notebook[15_losses]",
+    "test_notebook[14_pairs_and_splits]",
+    "test_notebook[12_fade_in_decoding]",
+    "test_the_installed_wheel_finds_its_files_animates_a_face_and_hands_out_lessons",
+)
+
+
+def pytest_collection_modifyitems(items):
+    "What takes longest begins first: at the end of a run no core waits for it."
+    rank = {name: k for k, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.name, len(LONG)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
     "A cache of its own for the tests."

@@ -82,7 +82,7 @@ def place(video, out, **options):
     return clip_folder(out, video.stem, clip_fingerprint(video, **options))
 
 
-def moved(clip, frame):
+def with_noisy_frame(clip, frame):
     "The clip's landmarks, those of one frame elsewhere."
     points = clip.landmarks.clone()
     points[frame] += 0.05 * torch.randn(68, 2, generator=torch.Generator().manual_seed(1))

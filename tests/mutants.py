@@ -552,7 +552,7 @@ MUTANTS = [
     (
         "the driver's place too",
         "lab.measuring",
-        "moved = source.params.replace(exp_coeff=driver.params.exp_coeff, rotation=driver.params.rotation)",
+        "params = source.params.replace(exp_coeff=driver.params.exp_coeff, rotation=driver.params.rotation)",
         "moved = driver.params.replace(id_coeff=source.params.id_coeff)",
         ["tests/test_tables.py::test_across_people_the_driver_gives_expression_and_rotation_only"],
     ),

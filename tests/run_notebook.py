@@ -15,8 +15,11 @@ def run_notebook(path, log):
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     sys.stdout, sys.stderr = (open(fd, "w", encoding="utf-8", closefd=False, buffering=1) for fd in (1, 2))
+    from matplotlib_inline import backend_inline
     from nbdev.test import nbdev_test
 
+    formats = backend_inline.set_matplotlib_formats
+    backend_inline.set_matplotlib_formats = lambda *names: formats("png", dpi=40)  # nobody looks at these figures
     try:
         nbdev_test(path=str(path), n_workers=0, do_print=True)
     finally:

@@ -59,15 +59,15 @@ if __name__ == "__main__":
         leave_team()
         sys.exit()
     t = generator_trainer(path) if kind == "generator" else regressor_trainer(path)
-    seen = []
+    batches = []
     if kind == "generator":
         make = t.parts_of
-        t.parts_of = lambda step: (parts := make(step), seen.append([p["target"] for p in parts]))[0]
+        t.parts_of = lambda step: (parts := make(step), batches.append([p["target"] for p in parts]))[0]
     else:
-        seen.append(t.batch(0)[0])
+        batches.append(t.batch(0)[0])
     for _ in range(4):
         t.step()
-    torch.save(dict(state_of(t), seen=seen, count=t.team.count), out / f"{kind}-{t.team.rank}.pt")
+    torch.save(dict(state_of(t), batches=batches, count=t.team.count), out / f"{kind}-{t.team.rank}.pt")
     assert t.team.any(t.team.rank == t.team.count - 1) and not t.team.any(False)
     t.team.any(False)
     leave_team()

@@ -111,14 +111,14 @@ def at_distance(people, d):
 
 
 @pytest.mark.parametrize(
-    "distance,people,known",
+    "distance,people,trained_on",
     [(0, 1, True), (0.58, 1, True), (0.62, 1, False), (5, 1, False), (5, 20, False), (5, 21, True), (0.1, 0, False)],
 )
-def test_who_is_known(distance, people, known):
+def test_who_is_known(distance, people, trained_on):
     "The border is the one that dlib names: .6."
     base = np.tile(np.linspace(-0.3, 0.3, 128), (max(people, 1), 1)) + np.arange(max(people, 1))[:, None] * 0.1
     G = SimpleNamespace(info=dict(people=base[:people].tolist()))
-    assert is_trained_on(G, Face(None, None, at_distance(base, distance))) == known
+    assert is_trained_on(G, Face(None, None, at_distance(base, distance))) == trained_on
 
 
 def test_the_nearest_of_several_people_counts():
@@ -131,11 +131,11 @@ def test_weights_without_people_know_nobody():
     assert not is_trained_on(SimpleNamespace(info={}), Face(None, None, np.zeros(128)))
 
 
-@pytest.mark.parametrize("real,rendered,known", [(0, 20, False), (0, 21, True), (1, 19, False), (1, 20, True)])
-def test_many_people_teach_faces_in_general(real, rendered, known):
+@pytest.mark.parametrize("real,rendered,trained_on", [(0, 20, False), (0, 21, True), (1, 19, False), (1, 20, True)])
+def test_many_people_teach_faces_in_general(real, rendered, trained_on):
     "Rendered ones too: more than twenty in all."
     G = SimpleNamespace(info=dict(people=[[9.0] * 128] * real, rendered_clips=rendered))
-    assert is_trained_on(G, Face(None, None, np.zeros(128))) == known
+    assert is_trained_on(G, Face(None, None, np.zeros(128))) == trained_on
 
 
 def test_anybody_is_painted_and_weights_of_one_person_say_whom_they_know(clip, drawn, system, paper, quick, capsys):
@@ -175,8 +175,8 @@ def test_frames_do_not_depend_on_the_frames_before(clip, system):
 def test_the_default_leaves_alone_what_does_not_move(clip):
     "Asked for no motion, the default weights give the photo back."
     me = face_of_clip(clip, 12)
-    made = animate(load_system(default_weights()), me, me.params)["output"]
-    assert (made - me.image).abs().mean() < 0.02
+    film = animate(load_system(default_weights()), me, me.params)["output"]
+    assert (film - me.image).abs().mean() < 0.02
 
 
 class Told(Copying):
@@ -186,10 +186,10 @@ class Told(Copying):
 
     def __init__(self, condition, anchor="target"):
         super().__init__(NetworkConfig(condition, anchor))
-        self.told = []
+        self.conditions = []
 
     def forward(self, source, condition, stage=None):
-        self.told.append(condition)
+        self.conditions.append(condition)
         return dict(image=source + condition.mean((1, 2, 3), keepdim=True))
 
 
@@ -203,7 +203,8 @@ def test_a_system_is_told_what_it_asks_for(clip, face_model, condition, anchor):
     want = make_condition(
         condition, face_model, Frames(me.params, me.image), Frames(targets, pictures, landmarks), 128, anchor
     )
-    assert [len(t) for t in system.told] == [2, 1] and torch.allclose(torch.cat(system.told), want, atol=1e-6)
+    assert [len(t) for t in system.conditions] == [2, 1]
+    assert torch.allclose(torch.cat(system.conditions), want, atol=1e-6)
 
 
 def test_a_system_that_watches_a_film_sees_the_frames_before(clip):
@@ -211,11 +212,11 @@ def test_a_system_that_watches_a_film_sees_the_frames_before(clip):
     system = Told("landmark_film")
     marks = clip.landmarks[:6] + 0.1
     animate(system, face_of_clip(clip, 0), clip.params[list(range(6))], None, marks, batch=2)
-    told = torch.cat(system.told)
+    condition = torch.cat(system.conditions)
     for k in range(6):
         for back in range(FILM):
             want = landmark_heatmap(marks[max(0, k - back)][None])[0, 0]
-            assert torch.allclose(told[k, FILM - 1 - back], want, atol=1e-6), (k, back)
+            assert torch.allclose(condition[k, FILM - 1 - back], want, atol=1e-6), (k, back)
 
 
 @pytest.mark.parametrize("weights, drawn", [("f3a_gan", 2), ("t_warp", 4)])
@@ -234,11 +235,11 @@ def test_a_film_poses_each_face_once(clip, monkeypatch, weights, drawn):
         monkeypatch.setattr(module, "rasterize_map", count)
     system = load_system(data_path(f"{weights}.safetensors"))
     me, targets = face_of_clip(clip, 0), clip.params[list(range(10))]
-    made = animate(system, me, targets, batch=4)
+    film = animate(system, me, targets, batch=4)
     assert sum(posed) == 11 and sum(maps) == drawn * 10 + (weights == "t_warp"), "and the source's depth, once"
     if weights == "f3a_gan":  # T_warp continues the flow in a way of its own
         same = warp_along(open_model(), me.params, targets, me.image)[2]
-        assert torch.allclose(made["warped_by_mesh"], same, atol=1e-4)
+        assert torch.allclose(film["warped_by_mesh"], same, atol=1e-4)
 
 
 def test_a_picture_is_needed_by_a_system_that_looks_at_one(clip):
@@ -302,7 +303,7 @@ def test_where_no_face_is(tmp_path, capsys):
         track_frames([(k / 25, np.zeros((90, 90, 3), np.uint8)) for k in range(3)], "x.mp4")
 
 
-def still_made(face, paint=0.0):
+def unchanged_film(face, paint=0.0):
     "What `animate` would give for no motion: nothing moves, and a grey value is painted."
     zero, size = torch.zeros(1, 2, 128, 128), face.image
     return dict(output=size + paint, warped=size, backward_flow=zero)
@@ -310,14 +311,14 @@ def still_made(face, paint=0.0):
 
 def test_without_motion_the_whole_photo_comes_back(photo):
     face = read_face(photo)
-    back = next(iter(animation.paste_back(face, still_made(face)))).astype(int)
+    back = next(iter(animation.paste_back(face, unchanged_film(face)))).astype(int)
     want = face.photo[: back.shape[0], : back.shape[1]].astype(int)
     assert np.abs(back - want).max() <= 1, "each pixel, to a rounding"
 
 
 def test_paint_is_added_inside_the_crop_and_fades_at_its_rim(photo):
     face = read_face(photo)
-    back = next(iter(animation.paste_back(face, still_made(face, 0.2)))).astype(int)
+    back = next(iter(animation.paste_back(face, unchanged_film(face, 0.2)))).astype(int)
     change = np.abs(back - face.photo[: back.shape[0], : back.shape[1]]).max(2)
     c = face.crop
     inside = np.zeros_like(change, bool)
@@ -331,9 +332,9 @@ def test_paint_is_added_inside_the_crop_and_fades_at_its_rim(photo):
 def test_the_photo_moves_at_its_own_resolution(photo):
     "A flow of an eighth of the crop: the middle of the photo is moved by whole pixels, as sharp as before."
     face = read_face(photo)
-    made = still_made(face)
-    made["backward_flow"] = made["backward_flow"] + torch.tensor([0.25, 0.0]).view(1, 2, 1, 1)
-    back, c = next(iter(animation.paste_back(face, made))).astype(int), face.crop
+    film = unchanged_film(face)
+    film["backward_flow"] = film["backward_flow"] + torch.tensor([0.25, 0.0]).view(1, 2, 1, 1)
+    back, c = next(iter(animation.paste_back(face, film))).astype(int), face.crop
     shift = c.side / 8
     y = slice(c.top + c.side * 2 // 5, c.top + c.side * 3 // 5)
     x = np.arange(c.left + c.side * 2 // 5, c.left + c.side * 3 // 5)
@@ -425,10 +426,10 @@ def test_only_what_is_real_is_shown(clip, tmp_path, monkeypatch):
     face.valid[:] = 1
     face.valid[:, :, :8] = 0
     face.valid[:, :, :, 120:] = 0
-    made = animate(Warping(), face, clip.params[[0, 5, 9]])
-    assert torch.equal(crop_to_valid(face, made["output"]), made["output"][:, :, 8:, :120])
-    assert contact_sheet(face, made).shape == (5 * 182 - 2 + 16, 3 * 182 - 2 + 58, 3), "120 of 128 pixels, enlarged"
-    film = animator_module.Film(face, made, driving_module.Motion(clip.params[[0, 5, 9]], 25.0))
+    film = animate(Warping(), face, clip.params[[0, 5, 9]])
+    assert torch.equal(crop_to_valid(face, film["output"]), film["output"][:, :, 8:, :120])
+    assert contact_sheet(face, film).shape == (5 * 182 - 2 + 16, 3 * 182 - 2 + 58, 3), "120 of 128 pixels, enlarged"
+    film = animator_module.Film(face, film, driving_module.Motion(clip.params[[0, 5, 9]], 25.0))
     i = video_info(film.save(tmp_path / "a.b.mp4"))
     assert (i.width, i.height) == (120, 120) and Image.open(film.save(tmp_path / "a.b.gif")).size == (120, 120)
 
@@ -484,11 +485,11 @@ def test_follow_tells_oneself_from_another(clip, drawn, face_model):
     assert torch.allclose(
         m.targets.rotation, other.params.rotation + clip.params.rotation - clip.params.rotation[:1], atol=1e-6
     )
-    moved = motion_from_video(me, "elsewhere.png", clip.path, face_model).targets
-    assert torch.allclose(moved.rotation[0], me.params.rotation[0], atol=1e-6), (
+    targets = motion_from_video(me, "elsewhere.png", clip.path, face_model).targets
+    assert torch.allclose(targets.rotation[0], me.params.rotation[0], atol=1e-6), (
         "the same woman in another picture: changes"
     )
-    assert not torch.allclose(moved.rotation[0], clip.params.rotation[0], atol=1e-3)
+    assert not torch.allclose(targets.rotation[0], clip.params.rotation[0], atol=1e-3)
 
 
 def test_another_person_in_the_same_file_is_driven_by_changes(clip, face_model):
@@ -555,7 +556,7 @@ def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, 
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         (["--driving", "d.mp4", "--to", "t.png"], "Choose one of"),
         (["--to", "t.png", "--script", "nod"], "Choose one of"),
@@ -572,11 +573,11 @@ def test_a_driver_of_one_frame_is_refused(tmp_path, photo, clip, quick, capsys, 
         (["--tracker", "x.task", "--param-source", "regressor"], "--tracker"),
     ],
 )
-def test_options_are_looked_at_first(tmp_path, quick, capsys, monkeypatch, words, told):
+def test_options_are_looked_at_first(tmp_path, quick, capsys, monkeypatch, words, message):
     "Before the weights and the photo are read; the photo and the motion need not even be there."
     monkeypatch.setattr(animator_module, "load_system", None)
     assert run_command(f3a_animate, "missing.png", *words) == 2
-    assert told in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_a_clip_has_one_face_and_no_photo(clip, short, quick, capsys, monkeypatch):
@@ -669,8 +670,8 @@ def test_scripts(clip):
     s = motion_from_script(start, " smile , blink,,turn", fps=25)
     assert len(s) == 1 + (25 + 3) + (10 + 3) + (25 + 3)
     assert all(torch.allclose(motion(s)[k], motion(start)[0], atol=2e-3) for k in (0, 28, 41, 69))
-    for way in ("smile blink turn", "Smile; Blink,TURN ", "smile\nblink;;turn"):
-        assert torch.equal(motion(motion_from_script(start, way)), motion(s)), way
+    for script in ("smile blink turn", "Smile; Blink,TURN ", "smile\nblink;;turn"):
+        assert torch.equal(motion(motion_from_script(start, script)), motion(s)), script
     for bad, word in (("smile,yodel", "yodel"), (" , ", "empty"), ("", "empty")):
         with pytest.raises(F3AError, match=word):
             motion_from_script(start, bad)
@@ -754,10 +755,10 @@ def test_tiles_lie_side_by_side(n, ncols, pad):
 
 
 def test_contact_sheet_rows_and_columns(clip):
-    me, made = face_of_clip(clip, 0), animate(Warping(), face_of_clip(clip, 0), clip.params[[0, 10, 20, 30, 39]])
+    me, film = face_of_clip(clip, 0), animate(Warping(), face_of_clip(clip, 0), clip.params[[0, 10, 20, 30, 39]])
     driving = clip.images([0, 10, 20, 30, 39])
     me.valid[:] = 1
-    sheet = contact_sheet(me, made, driving, columns=3)
+    sheet = contact_sheet(me, film, driving, columns=3)
     assert sheet.shape == (6 * 194 - 2 + 16, 3 * 194 - 2 + 58, 3)
     left, top, sheet = sheet[16:, :58], sheet[:16, 58:], sheet[16:, 58:]
     for k in range(6):
@@ -766,11 +767,11 @@ def test_contact_sheet_rows_and_columns(clip):
         assert top[:, k * 194 : k * 194 + 192].min() < 100, "each column has a name"
     cell = lambda r, c: sheet[r * 194 : r * 194 + 192, c * 194 : c * 194 + 192] / 255
     for c, k in enumerate((0, 2, 4)):
-        for r, x in enumerate((me.image[0], driving[k], made["mesh"][k], None, made["warped"][k], made["output"][k])):
+        for r, x in enumerate((me.image[0], driving[k], film["mesh"][k], None, film["warped"][k], film["output"][k])):
             if x is not None:
                 large = torch.nn.functional.interpolate(x[None], scale_factor=1.5, mode="bicubic")[0].clamp(0, 1)
                 assert np.abs(cell(r, c) - large.permute(1, 2, 0).numpy()).max() < 0.01, (r, c)
-    assert contact_sheet(me, made).shape == (5 * 194 - 2 + 16, 5 * 194 - 2 + 58, 3)
+    assert contact_sheet(me, film).shape == (5 * 194 - 2 + 16, 5 * 194 - 2 + 58, 3)
 
 
 @pytest.mark.parametrize(

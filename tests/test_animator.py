@@ -93,8 +93,8 @@ def test_photos_of_every_kind_are_the_same_face(tmp_path, photo, warper, face):
     for given in (path, str(path), Image.fromarray(photo), clear):
         assert torch.equal(warper.face(given).image, face.image)
     assert warper.face(face) is face and face.path is None and warper.face(path).path == path
-    for wrong, told in ((photo.astype(float), "float64"), (photo[..., 0], "array"), (3, "int"), ("no.png", "exist")):
-        with pytest.raises(F3AError, match=told):
+    for wrong, message in ((photo.astype(float), "float64"), (photo[..., 0], "array"), (3, "int"), ("no.png", "exist")):
+        with pytest.raises(F3AError, match=message):
             warper.face(wrong)
     with pytest.raises(F3AError, match="there is no face 2"):
         warper.face(photo, number=2)
@@ -104,7 +104,7 @@ def test_photos_of_every_kind_are_the_same_face(tmp_path, photo, warper, face):
 
 
 def test_at_most_one_motion_and_only_what_can_be(warper, face, clip):
-    for wrong, told in (
+    for wrong, message in (
         (dict(script="nod", params=clip.params), "Choose one of script and params"),
         (dict(driving=clip.path, to="x.png"), "Choose one of driving and to"),
         (dict(only="hair"), "expression or the pose"),
@@ -113,7 +113,7 @@ def test_at_most_one_motion_and_only_what_can_be(warper, face, clip):
         (dict(size=130.5), "even number"),
         (dict(full=True, size=256), "leave the size away"),
     ):
-        with pytest.raises(F3AError, match=told):
+        with pytest.raises(F3AError, match=message):
             warper(face, **wrong)
     with pytest.raises(F3AError, match="Only the head"):
         warper(clip.path, params=clip.params[:2], full=True)
@@ -149,12 +149,12 @@ def test_parameters_are_a_motion_of_the_source(face, clip):
 
 def test_a_film_is_gone_through_frame_by_frame(monkeypatch, warper, face):
     film = warper(face, params=few(face, 5))
-    made = []
+    enlarged = []
     usual = animation.enlarge_head
-    monkeypatch.setattr(animation, "enlarge_head", lambda *a: made.append(1) or usual(*a))
+    monkeypatch.setattr(animation, "enlarge_head", lambda *a: enlarged.append(1) or usual(*a))
     frames = iter(film)
     first = next(frames)
-    assert len(made) == 1 and len(film) == 5 and film.fps == 25, "no frame is made before it is asked for"
+    assert len(enlarged) == 1 and len(film) == 5 and film.fps == 25, "no frame is made before it is asked for"
     assert film.frames.shape == (5, *first.shape) and film.frames.dtype == np.uint8
     assert np.array_equal(film.frames[0], first)
     for part in (film.flow, film.warped, film.mesh):
@@ -234,7 +234,7 @@ def xmp_of_mp4(path):
     return found, names
 
 
-def told(xmp):
+def source_type(xmp):
     "What an XMP says of where the picture comes from, by a reader of XML."
     from xml.etree import ElementTree
 
@@ -249,18 +249,19 @@ def test_films_and_sheets_carry_the_code_of_the_press(tmp_path, warper, face):
     assert SOURCE_TYPE == code and str(XMP_BOX).upper() == "BE7ACFCB-97A9-42E8-9C71-999491E3AFAC"
     film = warper(face, params=few(face))
     xmp, names = xmp_of_mp4(film.save(tmp_path / "a.mp4"))
-    assert told(xmp) == code and names[:2] == [b"ftyp", b"moov"], "and a browser may begin before the file is whole"
+    assert source_type(xmp) == code
+    assert names[:2] == [b"ftyp", b"moov"], "a browser may begin before the file is whole"
     assert len(list(iter_frames(tmp_path / "a.mp4"))) == 3
     data = film.save(tmp_path / "a.gif").read_bytes()
     start = data.index(b"\x21\xff\x0bXMP DataXMP") + 14
-    assert told(data[start : data.index(b'<?xpacket end="w"?>') + 19]) == code
+    assert source_type(data[start : data.index(b'<?xpacket end="w"?>') + 19]) == code
     gif = Image.open(tmp_path / "a.gif")
     assert gif.n_frames == 2 and gif.info["comment"].decode() == SYNTHETIC and data.endswith(b"\0;")
     assert len(list(iter_frames(tmp_path / "a.gif"))) == 2, "FFmpeg goes over it too"
     webp = Image.open(film.save(tmp_path / "a.webp"))
-    assert webp.n_frames == 3 and told(webp.info["xmp"]) == code
+    assert webp.n_frames == 3 and source_type(webp.info["xmp"]) == code
     sheet = Image.open(write_image(film.sheet(), tmp_path / "a.png", synthetic=True))
-    assert told(sheet.info["XML:com.adobe.xmp"]) == code and SYNTHETIC in XMP.decode()
+    assert source_type(sheet.info["XML:com.adobe.xmp"]) == code and SYNTHETIC in XMP.decode()
     assert "XML:com.adobe.xmp" not in Image.open(write_image(film.sheet(), tmp_path / "b.png")).info
     with pytest.raises(F3AError, match=".mp4, .gif or .webp"):
         film.save(tmp_path / "a.avi")
@@ -353,7 +354,7 @@ def test_size_and_half_from_the_command_line(tmp_path, monkeypatch, photo, clip)
     rows, columns = animation.valid_window(seen["face"], 96)
     even = [(s.stop - s.start + 1) // 2 * 2 for s in (rows, columns)]
     assert [info.height, info.width] == even and 60 < min(even) <= 96
-    assert told(Image.open("out/animation.png").info["XML:com.adobe.xmp"]) == SOURCE_TYPE
+    assert source_type(Image.open("out/animation.png").info["XML:com.adobe.xmp"]) == SOURCE_TYPE
 
 
 def test_where_clips_are_kept(monkeypatch):
@@ -438,9 +439,9 @@ def test_of_a_long_film_one_part_is_in_memory(painter, face, monkeypatch, tmp_pa
 
     def watched(system, face, targets, *rest, **how):
         most.append(sum(len(ref()) for ref in maps if ref() is not None) + len(targets))
-        made = animate(system, face, targets, *rest, **how)
-        maps.extend(map(weakref.ref, made.values()))
-        return made
+        maps_of_part = animate(system, face, targets, *rest, **how)
+        maps.extend(map(weakref.ref, maps_of_part.values()))
+        return maps_of_part
 
     def seen(frames):
         for frame in frames:

@@ -105,10 +105,10 @@ def test_a_frame_without_a_face(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "shape, told",
+    "shape, message",
     [((5, 2, 68), "points last"), ((5, 136), "in one row"), ((5, 68, 3), "with depth")] + [((4, 68, 2), "4")],
 )
-def test_arrays_of_another_form(tmp_path, shape, told):
+def test_arrays_of_another_form(tmp_path, shape, message):
     np.save(tmp_path / "own.npy", np.zeros(shape))
-    with pytest.raises(F3AError, match=rf"own.npy.*{told}.*\(5, 68, 2\)"):
+    with pytest.raises(F3AError, match=rf"own.npy.*{message}.*\(5, 68, 2\)"):
         given_landmarks(tmp_path / "own.npy", [0, 1, 2, 3, 4])

@@ -96,9 +96,9 @@ def test_as_many_parameters_as_the_published_code(kind):
     "Counted from oawiles/X2Face (driving code of 128), NVIDIA/pix2pixHD and albertpumarola/GANimation (17 units)."
     with torch.device("meta"):
         s = make_system(kind, "paper")
-    for net, known in zip((s.generator, s.critic), PUBLISHED[kind]):
+    for net, published in zip((s.generator, s.critic), PUBLISHED[kind]):
         count = sum(p.numel() for p in net.parameters()) if net is not None else 0
-        assert abs(count - known) <= 0.1 * known
+        assert abs(count - published) <= 0.1 * published
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,8 +136,8 @@ def test_the_command_trains_a_compared_system(clip, tmp_path, capsys):
         "8",
     ]
     assert run_command(f3a_train, clip.path, *words, "--out", tmp_path / "run") == 0
-    made = load_system(tmp_path / "run" / "weights.safetensors")
-    assert made.kind == "x2face" and made.condition == "picture"
+    loaded = load_system(tmp_path / "run" / "weights.safetensors")
+    assert loaded.kind == "x2face" and loaded.condition == "picture"
     assert "X2Face" in capsys.readouterr().out
     assert run_command(f3a_train, clip.path, "--system", "soup") == 2
     assert "choose from" in capsys.readouterr().err
@@ -273,11 +273,11 @@ def test_ganimation_does_not_look_at_the_target():
 def test_ganimation_finds_its_way_back_with_the_sources_units():
     "The second pass is told the second half of the condition."
     s, b = small("ganimation"), batch_of("ganimation")
-    told = []
+    conditions = []
     usual = s.generator.forward
-    s.generator.forward = lambda source, condition: told.append(condition) or usual(source, condition)
+    s.generator.forward = lambda source, condition: conditions.append(condition) or usual(source, condition)
     s.generator_terms(usual(b["source"], b["condition"]), b, Stage(64))
-    assert len(told) == 1 and torch.equal(told[0], b["condition"][:, UNITS:])
+    assert len(conditions) == 1 and torch.equal(conditions[0], b["condition"][:, UNITS:])
 
 
 def test_the_unit_critic_is_taught_by_true_photos():
@@ -360,19 +360,19 @@ def test_the_memory_is_an_lstm():
 def test_the_film_is_the_frames_before(clip):
     "From the landmarks themselves; the first frame has nothing before it but itself."
     frames = pick_frames([clip], np.array([[0, 20], [0, 2]]), 64)
-    told = make_condition("landmark_film", open_model(), frames, frames, 64)
+    condition = make_condition("landmark_film", open_model(), frames, frames, 64)
     for row, numbers in enumerate([(16, 17, 18, 19, 20), (0, 0, 0, 1, 2)]):
         for k, number in enumerate(numbers):
-            assert torch.equal(told[row, k : k + 1], landmark_heatmap(clip.landmarks[number][None], 64)[0])
+            assert torch.equal(condition[row, k : k + 1], landmark_heatmap(clip.landmarks[number][None], 64)[0])
     still = make_condition("landmark_film", open_model(), frames, dataclasses.replace(frames, before=None), 64)
-    assert all(torch.equal(still[:, k], told[:, -1]) for k in range(FILM))
+    assert all(torch.equal(still[:, k], condition[:, -1]) for k in range(FILM))
 
 
 def test_the_pair_of_units_is_target_then_source():
     model = open_model()
     rest = FaceParams.neutral(2)
     smile = rest.replace(exp_coeff=model.expression(2, mouthSmile=0.7))
-    told = make_condition("au_pair", model, Frames(rest[:1]), Frames(smile), 8)
-    assert told.shape == (2, 34, 8, 8) and torch.equal(told[:, :, 0, 0], told[:, :, 7, 3])
-    assert torch.allclose(told[:, :UNITS, 0, 0], action_units(smile.exp_coeff))
-    assert torch.allclose(told[:, UNITS:, 0, 0], action_units(rest.exp_coeff))
+    condition = make_condition("au_pair", model, Frames(rest[:1]), Frames(smile), 8)
+    assert condition.shape == (2, 34, 8, 8) and torch.equal(condition[:, :, 0, 0], condition[:, :, 7, 3])
+    assert torch.allclose(condition[:, :UNITS, 0, 0], action_units(smile.exp_coeff))
+    assert torch.allclose(condition[:, UNITS:, 0, 0], action_units(rest.exp_coeff))

@@ -170,9 +170,9 @@ def test_a_prepared_clip_with_a_tracker(tmp_path, video, monkeypatch):
         return torch.full((len(images), 52), 0.25)
 
     monkeypatch.setattr(prepare, "read_blendshapes", read)
-    made = prepare_clip(video, tmp_path / "clip", max_frames=3, split=None, progress=False, param_source=bundle)
-    assert (made.params.exp_coeff[:, GAZE] == 0.25).all() and seen["shape"] == (3, 128, 128, 3)
-    assert np.abs(seen["points"] - made.pixels(range(3))).max() < 0.01 and seen["path"] == bundle
+    prepared = prepare_clip(video, tmp_path / "clip", max_frames=3, split=None, progress=False, param_source=bundle)
+    assert (prepared.params.exp_coeff[:, GAZE] == 0.25).all() and seen["shape"] == (3, 128, 128, 3)
+    assert np.abs(seen["points"] - prepared.pixels(range(3))).max() < 0.01 and seen["path"] == bundle
     plain = prepare_clip(video, tmp_path / "plain", max_frames=3, split=None, progress=False)
     assert (plain.params.exp_coeff[:, GAZE] == 0).all()
     assert video_info(video).frames > 3
@@ -229,8 +229,8 @@ def test_a_tracker_for_a_data_set(tmp_path, video, monkeypatch):
     monkeypatch.setattr(prepare, "read_blendshapes", lambda images, *a: torch.full((len(images), 52), 0.25))
     how = dict(max_frames=2, split=None, progress=False, param_source=bundle)
     prepare_dataset(tmp_path / "set", tmp_path / "out", dataset="video", **how)
-    made = [load_clip(p) for p in (tmp_path / "out").iterdir() if p.is_dir()]
-    assert len(made) == 1 and (made[0].params.exp_coeff[:, GAZE] == 0.25).all()
+    prepared = [load_clip(p) for p in (tmp_path / "out").iterdir() if p.is_dir()]
+    assert len(prepared) == 1 and (prepared[0].params.exp_coeff[:, GAZE] == 0.25).all()
     for kind in ("300w3d", "rendered"):
         with pytest.raises(F3AError, match="looks at videos"):
             prepare_dataset(1, tmp_path / "none", dataset=kind, param_source=bundle)

@@ -186,16 +186,16 @@ def test_two_processes_prepare_the_same_set_at_once(tmp_path, shots, monkeypatch
     "While one is at work on a clip, the other makes the whole set: neither damages what the other makes."
     (tmp_path / "root").mkdir()
     videos = [write_movie(tmp_path / "root" / f"{n}.mp4", shots[:k]) for n, k in (("a", 1), ("b", 2))]
-    out, cut, told = tmp_path / "out", prepare.cut_frames, []
+    out, cut, manifests = tmp_path / "out", prepare.cut_frames, []
 
     def cut_and_wait(*args):
         monkeypatch.setattr(prepare, "cut_frames", cut)
-        told.append(prepare_dataset(tmp_path / "root", out, progress=False))
+        manifests.append(prepare_dataset(tmp_path / "root", out, progress=False))
         return cut(*args)
 
     monkeypatch.setattr(prepare, "cut_frames", cut_and_wait)
-    told.append(prepare_dataset(tmp_path / "root", out, progress=False))
-    assert told[0] == told[1] and told[0]["counts"]["prepared"] == 2
+    manifests.append(prepare_dataset(tmp_path / "root", out, progress=False))
+    assert manifests[0] == manifests[1] and manifests[0]["counts"]["prepared"] == 2
     assert sorted(p for p in out.iterdir() if p.is_dir()) == [place(v, out) for v in videos]
     assert [len(load_clip(place(v, out))) for v in videos] == [1, 2]
 

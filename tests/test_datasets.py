@@ -118,7 +118,7 @@ def test_voxceleb2(tmp_path, frames, capsys):
         ("id00017", "ccc", "00001"),
     ):
         (tmp_path / "v" / "dev" / "mp4" / i / v).mkdir(parents=True, exist_ok=True)
-        write_movie(tmp_path / "v" / "dev" / "mp4" / i / v / f"{u}.mp4", frames[:6])
+        write_movie(tmp_path / "v" / "dev" / "mp4" / i / v / f"{u}.mp4", frames[:3])
     assert len(list_items(tmp_path / "v", "voxceleb2")) == 4
     assert run_command(f3a_prepare, tmp_path / "v", tmp_path / "o", "--dataset", "voxceleb2", "--people", 1, 1) == 0
     items = json.loads((tmp_path / "o" / "manifest.json").read_text())["items"]

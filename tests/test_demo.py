@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from f3a_lite.systems import Warping
 from f3a_lite.ui.demo import film_frames, film_parts, measure
 from f3a_lite.pairs import HELD_OUT, split_frames
 from f3a_lite.lab.results import Record
+from f3a_lite.data.prepare import clip_for_lessons
 from f3a_lite.data.video import SYNTHETIC, video_info
 
 METHODS = ("copying", "warping only", "F3A-GAN", "T_warp")
@@ -34,8 +36,10 @@ def rows_of(text):
 
 @pytest.mark.processes
 def test_demo(tmp_path):
-    "By the console script's function, in a process of its own."
+    "By the console script's function, in a process of its own; the clip is the one that lessons have prepared."
     out = tmp_path / "out"
+    whole = clip_for_lessons(None).path
+    shutil.copytree(whole, out / "clips" / whole.name)
     code = "import sys; from f3a_lite.ui.commands import f3a_demo; f3a_demo(sys.argv[1:])"
     r = subprocess.run(
         [sys.executable, "-c", code, "--out", str(out)],
@@ -84,12 +88,12 @@ def test_the_film_shows_frames_that_training_never_saw(clip):
     assert [len(driving) for _, driving in film_parts(clip, source=3).values() if driving is not None] == [2, 2], (
         "every second frame, if nothing else is said"
     )
-    way, drivers = parts["between two frames (Eq. 3)"]
-    assert drivers is None and len(way) == 30
+    path, drivers = parts["between two frames (Eq. 3)"]
+    assert drivers is None and len(path) == 30
     ends = clip.params[3], clip.params[int(0.62 * 40)]
     for k, e in ((0, ends[0]), (14, ends[1]), (15, ends[1]), (29, ends[0])):
-        assert torch.allclose(way.rotation[k], e.rotation[0], atol=1e-6)
-        assert torch.allclose(way.exp_coeff[k], e.exp_coeff[0], atol=1e-6)
+        assert torch.allclose(path.rotation[k], e.rotation[0], atol=1e-6)
+        assert torch.allclose(path.exp_coeff[k], e.exp_coeff[0], atol=1e-6)
     script = parts["script: smile, blink, turn"][0]
     assert torch.allclose(script.rotation[0], ends[0].rotation[0]) and len(script) == 1 + (12 + 1) + (5 + 1) + (12 + 1)
 
@@ -112,7 +116,7 @@ def test_the_source_of_the_film_is_a_training_frame():
 def test_columns_of_the_film(clip):
     face, driving = face_of_clip(clip, 0), np.array([20, 39])
     face.valid[:] = 1
-    frames, made = film_frames(clip, face, [Warping(), Warping()], clip.params[torch.as_tensor(driving)], driving)
+    frames, films = film_frames(clip, face, [Warping(), Warping()], clip.params[torch.as_tensor(driving)], driving)
     assert len(frames) == 2 and frames[0].shape == (16 + 128, 7 * 130 - 2, 3)
 
     def columns(frame, w=128):
@@ -122,11 +126,11 @@ def test_columns_of_the_film(clip):
         return x.permute(1, 2, 0).numpy()
 
     for i, f in enumerate(frames):
-        warped = as_image(made[0]["warped_by_mesh"][i])
+        warped = as_image(films[0]["warped_by_mesh"][i])
         want = [
             as_image(face.image[0]),
             clip.frames[driving[i]] / 255,
-            as_image(made[1]["mesh"][i]),
+            as_image(films[1]["mesh"][i]),
             None,
             *[warped] * 3,
         ]
@@ -149,8 +153,8 @@ def test_portraits_are_driven_by_the_clip_and_by_a_script(clip, monkeypatch):
     cells = np.stack(frames)[:, 16:80].astype(int)  # the upper row
     still, film = cells[:, :, :64], cells[:, :, 66:130]
     assert (still == still[0]).all() and abs(still[2] - film[2]).mean() < 2, "the script begins with the photo"
-    moved = abs(film - film[2]).mean((1, 2, 3))
-    assert moved[1] > 1 and moved[8] > 1
+    changes = abs(film - film[2]).mean((1, 2, 3))
+    assert changes[1] > 1 and changes[8] > 1
     lower = np.stack(frames)[0, 96:, 66:130]
     assert abs(lower[:, ::-1].astype(int) - film[0]).mean() < abs(lower - film[0]).mean() / 2, (
         "the other photo is mirrored"

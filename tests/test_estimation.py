@@ -10,7 +10,7 @@ from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
 from f3a_lite.regressor import load_regressor
 from f3a_lite.tracker import Track
-from helpers import moved
+from helpers import with_noisy_frame
 
 
 def unlike(a, b):
@@ -35,7 +35,8 @@ def fitted(clip):
 @pytest.mark.parametrize("which", ["random", "block_1", "block_2"])
 def test_a_held_out_frame_has_no_say_in_any_other(clip, fitted, which):
     frame = int(split_frames(len(clip), found=clip.found)[which][0])
-    after = estimation.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames, 0)
+    disturbed = with_noisy_frame(clip, frame)
+    after = estimation.estimate_params("fit", open_model(), track_of(clip, disturbed), clip.frames, 0)
     assert unlike(fitted, after) == [frame]
 
 
@@ -51,7 +52,8 @@ def test_held_out_frames_have_no_say_in_each_other(clip, fitted):
 
 def test_a_training_frame_has(clip, fitted):
     frame = int(split_frames(len(clip), found=clip.found)["train"][3])
-    after = estimation.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames, 0)
+    disturbed = with_noisy_frame(clip, frame)
+    after = estimation.estimate_params("fit", open_model(), track_of(clip, disturbed), clip.frames, 0)
     assert len(unlike(fitted, after)) == len(clip), "the identity is everybody's"
 
 
@@ -59,7 +61,8 @@ def test_without_a_split_all_frames_are_one(clip, fitted):
     frame = int(split_frames(len(clip), found=clip.found)["block_1"][0])
     one = fit_landmarks(open_model(), clip.landmarks, clip.found)
     assert unlike(one, estimation.estimate_params("fit", open_model(), track_of(clip), clip.frames)) == []
-    after = estimation.estimate_params("fit", open_model(), track_of(clip, moved(clip, frame)), clip.frames)
+    disturbed = with_noisy_frame(clip, frame)
+    after = estimation.estimate_params("fit", open_model(), track_of(clip, disturbed), clip.frames)
     assert len(unlike(one, after)) == len(clip) and unlike(one, fitted)
     assert clip.meta["split"] == 0 and unlike(clip.params, fitted) == [], "prepare_clip fits by the split"
 

@@ -129,8 +129,8 @@ def test_shuffled_means_the_condition_of_another_pair(clip):
 
     rows = measure_pairs(Echo(), [clip], pairs, 32, shuffle=True)
     assert set(rows) == {"copying", "warping only", "echo", "shuffled"}
-    (_, told), (source, other) = asked
-    assert torch.equal(source, b["source"]) and torch.equal(told, b["condition"])
+    (_, condition), (source, other) = asked
+    assert torch.equal(source, b["source"]) and torch.equal(condition, b["condition"])
     for k in range(3):
         assert torch.equal(other[k], b["condition"][k - 1]) and not torch.equal(other[k], b["condition"][k])
 

@@ -87,7 +87,7 @@ def test_own_landmarks_are_used_where_the_video_is_prepared_already(tmp_path, mo
 def test_each_part_of_the_fingerprint_counts(tmp_path, movie, shots):
     base = dict(size=32, max_frames=2)
     track = track_frames(iter_frames(movie, max_frames=2))
-    moved = Track(track.landmarks + 1, track.found, track.detected, track.times)
+    shifted = Track(track.landmarks + 1, track.found, track.detected, track.times)
     changes = [
         dict(),
         dict(size=64),
@@ -95,7 +95,7 @@ def test_each_part_of_the_fingerprint_counts(tmp_path, movie, shots):
         dict(max_frames=None),
         dict(param_source="regressor"),
         dict(landmarks=track),
-        dict(landmarks=moved),
+        dict(landmarks=shifted),
         dict(face_model=dataclasses.replace(open_model(), name="another model")),
         dict(split=1),
         dict(split=None),
@@ -126,9 +126,7 @@ def test_rendered_people_of_other_settings_are_others(tmp_path):
             change.get("seed", 0),
             change.get("max_frames", 1),
         )
-    items = [
-        prepare_datasets.prepare_people(1, tmp_path, 2, size=32, fps=f, progress=False)["items"] for f in (8.0, 25.0)
-    ]
+    items = [prepare_datasets.prepare_people(1, tmp_path, size=32, fps=f, progress=False)["items"] for f in (8.0, 25.0)]
     slow, fast = (load_clip(tmp_path / m["person_00000"]["folder"]).params.rotation for m in items)
     assert not torch.equal(slow, fast), "another rate, another motion between two frames"
 

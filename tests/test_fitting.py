@@ -92,8 +92,8 @@ def test_the_fits_loss_by_hand():
     for k in range(T - 1):
         step = {n: v[k + 1] - v[k] for n, v in u.items() if n != "id"}
         want += near[k] * 0.3 * float((step["exp"] ** 2).sum()) / T
-        moved = (step["rot"] ** 2).sum() + 0.1 * ((step["trans"] / unit) ** 2).sum() + step["log"] ** 2
-        want += near[k] * 0.4 / T * float(moved)
+        motion = (step["rot"] ** 2).sum() + 0.1 * ((step["trans"] / unit) ** 2).sum() + step["log"] ** 2
+        want += near[k] * 0.4 / T * float(motion)
     close(_fit_loss(d, u, w, torch.tensor(near), unit, cfg), want, 1e-4)
 
 
@@ -107,7 +107,7 @@ def head_error(a, b, front):
 
 
 @pytest.fixture(scope="module")
-def known():
+def case():
     "A clip of known parameters, its landmarks, and the fit to them."
     g = torch.Generator().manual_seed(0)
     T, s = 40, torch.linspace(0, 6.28, 40)
@@ -120,9 +120,9 @@ def known():
     return truth, marks, fit_landmarks(MODEL, marks)
 
 
-def test_known_parameters_are_found(known):
+def test_known_parameters_are_found(case):
     "Points, pose, scale, jaw; one identity for all frames, nearer to the truth than the mean face."
-    truth, marks, fit = known
+    truth, marks, fit = case
     assert landmark_error(MODEL, fit, marks).mean() < 0.003
     degrees = (fit.rotation - truth.rotation).abs().mean(0) * 180 / np.pi
     assert (degrees < torch.tensor([1.5, 1.5, 0.5])).all(), degrees
@@ -139,9 +139,9 @@ def test_known_parameters_are_found(known):
     ), "the rest hardly"
 
 
-def test_frames_without_landmarks_have_no_say(known):
+def test_frames_without_landmarks_have_no_say(case):
     "Landmarks of a wide open mouth: where they count the jaw opens, where they do not it stays shut."
-    truth, marks, _ = known
+    truth, marks, _ = case
     wide = marks.clone()
     jaw = MODEL.unit("jawOpen")[0]
     assert truth.exp_coeff[20, jaw] < 0.01
@@ -155,9 +155,9 @@ def test_frames_without_landmarks_have_no_say(known):
 
 
 @pytest.mark.parametrize("people", [1, 2])
-def test_a_long_clip_is_fitted_in_stretches(known, monkeypatch, people):
+def test_a_long_clip_is_fitted_in_stretches(case, monkeypatch, people):
     "The parameters of all frames at once; of what the gradients need, only a part is kept."
-    marks, group = known[1], None if people == 1 else torch.arange(40) % people
+    marks, group = case[1], None if people == 1 else torch.arange(40) % people
     cfg = FitConfig(steps=20, smooth_exp=0.1 * (people == 1), smooth_pose=0.1 * (people == 1))
     fits, kept = [], []
     for stretch in (40, 7):
@@ -175,9 +175,9 @@ def test_a_long_clip_is_fitted_in_stretches(known, monkeypatch, people):
     close(landmark_error(MODEL, fits[0], marks), whole, 1e-6)
 
 
-def test_several_people_are_fitted_as_each_alone(known):
+def test_several_people_are_fitted_as_each_alone(case):
     "One call for the frames of three people in any order, against a call for each: the same faces."
-    _, marks, _ = known
+    _, marks, _ = case
     marks = torch.cat([marks[:6], marks[:2] * 0.7])  # one of them smaller
     group, cfg = torch.tensor([0, 2, 0, 2, 2, 0, 1, 1]), FitConfig(steps=60, smooth_exp=0.0, smooth_pose=0.0)
     together = fit_landmarks(MODEL, marks, cfg=cfg, group=group)
@@ -200,16 +200,16 @@ def test_several_people_are_fitted_as_each_alone(known):
         ([0, 1, 1], dict(identity=torch.zeros(1, MODEL.K)), "from their landmarks alone"),
     ],
 )
-def test_whose_frames_must_be_told(known, group, more, said):
+def test_whose_frames_must_be_told(case, group, more, said):
     with pytest.raises(F3AError, match=said):
         more = dict(dict(cfg=FitConfig(steps=1, smooth_exp=0.0, smooth_pose=0.0)), **more)
-        fit_landmarks(MODEL, known[1][:3], group=torch.tensor(group), **more)
+        fit_landmarks(MODEL, case[1][:3], group=torch.tensor(group), **more)
 
 
 @pytest.mark.parametrize("read", [False, True])
-def test_one_frame_is_at_the_bottom_of_its_loss(known, read):
+def test_one_frame_is_at_the_bottom_of_its_loss(case, read):
     "Against scipy's minimiser, which starts at our answer and has the slopes of torch: it finds hardly less."
-    _, marks, _ = known
+    _, marks, _ = case
     m, points = (
         landmark_model(MODEL),
         marks[7:8] + 0.004 * torch.randn(1, 68, 2, generator=torch.Generator().manual_seed(1)),
@@ -242,8 +242,8 @@ def test_one_frame_is_at_the_bottom_of_its_loss(known, read):
     assert loss_of(x)[0] < 1.01 * judge.fun and loss_of(x * 0.98)[0] > 1.01 * judge.fun
 
 
-def test_a_known_identity_and_a_known_start(known):
-    truth, marks, _ = known
+def test_a_known_identity_and_a_known_start(case):
+    truth, marks, _ = case
     got = fit_landmarks(MODEL, marks, cfg=FitConfig(steps=60), identity=truth.id_coeff[:1], start=truth)
     assert torch.equal(got.id_coeff, truth.id_coeff) and (got.rotation - truth.rotation).abs().max() < 0.08
     assert landmark_error(MODEL, got, marks).mean() < 0.02

@@ -125,8 +125,8 @@ def test_noise_has_the_named_size():
     for n, sd in want.items():
         gap = ((getattr(a, n) - getattr(many, n)).std(0) / sd - 1).abs().max()
         assert gap < 0.06, (n, float(gap))
-    moved = (a.translation - many.translation).std(0)
-    close(moved, [0.1, 0.1, 0], 0.006)
+    spread = (a.translation - many.translation).std(0)
+    close(spread, [0.1, 0.1, 0], 0.006)
     b = add_noise(many, 0.1, MODEL, torch.Generator().manual_seed(0))
     assert torch.equal(a.rotation, b.rotation)
 

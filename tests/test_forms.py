@@ -10,7 +10,7 @@ from f3a_lite.core import F3AError
 from f3a_lite.data.clips import load_clip
 from f3a_lite.data.prepare_datasets import check_manifest
 from f3a_lite.lab.paper_tables import origins, table_records
-from f3a_lite.lab.results import load_records, made_by, show_figure
+from f3a_lite.lab.results import load_records, provenance, show_figure
 from f3a_lite.lab.tables import who_is_who
 from f3a_lite.weights import load_weights, save_weights
 
@@ -54,7 +54,7 @@ def test_an_origin_that_says_too_little(tmp_path):
     records = load_records(results(tmp_path / "a.json", dict(psnr=28.0), {}))
     assert show_figure(records[0].figures["psnr"], "psnr") == "28.00"
     with pytest.raises(F3AError, match="its command"):
-        made_by(records[0].info)
+        provenance(records[0].info)
 
 
 @pytest.mark.parametrize("missing", ["group", "row", "seed", "data", "preset", "clips"])

@@ -31,7 +31,7 @@ def test_the_decoder_by_hand():
     close(u(x), torch.where(up > 0, up, 0.2 * up), 1e-5)
 
 
-def seen_by(module):
+def inputs_of(module):
     "A list that will hold what a module is given."
     given = []
     module.register_forward_pre_hook(lambda _, x: given.append(x[0].detach().clone()))
@@ -41,16 +41,16 @@ def seen_by(module):
 def test_what_the_two_streams_see():
     "T_enc sees the photo between −1 and 1; T_flow sees the flow times 4."
     g = small()
-    enc, flow = seen_by(g.T_enc), seen_by(g.T_flow)
+    enc, flow = inputs_of(g.T_enc), inputs_of(g.T_flow)
     photo, f = rand(2, 3, 32, 32), 0.1 * randn(2, 3, 32, 32)
     g(photo, f)
     close(enc[0], photo * 2 - 1, 1e-6)
     assert g.cfg.flow_scale == 4 and torch.equal(flow[0], f * 4)
     one = small(flow_scale=1.0)
     one.load_state_dict(g.state_dict())
-    seen_by_one = seen_by(one.T_flow)
+    inputs_of_one = inputs_of(one.T_flow)
     one(photo, f)
-    assert torch.equal(seen_by_one[0], f)
+    assert torch.equal(inputs_of_one[0], f)
     g.features(photo)
     close(enc[1], photo * 2 - 1, 1e-6)
     assert set(small()(photo, f)) == {"image"}
@@ -64,7 +64,7 @@ def test_a_flow_that_is_not_normalised_keeps_its_size():
         assert least <= gap <= most, (norm, float(gap))
 
 
-def told(warp):
+def condition_of(warp):
     "A condition of noise: a flow, or all maps of the mesh."
     if not warp:
         return 0.1 * randn(2, 3, 32, 32)
@@ -77,7 +77,7 @@ def told(warp):
 @pytest.mark.parametrize("warp", [False, True])
 def test_every_weight_takes_part(warp):
     g = small(warp=warp).train()
-    g(rand(2, 3, 32, 32), told(warp))["image"].square().mean().backward()
+    g(rand(2, 3, 32, 32), condition_of(warp))["image"].square().mean().backward()
     assert not [n for n, p in g.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
 
 

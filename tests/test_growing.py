@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 SMALL = dict(channels=(4, 6, 8, 10), flow_channels=(2, 3, 4, 5))
 
 
-def made(**fields):
+def new_generator(**fields):
     "A small generator of four scales, the same numbers each time."
     torch.manual_seed(0)
     return Generator(GeneratorConfig(**{**SMALL, "grows": 2, **fields})).eval()
@@ -52,7 +52,7 @@ def same(a, b):
 @torch.no_grad()
 def test_at_alpha_0_there_is_the_old_path_bit_for_bit():
     "The picture of the level below, up-sampled; the finer level's weights do not matter."
-    g = made()
+    g = new_generator()
     photo, flow = inputs(32)
     h_enc, h_flow = g.encode(photo * 2 - 1, flow, 0, 0.0)
     old_enc, old_flow = g.encode(half(photo) * 2 - 1, half(flow), 1, 1.0)
@@ -61,7 +61,7 @@ def test_at_alpha_0_there_is_the_old_path_bit_for_bit():
     image = g(photo, flow, 0, 0.0)["image"]
     small = g(half(photo), half(flow), 1, 1.0)["image"]
     assert torch.allclose(image, torch.sigmoid(twice(torch.logit(small))), atol=1e-4)
-    other = made()
+    other = new_generator()
     for part in (other.to_rgb[0], other.T_dec[0], other.T_enc.first[0], other.T_flow.first[0], other.T_enc.down[0]):
         for p in part.parameters():
             p.normal_()
@@ -71,7 +71,7 @@ def test_at_alpha_0_there_is_the_old_path_bit_for_bit():
 @torch.no_grad()
 def test_at_alpha_1_there_is_the_new_path_bit_for_bit():
     "It is the generator that never grew, with the same weights."
-    g, plain = made(), made(grows=0)
+    g, plain = new_generator(), new_generator(grows=0)
     plain.load_state_dict({k: v for k, v in g.state_dict().items() if k in plain.state_dict()})
     photo, flow = inputs(32)
     image = plain(photo, flow)["image"]
@@ -85,7 +85,7 @@ def test_at_alpha_1_there_is_the_new_path_bit_for_bit():
 @torch.no_grad()
 def test_between_the_two_everything_is_mixed():
     "α·new + (1 − α)·old in both encoders and before the picture; the ends are reached without a jump."
-    g = made()
+    g = new_generator()
     photo, flow = inputs(32)
     a = 0.3
     x = photo * 2 - 1
@@ -100,7 +100,7 @@ def test_between_the_two_everything_is_mixed():
 @torch.no_grad()
 def test_what_alpha_mixes_by_hand():
     "While a level fades in, the picture below it is the one that was made before: from its own h_dec."
-    g = made()
+    g = new_generator()
     photo, flow = inputs(32)
     h_enc, h_flow = g.encode(photo * 2 - 1, flow, 0, 0.3)
     h_out = g.spade["3"](h_enc[3], h_flow[3])
@@ -113,7 +113,7 @@ def test_what_alpha_mixes_by_hand():
 
 def test_only_the_low_part_runs_at_a_low_level():
     "No weight of a finer scale gets a gradient; every weight of the coarser ones does."
-    g = made()
+    g = new_generator()
     g(*inputs(8), 2, 1.0)["image"].square().mean().backward()
     used = {n for n, p in g.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     fine = ("T_enc.first.0", "T_enc.first.1", "T_enc.down.0", "T_enc.down.1", "T_flow.down.1", "spade.1", "spade.2")
@@ -133,9 +133,9 @@ def test_the_critic_grows():
     x = torch.rand(2, 3, 64, 64)
     same(d(x, 0, 1.0), plain(x))
     assert torch.allclose(d(x, 0, 0.0), d(half(x), 1, 1.0), atol=1e-5)
-    seen = F.leaky_relu(d.first[1](half(x) * 2 - 1), 0.2)
+    from_rgb = F.leaky_relu(d.first[1](half(x) * 2 - 1), 0.2)
     deeper = F.leaky_relu(d.down[0](F.leaky_relu(d.first[0](x * 2 - 1), 0.2)), 0.2)
-    h = F.leaky_relu(d.down[1](0.3 * deeper + 0.7 * seen), 0.2)
+    h = F.leaky_relu(d.down[1](0.3 * deeper + 0.7 * from_rgb), 0.2)
     want = d.last[1](F.leaky_relu(d.last[0](h), 0.2))
     assert torch.allclose(d(x, 0, 0.3), want, atol=1e-5)
     for level in range(5):
@@ -148,7 +148,7 @@ def test_the_critic_grows():
 
 def test_one_stream():
     "T_os: photo and condition go into one encoder; no SPADE, no second encoder; the flow is seen."
-    g = made(streams="one")
+    g = new_generator(streams="one")
     assert g.T_enc.first[0][0].in_channels == 6 and not hasattr(g, "T_flow")
     given = []
     g.T_enc.register_forward_pre_hook(lambda _, x: given.append(x[0]))
@@ -165,7 +165,7 @@ def test_one_stream():
 @torch.no_grad()
 def test_fusion_at_the_latent_only():
     "T_sl: the decoder works from the deepest scale alone."
-    g = made(fusion="latent", grows=0)
+    g = new_generator(fusion="latent", grows=0)
     assert list(g.spade) == ["3"]
     photo, flow = inputs(32)
     h_enc, h_flow = g.encode(photo * 2 - 1, flow, 0, 1.0)
@@ -206,8 +206,8 @@ def test_every_variant_trains_through_all_its_levels(clip, name):
         assert {"pixel", "adversarial", "perceptual"} < set(row) and row["l1"] > 0
     levels = [stage_of(cfg, k).level for k in range(6)]
     assert levels == ([0] * 6 if name == "T_np" else [2, 2, 1, 1, 0, 0])
-    moved = {n for n, p in t.net.named_parameters() if not torch.equal(p, before[n])}
-    still = {n for n in before if n not in moved}
+    changed = {n for n, p in t.net.named_parameters() if not torch.equal(p, before[n])}
+    still = {n for n in before if n not in changed}
     assert not {n for n in still if "norm" not in n and "critic" not in n}, "every weight is learned at some level"
 
 
@@ -253,8 +253,8 @@ def test_gradient_penalty_of_a_linear_critic():
     critic = lambda x: (x * w).flatten(1).sum(1)[:, None, None, None]
     assert float(gradient_penalty(critic, torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8))) == pytest.approx(4, 1e-5)
     where = []
-    seen = lambda x: (where.append(x.detach()), critic(x))[1]
-    gradient_penalty(seen, torch.ones(4, 3, 8, 8), torch.zeros(4, 3, 8, 8))
+    counting = lambda x: (where.append(x.detach()), critic(x))[1]
+    gradient_penalty(counting, torch.ones(4, 3, 8, 8), torch.zeros(4, 3, 8, 8))
     assert torch.allclose(where[0][:, 0, 0, 0], torch.tensor([0.125, 0.375, 0.625, 0.875]))
 
 
@@ -278,7 +278,7 @@ def test_forms_and_bounds_are_fields_of_the_losses(clip):
 
 
 def test_the_perceptual_loss_looks_at_the_level():
-    g = made()
+    g = new_generator()
     fake, real = inputs(16)[0].requires_grad_(True), inputs(16, 1)[0]
     want = sum((a - b).abs().mean() for a, b in zip(g.T_enc(fake * 2 - 1, 1, 0.4), g.T_enc(real * 2 - 1, 1, 0.4))) / 3
     assert torch.allclose(perceptual_loss(g, fake, real, 1, 0.4), want, rtol=1e-5)

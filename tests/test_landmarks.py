@@ -58,8 +58,8 @@ def test_a_crop_takes_points_where_it_takes_pixels(left, top):
     crop = Crop(left, top, side=64, height=90, width=100, size=32)
     small = crop.cut(np.repeat(spot[..., None], 3, -1).round().astype(np.uint8))[..., 0].astype(float)
     y, x = np.mgrid[:32, :32]
-    seen = np.array([(x * small).sum(), (y * small).sum()]) / small.sum()  # centre of mass, pixels
-    plane = [(seen[0] + 0.5) / 16 - 1, 1 - (seen[1] + 0.5) / 16]
+    centre = np.array([(x * small).sum(), (y * small).sum()]) / small.sum()  # centre of mass, pixels
+    plane = [(centre[0] + 0.5) / 16 - 1, 1 - (centre[1] + 0.5) / 16]
     assert np.allclose(crop.to_plane([40.0, 40.0]), plane, atol=0.01)
     assert np.allclose(crop.to_picture(crop.to_plane([[40.0, 40.0]])), [[40, 40]], atol=1e-4)
     assert crop.box == (left, top, left + 64, top + 64)

@@ -151,8 +151,8 @@ def ask(widget, data, **more):
 def test_the_widget_answers_whoever_asked(camera, filmed):
     "With a picture or with a sentence, once for each frame; a frame can be made the new rest."
     assert ask(camera, sent(filmed[0])) == (dict(to="one", said=""), [camera.picture])
-    _, moved = ask(camera, sent(filmed[5]))
-    assert moved != [camera.picture]
+    _, picture = ask(camera, sent(filmed[5]))
+    assert picture != [camera.picture]
     assert ask(camera, sent(filmed[5]), neutral=True)[1] == [camera.picture]
     assert ask(camera, sent(BLANK)) == (dict(to="one", said=live.UNSEEN), [])
     camera.driver = None

@@ -144,7 +144,7 @@ def undisturbed(clip):
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(k, marks=pytest.mark.slow) for k in range(3, 20))])
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(k, marks=pytest.mark.slow) for k in range(2, 20))])
 def test_killed_at_a_random_moment_and_resumed_is_the_same_run(clip, tmp_path, undisturbed, seed):
     "kill -9 while it steps, saves or renames, at any level of its growing; then the same command goes on."
     rng = np.random.default_rng(seed)
@@ -329,8 +329,8 @@ def test_resume_refuses_other_clips(clip, tmp_path):
     t = small_trainer(clip)
     t.step()
     t.save(tmp_path / "c.pt")
-    moved = with_meta(clip, source="renamed.mp4")
-    Trainer(t.cfg, [replace(moved, path=tmp_path)], device=CPU).load(tmp_path / "c.pt")
+    renamed = with_meta(clip, source="renamed.mp4")
+    Trainer(t.cfg, [replace(renamed, path=tmp_path)], device=CPU).load(tmp_path / "c.pt")
     for facts, words in (
         (dict(sha256="0" * 64), "other clips"),
         (dict(params="tuned"), "prepared in another way"),

@@ -115,13 +115,13 @@ def test_weights_of_eq_13():
     assert (LossConfig().pixel, LossConfig().perceptual, LossConfig().adversarial) == (100, 10, 1)
 
 
-def test_the_mask_costs_nothing_where_the_picture_never_was(clip):
-    s = make_system("t_warp", channels=(8, 8))
+def test_a_layer_costs_nothing_where_the_picture_never_was(clip):
+    s = make_system("t_warp", channels=(8, 8, 8))
     b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32, "geometry_maps")
     out = s(b["source"], b["condition"])
-    out["paint"].retain_grad()
-    s.generator_terms(out, b, training.Stage(critic=False))["mask"].backward()
-    gradient = out["paint"].grad * out["visible_skin"]
+    out["layer"].retain_grad()
+    s.generator_terms(out, b, training.Stage(critic=False))["residual"].backward()
+    gradient = out["layer"].grad
     assert (gradient[b["valid"] == 0] == 0).all() and gradient.abs().sum() > 0
 
 
@@ -131,14 +131,14 @@ def test_pixels_that_the_picture_never_had_count_in_no_term(clip):
     s.critic.eval()
     b = make_batch([half_real(clip)], np.array([[0, 0, 9], [0, 3, 20]]), 32)
     assert b["valid"].mean() == 0.5
-    made = s(b["source"], b["condition"])["image"].detach()
-    other = torch.where(b["valid"] > 0, made, torch.rand_like(made)).requires_grad_(True)
+    image = s(b["source"], b["condition"])["image"].detach()
+    other = torch.where(b["valid"] > 0, image, torch.rand_like(image)).requires_grad_(True)
     stage = training.Stage()
-    terms = [s.generator_terms(dict(image=x), b, stage) for x in (made, other)]
+    terms = [s.generator_terms(dict(image=x), b, stage) for x in (image, other)]
     assert terms[0].keys() == terms[1].keys() == {"pixel", "adversarial", "perceptual"}
     for name in terms[0]:
         assert torch.allclose(terms[0][name], terms[1][name], rtol=1e-5), name
     sum(terms[1].values()).backward()
     assert (other.grad[b["valid"].expand_as(other) == 0] == 0).all() and other.grad.abs().sum() > 0
-    critics = [s.critic_terms(dict(image=x), b, stage)["critic"] for x in (made, other)]
+    critics = [s.critic_terms(dict(image=x), b, stage)["critic"] for x in (image, other)]
     assert torch.allclose(*critics, rtol=1e-5)

@@ -112,14 +112,14 @@ def test_help_speaks_plainly_and_its_examples_can_be_read(name, options, capsys,
 
 def test_choices_are_those_that_the_commands_know():
     "The words of an option stand where nothing slow is imported, and again where they are understood."
-    for options, name, known in (
+    for options, name, choices in (
         (PrepareOptions, "dataset", DATASETS),
         (PrepareOptions, "param_source", PARAM_SOURCES),
         (AnimateOptions, "only", HALVES),
         (ModelOptions, "kind", tuple(KINDS)),
         (TrainRunOptions, "recipe", RECIPES),
     ):
-        assert tuple(re.findall(r"'(\w+)'", str(typing.get_type_hints(options)[name]))) == known, name
+        assert tuple(re.findall(r"'(\w+)'", str(typing.get_type_hints(options)[name]))) == choices, name
     assert PrepareOptions.param_source == AnimateOptions.param_source == PARAMS
 
 

@@ -81,17 +81,17 @@ def test_open3d_comes_only_where_it_is_asked_for():
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     "Path of a wheel that is built from a source archive, which is made of a fresh copy."
-    source, made = (tmp_path_factory.mktemp("packaging") / name for name in ("source", "made"))
+    source, built = (tmp_path_factory.mktemp("packaging") / name for name in ("source", "made"))
     for folder in ("f3a_lite", "data_samples", "results", "nbs", "tests"):
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.gif")
         shutil.copytree(ROOT / folder, source / folder, ignore=ignored)
     for path in ROOT.iterdir():
         if path.is_file() and not path.name.startswith("."):
             shutil.copy(path, source)
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(made), str(source)]
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(built), str(source)]
     done = subprocess.run(build, capture_output=True, text=True)  # first the archive, then from it the wheel
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return next(made.glob("*.whl"))
+    return next(built.glob("*.whl"))
 
 
 def facts_of(wheel):
@@ -115,7 +115,7 @@ def test_the_source_archive_builds_a_wheel_that_holds_everything(wheel):
     want |= {f"f3a_lite/data_samples/{p.name}" for p in (ROOT / "data_samples").iterdir()}
     want |= {f"f3a_lite/{p.relative_to(ROOT).as_posix()}" for p in (ROOT / "results").rglob("*.json")}
     want |= {f"f3a_lite/nbs/{p.name}" for p in lessons()}
-    shown = {name for text in texts.values() for name in re.findall(r"images/([\w-]+\.png)", text)}
+    shown = {name for text in texts.values() for name in re.findall(r"images/([\w-]+\.(?:png|jpg))", text)}
     assert shown and set(files) == want | {f"f3a_lite/nbs/images/{name}" for name in shown}
     assert len(texts) > 25 and not any(re.search(r'"outputs":\[[^]]', text) for text in texts.values())
     assert sum(files[name].compress_size for name in texts) < 5e5

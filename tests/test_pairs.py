@@ -99,10 +99,10 @@ def test_the_benchmark_of_the_two_fits(clip):
 def test_people_as_a_camera_takes_them(tmp_path):
     "The background stands still behind the head, grain is new in every frame, and the clip is drawn once."
     how = dict(frames=4, size=64, fps=4.0, natural=True, progress=False)
-    made = prepare_datasets.prepare_people(1, tmp_path, **how)
-    path = tmp_path / made["items"]["person_00000"]["folder"]
+    manifest = prepare_datasets.prepare_people(1, tmp_path, **how)
+    path = tmp_path / manifest["items"]["person_00000"]["folder"]
     clip, stamp = load_clip(path), (path / "frames.npy").stat().st_mtime_ns
-    assert prepare_datasets.prepare_people(1, tmp_path, **how) == made
+    assert prepare_datasets.prepare_people(1, tmp_path, **how) == manifest
     assert (path / "frames.npy").stat().st_mtime_ns == stamp, "drawn once"
     assert clip.meta["natural"] is True and len(clip) == 4 and clip.meta["param_source"] == "exact"
     frames = np.asarray(clip.frames, float)
@@ -122,11 +122,11 @@ def test_backgrounds_are_in_the_package(name):
 
 
 def test_natural_backgrounds_differ_and_have_their_size():
-    made = [rendered_clips.natural_background(np.random.default_rng(k), 48) for k in range(6)]
-    assert all(x.shape == (48, 48, 3) and 0 <= x.min() and x.max() <= 1 for x in made)
-    assert len({x.tobytes() for x in made}) == 6
+    backgrounds = [rendered_clips.natural_background(np.random.default_rng(k), 48) for k in range(6)]
+    assert all(x.shape == (48, 48, 3) and 0 <= x.min() and x.max() <= 1 for x in backgrounds)
+    assert len({x.tobytes() for x in backgrounds}) == 6
     again = rendered_clips.natural_background(np.random.default_rng(3), 48)
-    assert np.array_equal(again, made[3])
+    assert np.array_equal(again, backgrounds[3])
 
 
 def test_one_camera_for_a_whole_clip():
@@ -140,7 +140,7 @@ def test_one_camera_for_a_whole_clip():
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         (["--workers", 2], "--workers goes with --dataset"),
         (["--shard", "1/2"], "--shard goes with --dataset"),
@@ -151,7 +151,7 @@ def test_one_camera_for_a_whole_clip():
         (["--tracker", "x.task", "--param-source", "tuned"], "--tracker helps the fit"),
     ],
 )
-def test_options_that_do_not_go_together(tmp_path, capsys, words, told):
+def test_options_that_do_not_go_together(tmp_path, capsys, words, message):
     "One sentence before anything is read: neither the video nor the folder is there."
     assert run_command(f3a_prepare, tmp_path / "none.mp4", tmp_path / "out", *words) == 2
-    assert told in one_sentence(capsys) and not list(tmp_path.iterdir())
+    assert message in one_sentence(capsys) and not list(tmp_path.iterdir())

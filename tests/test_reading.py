@@ -67,8 +67,8 @@ def test_sound_is_in_step_whatever_the_clock_is(tmp_path, name, late):
     "The clock of MPEG-TS begins at 1.4 s; pictures may begin before or after the sound."
     p = write_film(tmp_path / name, (max(0.0, late), 2 + late), (max(0.0, -late), 2))
     info = video_info(p)
-    made = write_video([f for _, f in iter_frames(p, info.fps)], tmp_path / "made.mp4", info.fps, audio_from=p)
-    begin, end = sound_of(made)
+    written = write_video([f for _, f in iter_frames(p, info.fps)], tmp_path / "made.mp4", info.fps, audio_from=p)
+    begin, end = sound_of(written)
     assert begin == pytest.approx(max(0.0, -late), abs=0.07) and info.fps == 25
     assert info.seconds == pytest.approx(2 + min(0.0, late), abs=0.05)
     assert end == pytest.approx(min(2 - max(0.0, late), info.seconds), abs=0.1)
@@ -178,8 +178,8 @@ def test_hdr_becomes_ordinary(tmp_path, transfer, white):
         for _ in range(3):
             c.mux(s.encode(av.VideoFrame.from_ndarray(f, format="rgb24")))
         c.mux(s.encode())
-    seen = next(iter_frames(p))[1]
-    assert seen[:, :16].mean() < 12 and 190 < seen[:, 32:].mean() < 240
+    frame = next(iter_frames(p))[1]
+    assert frame[:, :16].mean() < 12 and 190 < frame[:, 32:].mean() < 240
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
     tones = np.asarray(Image.fromarray(ramp).filter(sdr_table(transfer)))[0].astype(int)
     assert np.diff(tones[:, 0]).min() >= -6 and np.ptp(tones, axis=1).max() <= 4, "grey stays grey, and rises"
@@ -299,8 +299,8 @@ def test_a_very_large_photo_is_read_smaller(tmp_path, capsys, monkeypatch):
 def faces_of(*people, n=75):
     "The same or another picture for n frames each, as a track and the embeddings that are taken of some."
     landmarks = np.concatenate([np.full((n, 68, 2), 10.0 * who) for who in people])
-    seen = np.ones(len(landmarks), bool)
-    track = Track(landmarks, seen, seen, np.arange(len(landmarks)) / 25)
+    every = np.ones(len(landmarks), bool)
+    track = Track(landmarks, every, every, np.arange(len(landmarks)) / 25)
     basis = np.eye(128) * 0.6
     return {k: basis[people[k // n]] for k in range(12, len(landmarks), 25)}, track
 

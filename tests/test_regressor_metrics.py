@@ -20,7 +20,8 @@ from f3a_lite.regressor import (
     variance_share,
 )
 from f3a_lite.regressor_metrics import evaluate_rendered, loss_shares, pose_error, rotation_angle
-from f3a_lite.regressor_training import finetune, wake
+from f3a_lite.data.estimation import finetune
+from f3a_lite.regressor_training import wake
 from helpers import MODEL, rand, randn, tiny_net
 from helpers import close, some_faces
 
@@ -90,15 +91,15 @@ def test_evaluation_with_a_network_that_errs_by_a_known_amount():
     r = evaluate_rendered(SimpleNamespace(predict=predict), faces, looks=3)
     close([r["pitch"], r["yaw"], r["roll"], r["pose"]], np.degrees([0.01, 0.02, 0.03, 0.02]), 1e-3)
     assert r["pictures"] == 120 and sum(n for n, _ in asked) == 120 and {k for _, k in asked} == {3}
-    moved = t.replace(rotation=t.rotation + torch.tensor([0.01, 0.02, 0.03]))
+    shifted = t.replace(rotation=t.rotation + torch.tensor([0.01, 0.02, 0.03]))
     straight = posed_landmarks(MODEL, t.replace(rotation=torch.zeros(120, 3)))
     unit = (straight[:, 36] - straight[:, 45]).norm(dim=-1)
-    e = (project(posed_landmarks(MODEL, moved)) - project(posed_landmarks(MODEL, t))).norm(dim=-1).mean(1) / unit
+    e = (project(posed_landmarks(MODEL, shifted)) - project(posed_landmarks(MODEL, t))).norm(dim=-1).mean(1) / unit
     close([r["points"], r["points_median"]], [float(e.mean()), float(e.median())], 1e-5)
     yaw = t.rotation[:, 1].abs() * 180 / np.pi
     assert (yaw > 45).any() and (yaw > 60).any()
     close(r["points_frontal"], e[yaw < 45].mean(), 1e-5)
-    close(r["turn"], rotation_angle(moved.rotation, t.rotation).mean(), 1e-3)
+    close(r["turn"], rotation_angle(shifted.rotation, t.rotation).mean(), 1e-3)
     assert evaluate_rendered(SimpleNamespace(predict=predict), faces, n=30)["pictures"] == 30
 
 

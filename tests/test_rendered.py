@@ -1,13 +1,17 @@
 "Rendered people and faces."
 
+import dataclasses
 import shutil
 import numpy as np
+import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 from scipy.ndimage import gaussian_filter
+from f3a_lite.core import F3AError, data_path
 from f3a_lite.flow import render_mesh
 from f3a_lite.morphable import FaceParams, PARAM_NAMES
 from f3a_lite.projection import pose
-from f3a_lite.synth import looks, parts, people, rendered, rendered_clips, skin
+from f3a_lite.synth import looks, parts, people, rendered, rendered_clips, skin, wardrobe
 from helpers import MODEL, close
 
 
@@ -54,9 +58,9 @@ def test_light_comes_from_the_lamp():
 def test_poses_and_expressions_as_described():
     "Frontal on average, yaw the widest, within the limits; half the jaws more or less shut; units in pairs."
     rng = np.random.default_rng(0)
-    made = [rendered.sample_pose(rng) for _ in range(3000)]
-    r = np.degrees([m[0] for m in made])
-    t, s = np.array([m[1] for m in made]), np.array([m[2] for m in made])
+    poses = [rendered.sample_pose(rng) for _ in range(3000)]
+    r = np.degrees([m[0] for m in poses])
+    t, s = np.array([m[1] for m in poses]), np.array([m[2] for m in poses])
     assert (np.abs(r).max(0) <= [40.01, 90.01, 40.01]).all() and np.abs(r[:, 1]).max() > 80
     close(np.abs(r).mean(0), [9.3, 24.7, 7.2], 1.0)
     close(r.mean(0), [2.7, 0, 0], 1.3)
@@ -81,7 +85,7 @@ def test_a_rendered_face_lies_where_its_parameters_say():
     close(X[:N], pose(MODEL, p)[0], 1e-4)
     assert (
         tri.max() < len(X) == len(attr)
-        and set(np.unique(attr[:, 8])) <= set(range(5))
+        and set(np.unique(attr[:, 8])) <= set(range(11))
         and (attr[:N, 8] == parts.HEAD).all()
     )
     close(attr[:N, :3], MODEL.mean_shape, 1e-5)
@@ -100,10 +104,105 @@ def test_teeth_follow_skull_and_chin():
     look = people.person(0).look
     shut, wide = (FaceParams.neutral().replace(exp_coeff=MODEL.expression(1, jawOpen=v)) for v in (0.0, 1.0))
     a, b = (rendered.posed_mesh(look, p) for p in (shut, wide))
-    teeth = np.flatnonzero(a[2][:, 8] == parts.TEETH)
+    jaws = wardrobe.wardrobe()["teeth.base"]
+    teeth = np.flatnonzero(np.isin(a[2][:, 8], (parts.TEETH, parts.GUMS)))
     moved = (b[0] - a[0])[teeth, 1]
-    upper, lower = np.split(moved, 2)
-    assert np.abs(upper).max() < 1e-5 and lower.max() < -0.05
+    upper = jaws.pose > 0.5
+    assert len(teeth) == len(upper) and 0.4 < upper.mean() < 0.6
+    assert np.abs(moved[upper]).max() < 1e-5 and moved[~upper].max() < -0.05
+    resting = jaws.on(MODEL.mean_shape.numpy())
+    assert (
+        resting[upper & (jaws.kind == parts.TEETH), 1].mean() > resting[~upper & (jaws.kind == parts.TEETH), 1].mean()
+    )
+
+
+NAMES = ("hair.long01", "hair.short01", "suit.male_elegantsuit01")
+
+
+def test_the_wardrobe_follows_the_skull():
+    "Hair moves as the scalp next to it does when identity changes, and lies outside the skull of anybody."
+    rng = torch.Generator().manual_seed(0)
+    mean = MODEL.mean_shape.numpy()
+    coeff = torch.randn(1, MODEL.K, generator=rng)
+    V = MODEL.shape(coeff, torch.zeros(1, MODEL.L))[0].numpy()
+    for name in NAMES:
+        piece = wardrobe.wardrobe()[name]
+        moved = piece.on(V) - piece.on(mean)
+        near = np.abs(piece.offset).max(1) < 0.3
+        beside = np.linalg.norm(moved[near] - (V - mean)[piece.anchors[near, 0]], axis=1)
+        size = np.linalg.norm(moved, axis=1)
+        assert beside.mean() < 0.25 * size.mean() and size.max() > 0.02, name
+
+
+def test_suits_rest_and_hair_turns():
+    "A turned head takes its hair along, least where that hangs on shoulders; a suit whose shoulders rest only shifts."
+    look = dataclasses.replace(people.person(0).look, style="hair.long01", suit=NAMES[2], brow="", lash="", volume=0.2)
+    still = FaceParams.neutral(scale=1.0)
+    turn = still.replace(rotation=torch.tensor([[0, 0.6, 0.0]]))
+    rest = torch.zeros(3)
+    a, b = (rendered.posed_mesh(look, p, rest) for p in (still, turn))
+    moved = b[0] - a[0]
+    cloth, strands = (np.flatnonzero(a[2][:, 8] == k) for k in (parts.CLOTH, parts.STRANDS))
+    close(moved[cloth], moved[cloth][:1].repeat(len(cloth), 0), 1e-5)
+    R = rendered.euler_to_matrix(turn.rotation)[0].numpy()
+    top, low = strands[a[0][strands, 1] > -0.5], strands[a[0][strands, 1] < -1.6]
+    close(moved[top], a[0][top] @ R.T - a[0][top], 5e-3)
+    stiff = np.linalg.norm(a[0][low] @ R.T - a[0][low], axis=1)
+    assert len(low) and np.linalg.norm(moved[low], axis=1).mean() < 0.7 * stiff.mean()
+
+
+def test_strands_let_through_what_is_behind():
+    "Inside a strip hair hides all, at its ends little; every style is drawn, in the colour of the hair."
+    look = dataclasses.replace(
+        people.person(1).look, hair=np.array([0.9, 0.1, 0.1]), glasses=False, volume=0.2, suit=""
+    )
+    a = np.zeros((2000, 9), np.float32)
+    a[:, 0], a[:, 8] = np.linspace(0, 1, 2000), parts.STRANDS
+    inside = people.strand_cover(look, a).mean()
+    a[:, 2] = 0.9
+    assert inside > 0.95 and 0.05 < people.strand_cover(look, a).mean() < 0.6
+    rng = np.random.default_rng
+    scene = (np.r_[1, np.zeros(8)][:, None] * np.ones(3), np.array([0, 0, 1.0]), np.zeros((96, 96, 3), np.float32))
+    for name in looks.LONG_STYLES + looks.SHORT_STYLES + ("afro01",):
+        drawn = dataclasses.replace(look, style=f"hair.{name}", brow="", lash="")
+        picture = rendered.render_face(drawn, FaceParams.neutral(scale=0.6), rng(0), 64, scene, shoot=False)
+        assert (picture[..., 0] > 3 * picture[..., 1]).mean() > 0.04, name
+
+
+def test_the_same_person_wears_the_same():
+    "Clothes are drawn apart: shape and colours are those of the look without them."
+    one = people.person(5)
+    people.person.cache_clear()
+    again = people.person(5)
+    assert (again.look.style, again.look.suit) == (one.look.style, one.look.suit)
+    bare = looks.Look.sample(np.random.default_rng((0, 1, 5)))
+    close(one.look.skin, bare.skin, 0)
+    many = [people.person(k).look for k in range(300)]
+    assert 0.6 < np.mean([bool(m.style) for m in many]) < 0.85 and 0.75 < np.mean([bool(m.suit) for m in many]) < 0.95
+    assert {m.style for m in many} >= {f"hair.{s}" for s in looks.LONG_STYLES + looks.SHORT_STYLES}
+    assert not any(m.style for m in many if not m.volume), "the bald stay bald"
+
+
+@pytest.mark.parametrize("how", ["missing", "cut", "nan", "index", "shape", "format"])
+def test_a_damaged_wardrobe_is_one_sentence(tmp_path, how):
+    path = tmp_path / "wardrobe.safetensors"
+    tensors, facts = load_file(data_path("wardrobe.safetensors")), dict(format="1")
+    assert all(np.isfinite(x).all() for x in tensors.values())
+    if how == "nan":
+        tensors["hair.short01.offset"][3, 1] = np.nan
+    if how == "index":
+        tensors["hair.short01.anchors"][3, 1] = 60000
+    if how == "shape":
+        tensors["hair.short01.uv"] = tensors["hair.short01.uv"][:-1]
+    if how == "format":
+        facts = dict(format="0")
+    if how != "missing":
+        save_file(tensors, path, metadata=facts)
+    if how == "cut":
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(F3AError, match="wardrobe") as e:
+        wardrobe.wardrobe(path)
+    assert "\n" not in str(e.value) and len(str(e.value)) < 400
 
 
 def test_eyes_have_iris_and_pupil():
@@ -142,8 +241,6 @@ def test_tracks_are_smooth_and_of_unit_variance():
 
 def test_grooming_by_chance():
     "Fringe, strand and sunglasses with their shares; none of the first two on a bald head; the person stays."
-    import dataclasses
-
     look = dataclasses.replace(people.person(0).look, volume=0.2, glasses=False)
     days = [looks.groomed(look, np.random.default_rng(k)) for k in range(800)]
     share = [np.mean([getattr(d, n) > 0 for d in days]) for n in ("fringe", "strand", "shades")]

@@ -19,7 +19,7 @@ from f3a_lite.lab.results import (
     figure,
     find_record,
     load_records,
-    made_by,
+    provenance,
     markdown_table,
     run_info,
     save_records,
@@ -69,9 +69,9 @@ def measured_numbers(text):
 def test_the_readme_is_what_the_index_says_today():
     "Executed anew, from today's results."
     readme = load_program("readme")
-    made = readme.render(readme.run_index())
+    rendered = readme.render(readme.run_index())
     stored = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert made == stored, "README.md is out of date: run `python tools/readme.py`"
+    assert rendered == stored, "README.md is out of date: run `python tools/readme.py`"
 
 
 def test_no_measured_number_is_typed_in_the_index():
@@ -188,11 +188,11 @@ def test_the_measurements_say_what_made_them():
 def test_the_readme_is_short():
     "At most 900 words as a page shows them, code and tables too; and a table of few rows, for three screens."
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert 500 < words_seen(text) <= 900, words_seen(text)
+    assert 500 < visible_words(text) <= 900, visible_words(text)
     assert len(re.findall(r"^\|", text, flags=re.M)) <= 10
 
 
-def words_seen(text) -> int:
+def visible_words(text) -> int:
     """Words of a page in Markdown as it is shown: what has a letter or a digit between two spaces or signs of a table.
 
     Not counted: the addresses of links and pictures, tags, the rims of code, and what is folded, without its title.
@@ -204,9 +204,9 @@ def words_seen(text) -> int:
 
 def test_what_counts_as_a_word_of_the_page():
     folded = "<details><summary>The workshop: 2 notebooks</summary>\n\n[a](b), [c](d)\n\n</details>"
-    assert words_seen(folded) == 4
-    assert words_seen('# A title\n\n| [one link](to/it) 25 | two |\n|---|---|\n\n<img alt="a b c"> – `x = 1`') == 8
-    assert words_seen("```python\nfrom f3a_lite import Animator\n```") == 4
+    assert visible_words(folded) == 4
+    assert visible_words('# A title\n\n| [one link](to/it) 25 | two |\n|---|---|\n\n<img alt="a b c"> – `x = 1`') == 8
+    assert visible_words("```python\nfrom f3a_lite import Animator\n```") == 4
 
 
 def test_each_equation_has_a_lesson_and_a_function_that_name_it():
@@ -253,8 +253,8 @@ def test_the_table_shows_the_stored_figures():
         assert len(cells) >= 3 and cells.pop("verdict")
         for caption, cell in cells.items():
             protocol, split = captions[caption]
-            told = [r for r in stored if r["name"] == name and r["setting"].get("split") == split]
-            value = [r["figures"]["psnr"] for r in told if r["setting"]["protocol"] == protocol]
+            matching = [r for r in stored if r["name"] == name and r["setting"].get("split") == split]
+            value = [r["figures"]["psnr"] for r in matching if r["setting"]["protocol"] == protocol]
             assert len(value) == 1, f"{name}, {caption}: {len(value)} records"
             value = value[0]
             text = f"{value['mean']:.2f} ± {value['sd']:.2f}" if isinstance(value, dict) else f"{value:.2f}"
@@ -269,7 +269,7 @@ def test_every_results_file_says_what_made_it(path):
         for name in ("command", "seed", "commit", "machine", "date"):
             assert record.info.get(name) is not None, f"{path.name}: '{record.name}' has no {name}"
         assert re.fullmatch(r"[0-9a-f]{7,40}\+?", record.info["commit"]), record.info["commit"]
-        assert made_by(record.info)
+        assert provenance(record.info)
     same = [json.dumps([r.name, r.setting], sort_keys=True) for r in records]
     assert len(same) == len(set(same)), f"{path.name}: two records of the same thing"
 
@@ -429,9 +429,9 @@ def test_what_was_not_measured_is_extrapolated_and_says_so():
     figures = (("full", 4, 70, 60), ("full", 20, 100, 80), ("fit", 500, 10, 9), ("fit", 15000, 35, 30))
     units = dict(full="seconds", fit="frames")
     records = [Record(n, {units[n]: k}, dict(megabytes=a, megabytes_unmapped=b)) for n, k, a, b in figures]
-    (made,) = program.ten_minutes(records)
-    assert made.setting == dict(seconds=600, extrapolated=True) and "20 s" in made.info["measured"]
-    assert made.figures == dict(megabytes=125, megabytes_unmapped=101)
-    assert program.ten_minutes([*records, made])[0].figures == made.figures
+    (extrapolated,) = program.ten_minutes(records)
+    assert extrapolated.setting == dict(seconds=600, extrapolated=True) and "20 s" in extrapolated.info["measured"]
+    assert extrapolated.figures == dict(megabytes=125, megabytes_unmapped=101)
+    assert program.ten_minutes([*records, extrapolated])[0].figures == extrapolated.figures
     for k in range(1, 4):
         assert program.ten_minutes(records[:k] + records[k + 1 :]) == []

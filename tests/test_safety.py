@@ -184,8 +184,8 @@ def test_a_full_disk_ends_the_preparation_with_a_sentence(tight, video, tmp_path
     command = f"f3a_prepare({[str(source), str(folder), *words]})"
     code, said = in_a_process("from f3a_lite.ui.prepare import f3a_prepare", limit, command)
     name = clip_folder(folder, "a", clip_fingerprint(tmp_path / "root" / "a.mp4", max_frames=40)).name
-    told = [line for line in said if "disk is full" in line or "Traceback" in line]
-    assert code == 2 and told == [
+    lines = [line for line in said if "disk is full" in line or "Traceback" in line]
+    assert code == 2 and lines == [
         f"The disk is full: '{name}' was not written; free some space and run the command again."
     ], said
     assert list(folder.iterdir()) == []
@@ -273,9 +273,9 @@ def test_no_writer_leaves_half_a_file_or_a_traceback_on_a_full_disk(tight):
         "    except F3AError as e:",
         "        print(f'REFUSED {name}: {e}')",
     )
-    told = dict(line.removeprefix("REFUSED ").split(": ", 1) for line in said if line.startswith("REFUSED"))
-    assert code == 0 and len(told) == WRITERS.count("lambda path:") + 4, said
-    assert all(sentence.startswith(f"The disk is full: '{name}'") for name, sentence in told.items()), told
+    refused = dict(line.removeprefix("REFUSED ").split(": ", 1) for line in said if line.startswith("REFUSED"))
+    assert code == 0 and len(refused) == WRITERS.count("lambda path:") + 4, said
+    assert all(sentence.startswith(f"The disk is full: '{name}'") for name, sentence in refused.items()), refused
     assert [p.name for p in folder.iterdir()] == ["a.jsonl"]
 
 

@@ -56,6 +56,25 @@ def test_the_map_is_complete(stored):
         assert f"| {name} |" in page, name
 
 
+def pictures_of(cell):
+    "Files that a cell of text shows, and pictures among a cell's outputs."
+    shown = re.findall(r"\]\((images/[\w.]+)\)", "".join(cell["source"])) if cell["cell_type"] == "markdown" else []
+    return shown + [kind for o in cell.get("outputs", []) for kind in o.get("data", {}) if kind.startswith("image/")]
+
+
+@pytest.mark.parametrize("place", places.FIGURES, ids=lambda place: place[0])
+def test_each_figure_of_the_paper_is_seen_at_its_place(stored, place):
+    "In the cell that the map names, or in one of the two below it; a file is there, and its cells are large."
+    name, _, notebook, words = place
+    cells = stored[notebook]["cells"]
+    first = next(k for k, c in enumerate(cells) if k and words in notebooks.source_of(c))
+    pictures = [p for c in cells[first : first + 3] for p in pictures_of(c)]
+    assert pictures, f"{name}: nbs/{notebook}.ipynb shows no picture at '{words}'"
+    for path in (ROOT / "nbs" / p for p in pictures if p.startswith("images/fig_")):
+        wide, _ = Image.open(path).size
+        assert wide >= 4 * 150 and path.stat().st_size <= 120_000, path.name
+
+
 def test_each_equation_is_where_its_cell_shows_it(stored):
     sources = {notebooks.label_of(n, c): notebooks.source_of(c) for n, nb in stored.items() for c in nb["cells"]}
     for number, _, label, _ in places.equation_places(stored):
@@ -73,10 +92,10 @@ def test_a_cell_that_has_gone_is_named(stored):
 def test_claims_are_read_from_the_notebook_where_there_is_one(stored):
     rows = "| no. | claim | verdict |\n|---|---|---|\n| 1 | flows are dense | holds |\n| **C12** | a, b | no |"
     shown = cell("x", outputs=[dict(output_type="display_data", data={"text/markdown": rows}, metadata={})])
-    made = dict(cells=[cell("# The paper's claims", "markdown"), shown], metadata={})
-    found = places.claim_places({places.CLAIMS: made})
+    notebook = dict(cells=[cell("# The paper's claims", "markdown"), shown], metadata={})
+    found = places.claim_places({places.CLAIMS: notebook})
     assert [(number, wording) for number, wording, _ in found] == [(1, "flows are dense"), (12, "a, b")]
-    assert "## Claims" in pages.map_page({**stored, places.CLAIMS: made})
+    assert "## Claims" in pages.map_page({**stored, places.CLAIMS: notebook})
     without = {name: nb for name, nb in stored.items() if name != places.CLAIMS}
     assert "## Claims" not in pages.map_page(without)
 
@@ -111,9 +130,9 @@ def test_what_is_folded_and_what_is_dropped():
     def one(c, strips=""):
         return notebooks.code_cell(c, "04_facial_flow", strips, str)
 
-    made = one(cell("#| export\ndef flow(x):\n    return x"))
-    assert made["source"].startswith("def flow") and made["metadata"]["tags"] == ["hide-input"]
-    assert made["metadata"]["mystnb"]["code_prompt_show"] == "Show flow"
+    shown = one(cell("#| export\ndef flow(x):\n    return x"))
+    assert shown["source"].startswith("def flow") and shown["metadata"]["tags"] == ["hide-input"]
+    assert shown["metadata"]["mystnb"]["code_prompt_show"] == "Show flow"
     assert one(cell("#| default_exp flow"))["source"] == ""
     assert one(cell("# Solution: click the dots\nx = 1", tags=["solution"]))["metadata"]["tags"][-1] == "hide-cell"
     assert one(cell("x = 1"))["metadata"]["tags"] == []
@@ -124,17 +143,17 @@ def test_what_is_folded_and_what_is_dropped():
 
 
 def test_the_reference_has_every_public_name_and_every_equation(stored):
-    made = pages.reference_pages(ROOT / "f3a_lite", stored, {}, "https://h/r")
+    written = pages.reference_pages(ROOT / "f3a_lite", stored, {}, "https://h/r")
     for module in (reference.Module(p, ROOT / "f3a_lite") for p in (ROOT / "f3a_lite").rglob("[a-z]*.py")):
-        text = made.get(f"api/{module.name}", "")
+        text = written.get(f"api/{module.name}", "")
         for name in module.public:
             assert re.search(rf"{{py:(data|function|class)}} {re.escape(name)}\b", text), f"{module.name}.{name}"
-    flow = made["api/f3a_lite.flow"]
-    assert "| `theta` |" in made["api/f3a_lite.flow"] and "(M,) tensor" not in made["api/index"], flow[:500]
+    flow = written["api/f3a_lite.flow"]
+    assert "| `theta` |" in written["api/f3a_lite.flow"] and "(M,) tensor" not in written["api/index"], flow[:500]
     for _, _, _, function in places.equation_places(stored):
-        module = next(m for m in sorted(made, key=len, reverse=True) if f"api/{function}".startswith(m + "."))
+        module = next(m for m in sorted(written, key=len, reverse=True) if f"api/{function}".startswith(m + "."))
         kind = "method" if function.removeprefix(module[4:] + ".").count(".") else "function"
-        assert f"{{py:{kind}}} {function.rsplit('.', 1)[1]}(" in made[module], function
+        assert f"{{py:{kind}}} {function.rsplit('.', 1)[1]}(" in written[module], function
 
 
 def test_commands_print_their_help():
@@ -150,13 +169,13 @@ def wheel(turn, width):
 
 def test_strips_show_what_the_explorer_computes():
     "Every position's picture, and each picture once; a control that changes nothing has no strip."
-    made = explore(wheel, {"full": dict(turn=10)}, turn=(0, 10, 2), width=(1.0, 2.0))
-    page = made.strips(5)
+    explorer = explore(wheel, {"full": dict(turn=10)}, turn=(0, 10, 2), width=(1.0, 2.0))
+    page = explorer.strips(5)
     assert "http" not in page and page.count("<input") == 3
     data = json.loads(page.split('<script type="application/json">')[1].split("</script>")[0])
     assert [s["title"] for s in data["strips"]] == ["preset", "turn left–right, °", "width"]
     strip = data["strips"][1]
-    values = strip_values(made.controls["turn"], 5)
+    values = strip_values(explorer.controls["turn"], 5)
     assert strip["labels"] == [str(v) for v in values] and values[strip["start"]] == 2
     for value, moment in zip(values, strip["moments"]):
         ((caption, place),) = moment["pictures"]
@@ -166,7 +185,7 @@ def test_strips_show_what_the_explorer_computes():
     still = explore(lambda turn, no: wheel(turn, 1.0), turn=(0, 10), no=(0, 5))
     assert still.strips(3).count("<input") == 1
     with pytest.raises(F3AError, match="two or more"):
-        made.strips(1)
+        explorer.strips(1)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ OWN = [(row, None) for row in ROWS]  # with the condition of its row
 OTHERS = [("flow", name) for name in CONDITIONS if name != "flow"]  # the paper's generator can be told anything
 
 
-def made(row, condition):
+def new_system(row, condition):
     "A system as it is before its training, and its condition's name."
     cfg = table_config(row, 8)
     generator = cfg.generator if condition is None else replace(cfg.generator, condition=condition)
@@ -33,14 +33,15 @@ def test_another_condition_gives_another_picture(clip, row, condition):
     A number that is the same at every pixel is a constant to a convolution, and instance normalisation subtracts
     constants: a network can be blind to what it is told, and train without a word.
     """
-    system, name = made(row, condition)
+    system, name = new_system(row, condition)
     model, sources, targets = open_model(), np.array([[0, 2], [0, 8]]), np.array([[0, 20], [0, 33]])
     source, target = (pick_frames([clip], rows, 64) for rows in (sources, targets))
-    told = make_condition(name, model, source, target, 64, system.cfg.anchor)
+    condition = make_condition(name, model, source, target, 64, system.cfg.anchor)
     other = make_condition(name, model, source, pick_frames([clip], targets[::-1], 64), 64, system.cfg.anchor)
-    assert (told - other).abs().max() > 1e-3
+    assert (condition - other).abs().max() > 1e-3
     with torch.no_grad():
-        picture, another, exchanged = (system(source.picture, c)["image"] for c in (told, other, told.flip(0)))
+        conditions = (condition, other, condition.flip(0))
+        picture, another, exchanged = (system(source.picture, c)["image"] for c in conditions)
     for changed in (another, exchanged):
         assert (picture - changed).abs().amax((1, 2, 3)).min() > 3e-5  # ten times what rounding does
 

@@ -248,10 +248,10 @@ class Echo(Copying):
 
     def __init__(self, condition):
         super().__init__(NetworkConfig(condition))
-        self.told = []
+        self.conditions = []
 
     def forward(self, source, condition, stage=None):
-        self.told.append(condition)
+        self.conditions.append(condition)
         return dict(image=source)
 
 
@@ -266,10 +266,10 @@ def test_noise_is_on_the_targets_parameters(clip):
         for std, number in ((0.0, 3), (0.1, 3), (0.1, 4)):
             generate_part(system, std)(replace(part, number=number))
         points = [project(posed_landmarks(model, p)) for p in (clean, noisy)]
-        moved = replace(part.target, params=noisy, landmarks=part.target.landmarks + points[1] - points[0])
-        want = make_condition(condition, model, part.source, moved, 64)
-        assert torch.allclose(system.told[1], want, atol=1e-5)
-        assert not torch.equal(system.told[0], system.told[1]) and not torch.equal(system.told[1], system.told[2])
+        disturbed = replace(part.target, params=noisy, landmarks=part.target.landmarks + points[1] - points[0])
+        want = make_condition(condition, model, part.source, disturbed, 64)
+        assert torch.allclose(system.conditions[1], want, atol=1e-5)
+        assert not any(torch.equal(a, b) for a, b in zip(system.conditions, system.conditions[1:3]))
 
 
 def test_the_parts_are_fitted_each_for_itself(clip):
@@ -566,3 +566,25 @@ def test_a_report_says_which_command_made_which_row(tmp_path):
     said = report("frames", ("t_warp", "aus"), folder=tmp_path)
     assert "T_warp: made by `command 0`, seed 0" in said and "Ours, action units: made by `command 2`, seed 0" in said
     assert "command 1" not in said, "That row is not in the table."
+
+
+def test_dots_are_ours_and_diamonds_the_papers(tmp_path):
+    from f3a_lite.lab.paper_tables import dot_plot, folded
+
+    rows = dict(flow=dict(mean=0.05, low=0.04, high=0.07), copying=dict(mean=0.09, sd=0.01, n=3), t_warp=None)
+    for row, mae in rows.items():
+        setting = dict(data="bundled", group="one person", row=row, seed=0, preset="lite", clips="a", pictures=6000)
+        record = Record(row, dict(setting, split="random", noise=0.0), dict(mae=mae), run_info("command", 0))
+        save_records([record], job_file(setting, tmp_path))
+    axes = dot_plot("frames", tuple(rows), tmp_path).axes
+    assert len(axes) == 4, "one kind of data, four metrics"
+    marks = {}
+    for line in axes[0].lines:
+        marks.setdefault(line.get_marker(), []).append((list(line.get_xdata()), list(line.get_ydata())))
+    assert sorted(marks["o"]) == [([0.05], [2]), ([0.09], [1])], "from above, as in a table"
+    assert marks["D"] == [([PAPER["frames"]["flow"]["mae"]], [2])], "the paper has one of the three"
+    ranges = sorted(x for x, _ in marks["None"])
+    np.testing.assert_allclose(ranges, [[0.04, 0.07], [0.08, 0.1]])
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["T_warp", "copying", "Ours, flow"]
+    assert not axes[1].lines[1:], "no MSE of ours: the paper's alone"
+    assert folded("| 1 |", "all").startswith("<details><summary>all</summary>\n\n| 1 |")

@@ -80,10 +80,10 @@ def test_two_processes_see_the_two_halves_of_each_step(clip, pair_of_generators)
     t = generator_trainer(clip.path)
     for step in range(4):
         whole = t.batches[step][0]["target"]
-        halves = [p["seen"][step][0] for p in pair_of_generators]
+        halves = [p["batches"][step][0] for p in pair_of_generators]
         assert [len(h) for h in halves] == [len(whole) // 2] * 2
         assert torch.equal(torch.cat(halves), whole)
-    assert not torch.equal(*[p["seen"][0][0] for p in pair_of_generators])
+    assert not torch.equal(*[p["batches"][0][0] for p in pair_of_generators])
 
 
 def test_two_processes_make_the_steps_of_one(clip, pair_of_generators):
@@ -119,7 +119,7 @@ def test_a_regressor_learns_in_two_processes(clip, tmp_path):
     a, b = (torch.load(tmp_path / f"regressor-{k}.pt", weights_only=True) for k in (0, 1))
     for name, value in a["net"].items():
         assert torch.equal(value, b["net"][name]), name
-    assert not torch.equal(a["seen"][0], b["seen"][0]), "each has its own faces"
+    assert not torch.equal(a["batches"][0], b["batches"][0]), "each has its own faces"
     assert [r["lm"] for r in a["log"]] == [r["lm"] for r in b["log"]], "the log is of both"
     set_threads(1)
     t = regressor_trainer(clip.path)
@@ -287,7 +287,7 @@ def test_a_row_of_a_table_by_two_processes(clip, tmp_path):
     said = run_team("tables", clip, tmp_path)
     assert all(f"process {k} of 2 has 0 jobs left" in said for k in (0, 1))
     records = table_records("bundled", tmp_path / "results", pictures=16)
-    told = [(r.name, r.setting["split"], r.setting["noise"]) for r in records]
-    assert len(told) == len(set(told)) == 8 and {name for name, _, _ in told} == {"copying", "warping", "flow"}
+    rows = [(r.name, r.setting["split"], r.setting["noise"]) for r in records]
+    assert len(rows) == len(set(rows)) == 8 and {name for name, _, _ in rows} == {"copying", "warping", "flow"}
     (path,) = (tmp_path / "runs" / "tables").glob("*/weights.safetensors")
     assert load_system(path).info["steps"] == 2

@@ -115,15 +115,15 @@ def test_a_doubtful_face_has_a_second_look(astronaut, monkeypatch):
 @pytest.fixture
 def stage(monkeypatch):
     "A tracker whose detector sees what the test says: a box for each call, or None."
-    seen = []
-    monkeypatch.setattr(Tracker, "_find", lambda self, frame: seen.pop(0))
+    detections = []
+    monkeypatch.setattr(Tracker, "_find", lambda self, frame: detections.pop(0))
     monkeypatch.setattr(tracker, "check_upright", lambda *args: None)  # there are no pictures
     monkeypatch.setattr(
         tracker,
         "place_landmarks",
         lambda frame, box: face_at((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0])[0],
     )
-    return seen
+    return detections
 
 
 def test_a_lost_face_is_followed_for_half_a_second(stage):
@@ -191,11 +191,11 @@ def test_a_small_face_of_a_large_picture_is_cut_out_first(filmed, monkeypatch):
     large[700:790, 1200:1360] = small
     p = place_landmarks(filmed[0], detect_faces(filmed[0])[0]) / 3
     assert np.allclose(face_embedding(small, p), face_embedding(large, p + [1200, 700]), atol=0.15)
-    seen = []
-    looks = SimpleNamespace(compute_face_descriptor=lambda image, shape: seen.append(image.shape) or [0.0] * 128)
+    shapes = []
+    looks = SimpleNamespace(compute_face_descriptor=lambda image, shape: shapes.append(image.shape) or [0.0] * 128)
     monkeypatch.setattr(landmarks, "_recogniser", lambda: looks)
     face_embedding(large, p + [1200, 700])
-    assert max(seen[0]) < 1200
+    assert max(shapes[0]) < 1200
 
 
 def test_a_face_found_again_is_followed_anew(stage):

@@ -81,11 +81,6 @@ def gradient_by_hand(t, before, b, terms):
         encoder = copy.deepcopy(G.T_enc).requires_grad_(False)
         see = lambda x: encoder(G.inputs(x, still_maps(x))[0] if warp else x * 2 - 1)
         loss = loss + 10 * sum((x - y).abs().mean() for x, y in zip(see(fake), see(b["target"]))) / 2
-    if "mask" in terms:
-        loss = loss + 100 * t.cfg.losses.mask * (out["paint"] * out["visible_skin"]).mean()
-    if "moved" in terms:
-        w = feature_weights(b["landmarks"], 32)
-        loss = loss + 100 * t.cfg.losses.moved * (w * (out["warped"] - b["target"]).abs()).sum() / fake.numel()
     if "residual" in terms:
         loss = loss + 100 * t.cfg.losses.residual * (out["layer"] - out["fade"]).abs().mean()
     names, params = zip(*G.named_parameters())
@@ -111,8 +106,8 @@ def distance(a, b):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_term_of_eq_13_acts_in_the_step(clip, monkeypatch, kind):
     "Two steps in a row, so that critic and encoder go on after the first; then each term left out."
-    t = small_trainer(all_real(clip), kind, losses=LossConfig(mask=0.5, residual=0.5))
-    terms = ["pixels", "critic", "features"] + ["mask", "moved", "residual"] * (kind == "t_warp")
+    t = small_trainer(all_real(clip), kind, losses=LossConfig(residual=0.5))
+    terms = ["pixels", "critic", "features"] + ["residual"] * (kind == "t_warp")
     for _ in range(2):
         before = snapshot(t)
         encoder = {n: v.clone() for n, v in t.net.generator.T_enc.state_dict().items()}
@@ -132,7 +127,10 @@ def test_every_term_of_eq_13_acts_in_the_step(clip, monkeypatch, kind):
         other = gradient_by_hand(t, copy.deepcopy(before), seen["batch"], fewer)[0]
         assert distance(seen["grad"], other) > (5e-4 if kind == "t_warp" else 3e-3), f"{out} is seen to act"
     plain = gradient_by_hand(t, copy.deepcopy(before), seen["batch"], ["plain pixels"] + terms[1:])[0]
-    assert distance(seen["grad"], plain) > (3e-3 if kind == "t_warp" else 0.05), "the boxes' weights are seen to act"
+    if kind == "t_warp":
+        assert distance(seen["grad"], plain) < 1e-5, "the boxes lie on the mesh, which always moves: nothing to learn"
+    else:
+        assert distance(seen["grad"], plain) > 0.05, "the boxes' weights are seen to act"
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])

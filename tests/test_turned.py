@@ -21,13 +21,13 @@ def turned(frame, degrees):
 
 
 @pytest.mark.parametrize(
-    "degrees, told",
+    "degrees, message",
     [(45, "45 degrees clockwise"), (-50, "45 degrees counter-clockwise"), (180, "180 degrees first")]
     + [(90, "90 degrees clockwise"), (270, "90 degrees counter-clockwise")],
 )
-def test_a_turned_photo_says_how_to_turn_it(frame, tmp_path, degrees, told):
+def test_a_turned_photo_says_how_to_turn_it(frame, tmp_path, degrees, message):
     Image.fromarray(turned(frame, degrees)).save(tmp_path / "photo.png")
-    with pytest.raises(F3AError, match=told):
+    with pytest.raises(F3AError, match=message):
         read_face(tmp_path / "photo.png")
 
 

@@ -86,12 +86,12 @@ MATRICES = [  # a, b, c, d of the display matrix, and what is done to rows x col
 ]
 
 
-@pytest.mark.parametrize("matrix,seen", MATRICES)
-def test_turns_and_mirrors_are_undone(matrix, seen):
+@pytest.mark.parametrize("matrix,shown", MATRICES)
+def test_turns_and_mirrors_are_undone(matrix, shown):
     "The eight ways in which a picture can lie."
     f = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     a, b, c, d = matrix
-    assert np.array_equal(upright(f, [a, b, 0, c, d, 0, 0, 0, 1]), seen(f))
+    assert np.array_equal(upright(f, [a, b, 0, c, d, 0, 0, 0, 1]), shown(f))
 
 
 def test_portrait_phone_video_is_turned_upright(tmp_path, filmed):
@@ -385,8 +385,10 @@ def test_a_photo_is_turned_as_its_note_says(tmp_path):
     note = Image.Exif()
     note[274] = 6
     Image.fromarray(stored).save(tmp_path / "p.png", exif=note)
-    seen = read_image(tmp_path / "p.png")
-    assert seen.shape == (3, 2, 3) and np.array_equal(seen[:, 1], stored[0]) and np.array_equal(seen[:, 0], stored[1])
+    shown = read_image(tmp_path / "p.png")
+    assert (
+        shown.shape == (3, 2, 3) and np.array_equal(shown[:, 1], stored[0]) and np.array_equal(shown[:, 0], stored[1])
+    )
 
 
 def test_transparency_becomes_white_and_sixteen_bits_are_scaled(tmp_path):

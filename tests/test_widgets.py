@@ -154,7 +154,11 @@ def test_starts_and_presets_lie_on_the_sliders_steps(explorers):
 def test_every_explorer_has_a_static_picture(explorers):
     for name, e in explorers.items():
         assert e._repr_mimebundle_()["image/png"][:4] == b"\x89PNG", name
-    assert "pixel loss" in explorers["losses"].figure().texts[0].get_text()
+    figure = explorers["losses"].figure()
+    assert "pixel loss" in figure.texts[0].get_text()
+    figure.draw_without_rendering()
+    result, *others = (ax.get_window_extent().width for ax in figure.axes)
+    assert len(others) == 4 and all(1.7 < result / other < 2.3 for other in others)
 
 
 def test_errors_need_a_system(clip):
@@ -166,7 +170,7 @@ def test_the_result_is_twice_as_large_and_everything_has_a_name(explorers):
     "Captions of one height, names for pictures and controls, presets, and a line that says what to try."
     for name, e in explorers.items():
         places = e.pictures.children
-        assert [p.children[1].layout.width for p in places] == ["240px"] * (len(places) - 1) + ["440px"], name
+        assert [p.children[1].layout.width for p in places] == ["240px"] * (len(places) - 1) + ["480px"], name
         assert {p.children[0].layout.height for p in places} == {"40px"}
         assert all(p.children[1].tooltip for p in places)
         assert len(e.presets) > 2, name
@@ -278,12 +282,12 @@ def test_the_fusion_explorer_shows_equation_4(f3a, me):
     hook = module.register_forward_hook(lambda m, args, out: seen.update(out=out))
     try:
         e.move(scale="2 (32 × 32)", channel=7)
-        made = e.compute(**e.values())
+        output = e.compute(**e.values())
     finally:
         hook.remove()
-    bracket = next(x for name, x in made.items() if name.startswith("the bracket"))
+    bracket = next(x for name, x in output.items() if name.startswith("the bracket"))
     assert (bracket == widgets.signed(seen["out"][0, 7])).all()
-    assert made["painted"].shape == (3, 128, 128)
+    assert output["painted"].shape == (3, 128, 128)
     with pytest.raises(F3AError, match="two streams"):
         widgets.fusion_explorer(make_system("f3a_gan", streams="one"), me)
     with pytest.raises(F3AError, match="T_warp has no Eq. 4"):
@@ -294,7 +298,7 @@ def test_the_growing_explorer_fades(f3a, me):
     e = widgets.growing_explorer(f3a, me)
     for level, side in (("128 × 128", 128), ("64 × 64", 64)):
         ends = [list(e.compute(**{**e.values(), "level": level, "alpha": a}).values()) for a in (0.0, 0.5, 1.0)]
-        assert all(x.shape == (3, side, side) for made in ends for x in made)
+        assert all(x.shape == (3, side, side) for output in ends for x in output)
         (old, _, first), (_, _, mixed), (_, new, last) = ends
         assert torch.equal(first, old) and torch.equal(last, new)
         assert not torch.equal(mixed, old) and not torch.equal(mixed, new)
@@ -343,9 +347,9 @@ def test_the_reenactment_explorer_paints_what_the_system_paints(f3a, me):
     e = widgets.reenactment_explorer([f3a], me)
     e.move(**{**widgets.AT_REST, "yaw": 10.0})
     target = widgets.apply_sliders(MODEL, me.params, yaw=10.0)
-    made = animate(f3a, me, target)
-    assert np.abs(pictures(e)["F3A-GAN"].astype(int) - to_image(made["output"][0])).max() <= 1
-    assert np.abs(pictures(e)["warping only"].astype(int) - to_image(made["warped_by_mesh"][0])).max() <= 1
+    output = animate(f3a, me, target)
+    assert np.abs(pictures(e)["F3A-GAN"].astype(int) - to_image(output["output"][0])).max() <= 1
+    assert np.abs(pictures(e)["warping only"].astype(int) - to_image(output["warped_by_mesh"][0])).max() <= 1
 
 
 def test_the_error_explorer_goes_pair_by_pair(f3a, clip):
@@ -491,9 +495,9 @@ def test_a_drag_turns_the_face(shown):
 def test_what_is_wrong_is_said_beside_it(shown, tmp_path):
     shown.make(shown.video_said, shown.driven)
     assert "Choose a driving video" in shown.video_said.value and not has_film(shown)
-    for words, told in (("fly", "knows no"), (" ", "is empty")):
+    for words, message in (("fly", "knows no"), (" ", "is empty")):
         play(shown, words)
-        assert told in shown.words_said.value and not has_film(shown) and not shown.buttons[0].disabled
+        assert message in shown.words_said.value and not has_film(shown) and not shown.buttons[0].disabled
     play(shown, "Blink")
     assert has_film(shown) and shown.words_said.value == ""
     shown.choose(dict(new=[dict(name="letter.png", content=b"Dear face")]))
@@ -513,13 +517,13 @@ def test_only_half_of_a_motion(shown):
 
 
 def test_long_work_moves_the_bar(shown):
-    told = []
+    reports = []
     tell = shown.tell
-    shown.tell = lambda share, what: (told.append((what, share, shown.bar.layout.display)), tell(share, what))
+    shown.tell = lambda share, what: (reports.append((what, share, shown.bar.layout.display)), tell(share, what))
     play(shown, "smile")
-    assert {"animating", "writing the film"} <= {what for what, _, _ in told}
-    shares = [share for what, share, seen in told if what == "writing the film"]
-    assert shares == sorted(shares) and len(shares) > 10 and {seen for _, _, seen in told[1:]} == {None}
+    assert {"animating", "writing the film"} <= {what for what, _, _ in reports}
+    shares = [share for what, share, display in reports if what == "writing the film"]
+    assert shares == sorted(shares) and len(shares) > 10 and {display for _, _, display in reports[1:]} == {None}
     assert shown.bar.layout.display == "none"
 
 
@@ -593,12 +597,12 @@ def test_an_error_that_nobody_foresaw_is_said(shown, tmp_path, monkeypatch):
     assert page.page(tmp_path).value == "<b>No &lt;weights&gt;.</b>"
 
 
-@pytest.mark.parametrize("kind,told", [("t_warp", False), ("f3a_gan", True)])
-def test_anybody_is_painted_and_weights_of_one_person_say_so(tmp_path, kind, told):
+@pytest.mark.parametrize("kind,of_one_person", [("t_warp", False), ("f3a_gan", True)])
+def test_anybody_is_painted_and_weights_of_one_person_say_so(tmp_path, kind, of_one_person):
     "With the default weights a stranger is painted, without a word; with those of one woman the photo is warped."
     shown = page.Page(studio.Studio(tmp_path, data_path(f"{kind}.safetensors")))
-    assert ("nothing is painted" in shown.photo_said.value) == told
-    assert (shown.studio.painter() is shown.studio.warper) == told
+    assert ("nothing is painted" in shown.photo_said.value) == of_one_person
+    assert (shown.studio.painter() is shown.studio.warper) == of_one_person
     shown.take("woman")
     assert shown.photo_said.value == "", "the one whom both know"
 

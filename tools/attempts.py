@@ -44,17 +44,17 @@ def main(argv=None):
             start, system = time.time(), load_system(path)
             earlier = [r.setting["attempt"] for r in records if r.name == system.title]
             setting = dict(attempt=max(earlier, default=0) + 1, size=128, protocol="second")
-            made = [r for r in evaluate(system, [clip], [split]) if r.name == system.title and "split" in r.setting]
+            measured = [r for r in evaluate(system, [clip], [split]) if r.name == system.title and "split" in r.setting]
             lively = measure_liveliness({system.title: system}, clip, split)
-            for record in made:
+            for record in measured:
                 record.figures.update(lively[system.title, record.setting["split"]])
-            made.append(Record(system.title, dict(split="no motion"), dict(psnr=identity_psnr(system, clip))))
+            measured.append(Record(system.title, dict(split="no motion"), dict(psnr=identity_psnr(system, clip))))
             info = run_info(f"python tools/attempts.py {path}", 0, start, training=training_of(system))
-            for record in made:
+            for record in measured:
                 record.setting.update(setting)
                 record.info = info
-            records += made
-            print(system.title, {r.setting["split"]: round(r.mean("psnr"), 2) for r in made}, flush=True)
+            records += measured
+            print(system.title, {r.setting["split"]: round(r.mean("psnr"), 2) for r in measured}, flush=True)
         save_records(records, options.out)
 
 

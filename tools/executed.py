@@ -21,7 +21,7 @@ from f3a_lite.core import F3AError, atomic_path, friendly_errors, save_json, sha
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "nbs" / "executed.json"
 FOLDERS = ("data_samples", "results")
-WIDEST = 660  # pixels of a photograph among the stored outputs
+WIDEST = 620  # pixels of a photograph among the stored outputs
 PATCHES = 3  # grey levels by which 256 colours may be off at 95 % of the pixels; a smooth picture falls into patches
 ELSEWHERE = ("index",)  # tools/readme.py executes it, and the README's test compares it with the results
 # Two cells around the notebook's own. Bundled files are asked for by `data_path`; weights are opened outside Python.
@@ -73,11 +73,11 @@ def as_stored(picture: str) -> dict:
     image = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
     photo = image.copy()
     photo.thumbnail((WIDEST, 10 * WIDEST))
-    photo.save(jpeg, "JPEG", quality=58, optimize=True, progressive=True)
+    photo.save(jpeg, "JPEG", quality=54, optimize=True, progressive=True)
     few = image.quantize(256, dither=Image.Dither.NONE)
     few.save(chart, "PNG", optimize=True)
     off = np.asarray(ImageChops.difference(image, few.convert("RGB"))).max(-1)  # (H,W) grey levels
-    smooth = np.percentile(off, 95) > PATCHES or len(jpeg.getvalue()) * 4 / 3 < len(chart.getvalue())
+    smooth = np.percentile(off, 95) > PATCHES or len(jpeg.getvalue()) * 3 / 2 < len(chart.getvalue())
     kind, data = ("jpeg", jpeg) if smooth else ("png", chart)  # lines and text stay sharp as PNG
     return {f"image/{kind}": base64.b64encode(data.getvalue()).decode()}
 

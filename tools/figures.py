@@ -54,7 +54,7 @@ def training_of(system) -> dict:
 
 def images_of(systems, clip, source, frames) -> dict:  # name → (n,3,H,W), with the targets and the warped source
     "What warping and each system make of one source frame and the motion of other frames."
-    made = {}
+    images = {}
     pairs = np.array([(0, source, j) for j in frames])
     size = clip.frames.shape[1]
     for part in np.array_split(pairs, max(1, len(pairs) // 8)):
@@ -63,8 +63,8 @@ def images_of(systems, clip, source, frames) -> dict:  # name → (n,3,H,W), wit
         for name, system in systems.items():
             rows[name] = system.generate(source, target)["image"]
         for name, pictures in rows.items():
-            made.setdefault(name, []).append(pictures)
-    return {name: torch.cat(parts) for name, parts in made.items()}
+            images.setdefault(name, []).append(pictures)
+    return {name: torch.cat(parts) for name, parts in images.items()}
 
 
 def lively_figures(fake, real) -> dict:
@@ -81,9 +81,9 @@ def measure_liveliness(systems, clip, split, sources=(BUNDLED_FRAME,)) -> dict: 
     answers = {}
     for source in sources:
         for which in (w for w in HELD_OUT if len(split[w])):
-            made = images_of(systems, clip, source, split[which])
-            real = made.pop("target")
-            for name, fake in made.items():
+            images = images_of(systems, clip, source, split[which])
+            real = images.pop("target")
+            for name, fake in images.items():
                 answers.setdefault((name, which), []).append(lively_figures(fake, real))
     return {key: {n: figure([r[n] for r in rows]) for n in LIVELY} for key, rows in answers.items()}
 
@@ -92,15 +92,15 @@ def measure(systems, clip, split, options) -> list:  # Records
     "Copying, warping and each system on every split and at every distance."
     records = []
     for name, system in systems.items():
-        made = evaluate(
+        measured = evaluate(
             system, [clip], [split], options.pairs, options.samples, seed=options.seed, shuffle=True, progress=True
         )
-        for record in made:
+        for record in measured:
             if record.name == name and "split" in record.setting:
-                exchanged = find_record(made, "shuffled", split=record.setting["split"])
+                exchanged = find_record(measured, "shuffled", split=record.setting["split"])
                 record.figures["shuffled"] = exchanged.mean("mae") / record.mean("mae")
-        known = BASELINES if records else ()
-        records += [r for r in made if r.name != "shuffled" and r.name not in known]
+        measured_before = BASELINES if records else ()
+        records += [r for r in measured if r.name != "shuffled" and r.name not in measured_before]
     rng = np.random.default_rng(options.seed)
     sources = [BUNDLED_FRAME, *rng.choice(split["train"], options.sources - 1, replace=False).tolist()]
     for (name, which), figures in measure_liveliness(systems, clip, split, sources).items():
@@ -111,8 +111,8 @@ def measure(systems, clip, split, options) -> list:  # Records
 def worst_frames(systems, clip, split, n=6):
     "Rows: target, warping, each system; the frames of both blocks on which the systems do worst."
     frames = np.concatenate([split[which] for which in HELD_OUT if which.startswith("block")])
-    made = images_of(systems, clip, BUNDLED_FRAME, frames)
-    score = torch.stack([psnr(made[name], made["target"]) for name in systems]).mean(0)
+    images = images_of(systems, clip, BUNDLED_FRAME, frames)
+    score = torch.stack([psnr(images[name], images["target"]) for name in systems]).mean(0)
     take = []
     for k in score.argsort().tolist():
         if all(abs(frames[k] - frames[j]) > 4 for j in take):  # not six neighbours of one moment
@@ -120,7 +120,7 @@ def worst_frames(systems, clip, split, n=6):
         if len(take) == n:
             break
     names = ["target", "warping only", *systems]
-    return tile_images([made[name][k] for name in names for k in take], ncols=len(take))
+    return tile_images([images[name][k] for name in names for k in take], ncols=len(take))
 
 
 def main(argv=None):

@@ -60,10 +60,10 @@ def main(argv=None):
         options = parse_options("make_samples.py", Options, argv)
         clip = bundled_clip(ROOT / "runs" / "clips")
         facts = dict(source="woman_laughing.mp4", frame=str(WOMAN_FRAME))
-        for name, tensors, told in (("still_example", still(clip), facts), ("portraits", found(clip), {})):
+        for name, tensors, metadata in (("still_example", still(clip), facts), ("portraits", found(clip), {})):
             path = options.out / f"{name}.safetensors"
             with atomic_path(path) as tmp:
-                save_file(tensors, tmp, metadata=told)
+                save_file(tensors, tmp, metadata=metadata)
             print("wrote", path)
 
 

@@ -61,12 +61,12 @@ def write_film(frames, path):
     colours = some.quantize(256, method=Image.Quantize.MAXCOVERAGE)
     height, width = frames[0].shape[:2]
     pattern = np.tile(BAYER, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
-    told = dict(duration=round(1000 / FPS), loop=0, comment=SYNTHETIC.encode())
+    options = dict(duration=round(1000 / FPS), loop=0, comment=SYNTHETIC.encode())
     with atomic_path(path) as tmp:
         for strength in (14, 8, 0):  # the less, the smaller; the pattern rests, so that what rests costs nothing
             dithered = (Image.fromarray((f + strength * pattern).clip(0, 255).astype(np.uint8)) for f in frames)
             first, *others = (im.quantize(palette=colours, dither=Image.Dither.NONE) for im in dithered)
-            first.save(tmp, save_all=True, append_images=others, optimize=False, **told)
+            first.save(tmp, save_all=True, append_images=others, optimize=False, **options)
             mark_gif(tmp)
             size = tmp.stat().st_size
             if size <= GIF_MOST:

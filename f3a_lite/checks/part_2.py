@@ -94,7 +94,7 @@ def scale_at_once(answer):
         return f"For points with noise your scale is {s:.3f}, and a {down} one has a smaller sum of squares."
 
 
-def _known_clip():
+def _made_up_clip():
     "The forty faces of lesson 06."
     s = torch.linspace(0, 6.28, 40)
     return FaceParams.neutral(40, scale=0.6).replace(
@@ -107,7 +107,7 @@ def _known_clip():
 @judges("6.3", wrong=[0, 1, 2, 3])
 def four_frames(answer):
     "Fit four frames of the known clip, and measure the front of the head."
-    model, truth, chosen = open_model(), _known_clip(), [int(k) for k in answer]
+    model, truth, chosen = open_model(), _made_up_clip(), [int(k) for k in answer]
     if len(set(chosen)) != 4 or not all(0 <= k < 40 for k in chosen):
         return "Give four different whole numbers from 0 to 39."
     marks = posed_landmarks(model, truth)[chosen, :, :2]
@@ -354,27 +354,27 @@ def _(answer):
     return "Not yet: draw the old and the new place on squared paper, and count what only the old one covers."
 
 
-@judges("13.2", wrong=lambda moved, skin, inside, a, b, c, p: moved + a * p)
+@judges("13.2", wrong=lambda moved, skin, inside, b, c: moved + b * skin + c * inside)
 def _(answer):
     "The third formula."
     seed_everything(3)
-    moved, skin, inside, p = torch.rand(4, 1, 3, 4, 4)
-    a, b, c = torch.rand(3, 1, 1, 4, 4)
-    given, zero = answer(moved, skin, inside, a, b, c, p), torch.zeros_like(a)
+    moved, skin, inside = torch.rand(3, 1, 3, 4, 4)
+    b, c = torch.rand(2, 1, 1, 4, 4)
+    given, zero = answer(moved, skin, inside, b, c), torch.zeros_like(b)
     if not isinstance(given, torch.Tensor):
         return OPEN
-    right = (1 - c) * ((1 - b) * moved + b * skin) + c * inside + a * p
+    right = (1 - c) * ((1 - b) * moved + b * skin) + c * inside
     if tuple(given.shape) != tuple(right.shape):
         return f"The picture has the shape {tuple(given.shape)}: it should be {tuple(right.shape)}."
     if torch.allclose(given, right, atol=1e-5):
         return None
-    if not torch.allclose(answer(moved, skin, inside, zero, zero, zero, p), moved, atol=1e-5):
-        return "Where a, b and c are 0, the moved photo should stay as it is."
-    if not torch.allclose(answer(moved, skin, inside, zero, zero + 1, zero, p), skin, atol=1e-5):
-        return "Where b is 1 and the others are 0, only the colour of the skin should be left."
-    if not torch.allclose(answer(moved, skin, inside, zero, b, zero + 1, p), inside, atol=1e-5):
-        return "Where c is 1 and a is 0, only the inside of the mouth should be left, whatever b is."
-    return "The paint is not right: it is added, and a says how much of it."
+    if not torch.allclose(answer(moved, skin, inside, zero, zero), moved, atol=1e-5):
+        return "Where b and c are 0, the moved photo should stay as it is."
+    if not torch.allclose(answer(moved, skin, inside, zero + 1, zero), skin, atol=1e-5):
+        return "Where b is 1 and c is 0, only the colour of the skin should be left."
+    if not torch.allclose(answer(moved, skin, inside, b, zero + 1), inside, atol=1e-5):
+        return "Where c is 1, only the inside of the mouth should be left, whatever b is."
+    return "Between 0 and 1 the shares should add up: what c takes, the lids and the moved photo lose."
 
 
 @judges("13.3", wrong=(0.0, 0.0))

@@ -12,18 +12,14 @@ import torch
 from ..conditions import Frames, make_condition
 from ..course import judges
 from ..data.prepare import clip_for_lessons
-from ..flow import add_noise, interpolate_params, reenact
+from ..flow import add_noise, interpolate_params
 from ..generator import costs_of
 from ..lab.evaluation import train_distance
 from ..lab.paper_tables import PAPER
-from ..lab.results import choose_records, stored_records
 from ..lab.tables import table_config
-from ..morphable import FaceParams, open_model
+from ..morphable import open_model
 from ..pairs import split_frames
 from ..projection import posed_landmarks, project
-from safetensors.torch import load_file
-from ..core import data_path
-from ..pictures import to_tensor
 
 # %% ../../nbs/44_checks_4.ipynb #ff6ec64b
 def compare(answer, want, hints, tolerance=0.01):  # numbers, numbers, a sentence for each
@@ -241,7 +237,7 @@ def independent_errors(answer):
 
 
 @judges("28.1", wrong=(9000, 3600))
-def pictures_seen(answer):
+def pictures_per_step(answer):
     "Steps times pairs."
     want = [30 * 60 / seconds * 8 for seconds in (0.2, 0.5)]
     return compare(answer, want, ["The fast one: count its steps, and the pictures of each.", "The first is right."], 1)
@@ -293,154 +289,3 @@ def gap_of_rows(answer):
 def clear_by_chance(answer):
     "One in forty."
     return compare(answer, [112 / 40], ["A range of 95 % lies wholly above zero once in forty times."])
-
-# %% ../../nbs/44_checks_4.ipynb #cc22ef79
-@judges("30.1", wrong=(0.8, 0.8))
-def opened_mouth(answer):
-    "His value, and her rest with his change."
-    given = [float(x) for x in answer]
-    if len(given) != 2:
-        return "Give two numbers."
-    if abs(given[0] - 0.8) > 1e-6:
-        return "As they are means: hers becomes his."
-    return None if abs(given[1] - (0.1 + 0.8 - 0.3)) < 1e-6 else "The first is right; now begin with her own rest."
-
-
-@judges("30.2", wrong=reenact)
-def pose_without_expression(answer):
-    "Everything of the pose from the driver, everything else from the source."
-    model = open_model()
-    source, driving = FaceParams.neutral(1, model.K, model.L), FaceParams.neutral(3, model.K, model.L)
-    source = source.replace(exp_coeff=source.exp_coeff + 0.2)
-    g = torch.Generator().manual_seed(0)
-    names = ("exp_coeff", "rotation", "translation", "scale")
-    changed = {name: getattr(driving, name) + torch.rand(getattr(driving, name).shape, generator=g) for name in names}
-    driving = driving.replace(**changed)
-    given = answer(source, driving)
-    if not isinstance(given, FaceParams) or len(given) != 3:
-        return "Return the FaceParams of as many faces as the driver has."
-    if not torch.allclose(given.exp_coeff, source.exp_coeff.expand_as(given.exp_coeff)):
-        return "The expression is no longer the source's."
-    wrong = [name for name in names[1:] if not torch.allclose(getattr(given, name), getattr(driving, name))]
-    return f"The field {wrong[0]} is not the driver's." if wrong else None
-
-
-@judges("30.3", wrong=dict(jawOpen=1.0, yawn=1.0))
-def gesture_of_a_yawn(answer):
-    "Units that exist, amounts from 0 to 1, an open jaw and something more."
-    if not isinstance(answer, dict) or not answer:
-        return "Give a dict: unit and amount."
-    model = open_model()
-    for name, amount in answer.items():
-        try:
-            model.unit(name)
-        except Exception:
-            return f"The model has no unit '{name}'."
-        if not 0 <= float(amount) <= 1:
-            return f"The amount of {name} is not between 0 and 1."
-    if answer.get("jawOpen", 0) < 0.7:
-        return "A yawn opens the jaw wide."
-    return None if answer.get("eyeBlink", 0) >= 0.3 else "That is an open mouth: what do the eyes do?"
-
-# %% ../../nbs/44_checks_4.ipynb #a65e5ef4
-@judges("31.1", wrong=lambda reach: {"warped": torch.zeros(3, 128, 128)})
-def reach_of_a_motion(answer):
-    "Two reaches must give different pictures, and the larger one must move more."
-    photo = to_tensor(load_file(data_path("still_example.safetensors"))["frame"].numpy())
-    results = [answer(0.02), answer(0.4)]
-    if not all(isinstance(x, dict) and x for x in results):
-        return "Return a dict: a name, and the warped picture."
-    small, large = (float((next(iter(x.values())) - photo).abs().mean()) for x in results)
-    if small == large:
-        return "The reach changes nothing: hand it on."
-    return None if large > small else "A larger reach must move more of the photo."
-
-
-@judges("31.2", wrong=({"(Eq. 10)": "0.2", "(Eq. 11)": "0.1"}, {"(Eq. 10)": "0.1", "(Eq. 11)": "0.2"}))
-def losses_that_disagree(answer):
-    "The two losses must order the two pictures differently."
-    pairs = []
-    for shown in answer:
-        if not isinstance(shown, dict):
-            return "Hand in two dicts, as losing.compute gives them."
-        pairs.append([float(x) for name, x in shown.items() if "Eq. 10)" in name or "Eq. 11)" in name])
-    (pixel_1, critic_1), (pixel_2, critic_2) = pairs
-    if pixel_1 >= pixel_2:
-        return f"The pixel loss of the first is {pixel_1:.3f}, not smaller than the second's {pixel_2:.3f}."
-    if critic_1 <= critic_2:
-        return f"The adversarial loss of the first is {critic_1:.3f}, not larger than the second's {critic_2:.3f}."
-    return None
-
-
-@judges("31.3", wrong=dict(flow=0.004, generator=0.03))
-def time_of_a_step(answer):
-    "Both must be measured; the generator takes longer."
-    if not isinstance(answer, dict) or set(answer) != {"flow", "generator"}:
-        return "Give a dict with 'flow' and 'generator'."
-    if not all(0.1 < float(x) < 5000 for x in answer.values()):
-        return "These are no milliseconds: seconds have to be multiplied by 1,000."
-    slower = answer["generator"] > answer["flow"]
-    return None if slower else "Measure again: a generator multiplies more than a flow."
-
-# %% ../../nbs/44_checks_4.ipynb #fa918ef1
-@judges("32.1", wrong=(500, 8))
-def frames_of_a_recording(answer):
-    "What the split leaves, and pairs over frames."
-    left = len(split_frames(500)["train"])
-    hints = ["Two blocks and some random frames are held out.", "The first is right; count the pairs of all steps."]
-    return compare(answer, [left, 4000 / left], hints, 0.1)
-
-
-@judges("32.2", wrong=lambda points, unit: torch.zeros(len(points)))
-def jitter_of_points(answer):
-    "An even motion has none, however quick the head is; the rest from numpy."
-    g = torch.Generator().manual_seed(0)
-    way = torch.arange(6.0)[:, None, None]
-    even = torch.rand(1, 68, 2, generator=g) * (1 + 0.1 * way) + way**2
-    shaken = even + 0.1 * torch.rand(6, 68, 2, generator=g)
-    second = np.diff((shaken - shaken.mean(1, keepdim=True)).numpy(), n=2, axis=0)  # (4,68,2)
-    want = np.pad(np.linalg.norm(second, axis=-1).mean(1) / 0.5, 1)
-    still, found = (np.asarray(answer(points, 0.5)) for points in (even, shaken))
-    if found.shape != (6,):
-        return "Return one number a frame."
-    if abs(still).max() > 1e-4:
-        return "A head that moves and grows evenly has no jitter: subtract the mean of each frame's points."
-    return None if np.allclose(found, want, atol=1e-4) else "Lengths of second differences, their mean, over the unit."
-
-
-@judges("32.3", wrong=(4.3, 0.5))
-def gain_of_five(answer):
-    "Mean and half the 95 % range of five differences."
-    records = choose_records(stored_records("own_face.json"), "T_warp")
-    people = sorted({r.setting["clip"] for r in records})
-    when = [[choose_records(records, when=w, clip=p) for p in people] for w in ("before", "after")]
-    before, after = (np.array([np.mean([r.mean("psnr") for r in rows]) for rows in x]) for x in when)
-    want = (after - before).mean(), 2.776 * (after - before).std(ddof=1) / np.sqrt(len(people))
-    return compare(answer, want, ["The mean gain is another.", "The mean is right. Divide by √5."], 0.02)
-
-# %% ../../nbs/44_checks_4.ipynb #e75b59e2
-@judges("33.1", wrong=(10 / 180, 20 / 180, 35 / 180))
-def new_part_of_a_cylinder(answer):
-    "The strip from the old edge to the new one, seen from the front."
-    want = (1 - np.cos(np.deg2rad([10, 20, 35]))) / 2
-    return compare(answer, want, ["Where is the old edge now, seen from the front? A sine or cosine helps."] * 3, 0.001)
-
-
-@judges("33.2", wrong=lambda before, after: (after > 0).float().mean())
-def share_that_is_new(answer):
-    "Among what faces the camera now, what looked away before."
-    before, after = torch.randn(2, 1000, generator=torch.Generator().manual_seed(0))
-    given = float(answer(before, after))
-    now = after.numpy() > 0
-    want = (now & (before.numpy() <= 0)).sum() / now.sum()
-    return compare(given, [want], ["Of the points that face the camera after the turn, which did not before?"], 1e-3)
-
-
-@judges("33.3", wrong=(1.0, 0.1))
-def lead_where_heads_turn(answer):
-    "Mean and standard error over the people who turn so far."
-    people = [choose_records(stored_records("strangers.json"), name) for name in ("T_warp", "warping only")]
-    found = [{r.setting["person"]: r.figures.get("yaw_10_25") for r in x if "person" in r.setting} for x in people]
-    lead = np.array([value - found[1][who] for who, value in found[0].items() if value is not None])
-    want = lead.mean(), lead.std(ddof=1) / np.sqrt(len(lead))
-    return compare(answer, want, ["The mean is another.", "The mean is right. Eight people: divide by √8."], 0.01)

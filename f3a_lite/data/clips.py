@@ -409,11 +409,10 @@ class LabelledSet:
 
 # %% ../../nbs/61_clips.ipynb #a3461165
 def describe_person(
-    clip: PreparedClip,  # whose frames are looked at
-    n: int = 9,  # frames
+    clip: PreparedClip,  # of whose frames nine are looked at
 ) -> list:  # 128 numbers
     "Mean identity embedding of a clip."
     found_frames = np.flatnonzero(clip.found)
-    frames = found_frames[np.linspace(0, len(found_frames) - 1, min(n, len(found_frames))).astype(int)]
+    frames = found_frames[np.linspace(0, len(found_frames) - 1, min(9, len(found_frames))).astype(int)]
     all_of_them = [face_embedding(np.asarray(clip.frames[i]), p) for i, p in zip(frames, clip.pixels(frames))]
     return [round(float(v), 4) for v in np.mean(all_of_them, 0)]

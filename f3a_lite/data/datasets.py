@@ -103,10 +103,9 @@ def fixed_contour(
 # %% ../../nbs/65_datasets.ipynb #3c131556
 def fit_points(
     points,  # (T,68,3) image plane; depth in the same unit
-    face_model: MorphableModel = None,  # None: the open model
 ) -> FaceParams:
-    "Fit a model to 3-D landmarks, each face by itself: pose in closed form on the mean face, then the landmark fit."
-    face_model = fixed_contour(face_model or open_model())
+    "Fit the open model to 3-D landmarks, face by face: pose in closed form on the mean face, then the landmark fit."
+    face_model = fixed_contour(open_model())
     S = face_model.landmarks(face_model.mean_shape[None])[0]  # (68,3)
     faces = []
     for p in torch.as_tensor(np.asarray(points), dtype=torch.float32):
@@ -215,9 +214,9 @@ def _items_voxceleb2(root):
 
 
 def _items_any(root):
-    seen = [p for p in root.rglob("*") if not is_hidden(p) and p.is_file()]
-    files = [p for p in seen if p.suffix.lower() in VIDEOS]
-    folders = {p.parent for p in seen if p.suffix.lower() in PICTURES}
+    paths = [p for p in root.rglob("*") if not is_hidden(p) and p.is_file()]
+    files = [p for p in paths if p.suffix.lower() in VIDEOS]
+    folders = {p.parent for p in paths if p.suffix.lower() in PICTURES}
     items = []
     for p in sorted([*files, *folders]):
         stem = p.with_suffix("") if p.is_file() else p

@@ -249,7 +249,7 @@ def upright(
     return np.ascontiguousarray(frame[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def as_seen(
+def to_display(
     frame,  # as PyAV decodes it
     aspect=None,  # width of a pixel over its height; None: square
 ) -> np.ndarray:  # (H,W,3) uint8
@@ -270,12 +270,12 @@ def one_size(
     name: str,  # of the file, for the message
 ):  # yields the same
     "Frames in the size of the first, with black borders where the shape differs; told once."
-    size, told = None, False
+    size, warned = None, False
     for t, f in frames:
         size = size or f.shape[1::-1]
         if f.shape[1::-1] != size:
-            if not told:
+            if not warned:
                 note(f"The pictures of '{name}' change their size: all are brought to {size[0]} × {size[1]} pixels.")
-            told = True
+            warned = True
             f = np.asarray(ImageOps.pad(Image.fromarray(f), size, Image.LANCZOS))
         yield t, f

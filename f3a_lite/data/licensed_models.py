@@ -156,7 +156,7 @@ def load_ict(
         keep = (place < ICT_SKIN) | eyes
         number = np.where(keep, keep.cumsum() - 1, -1)  # of each vertex among those that are kept
 
-        def moved(files):
+        def offsets(files):
             return numbers([obj_vertices(file)[keep] - mean[keep] for file in files], f"'{folder.name}'")
 
         return from_arrays(
@@ -164,8 +164,8 @@ def load_ict(
             "MIT, (c) 2020 USC Institute for Creative Technologies",
             0.1,
             mean=numbers(mean[keep], f"'{neutral.name}'"),
-            id_basis=moved(sorted(folder.glob("identity*.obj"))),
-            exp_basis=moved(folder / f"{name}.obj" for name in names),
+            id_basis=offsets(sorted(folder.glob("identity*.obj"))),
+            exp_basis=offsets(folder / f"{name}.obj" for name in names),
             triangles=number[triangles[keep[triangles].all(1)]],
             marks=number[facts["idx_to_landmark_verts"] if landmarks is None else landmarks],
             exp_std=0.3,

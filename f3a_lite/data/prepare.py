@@ -65,7 +65,7 @@ def prepare_clip(
     return _prepare(video, out, clip_fingerprint(video, **options), options, progress)
 
 # %% ../../nbs/64_prepare.ipynb #9915f6ca
-def _prepare(video, out, fingerprint, options, progress=True):  # wish: as `clip_fingerprint` takes it
+def _prepare(video, out, fingerprint, options, progress=True):  # options: as `clip_fingerprint` takes them
     "The clip of a fingerprint, made unless it is there."
     video, out = Path(video), Path(out)
     if out.exists():
@@ -233,11 +233,9 @@ def bundled_clip(
     folder="runs/clips",  # of prepared clips
     max_frames: int = None,  # None: all
     progress: bool = True,  # show progress bars
-    face_model: MorphableModel = None,  # None: the open model
 ) -> PreparedClip:
     "The bundled clip, prepared unless it is there already."
-    options = dict(max_frames=max_frames, face_model=face_model)
-    return clip_in(folder, data_path("woman_laughing.mp4"), options, progress)[0]
+    return clip_in(folder, data_path("woman_laughing.mp4"), dict(max_frames=max_frames), progress)[0]
 
 # %% ../../nbs/64_prepare.ipynb #3fe2a288
 def clip_for_lessons(

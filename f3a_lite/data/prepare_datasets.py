@@ -45,7 +45,7 @@ from .video import VIDEOS, is_hidden
 from ..jobs import run_jobs
 from ..morphable import FaceParams, open_model
 from ..synth.rendered_clips import render_clip
-from ..synth.rendered import write_rendered
+from ..synth.rendered import RENDERER, write_rendered
 
 # %% ../../nbs/66_prepare_datasets.ipynb #f5dc4da7
 def split_paths(paths, landmarks=None) -> tuple:  # words of the command; the user's own landmarks, for one video
@@ -85,9 +85,6 @@ def prepare_one(
     return clip
 
 # %% ../../nbs/66_prepare_datasets.ipynb #d07f212d
-RENDERER = 2  # raised when people are drawn in another way
-
-
 def rendered_fingerprint(
     number,  # of the person
     frames=100,  # of each clip

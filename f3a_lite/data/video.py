@@ -22,7 +22,7 @@ from f3a_lite.data.frames import (
     MANY_PIXELS,
     PICTURES,
     Clock,
-    as_seen,
+    to_display,
     clock_of,
     free_memory,
     moving_frames,
@@ -238,7 +238,7 @@ def _decoded(path):
                 if t is not None and t < 0:
                     continue
                 seconds = seconds + 1 / clock.rate if t is None or t <= seconds else t  # they are decoded in order
-                yield seconds, as_seen(f, stream.sample_aspect_ratio)
+                yield seconds, to_display(f, stream.sample_aspect_ratio)
                 if f.width * f.height >= MANY_PIXELS:
                     free_memory()
 
@@ -421,11 +421,11 @@ def write_gif(
 ) -> Path:
     "Write a looping GIF with the same note."
     ims = [Image.fromarray(to_image(f)) for f in frames]
-    told = dict(save_all=True, loop=0, comment=SYNTHETIC.encode(), optimize=False)
+    options = dict(save_all=True, loop=0, comment=SYNTHETIC.encode(), optimize=False)
     with atomic_path(path) as tmp:
         while True:
             coded = [im.quantize(256, method=Image.Quantize.FASTOCTREE) for im in ims]
-            coded[0].save(tmp, append_images=coded[1:], duration=round(1000 / fps), **told)
+            coded[0].save(tmp, append_images=coded[1:], duration=round(1000 / fps), **options)
             mark_gif(tmp)
             if most is None or tmp.stat().st_size <= most or len(ims) == 1:
                 break
@@ -444,7 +444,7 @@ def write_webp(
 ) -> Path:
     "Write a looping WebP that says in its metadata that it is synthetic."
     ims = (Image.fromarray(to_image(f)) for f in frames)
-    told = dict(save_all=True, loop=0, quality=85, method=2, xmp=XMP, duration=round(1000 / fps))
+    options = dict(save_all=True, loop=0, quality=85, method=2, xmp=XMP, duration=round(1000 / fps))
     with atomic_path(path) as tmp:
-        next(ims).save(tmp, append_images=ims, **told)
+        next(ims).save(tmp, append_images=ims, **options)
     return Path(path)

@@ -8,32 +8,10 @@ __all__ = ['evaluate']
 # %% ../../nbs/22_evaluation.ipynb #19621465
 import numpy as np
 import torch
-from tqdm.auto import tqdm
-from .results import Record, figure, show_figure
 from ..metrics import picture_metrics
 from ..morphable import MorphableModel
-from ..pairs import HELD_OUT, pick_frames, sample_pairs, split_clips
+from ..pairs import pick_frames
 from ..systems import Copying, Warping
-
-# %% ../../nbs/22_evaluation.ipynb #0990f971
-DISTANCES = ((1, 5), (6, 23), (24, None))  # frames to the nearest training frame, from and to
-
-
-def train_distance(
-    split: dict,  # from split_frames
-    frames,  # numbers of frames
-) -> np.ndarray:  # (n,)
-    "How far, in frames, the nearest training frame is."
-    away = np.abs(np.asarray(frames)[:, None] - split["train"][None])
-    return away.min(1)
-
-
-def distance_name(
-    low,  # frames
-    high,  # frames, not included
-) -> str:
-    "A range of distances in words."
-    return f"{low} to {high} frames away" if high else f"{low} and more frames away"
 
 # %% ../../nbs/22_evaluation.ipynb #12db434a
 def measure_pairs(
@@ -55,7 +33,35 @@ def measure_pairs(
         images["shuffled"] = system.run(source.picture, output["condition"].roll(1, 0))["image"]
     return {name: picture_metrics(image, target.picture, valid) for name, image in images.items()}
 
-# %% ../../nbs/22_evaluation.ipynb #cc4f6fb5
+# %% ../../nbs/82c_evaluation.ipynb #d749e086
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+from .results import Record, figure, show_figure
+from ..morphable import MorphableModel
+from ..pairs import HELD_OUT, sample_pairs, split_clips
+
+# %% ../../nbs/82c_evaluation.ipynb #0990f971
+DISTANCES = ((1, 5), (6, 23), (24, None))  # frames to the nearest training frame, from and to
+
+
+def train_distance(
+    split: dict,  # from split_frames
+    frames,  # numbers of frames
+) -> np.ndarray:  # (n,)
+    "How far, in frames, the nearest training frame is."
+    away = np.abs(np.asarray(frames)[:, None] - split["train"][None])
+    return away.min(1)
+
+
+def distance_name(
+    low,  # frames
+    high,  # frames, not included
+) -> str:
+    "A range of distances in words."
+    return f"{low} to {high} frames away" if high else f"{low} and more frames away"
+
+# %% ../../nbs/82c_evaluation.ipynb #cc4f6fb5
 def evaluate(
     system,  # a System, or None for the baselines only
     clips: list,  # prepared clips
@@ -92,7 +98,7 @@ def evaluate(
         records.append(as_record(name, dict(distance=d), merge_samples(parts), size))
     return records
 
-# %% ../../nbs/22_evaluation.ipynb #b4ca7ac9
+# %% ../../nbs/82c_evaluation.ipynb #b4ca7ac9
 def keep_pairs(
     kept,  # changed in place
     clips,  # prepared clips
@@ -141,7 +147,7 @@ def as_record(
     figures = {m: figure([r[m] for r in rows]) for m in rows[0]}
     return Record(name, dict(setting, size=size), figures)
 
-# %% ../../nbs/22_evaluation.ipynb #25c3c48a
+# %% ../../nbs/82c_evaluation.ipynb #25c3c48a
 SPLIT_NAMES = {
     "random": "random held-out frames (as the paper; near-copies of training frames)",
     "block_1": "first held-out block (never seen)",
@@ -163,7 +169,7 @@ def print_results(
         figures = "   ".join(f"{m.upper()} {show_figure(r.figures[m], m)}" for m in ("mae", "mse", "psnr", "ssim"))
         print(f"  {r.name:<13} {figures}")
 
-# %% ../../nbs/22_evaluation.ipynb #cbaa4717
+# %% ../../nbs/82c_evaluation.ipynb #cbaa4717
 def identity_psnr(
     system,  # any System
     clip,  # a prepared clip

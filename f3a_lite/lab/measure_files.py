@@ -167,12 +167,12 @@ class Report:
 
     def add(
         self,
-        made: torch.Tensor,  # (B,3,H,W) in [0,1]
+        generated: torch.Tensor,  # (B,3,H,W) in [0,1]
         true: torch.Tensor,  # (B,3,H,W)
         errors,  # (B,) mean absolute errors
     ):
         "Look at a batch; only the pairs that will be shown are kept."
-        new = [(float(e), self.count + k, to_image(made[k]), to_image(true[k])) for k, e in enumerate(errors)]
+        new = [(float(e), self.count + k, to_image(generated[k]), to_image(true[k])) for k, e in enumerate(errors)]
         self.count += len(new)
         ranked = sorted({pair[1]: pair for pair in new + self.best + self.worst}.values(), key=lambda pair: pair[:2])
         self.best, self.worst = ranked[: self.n], ranked[-self.n :][::-1]
@@ -193,9 +193,9 @@ class Report:
             parts.append(f"<h2>Over the pictures</h2>{embedded(curves_of(rows))}")
             for title, pairs in (("The best pairs", self.best), ("The worst pairs", self.worst)):
                 parts.append(f"<h2>{title}: generated, real, error (white is a difference of a quarter or more)</h2>")
-                for error, number, made, true in pairs:
-                    away = np.abs(made.astype(float) - true).mean(-1, keepdims=True).repeat(3, -1) * 4
-                    row = np.concatenate([made, true, away.clip(0, 255).astype(np.uint8)], 1)
+                for error, number, generated, true in pairs:
+                    away = np.abs(generated.astype(float) - true).mean(-1, keepdims=True).repeat(3, -1) * 4
+                    row = np.concatenate([generated, true, away.clip(0, 255).astype(np.uint8)], 1)
                     parts.append(f"<p>picture {number + 1}, MAE {error:.4f}</p>{embedded(Image.fromarray(row))}")
         style = "body{font-family:sans-serif;max-width:1000px;margin:auto}img{max-width:100%}td{padding:2px 12px}"
         page = f"<!doctype html><meta charset=utf-8><title>f3a_evaluate</title><style>{style}</style>{''.join(parts)}"

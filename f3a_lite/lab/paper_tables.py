@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from ..core import F3AError, reading, results_path
 from .measuring import BASE, clip_means, load_pairs
-from .results import choose_records, figure, load_records, made_by, show_figure
+from .results import choose_records, figure, load_records, provenance, show_figure
 from ..metrics import GLOSSARY
 
 # %% ../../nbs/84_paper_tables.ipynb #7ab1e006
@@ -220,7 +220,7 @@ def origins(
         seeds = ", ".join(map(str, sorted({r.info["seed"] for r in found})))
         where = sorted({r.info["trained_by"] for r in found if "trained_by" in r.info})
         trained_by = f"; trained on {' and on '.join(where)}" if where else ""
-        lines.append(f"{rows}: made by {made_by(dict(found[-1].info, seed=seeds))}{trained_by}.")
+        lines.append(f"{rows}: made by {provenance(dict(found[-1].info, seed=seeds))}{trained_by}.")
     return "  \n".join(lines)
 
 
@@ -277,6 +277,63 @@ def report(
             ]
     return "\n".join(text)
 
+# %% ../../nbs/84_paper_tables.ipynb #3e502c85
+OURS_COLOUR, PAPER_COLOUR = "#1f4e79", "#d1600a"
+
+
+def draw_dots(
+    axes,  # of matplotlib
+    values: list,  # ours, from `our_figure`, from below to above; None: not there
+    theirs: list,  # the paper's numbers; None: there is none
+):
+    "Ours as dots with their intervals, the paper's as diamonds."
+    for y, (own, paper) in enumerate(zip(values, theirs)):
+        if paper is not None:
+            axes.plot(paper, y, "D", color=PAPER_COLOUR, mfc="white", ms=5, zorder=2)
+        if mean_of(own) is None:
+            continue
+        axes.plot(mean_of(own), y, "o", color=OURS_COLOUR, ms=4, zorder=3)
+        if isinstance(own, dict) and own.get("low") is not None:
+            axes.plot([own["low"], own["high"]], [y, y], color=OURS_COLOUR, lw=1.5, zorder=1)
+        elif isinstance(own, dict) and own.get("sd"):
+            axes.plot([own["mean"] - own["sd"], own["mean"] + own["sd"]], [y, y], color=OURS_COLOUR, lw=1.5, zorder=1)
+    axes.set_ylim(-0.6, len(values) - 0.4)
+    axes.tick_params(labelsize=7)
+    axes.grid(axis="y", color="#dddddd", lw=0.6)
+    axes.locator_params(axis="x", nbins=4)
+
+
+def dot_plot(
+    part: str,  # of PAPER: 'self', 'cross' or 'frames'
+    rows: tuple = (),  # keys of ROWS, 'copying', 'warping'; (): all of this part
+    folder=None,  # of the results; None: those that the project ships
+):  # matplotlib figure
+    "A panel for each metric and each kind of data: ours with its interval, the paper's as a diamond."
+    import matplotlib.pyplot as plt
+
+    split, metrics, rows = SPLIT_OF[part], list(PAPER[part]["flow"]), rows or printed_rows(part)
+    groups = [(d, choose_records(table_records(d, folder), group=g, split=split, noise=0.0)) for d, g in WHERE[part]]
+    groups = [(d, records) for d, records in groups if records]
+    size = (1.2 + 1.6 * len(metrics), (0.2 * len(rows) + 0.6) * len(groups))
+    fig, axes = plt.subplots(len(groups), len(metrics), figsize=size, dpi=72, sharey=True, squeeze=False)
+    for line, (data, records) in zip(axes, groups):
+        for ax, metric in zip(line, metrics):
+            own = [our_figure(records, row, OURS.get(metric, metric)) for row in reversed(rows)]
+            draw_dots(ax, own, [PAPER[part].get(row, {}).get(metric) for row in reversed(rows)])
+            ax.set_title(title_of(metric).replace("↓", "(lower)").replace("↑", "(higher)"), fontsize=7)
+        line[0].set_yticks(range(len(rows)), [rows_called(row) for row in reversed(rows)])
+        line[0].set_ylabel(f"{CALLED[data]}\n({split})", fontsize=7)
+    fig.tight_layout(pad=0.4)
+    return fig
+
+
+def folded(
+    text: str,  # Markdown
+    title: str = "The numbers",  # what is read before it is opened
+) -> str:  # Markdown
+    "A table that opens at a click."
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
 # %% ../../nbs/84_paper_tables.ipynb #25081346
 def pairs_of(
     record,  # of a job, from table_records
@@ -302,13 +359,11 @@ def bins_table(
     data: str,  # 'bundled', 'rendered' or 'folder'
     rows: tuple,  # keys of ROWS, 'copying', 'warping'
     metric: str = "mae",  # a key of GLOSSARY
-    part: str = "frames",  # of PAPER: which group of trainings
     folder=None,  # of the results; None: those that the project ships
-    split: str = None,  # None: the one that belongs to the part
 ) -> str:  # Markdown
     "A metric by the turn of the head, and by the share of pictures in which a face was found."
-    records = choose_records(table_records(data, folder), group=dict(WHERE[part])[data], noise=0.0)
-    records = choose_records(records, split=split or SPLIT_OF[part])
+    records = choose_records(table_records(data, folder), group=dict(WHERE["frames"])[data], noise=0.0)
+    records = choose_records(records, split=SPLIT_OF["frames"])
     lines = [f"| {title_of(metric)} | " + " | ".join(turn_called(b) for b in BINS) + " | measured |"]
     lines.append("|---|" + "---|" * (len(BINS) + 1))
     for row in rows:
@@ -338,19 +393,18 @@ FACES = ("csim", "prmse", "aucon", "lmae")  # metrics that need a face in the ge
 def faces_table(
     data: str,  # 'bundled', 'rendered' or 'folder'
     rows: tuple,  # keys of ROWS, 'copying', 'warping'
-    part: str = "frames",  # of PAPER: which group of trainings
     folder=None,  # of the results; None: those that the project ships
 ) -> str:  # Markdown
     """What rests on faces, on the pairs in which every row shows one, and the share of pictures that show one at all.
 
     A row that is measured on its best pictures only would look better than it is.
     """
-    records = choose_records(table_records(data, folder), group=dict(WHERE[part])[data], noise=0.0)
-    records = choose_records(records, split=SPLIT_OF[part])
+    records = choose_records(table_records(data, folder), group=dict(WHERE["frames"])[data], noise=0.0)
+    records = choose_records(records, split=SPLIT_OF["frames"])
     kept = {row: [pairs_of(r, folder) for r in choose_records(records, row)] for row in rows}
-    known = [values for row in kept.values() for values in row if values is not None]
-    seen = [np.isfinite(values["prmse"]) for values in known]
-    common = np.logical_and.reduce(seen) if seen else np.zeros(0, bool)
+    stored = [values for row in kept.values() for values in row if values is not None]
+    measured = [np.isfinite(values["prmse"]) for values in stored]
+    common = np.logical_and.reduce(measured) if measured else np.zeros(0, bool)
     metrics = [m for m in FACES if common.any() and any(m in r.figures for r in records)]
     heads = ["pairs with a face in every row" if metrics else "", *map(title_of, metrics), "faces found"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]

@@ -123,7 +123,7 @@ def _is_figure(value):
 
 
 def _is_origin(info):
-    "Whether these facts of a run, if there are any, are what `made_by` tells."
+    "Whether these facts of a run, if there are any, are what `provenance` says."
     words = ("command", "commit", "machine", "date", "trained_by")
     good = all(isinstance(info.get(k, ""), str) for k in words) and type(info.get("threads", 1)) is int
     return good and _is_number(info.get("seconds")) and isinstance(info.get("seed"), (int, str, list, type(None)))
@@ -237,7 +237,7 @@ def markdown_table(
     return "\n".join(lines)
 
 # %% ../../nbs/82_results.ipynb #a8915440
-def made_by(
+def provenance(
     info: dict,  # from run_info
 ) -> str:
     "Command, seed, commit, machine and time in one line. Raises `F3AError` where one of them is missing."

@@ -73,6 +73,12 @@ class Look:
     sweep: float = 0.0  # to which side it is combed, −1 to 1; 0: not at all, and no fringe nor strand
     strand: float = 0.0  # how far loose hair hangs over the cheek of one side, dm
     shades: bool = False  # the glasses are sunglasses
+    style: str = ""  # hair of the wardrobe; "": the shell alone
+    suit: str = ""  # clothes of the wardrobe; "": a round neck
+    brow: str = ""  # brows of the wardrobe; "": those on the skin alone
+    lash: str = ""  # lashes of the wardrobe; "": those on the skin alone
+    coarse: float = 1.0  # how wide the strands are
+    light: float = 0.2  # how much strands differ in brightness
 
     @classmethod
     def sample(
@@ -129,6 +135,39 @@ def _sample_skin(rng):
     if i + 1 < len(SKINS):
         tone = SKINS[i] * (1 - k + i) + SKINS[i + 1] * (k - i)
     return np.clip(tone * rng.normal(1, 0.04) + rng.normal(0, 0.012, 3), 0.08, 1)
+
+# %% ../../nbs/70_looks.ipynb #a43f92a9
+LONG_STYLES = ("bob01", "bob02", *("braid01", "ponytail01") * 2, *("long01",) * 3)  # two of them hide an eye
+SHORT_STYLES = (*("short01", "short02", "short04") * 2, "short03")
+SUITS = (
+    "female_casualsuit02",
+    "female_elegantsuit01",
+    "male_casualsuit01",
+    "male_casualsuit04",
+    "male_elegantsuit01",
+)
+
+
+def dressed(
+    look: Look,  # of a person
+    rng,  # numpy generator
+) -> Look:  # the same person in clothes
+    "Hair style, suit, brows and lashes, each by chance."
+    u = rng.random(5)
+    styles = LONG_STYLES if look.length else SHORT_STYLES
+    style = "afro01" if u[1] < (0.25 if look.hair.mean() < 0.12 else 0.02) else styles[rng.integers(len(styles))]
+    suit, brow, lash = SUITS[rng.integers(len(SUITS))], rng.integers(1, 13), rng.integers(1, 5)
+    dull, grey = rng.beta(2, 1), rng.uniform(0.02, 0.9) ** 1.5
+    return dataclasses.replace(
+        look,
+        style=f"hair.{style}" if look.volume and u[0] < 0.8 else "",
+        suit=f"suit.{suit}" if u[2] < 0.85 else "",
+        brow=f"brows.eyebrow{brow:03d}" if u[3] < 0.4 else "",
+        lash=f"lashes.eyelashes{lash:02d}" if u[4] < (0.8 if look.length else 0.4) else "",
+        cloth=look.cloth * (1 - dull) + dull * grey,
+        coarse=float(rng.uniform(0.6, 1.4)),
+        light=float(rng.uniform(0.08, 0.2)),
+    )
 
 # %% ../../nbs/70_looks.ipynb #57e8cc83
 def groomed(

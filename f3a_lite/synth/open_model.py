@@ -62,10 +62,9 @@ def random_heads(
     body,  # from load_anny
     keep,  # (V,) head mask
     n: int = 1500,  # number of people
-    seed: int = 0,  # of the random numbers
 ) -> torch.Tensor:  # (n,N,3) dm
     "Heads of random people."
-    g = torch.Generator().manual_seed(seed)
+    g = torch.Generator().manual_seed(0)
     labels = list(body.phenotype_labels)
     of_head = torch.tensor([_is_of_the_head(change) for change in body.local_change_labels])
     blend = body.blendshapes[:, keep].flatten(1)
@@ -108,14 +107,14 @@ LIP_TARGETS = ("mouth-upperlip-volume", "mouth-lowerlip-volume", "mouth-upperlip
 NOSE_TARGETS = ("nose-scale-vert", "nose-scale-horiz", "nose-volume")
 
 
-def _moved_by(body, keep, words, level):
+def _displaced_by(body, keep, words, level):
     "Head vertices (N,) that a target with one of these words in its name moves by more than a share of its largest."
-    moved = torch.zeros(int(keep.sum()), dtype=torch.float64)
+    displaced = torch.zeros(int(keep.sum()), dtype=torch.float64)
     for label, shape in zip(body.blendshape_labels, body.blendshapes):
         size = shape[keep].norm(dim=-1)  # (N,)
         if any(w in label.split(":")[1] for w in words) and size.max() > 0:
-            moved = torch.maximum(moved, size / size.max())
-    return moved > level
+            displaced = torch.maximum(displaced, size / size.max())
+    return displaced > level
 
 
 def _inside_mouth(body, keep):
@@ -143,14 +142,14 @@ def region_labels(
     _, y, z = mean.unbind(-1)
     eyes = bone("eye.L", "eye.R") > 0.5
     eye_y, eye_z = y[eyes].mean(), z[eyes].mean()
-    ears = _moved_by(body, keep, ("ear-scale-incr",), 0.25)
+    ears = _displaced_by(body, keep, ("ear-scale-incr",), 0.25)
     hairline = eye_y + 0.62 - 0.25 * ((eye_z - z) / 1.2).clamp(0, 1)
     masks = dict(  # a later one overwrites an earlier one
         scalp=(y > hairline) | (z < z[ears].mean() - 0.1),
         neck=((bone("neck02", "neck03", "neck01") > 0.4) & (y < eye_y - 0.5)) | (y < eye_y - 1.28),
         ears=ears,
-        nose=_moved_by(body, keep, NOSE_TARGETS, 0.45),
-        lips=_moved_by(body, keep, LIP_TARGETS, 0.35),
+        nose=_displaced_by(body, keep, NOSE_TARGETS, 0.45),
+        lips=_displaced_by(body, keep, LIP_TARGETS, 0.35),
         mouth_interior=_inside_mouth(body, keep),
         eyeballs=eyes,
     )

@@ -8,13 +8,13 @@ __all__ = []
 # %% ../../nbs/72_parts.ipynb #00a2a4a0
 import functools
 import numpy as np
-from ..conditions import teeth_mesh
 from ..morphable import REGIONS, open_model
 from .looks import Look
 from .skin import soft_step, wave_field
 
 # %% ../../nbs/72_parts.ipynb #7ab65b0d
-HEAD, HAIR, TEETH, GLASSES, BODY = range(5)
+HEAD, HAIR, TEETH, GLASSES, BODY, CLOTH, TORSO, GUMS = range(8)
+STRANDS, BROWS, LASHES = range(8, 11)  # meshes through which one sees, between hairs
 
 
 def _grid(rows, cols, closed=False):
@@ -24,21 +24,40 @@ def _grid(rows, cols, closed=False):
     a, b, d, e = r * cols + c, r * cols + n, (r + 1) * cols + c, (r + 1) * cols + n
     return np.concatenate([np.stack([a, d, b], -1).reshape(-1, 3), np.stack([b, d, e], -1).reshape(-1, 3)])
 
+# %% ../../nbs/72_parts.ipynb #e6bad671
+def mesh_normals(
+    v: np.ndarray,  # (n,3) vertices
+    tri: np.ndarray,  # (t,3) counter-clockwise seen from outside
+) -> np.ndarray:  # (n,3) unit
+    "Vertex normals of one mesh."
+    a, b, c = v[tri[:, 0]], v[tri[:, 1]], v[tri[:, 2]]
+    u, w = b - a, c - a
+    x = u[:, 1] * w[:, 2] - u[:, 2] * w[:, 1]
+    y = u[:, 2] * w[:, 0] - u[:, 0] * w[:, 2]
+    z = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
+    corners = tri.T.ravel()
+    out = np.stack([np.bincount(corners, np.tile(axis, 3), len(v)) for axis in (x, y, z)], 1)
+    return (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
 # %% ../../nbs/72_parts.ipynb #fb6c6995
-def _above_hairline(c):
-    "How far canonical points (n,3) lie above the usual hairline, dm."
+def above_hairline(
+    c: np.ndarray,  # (n,3) canonical positions, dm
+) -> np.ndarray:  # (n,)
+    "How far points lie above the usual hairline, dm."
     x, y, z = c[:, 0], c[:, 1], c[:, 2]
     line = np.where(z > -0.2, 0.02 + (z + 0.2) * 1.42, 0.02 + (z + 0.2) * 0.7)
     return y - line - 0.12 * np.minimum(np.abs(x), 0.6) * (z > 0)
 
 # %% ../../nbs/72_parts.ipynb #0ed845ab
 @functools.lru_cache(None)
-def _hair_mesh(combed=False):
-    "Indices of the head's vertices that carry hair, and triangles among them; combed hair may reach lower."
+def hair_mesh(
+    combed: bool = False,  # combed hair may reach lower
+) -> tuple:
+    "Indices of the head's vertices that carry hair, and triangles among them."
     m = open_model()
     c = m.mean_shape.numpy()
     bare = [REGIONS.index(name) for name in ("eyeballs", "mouth_interior", "eyes")]
-    keep = (_above_hairline(c) > (-0.45 if combed else -0.3)) & ~np.isin(m.regions.numpy(), bare)
+    keep = (above_hairline(c) > (-0.45 if combed else -0.3)) & ~np.isin(m.regions.numpy(), bare)
     tri = m.triangles.numpy()
     tri = tri[keep[tri].all(1)]
     used = np.unique(tri)
@@ -47,9 +66,17 @@ def _hair_mesh(combed=False):
     return used, number[tri]
 
 # %% ../../nbs/72_parts.ipynb #7e48e9c7
+def around_ears(
+    c: np.ndarray,  # (n,3) canonical positions, dm
+) -> np.ndarray:  # (n,) 0 to 1
+    "Soft mask of both ears."
+    away = np.hypot((c[:, 1] - 0.03) / 0.36, (c[:, 2] + 0.58) / 0.27)
+    return soft_step(1.25, 0.8, away) * (np.abs(c[:, 0]) > 0.5)
+
+
 def _hair_reach(look, c):
     "How far points (n,3) lie inside the hair of this person, dm, and her combed side (positive)."
-    h = _above_hairline(c) - look.hairline + 0.03 * wave_field(c, look.waves[:6], 5.0)
+    h = above_hairline(c) - look.hairline + 0.03 * wave_field(c, look.waves[:6], 5.0)
     side = c[:, 0] * np.sign(look.sweep)
     if look.strand:
         h = h + 0.25 * soft_step(0.2, 0.5, side) * soft_step(-0.3, 0, c[:, 2])
@@ -65,10 +92,10 @@ def hair_vertices(
     normals: np.ndarray,  # (N,3)
 ) -> np.ndarray:  # (n,3)
     "The shell over the scalp of one head."
-    idx, _ = _hair_mesh(look.sweep != 0)
+    idx, _ = hair_mesh(look.sweep != 0)
     c = open_model().mean_shape.numpy()[idx]
     n, v = normals[idx].copy(), V[idx].copy()
-    ear = soft_step(1.25, 0.8, np.hypot((c[:, 1] - 0.03) / 0.36, (c[:, 2] + 0.58) / 0.27)) * (np.abs(c[:, 0]) > 0.5)
+    ear = around_ears(c)
     v[:, 0] = np.where(ear > 0, np.sign(v[:, 0]) * np.minimum(np.abs(v[:, 0]), 0.74), v[:, 0])
     n = np.where(ear[:, None] > 0.3, np.sign(c[:, :1]) * [1.0, 0, 0], n)
     h, side = _hair_reach(look, c)
@@ -165,32 +192,3 @@ def mouth_and_eyes() -> tuple:
     skin, inside, eyes = (region == REGIONS.index(n) for n in ("skin", "mouth_interior", "eyeballs"))
     behind_lips = (np.abs(x) < 0.27) & (y < -0.3) & (y > -0.54) & (z < 0.33) & (z > -0.4)
     return (inside | (skin & behind_lips)).astype(np.float32), eyes.astype(np.float32)
-
-# %% ../../nbs/72_parts.ipynb #04a7380c
-def assemble(
-    look: Look,  # of the person
-    V: np.ndarray,  # (N,3) vertices of one unposed head
-    normals: np.ndarray,  # (N,3)
-    lips: np.ndarray,  # (3,) where this person's closed lips are
-    chin: np.ndarray,  # (3,) how far the chin has moved
-) -> tuple:  # vertices, canonical positions, part numbers and triangles
-    "Head, hair, teeth and glasses in one mesh, unposed."
-    m = open_model()
-    canonical = m.mean_shape.numpy()
-    parts = [(V, canonical, HEAD, m.triangles.numpy())]
-    teeth, triangles = teeth_mesh()
-    for jaw, moved in zip(teeth, (0, chin)):
-        parts.append((jaw.reshape(-1, 3) + lips + moved, jaw.reshape(-1, 3), TEETH, triangles))
-    if look.volume:
-        idx, triangles = _hair_mesh(look.sweep != 0)
-        parts.append((hair_vertices(look, V, normals), canonical[idx], HAIR, triangles))
-    if look.glasses:
-        glasses, triangles = glasses_mesh(look.rim, look.shades)
-        bridge = m.landmark_vertices[27]
-        moved = V[bridge] - canonical[bridge]
-        parts.append((glasses + moved, glasses, GLASSES, triangles))
-    first = np.cumsum([0] + [len(p[0]) for p in parts])
-    vertices = np.concatenate([p[0] for p in parts])
-    places = np.concatenate([p[1] for p in parts])
-    numbers = np.concatenate([np.full(len(p[0]), p[2]) for p in parts])
-    return vertices, places, numbers, np.concatenate([p[3] + n for p, n in zip(parts, first)])

@@ -10,8 +10,9 @@ import dataclasses
 import functools
 import numpy as np
 import torch
-from .looks import Look
-from .parts import BODY, GLASSES, HAIR, HEAD, TEETH
+from .looks import Look, dressed
+from .parts import BODY, BROWS, CLOTH, GLASSES, GUMS, HAIR, HEAD, LASHES, STRANDS, TEETH, TORSO
+from .parts import above_hairline, around_ears
 from .skin import eye_albedo, floats, skin_albedo, soft_step, wave_field
 
 # %% ../../nbs/73_people.ipynb #a105bb35
@@ -19,7 +20,11 @@ def _head_colours(look, c, mouth, ball):  # (n,3) canonical, (n,), (n,) masks
     "Skin, the inside of the mouth and eyeballs: sRGB (n,3) and gloss (n,)."
     m, b = mouth[:, None], ball > 0.6
     depth = 0.4 + 0.6 * soft_step(0.1, 0.45, c[:, 2])
-    col = skin_albedo(look, c) * (1 - m) + floats(0.32, 0.10, 0.10) * m * depth[:, None]
+    skin = skin_albedo(look, c)
+    if look.style:
+        scalp = soft_step(0.06, 0.16, above_hairline(c)) * (1 - around_ears(c)) * 0.9
+        skin = skin * (1 - scalp[:, None]) + floats(*look.hair) * np.float32(0.8) * scalp[:, None]
+    col = skin * (1 - m) + floats(0.32, 0.10, 0.10) * m * depth[:, None]
     if b.any():
         col[b] = eye_albedo(look, c[b])
     return col, np.where(b, 0.5, look.gloss * (1 - mouth))
@@ -39,10 +44,48 @@ def _body_colours(look, c):
     cloth = floats(*look.cloth) * (1 + 0.1 * wave_field(c, look.waves[:6], 4.0))[:, None]
     return np.where(neck[:, None], floats(*look.skin) * np.float32(0.9), cloth)
 
+# %% ../../nbs/73_people.ipynb #566db597
+def _strand_wave(look, c, fine):
+    "Waves across strands (n,), about −1 to 1, of texture coordinates and border (n,3)."
+    u = c[:, 0] * np.float32(fine / look.coarse) + np.float32(look.waves[0, 3])
+    bend = 0.4 * np.sin(c[:, 1] * 9)
+    return (np.sin(u + bend) + np.sin(2.3 * u + 1.7 * bend) + np.sin(4.1 * u)) / np.float32(1.8)
+
+
+def _strand_colours(look, c):
+    "Strands side by side, and locks of them."
+    wave = 0.6 * _strand_wave(look, c, 240.0) + 0.6 * _strand_wave(look, c, 45.0)
+    return np.clip(floats(*look.hair) * (1 + np.float32(look.light) * wave[:, None]), 0.01, 1)
+
+
+def strand_cover(
+    look: Look,  # of the person
+    a: np.ndarray,  # (n,9) texture coordinates and border 3, normal 3, shade, eyeball, part
+) -> np.ndarray:  # (n,) 0 to 1
+    "How much of what lies behind strands they hide."
+    c, part = a[:, :3], np.rint(a[:, 8]).astype(int)
+    full = 1.3 - 1.2 * c[:, 2] + 0.4 * _strand_wave(look, c, 170.0)
+    out = soft_step(0.25, 0.75, full)
+    v = c[:, 1]
+    brow = soft_step(0.15, 0.5, np.sin(np.pi * v)) * np.float32(look.brows)
+    return np.where(part == BROWS, brow * 0.45, np.where(part == LASHES, 0.6, out))
+
+
+def _cloth_colours(look, c):
+    "Cloth with a fine weave and soft folds."
+    grain = 0.08 * wave_field(c, look.waves[:6], 4.0) + 0.03 * wave_field(c, look.waves[6:12], 60.0)
+    return floats(*look.cloth) * (1 + grain)[:, None]
+
+
+def _bare_colours(look, c):
+    "Neck and shoulders: the skin of the face without its blush."
+    grain = wave_field(c, look.waves[:6], 3.0)
+    return floats(*look.skin) * (1 + 0.03 * grain[:, None])
+
 # %% ../../nbs/73_people.ipynb #5e52562b
 def parts_albedo(
     look: Look,  # of the person
-    a: np.ndarray,  # (n,9) canonical 3, normal 3, mouth, eyeball, part
+    a: np.ndarray,  # (n,9) canonical 3, normal 3, mouth (of strands: shade), eyeball, part
 ) -> tuple:  # sRGB (n,3) and gloss (n,)
     "Colours of pixels of any part."
     c, mouth, ball, part = a[:, :3], a[:, 6], a[:, 7], np.rint(a[:, 8]).astype(int)
@@ -54,8 +97,21 @@ def parts_albedo(
         out[k] = _hair_colours(look, c[k])
         gloss[k] = 0.06
     k = part == TEETH
-    gaps = 0.72 + 0.28 * soft_step(0.02, 0.2, np.abs(np.sin(c[k, 0] * 40)))
-    out[k] = floats(0.86, 0.83, 0.76) * gaps[:, None]
+    out[k] = floats(0.78, 0.74, 0.66) * (0.4 + 0.6 * soft_step(0.1, 0.42, c[k, 2]))[:, None]
+    gloss[k] = 0.1
+    k = part == GUMS
+    out[k] = floats(0.62, 0.30, 0.30) * (0.45 + 0.55 * soft_step(0.15, 0.4, c[k, 2]))[:, None]
+    k = part == CLOTH
+    if k.any():
+        out[k] = _cloth_colours(look, c[k])
+    k = part == TORSO
+    if k.any():
+        out[k] = _bare_colours(look, c[k])
+        gloss[k] = look.gloss
+    k = part >= STRANDS
+    if k.any():
+        out[k] = _strand_colours(look, c[k]) * a[k, 6:7]
+        gloss[k] = np.where(part[k] == STRANDS, 0.1, 0)
     k = part == GLASSES
     out[k] = look.frame * (0.3 if look.shades else 1)
     gloss[k] = 0.3
@@ -80,5 +136,5 @@ def person(
 ) -> Person:
     "A person by number."
     rng = np.random.default_rng((seed, 1, number))
-    look = Look.sample(rng)
+    look = dressed(Look.sample(rng), np.random.default_rng((seed, 5, number)))
     return Person(number, look, torch.from_numpy(rng.normal(0, 0.9, (1, 80)).astype(np.float32)))

@@ -16,25 +16,14 @@ from ..morphable import FaceParams, open_model
 from ..projection import euler_to_matrix, posed_landmarks, to_pixels
 from ..rasterizer import rasterize_map
 from .looks import Look, groomed
-from .parts import BODY, HEAD, assemble, body_mesh, mouth_and_eyes
-from .people import parts_albedo, person
+from .parts import HEAD, STRANDS, mouth_and_eyes
+from .people import parts_albedo, person, strand_cover
 from .skin import floats
+from .wardrobe import assemble
 import hashlib
 from ..core import save_array
 from ..data.clips import FORMAT, LabelledSet, clip_folder, load_same_clip, new_clip, signed, write_clip
 from ..jobs import run_jobs
-
-# %% ../../nbs/74_rendered_faces.ipynb #5c3d7ffa
-def _normals(v, tri):
-    "Unit vertex normals (n,3) of one mesh."
-    a, b, c = v[tri[:, 0]], v[tri[:, 1]], v[tri[:, 2]]
-    u, w = b - a, c - a
-    x = u[:, 1] * w[:, 2] - u[:, 2] * w[:, 1]
-    y = u[:, 2] * w[:, 0] - u[:, 0] * w[:, 2]
-    z = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
-    corners = tri.T.ravel()
-    out = np.stack([np.bincount(corners, np.tile(axis, 3), len(v)) for axis in (x, y, z)], 1)
-    return (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 # %% ../../nbs/74_rendered_faces.ipynb #8c894866
 def sample_light(
@@ -145,34 +134,53 @@ def _shrink(image, size):
     return np.stack([np.asarray(c) for c in channels], -1)
 
 # %% ../../nbs/74_rendered_faces.ipynb #5f60c25d
-def _shoulders(params):
-    "Vertices of the body (n,3) under a posed head, before scale and translation."
-    head = euler_to_matrix(params.rotation)[0].numpy()
-    body = euler_to_matrix(params.rotation * torch.tensor([[0.1, 0.35, 0.25]]))[0].numpy()
-    neck = np.array([0, -1.0, -0.6])
-    return (body_mesh()[0] - neck) @ body.T + head @ neck
+NECK = np.array([0, -1.0, -0.6])  # dm: where the head turns on the shoulders
+
+
+def _turned(params, shoulders):
+    "Rotations of the head and of the shoulders."
+    if shoulders is None:
+        shoulders = params.rotation[0] * torch.tensor([0.1, 0.35, 0.25])
+    return euler_to_matrix(params.rotation)[0].numpy(), euler_to_matrix(shoulders[None])[0].numpy()
+
+
+def _joined(part, R, S):
+    "Vertices and normals of a part under the rotations of head and shoulders."
+    v, n, w = part.vertices, part.normals, part.turn[:, None]
+    if (w == 1).all():
+        return v @ R.T, n @ R.T
+    return w * (v @ R.T) + (1 - w) * ((v - NECK) @ S.T + R @ NECK), w * (n @ R.T) + (1 - w) * (n @ S.T)
 
 # %% ../../nbs/74_rendered_faces.ipynb #c78259d4
 def posed_mesh(
     look: Look,  # of the person
     params: FaceParams,  # one face
+    shoulders: torch.Tensor = None,  # (3,) their rotation, radian; None: a little of the head's
 ) -> tuple:  # X (n,3) on the image plane, triangles, attributes (n,9): canonical 3, normal 3, mouth, eyeball, part
-    "Head, hair, teeth, glasses and shoulders of one person."
+    "Head, hair, teeth, glasses and shoulders of one person; what one sees through comes last."
     m = open_model()
     V = m.shape(params.id_coeff, params.exp_coeff)[0].numpy()  # (N,3)
     k = m.landmark_vertices
     lips = (params.id_coeff @ m.id_basis[:, k[60:]].flatten(1)).view(-1, 3).mean(0).numpy() - [0, 0, 0.02]
     chin = (params.exp_coeff[0] @ m.exp_basis[:, k[8]]).numpy() * [0.8, 0.9, 0.8]
-    v, c, part, tri = assemble(look, V, _normals(V, m.triangles.numpy()), lips, chin)
-    places, body_tri = body_mesh()
-    tri = np.concatenate([tri, body_tri + len(v)])
-    part = np.append(part, np.full(len(places), BODY))[:, None]
-    masks = np.zeros((len(part), 2), np.float32)
-    masks[: len(V)] = np.stack(mouth_and_eyes(), 1)
-    R = euler_to_matrix(params.rotation)[0].numpy()
-    posed = np.concatenate([v @ R.T, _shoulders(params)])
-    X = (float(params.scale) * posed + params.translation[0].numpy()).astype(np.float32)
-    return X, tri, np.concatenate([np.concatenate([c, places]), _normals(X, tri), masks, part], 1)
+    parts = assemble(look, V, lips, chin)
+    R, S = _turned(params, shoulders)
+    posed, normals = zip(*[_joined(part, R, S) for part in parts])
+    X = (float(params.scale) * np.concatenate(posed) + params.translation[0].numpy()).astype(np.float32)
+    first = np.cumsum([0] + [len(part.vertices) for part in parts])
+    tri = np.concatenate([part.triangles + n for part, n in zip(parts, first)])
+    a = np.zeros((len(X), 9), np.float32)
+    a[:, :3], a[:, 3:6] = np.concatenate([part.places for part in parts]), np.concatenate(normals)
+    a[:, 6] = np.concatenate([part.shade * (part.numbers >= STRANDS) for part in parts])
+    a[:, 8] = np.concatenate([part.numbers for part in parts])
+    a[: len(V), 6:8] = np.stack(mouth_and_eyes(), 1)
+    return X, tri, a
+
+# %% ../../nbs/74_rendered_faces.ipynb #c0a0f4e8
+def _attribute_map(pixels, tri, attributes, size):
+    "What a picture sees of some triangles: attributes (size,size,k) and a mask."
+    a, covered = rasterize_map(pixels, tri, attributes, size, size)
+    return a[0].permute(1, 2, 0).numpy(), covered[0, 0].numpy()
 
 # %% ../../nbs/74_rendered_faces.ipynb #6eb5616d
 def render_face(
@@ -182,16 +190,22 @@ def render_face(
     size: int = 128,  # pixels
     scene: tuple = None,  # (light, lamp, background at one and a half times the size); None: random
     shoot: bool = True,  # pass the picture through the camera
+    shoulders: torch.Tensor = None,  # (3,) their rotation, radian; None: a little of the head's
 ) -> np.ndarray:  # (size,size,3) uint8, or float sRGB where shoot is False
     "Draw one person with exact parameters."
     light, lamp, back = scene or (*sample_light(rng), background(rng, size * 3 // 2))
     big = len(back)
-    X, tri, attributes = posed_mesh(look, params)
+    X, tri, attributes = posed_mesh(look, params, shoulders)
     pixels = to_pixels(torch.from_numpy(X)[None], big, big)
-    a, covered = rasterize_map(pixels, tri, attributes[None].astype(np.float32), big, big)
-    covered = covered[0, 0].numpy()  # (big,big)
+    attributes = np.concatenate([attributes, X[:, 2:]], 1)[None]
+    loose = attributes[0, tri[:, 0], 8] >= STRANDS
+    (a, covered), (b, strands) = (_attribute_map(pixels, tri[k], attributes, big) for k in (~loose, loose))
     image = back.copy()
-    image[covered] = lit_colours(look, a[0].permute(1, 2, 0).numpy()[covered], light, lamp)
+    seen = strands & ~(covered & (a[..., 9] > b[..., 9]))
+    colours = lit_colours(look, np.concatenate([a[covered], b[seen]]), light, lamp)
+    n, cover = covered.sum(), strand_cover(look, b[seen])[:, None]
+    image[covered] = colours[:n]
+    image[seen] = image[seen] * (1 - cover) + cover * colours[n:]
     image = _shrink(image, size)
     return camera(rng, image) if shoot else image
 
@@ -309,6 +323,7 @@ def write_rendered(
 
 # %% ../../nbs/74_rendered_faces.ipynb #fcfdd9fb
 PIECE = 500  # pictures
+RENDERER = 3  # raised when people are drawn in another way
 
 
 def _render_piece(job):
@@ -331,7 +346,7 @@ def render_set(
 ) -> LabelledSet:
     "Render a set of pictures; pieces that are there are not drawn again."
     same = dict(format=FORMAT, people=list(people), seed=seed, size=size, disguise=disguise)
-    same.update(param_source="exact", face_model=open_model().name)
+    same.update(param_source="exact", face_model=open_model().name, renderer=RENDERER)
     fingerprints = [dict(same, pictures=[k, min(n, k + PIECE)]) for k in range(0, n, PIECE)]
     pieces = [(clip_folder(folder, f"faces_{f['pictures'][0]:06d}", f), f) for f in fingerprints]
     jobs = [piece for piece in pieces if not piece[0].exists()]

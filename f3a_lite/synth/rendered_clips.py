@@ -138,6 +138,13 @@ def film(
     return np.stack(out)
 
 
+def resting_shoulders(
+    p: FaceParams,  # T faces of one clip
+) -> torch.Tensor:  # (3,) radian
+    "How the shoulders stand throughout a clip: turned by a part of the head's mean rotation."
+    return p.rotation.mean(0) * torch.tensor([0.2, 0.6, 0.4])
+
+
 def filmed(
     number: int,  # the person
     p: FaceParams,  # T faces
@@ -149,7 +156,8 @@ def filmed(
     drawn = natural_background if rng.random() < 0.7 else background
     scene = (*sample_light(rng), drawn(rng, size * 3 // 2))
     look = groomed(person(number, seed).look, rng)
-    return film(rng, [render_face(look, p[k], rng, size, scene, shoot=False) for k in range(len(p))])
+    still = resting_shoulders(p)
+    return film(rng, [render_face(look, p[k], rng, size, scene, False, still) for k in range(len(p))])
 
 # %% ../../nbs/75_rendered_clips.ipynb #8bc2a09b
 def render_clip(
@@ -168,6 +176,7 @@ def render_clip(
     scene = (*sample_light(rng), background(rng, size * 3 // 2))
     noise = rng.uniform(0, 0.012)
     look = person(number, seed).look
-    images = [render_face(look, p[k], rng, size, scene, shoot=False) for k in range(frames)]
+    still = resting_shoulders(p)
+    images = [render_face(look, p[k], rng, size, scene, False, still) for k in range(frames)]
     noisy = [np.clip(image + rng.normal(0, noise, image.shape), 0, 1) for image in images]
     return np.stack([(image * 255 + 0.5).astype(np.uint8) for image in noisy]), p

@@ -125,7 +125,8 @@ def hair_on_skin(
     d, t = distance_to_line(x, y, brow)
     thick = 0.055 * (1 - 0.55 * t)
     grain = 0.8 + 0.2 * wave_field(c, look.waves[18:24], 60.0)
-    hair = np.float32(look.brows) * soft_step(1.3 * thick, 0.5 * thick, d) * front * grain
+    dense = np.float32(look.brows * (0.5 if look.brow else 1))  # the wardrobe's brows lie over these
+    hair = dense * soft_step(1.3 * thick, 0.5 * thick, d) * front * grain
     lash = 0.8 * soft_step(0.022, 0.006, distance_to_line(x, y, upper)[0]) * front
     return np.clip(np.maximum(np.maximum(shade, hair), lash), 0, 1)
 

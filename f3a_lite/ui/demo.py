@@ -102,10 +102,10 @@ def portrait_film(
         targets = FaceParams.stack([driven, motion_from_script(face.params, words, fps=12)])
         film = animator(face, params=targets, full=True)
         whole = torch.stack([to_tensor(frame) for frame in film])  # (T,3,H,W)
-        seen = dict(photo=to_tensor(face.photo).expand_as(whole), film=whole, mesh=film.mesh)
-        seen["facial flow"] = stages(face, film.output)["flow"]
+        views = dict(photo=to_tensor(face.photo).expand_as(whole), film=whole, mesh=film.mesh)
+        views["facial flow"] = stages(face, film.output)["flow"]
         cells = [
-            F.interpolate(x, (side, side), mode="area" if len(x[0, 0]) > side else "bicubic") for x in seen.values()
+            F.interpolate(x, (side, side), mode="area" if len(x[0, 0]) > side else "bicubic") for x in views.values()
         ]
         titles = ["film, driven by a video"] * len(driven) + ["film, by a script"] * (len(targets) - len(driven))
         names = (["photo", title, "mesh", "facial flow"] for title in titles)
@@ -143,7 +143,6 @@ def film(
 # %% ../../nbs/94_demo.ipynb #22684019
 def run_demo(
     out="out",  # output folder
-    n: int = 24,  # pairs a sample in the table
 ) -> list:  # Records
     "From the bundled video to portraits.mp4, demo.mp4, demo.gif, demo.png and a printed table."
     t0 = time.monotonic()
@@ -162,7 +161,7 @@ def run_demo(
     write_gif(frames[::2], out / "demo.gif", 6)
     write_image(np.concatenate(sheet), out / "demo.png")
     print("5/5  measuring on frames that training has not seen\n")
-    records = measure(systems, clip, n)
+    records = measure(systems, clip)
     print_results(records)
     files = [str(film_of_portraits), *(str(out / f"demo.{kind}") for kind in ("mp4", "gif", "png"))]
     print(f"\nwrote {', '.join(files)} in {time.monotonic() - t0:.0f} s")

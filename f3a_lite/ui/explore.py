@@ -9,14 +9,15 @@ __all__ = ['explore']
 import html
 import io
 import os
+import textwrap
 import ipywidgets as w
-import matplotlib
+import matplotlib.pyplot
 import numpy as np
 import traitlets
 from IPython import get_ipython
 from PIL import Image
 from ..core import F3AError
-from ..pictures import show_images, to_image
+from ..pictures import to_image
 
 # %% ../../nbs/87_explore.ipynb #15621108
 STEPS = ((20, 1.0), (4, 0.1), (1, 0.05), (0, 0.01))  # least range of a slider, and its step
@@ -113,7 +114,7 @@ def answers() -> bool:
     return getattr(get_ipython(), "kernel", None) is not None and not os.environ.get("F3A_STATIC")
 
 
-SIDE, RESULT = 240, 440  # pixels that a picture takes on the page, and the last one, which is the result
+SIDE, RESULT = 240, 480  # pixels that a picture takes on the page, and the last one, which is the result
 
 
 class NamedImage(w.Image):
@@ -202,7 +203,16 @@ class Explorer:
     def figure(self, **values):  # control → value; gives a matplotlib figure
         "The pictures as they are at some values, for readers without a kernel."
         pictures, texts = split_answer(self.compute(**{**self.start, **values}))
-        figure = show_images(list(pictures.values()), list(pictures), ncols=8, size=1.5)
+        names = list(pictures)
+        columns = -(-(len(names) - 1) // 2)  # of the small pictures, in two rows beside the result
+        figure = matplotlib.pyplot.figure(figsize=(1.7 * (2 + columns), 3.9), dpi=110, layout="constrained")
+        grid = figure.add_gridspec(2, 2 + columns)
+        small = [grid[k // columns, 2 + k % columns] for k in range(len(names) - 1)]
+        for place, name in zip([grid[:, :2], *small], [names[-1], *names[:-1]]):
+            ax = figure.add_subplot(place)
+            ax.imshow(to_image(pictures[name]), interpolation="nearest")
+            ax.set_title(textwrap.fill(name, 24 if place in small else 48), fontsize=8)
+            ax.axis("off")
         figure.text(0, 0, "\n".join(texts), fontsize=8, va="top")  # below the pictures
         return figure
 

@@ -74,7 +74,7 @@ class LiveDriver:
         self.face, self.animator = animator.face(photo), animator
         size = min(SIDE, film_size(self.face, animator.system))
         self.source, self.window = source_at(self.face, size), valid_window(self.face, size)
-        self.still = self.moved(self.face.params)  # JPEG: the portrait at rest
+        self.still = self.portrait_at(self.face.params)  # JPEG: the portrait at rest
 
     def set_neutral(self):
         "The next face that is seen counts as at rest: motion is what differs from it."
@@ -85,33 +85,33 @@ class LiveDriver:
         frame: np.ndarray,  # (h,w,3) uint8
     ) -> FaceParams:  # two faces: at rest, and now
         "What the face in a frame does. Raises `F3AError` where none is seen."
-        points, seen = self.tracker(frame)
-        if not seen:  # where a face was a moment ago is not enough
+        points, found = self.tracker(frame)
+        if not found:  # where a face was a moment ago is not enough
             raise F3AError(UNSEEN)
         face_model = self.animator.face_model
         if self.rest is None:
             self.crop = Crop.around(points[None], frame.shape)
             self.rest = self.last = fit_landmarks(face_model, self.crop.to_plane(points[None]))
         else:
-            known = dict(identity=self.rest.id_coeff, start=self.last, cfg=FitConfig(steps=STEPS))
-            now = fit_landmarks(face_model, self.crop.to_plane(points[None]), **known)
+            options = dict(identity=self.rest.id_coeff, start=self.last, cfg=FitConfig(steps=STEPS))
+            now = fit_landmarks(face_model, self.crop.to_plane(points[None]), **options)
             self.last = FOLLOW * now + (1 - FOLLOW) * self.last
         return FaceParams.stack([self.rest, self.last])
 
-    def moved(
+    def portrait_at(
         self,
         target: FaceParams,  # one face
     ) -> bytes:  # JPEG
         "The portrait as it looks there."
-        made = animate(self.animator.system, self.face, target, face_model=self.animator.face_model)
-        return as_jpeg(to_image(enlarge_head(self.source, made, 0)[self.window].permute(2, 0, 1)))
+        film = animate(self.animator.system, self.face, target, face_model=self.animator.face_model)
+        return as_jpeg(to_image(enlarge_head(self.source, film, 0)[self.window].permute(2, 0, 1)))
 
     def __call__(
         self,
         data: bytes,  # JPEG: a frame of the camera
     ) -> bytes:  # JPEG: the portrait
         "The portrait, moved as the face in a frame. Raises `F3AError` where that shows none, or is no picture."
-        return self.moved(reenact(self.face.params, self.follow(read_frame(data)), relative=True)[1])
+        return self.portrait_at(reenact(self.face.params, self.follow(read_frame(data)), relative=True)[1])
 
 # %% ../../nbs/95e_live.ipynb #ed7e8c9b
 SCRIPT = """
@@ -256,17 +256,17 @@ class LiveCamera(anywidget.AnyWidget):
         buffers: list,  # one JPEG
     ):
         "The portrait for a frame, or one sentence of what is wrong."
-        made, said = [], ""
+        pictures, said = [], ""
         try:
             if asked.get("neutral"):
                 self.driver.set_neutral()
-            made = [self.driver(b"".join(buffers))]
+            pictures = [self.driver(b"".join(buffers))]
         except F3AError as e:
             said = str(e)
         except Exception as e:
             logging.getLogger("f3a_app").error("unforeseen", exc_info=e)
             said = f"Something went wrong with this frame ({type(e).__name__}); the log says more."
-        self.send(dict(to=asked.get("from"), said=said), made)
+        self.send(dict(to=asked.get("from"), said=said), pictures)
 
     def _repr_mimebundle_(self, **kwargs):
         "The widget where a kernel answers, else one sentence."

@@ -295,9 +295,9 @@ class Page:
         self.link.value = ""
         self.move(**self.start)
         self.live.show(face, studio.painter())
-        known = studio.painter() is studio.animator
+        for_anybody = studio.painter() is studio.animator
         unknown = "The weights do not know this face: the photo is warped, nothing is painted."
-        self.say(self.photo_said, "" if known else unknown)
+        self.say(self.photo_said, "" if for_anybody else unknown)
 
     def say(self, where: w.HTML, text: str, bold: bool = False):  # plain text, no HTML
         "One line beside what it concerns."

@@ -83,13 +83,12 @@ def draw_clip(
     clip,  # a prepared clip
     face_model,  # that it was prepared with
     path,  # .png
-    n: int = 12,  # frames
 ):
-    "A page on a clip: frames with their tracked points, the fitted mesh over them, and the error of each frame."
+    "A page on a clip: twelve frames with their tracked points, the fitted mesh over them, and the error of each frame."
     from matplotlib.figure import Figure
 
     found = np.flatnonzero(clip.found)
-    where = found[np.linspace(0, len(found) - 1, min(n, len(found))).astype(int)]
+    where = found[np.linspace(0, len(found) - 1, min(12, len(found))).astype(int)]
     size = clip.frames.shape[1]
     mesh, mask = render_mesh(face_model, clip.params[torch.as_tensor(where)], size)
     images = clip.images(where)

@@ -107,16 +107,16 @@ class Studio:
     def after(self, sliders: dict) -> dict:  # what was made → a picture; the first is the head
         "The head as the sliders ask for it, and the steps on the way."
         face, system = self.face, self.painter().system
-        made = animate(system, face, apply_sliders(self.face_model, face.params, **sliders), face_model=self.face_model)
-        head = next(head_film(face, made, min(SHOWN, film_size(face, system))))
-        steps = {"the face model": made["mesh"][0], "its facial flow": flow_to_rgb(made["flow"][0], 0.5)}
-        return {"after": head, **steps, "the photo, moved along it": made["warped"][0]}
+        film = animate(system, face, apply_sliders(self.face_model, face.params, **sliders), face_model=self.face_model)
+        head = next(head_film(face, film, min(SHOWN, film_size(face, system))))
+        steps = {"the face model": film["mesh"][0], "its facial flow": flow_to_rgb(film["flow"][0], 0.5)}
+        return {"after": head, **steps, "the photo, moved along it": film["warped"][0]}
 
     def there_and_back(self, sliders: dict) -> Motion:  # slider → value; gives 62 frames
         "To what the sliders ask for in a second, half a second there, and back."
         goal = apply_sliders(self.face_model, self.face.params, **sliders)
-        way = torch.linspace(1, 0, 25)
-        theta = torch.cat([way, torch.zeros(12), way.flip(0)])
+        ramp = torch.linspace(1, 0, 25)
+        theta = torch.cat([ramp, torch.zeros(12), ramp.flip(0)])
         return Motion(interpolate_params(self.face.params, goal, theta), 25.0)
 
     def scripted(self, words: str, only: str = None) -> Motion:  # as f3a_animate takes them

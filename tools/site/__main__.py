@@ -191,16 +191,16 @@ def build(out: Path, only: list) -> list:  # Sphinx's warnings
     facts, warnings = config["DEFAULT"], io.StringIO()
     make_folder(out.parent)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".site") as work:
-        source, made = Path(work) / "source", Path(work) / "site"
+        source, site = Path(work) / "source", Path(work) / "site"
         source.mkdir()
         write_sources(source, read_notebooks(only), facts)
-        settings = dict(srcdir=source, confdir=None, outdir=made, doctreedir=Path(work) / "trees", buildername="html")
+        settings = dict(srcdir=source, confdir=None, outdir=site, doctreedir=Path(work) / "trees", buildername="html")
         parallel = min(4, os.cpu_count() or 1) if sys.platform != "win32" else 1
         settings.update(confoverrides=configuration(facts), status=None, warning=warnings, parallel=parallel)
         Sphinx(**settings).build()
         if out.exists():
             shutil.rmtree(out)
-        shutil.move(made, out)
+        shutil.move(site, out)
     return [line.replace(str(source), "nbs") for line in warnings.getvalue().splitlines() if line.strip()]
 
 

@@ -35,8 +35,8 @@ class Module:
         self.name = ".".join(path.relative_to(package.parent).with_suffix("").parts)
         self.tree, self.comments = ast.parse(code), comments_of(code)
         self.words = ast.get_docstring(self.tree) or ""
-        made = MADE_FROM.search(code)
-        self.notebook = made[1] if made else None
+        match = MADE_FROM.search(code)
+        self.notebook = match[1] if match else None
         self.cells = {}  # line → (notebook, id) of the cell that it comes from
         for number, line in enumerate(code.splitlines(), 1):
             if match := CELL.match(line):
@@ -169,9 +169,9 @@ def module_page(
     link,  # (notebook, id of a cell or None, words) → a link in Markdown
 ) -> str:  # Markdown
     "The page of one module."
-    made = f" Made from {link(module.notebook, None, module.notebook)}." if module.notebook else ""
-    made += "".join(f" Adds `{function.name}` to {{py:obj}}`.{owner}`." for owner, function in module.patched())
-    lines = [f"# {module.name}", "", module.words + made, "", f":::{{py:module}} {module.name}", ":::", ""]
+    origin = f" Made from {link(module.notebook, None, module.notebook)}." if module.notebook else ""
+    origin += "".join(f" Adds `{function.name}` to {{py:obj}}`.{owner}`." for owner, function in module.patched())
+    lines = [f"# {module.name}", "", module.words + origin, "", f":::{{py:module}} {module.name}", ":::", ""]
 
     def source(node):
         cell = module.cell_of(node)
