@@ -89,8 +89,8 @@ def mouth_inside(
     "What an open mouth shows: the dark of the lips' colour, and teeth before it, as bright as the skin suggests."
     face, lips = mean_colour(picture, skin), mean_colour(picture, maps.lips)  # (B,3,1,1) each
     grey = face.mean(1, keepdim=True).clamp(min=0.02)  # (B,1,1,1)
-    tooth = (face + grey) / 2 * (0.25 + 0.75 * grey) / grey  # (B,3,1,1) half as colourful as the skin
-    return torch.lerp(0.25 * lips, tooth, maps.teeth)  # (B,3,H,W)
+    tooth = (face + 2 * grey) / 3 * (0.35 + 0.65 * grey) / grey  # (B,3,1,1) a third as colourful as the skin
+    return torch.lerp(lips / 8, tooth, maps.teeth)  # (B,3,H,W)
 
 
 def stretch_of(

@@ -264,8 +264,8 @@ def test_the_inside_of_a_mouth():
     picture[..., 16:, :] = torch.tensor([0.8, 0.2, 0.2])[:, None, None]
     skin[..., :16, :], maps.lips[..., 16:, :], maps.teeth[..., 20, :] = 1, 1, 1
     inside = mouth_inside(picture, maps, skin)[0]
-    assert torch.allclose(inside[:, 25, 5], torch.tensor([0.2, 0.05, 0.05]), atol=1e-5)
-    tooth = (torch.tensor([0.9, 0.6, 0.3]) + 0.6) / 2 * (0.25 + 0.75 * 0.6) / 0.6
+    assert torch.allclose(inside[:, 25, 5], torch.tensor([0.1, 0.025, 0.025]), atol=1e-5)
+    tooth = (torch.tensor([0.9, 0.6, 0.3]) + 1.2) / 3 * (0.35 + 0.65 * 0.6) / 0.6
     assert torch.allclose(inside[:, 20, 5], tooth, atol=1e-5)
 
 

@@ -265,25 +265,28 @@ def fig_11(systems, group, o, n: int = 7):
     return lines, ["the photo", *(f"frame {k}" for k in range(2, n + 1))]
 
 
-def fig_7(systems, group, o, n: int = 2, targets: int = 5):
-    "Self-reenactment and cross-reenactment of people whom the trainings did not see."
-    rows, lines, rng = ("x2face", "pix2pixhd", "flow"), [], np.random.default_rng(7)
-    for k, clip in enumerate(group.people[:n]):
-        for title, driver in (("self", clip), ("cross", group.people[n + k])):
-            photo = int(rng.choice(np.flatnonzero(clip.usable)))
-            chosen = rng.choice(np.flatnonzero(driver.usable), targets, replace=False)
-            source = pick_frames([clip], [(0, photo)], SIZE)
-            target = pick_frames([driver], [(0, i) for i in chosen], SIZE)
-            wanted = target.params
-            if driver is not clip:
-                wanted = reenact(source.params, target.params, translation=False)
-            points = target.landmarks if driver is clip else None
-            lines.append((f"{title}: target", [source.picture[0], *target.picture]))
-            for row in rows:
-                lines.append(
-                    (called(row), [None, *film(systems[row], source, wanted, points, target.picture)["output"]])
-                )
+def fig_7(systems, group, o, person: int = 0, targets: int = 4):
+    "Self-reenactment and cross-reenactment of somebody whom the trainings did not see."
+    rows, lines, rng = ("x2face", "pix2pixhd", "flow"), [], np.random.default_rng((7, person))
+    clip = group.people[person]
+    for title, driver in (("self", clip), ("cross", group.people[person + 2])):
+        photo = int(rng.choice(np.flatnonzero(clip.usable)))
+        chosen = rng.choice(np.flatnonzero(driver.usable), targets, replace=False)
+        source = pick_frames([clip], [(0, photo)], SIZE)
+        target = pick_frames([driver], [(0, i) for i in chosen], SIZE)
+        wanted, points = target.params, target.landmarks
+        if driver is not clip:
+            wanted, points = reenact(source.params, target.params, translation=False), None
+        lines.append((f"{title}: target", [source.picture[0], *target.picture]))
+        for row in rows:
+            made = film(systems[row], source, wanted, points, target.picture)["output"]
+            lines.append((called(row), [None, *made]))
     return lines, ["source", *(f"target {k + 1}" for k in range(targets))]
+
+
+def fig_s3_rows(systems, group, o):
+    "The same of somebody else."
+    return fig_7(systems, group, o, person=1)
 
 
 ROWS_SHOWN = {  # figure → rows, by data
@@ -293,9 +296,10 @@ ROWS_SHOWN = {  # figure → rows, by data
     "9": ("flow", "landmarks", "aus"),
     "10": ("flow",),
     "11": ("flow",),
+    "S-3": ("x2face", "pix2pixhd", "flow"),
 }
-FIGURES = {"6": fig_6, "7": fig_7, "8": fig_8, "9": fig_9, "10": fig_10, "11": fig_11}
-SHOWN = dict(bundled=("6", "8", "9", "10", "11"), rendered=("6", "7", "8", "9"))
+FIGURES = {"6": fig_6, "7": fig_7, "8": fig_8, "9": fig_9, "10": fig_10, "11": fig_11, "S-3": fig_s3_rows}
+SHOWN = dict(bundled=("6", "8", "9", "10", "11"), rendered=("6", "7", "8", "9", "S-3"))
 
 
 def stranger(number: int, frames: int = 24) -> tuple:  # Frames at 128 pixels
