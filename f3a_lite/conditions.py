@@ -57,6 +57,13 @@ class Frames:
             self.cache[key] = torch.where(mask, depth, -9.0), mask.float()  # nothing is hidden by what is not there
         return self.cache[key]
 
+    def mouth(self, face_model, size: int) -> torch.Tensor:  # (B,1,H,W) of 0 and 1
+        "Openings of the mouths that are no rounding of the fit: three pixels wide or more. Computed once."
+        X, key = self.posed(face_model), ("mouth", size)
+        if key not in self.cache:
+            self.cache[key] = opened(mouth_map(face_model, X, size))
+        return self.cache[key]
+
     def points(self, face_model) -> torch.Tensor:  # (B,68,2)
         "The landmarks: as tracked, or else as the parameters place them."
         return project(posed_landmarks(face_model, self.params)) if self.landmarks is None else self.landmarks
@@ -304,7 +311,7 @@ def geometry_maps(
     arcs = [posed_teeth(face_model, frames.params) for frames in (source, target)]  # (B,52,3) each
     teeth, bite, found = teeth_maps(arcs[0].expand_as(arcs[1]), arcs[1], size)  # (B,1,H,W), (B,3,H,W), (B,1,H,W)
     inside = mouth * found  # (B,1,H,W): teeth, and the gap between them, have a flow of their own
-    shown = opened(mouth_map(face_model, Xs, size))  # (B,1,H,W) at the source's places
+    shown = source.mouth(face_model, size).expand_as(mouth)  # (B,1,H,W) at the source's places
     hidden = torch.lerp(hidden, 1 - warp_by_flow(shown, bite, mode="nearest"), inside)
     flow = torch.lerp(flow, bite, inside)
     mask, teeth = torch.maximum(mask, inside), teeth * mouth

@@ -236,7 +236,9 @@ def test_a_film_poses_each_face_once(clip, monkeypatch, weights, drawn):
     system = load_system(data_path(f"{weights}.safetensors"))
     me, targets = face_of_clip(clip, 0), clip.params[list(range(10))]
     film = animate(system, me, targets, batch=4)
-    assert sum(posed) == 11 and sum(maps) == drawn * 10 + (weights == "t_warp"), "and the source's depth, once"
+    assert sum(posed) == 11 and sum(maps) == drawn * 10 + 2 * (weights == "t_warp"), (
+        "and the source's depth and mouth, once"
+    )
     if weights == "f3a_gan":  # T_warp continues the flow in a way of its own
         same = warp_along(open_model(), me.params, targets, me.image)[2]
         assert torch.allclose(film["warped_by_mesh"], same, atol=1e-4)

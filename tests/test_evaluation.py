@@ -64,8 +64,8 @@ def test_figures_read_each_frame_once_and_make_each_flow_once(clip, monkeypatch,
     system = make_system(kind, **(dict(channels=(8, 8), flow_channels=(4, 4)) if kind == "f3a_gan" else {}))
     measure_pairs(system, [clip], sample_pairs(split_clips([clip]), "random", 8), 32)
     assert len(read) == 16 and sum(posed) == 16
-    assert drawn == ([8] if kind == "f3a_gan" else [8] * 4), (
-        "T_warp's maps: the target's, mouth's opening, teeth, source's depth"
+    assert drawn == ([8] if kind == "f3a_gan" else [8] * 5), (
+        "T_warp's maps: the target's, mouth's opening, teeth; the source's depth and mouth"
     )
 
 

@@ -15,7 +15,7 @@ from f3a_lite.rasterizer import (
     splat_points,
     vertex_normals,
 )
-from f3a_lite.synth import rendered
+from f3a_lite.synth.parts import mesh_normals
 from helpers import MODEL, close
 
 
@@ -114,7 +114,7 @@ def test_vertex_normals_by_hand():
     some = np.linalg.norm(want, axis=1) > 1e-6
     close(got[some], want[some] / np.linalg.norm(want[some], axis=1, keepdims=True), 1e-3)
     assert got[MODEL.landmark_vertices[30], 2] > 0.5, "the tip of the nose looks at the viewer"
-    close(got, rendered._normals(v.numpy(), t.numpy()), 1e-3)
+    close(got, mesh_normals(v.numpy(), t.numpy()), 1e-3)
 
 
 def test_lambert_is_a_cosine():

@@ -169,6 +169,13 @@ def dressed(
         light=float(rng.uniform(0.08, 0.2)),
     )
 
+
+def bare(
+    look: Look,  # of a person
+) -> Look:  # the same person
+    "Without what the wardrobe brings: with shell hair and painted brows, as the bundled regressor knows people."
+    return dataclasses.replace(look, style="", suit="", brow="", lash="")
+
 # %% ../../nbs/70_looks.ipynb #57e8cc83
 def groomed(
     look: Look,  # of the person

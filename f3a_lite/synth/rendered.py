@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from ..morphable import FaceParams, open_model
 from ..projection import euler_to_matrix, posed_landmarks, to_pixels
 from ..rasterizer import rasterize_map
-from .looks import Look, groomed
+from .looks import Look, bare, groomed
 from .parts import HEAD, STRANDS, mouth_and_eyes
 from .people import parts_albedo, person, strand_cover
 from .skin import floats
@@ -290,7 +290,7 @@ def rendered_face(
         translation=torch.from_numpy(translation[None]),
         scale=torch.tensor([scale]),
     )
-    look, scene = who.look, None
+    look, scene = bare(who.look), None
     if disguise:
         scene = (*sample_light(rng), background(rng, size * 3 // 2, MIXED))
         look = groomed(look, rng)
