@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import av
+import nbformat
 import numpy as np
 import pytest
 import skimage.data
@@ -140,6 +141,8 @@ def lab(tmp_path_factory):
     (folder / "settings" / "overrides.json").write_text(json.dumps(QUIET), encoding="utf-8")
     shutil.copytree(ROOT / "results", folder / "results")
     shutil.copy(ROOT / "nbs" / "31_widgets.ipynb", folder / "nbs")
+    live = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(LIVE)])
+    nbformat.write(live, folder / "nbs" / "live.ipynb")
     port = free_port()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--IdentityProvider.token="]
     command += [f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}", "--ServerApp.port_retries=0"]
@@ -356,6 +359,14 @@ def upload(page, file):
     chooser.value.set_files(file)
 
 
+LIVE = """from f3a_lite import Animator
+from f3a_lite.core import data_path
+from f3a_lite.ui.live import LiveCamera
+
+animate = Animator()
+LiveCamera(animate.face(data_path("pearl.jpg")), animate)"""
+
+
 def live_picture(page) -> np.ndarray:  # (h,w,3)
     "The portrait that the camera drives, as it is on the page."
     image = page.get_by_role("img", name="the portrait that the camera drives")
@@ -413,6 +424,34 @@ def test_the_camera_drives_the_portrait(filmed_browser, app):
     page.wait_for_timeout(2000)
     assert (live_picture(page) == last).all() and camera.count() == 0
     assert not w.elsewhere and not w.errors, (w.elsewhere[:3], w.errors[:3])
+
+
+def test_the_camera_drives_a_portrait_in_jupyterlab(filmed_browser, lab):
+    "A cell with LiveCamera: the picture follows the clip that the camera sees."
+    w = Watched(filmed_browser)
+    page = w.page
+    page.context.grant_permissions(["camera"])
+    page.goto(f"{lab}/tree/nbs/live.ipynb?reset")
+    page.locator(".jp-Notebook").wait_for()
+    page.wait_for_timeout(3000)
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    start = page.get_by_role("button", name="start the camera")
+    start.wait_for(timeout=WAIT)
+    rest = live_picture(page)
+    start.click()
+    page.locator("text=/pictures a second/").wait_for(timeout=WAIT)
+    motion = 0
+    for _ in range(100):
+        page.wait_for_timeout(200)
+        motion = max(motion, abs(live_picture(page) - rest).mean())
+        if motion > 3:
+            break
+    page.locator(".f3a-live video").scroll_into_view_if_needed()
+    w.shot("lab_live")
+    assert motion > 3, f"of 255, she laughs and nods: {motion}"
+    page.get_by_role("button", name="stop the camera").click()
+    start.wait_for()
+    assert not w.elsewhere, w.elsewhere[:3]
 
 
 def test_without_a_camera_the_page_says_so(browser, app):
