@@ -135,7 +135,7 @@ class WarpConfig(NetworkConfig):
             self.condition = "geometry_maps"
         super().__post_init__()
         if len(self.channels) < 2:
-            raise F3AError("T_warp needs channels for two scales or more: its flow is corrected at half resolution.")
+            raise F3AError("T_warp needs channels for two scales or more: its layer is found at half resolution.")
 
     @classmethod
     def paper(cls, **changes):

@@ -128,7 +128,7 @@ def main(argv=None):
     with friendly_errors():
         options = parse_options("figures.py", Options, argv)
         set_threads()
-        start = time.time()
+        start = time.monotonic()
         clip = bundled_clip(ROOT / "runs" / "clips")
         split = split_clips([clip])[0]
         if BUNDLED_FRAME not in split["train"]:
