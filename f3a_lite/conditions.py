@@ -307,7 +307,7 @@ def geometry_maps(
     target.cache["flow", size, "target"] = (source, flow, mask)
     mask = mask.float()  # (B,1,H,W)
     hidden = hidden_at(depth, flow[:, :2], z) * mask
-    mouth = mouth_map(face_model, Xt, size)
+    mouth = target.mouth(face_model, size)  # (B,1,H,W)
     arcs = [posed_teeth(face_model, frames.params) for frames in (source, target)]  # (B,52,3) each
     teeth, bite, found = teeth_maps(arcs[0].expand_as(arcs[1]), arcs[1], size)  # (B,1,H,W), (B,3,H,W), (B,1,H,W)
     inside = mouth * found  # (B,1,H,W): teeth, and the gap between them, have a flow of their own
