@@ -164,7 +164,7 @@ def test_pickles_are_not_run(tmp_path, monkeypatch):
 
 
 SMALL = first_coefficients(3)  # of the open model
-POINTS = SMALL.landmark_vertices.numpy()
+POINTS = SMALL.landmark_vertices.numpy().copy()  # a model that another process gets moves to shared memory
 
 
 def like_small(model, exp_names=()):
