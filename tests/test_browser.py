@@ -142,6 +142,7 @@ def lab(tmp_path_factory):
     shutil.copytree(ROOT / "results", folder / "results")
     shutil.copy(ROOT / "nbs" / "31_widgets.ipynb", folder / "nbs")
     live = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(LIVE)])
+    live.metadata.kernelspec = dict(name="python3", display_name="Python 3", language="python")
     nbformat.write(live, folder / "nbs" / "live.ipynb")
     port = free_port()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--IdentityProvider.token="]
