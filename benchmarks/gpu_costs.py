@@ -56,9 +56,9 @@ def wait_for(device):
 def time_level(trainer: Trainer, level: int, repeats: int) -> dict:  # seconds, rate, memory
     "Steps of one level on one batch."
     step, device = step_of_level(trainer.cfg, level), trainer.device
-    start = time.time()
+    start = time.monotonic()
     parts = trainer.batches[step]
-    making = time.time() - start
+    making = time.monotonic() - start
     batch = [{name: value.to(device) for name, value in part.items()} for part in parts]
     trainer.parts_of = lambda step: batch
     with FlopCounterMode(display=False) as counter:
@@ -70,10 +70,10 @@ def time_level(trainer: Trainer, level: int, repeats: int) -> dict:  # seconds, 
     took = []
     for _ in range(repeats):
         wait_for(device)
-        start = time.time()
+        start = time.monotonic()
         trainer.learn(step)
         wait_for(device)
-        took.append(time.time() - start)
+        took.append(time.monotonic() - start)
     tflop = counter.get_total_flops() / 1e12
     memory = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else None
     return dict(
@@ -88,7 +88,7 @@ def time_level(trainer: Trainer, level: int, repeats: int) -> dict:  # seconds, 
 def main(argv=None):
     "Time all levels, from the coarsest to the finest."
     with friendly_errors():
-        o, start = parse_options("gpu_costs.py", Options, argv), time.time()
+        o, start = parse_options("gpu_costs.py", Options, argv), time.monotonic()
         set_threads(1)
         clip = load_clip(o.clip) if o.clip else bundled_clip(ROOT / "runs" / "clips")
         cfg = TrainConfig.paper(batch=o.batch, low_batch=o.batch, precision=o.precision)

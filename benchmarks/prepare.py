@@ -37,7 +37,7 @@ def main(argv=None):
     with friendly_errors():
         options = parse_options("prepare.py", Options, argv)
         torch.set_num_threads(1)
-        start = time.time()
+        start = time.monotonic()
         video = data_path("woman_laughing.mp4")
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)

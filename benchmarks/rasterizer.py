@@ -115,7 +115,7 @@ def main(argv=None):
     "Write the records."
     with friendly_errors():
         options = parse_options("rasterizer.py", Options, argv)
-        start, most, rows = time.time(), numba.config.NUMBA_NUM_THREADS, []
+        start, most, rows = time.monotonic(), numba.config.NUMBA_NUM_THREADS, []
         for mesh, (vertices, triangles) in meshes(options.batch).items():
             for threads in range(1, min(2, most) + 1):
                 for method, ms in time_mesh(vertices, triangles, threads).items():

@@ -59,7 +59,7 @@ def main(argv=None):
     with friendly_errors():
         options = parse_options("widgets.py", Options, argv)
         set_threads()
-        start, records = time.time(), []
+        start, records = time.monotonic(), []
         for name, explorer in explorers().items():
             spent, rng = [], np.random.default_rng(0)
             for k in range(options.updates + 2):

@@ -67,7 +67,7 @@ def main(argv=None):
         for name, (generator, losses, seeds) in VARIANTS.items():
             if options.only and name not in options.only:
                 continue
-            start, config = time.time(), config_of(generator, losses)
+            start, config = time.monotonic(), config_of(generator, losses)
             kept = options.done / f"{options.minutes:g}" / re.sub("[^a-z]+", "_", name.lower())
             lengths = kept / "steps.json"
             if not lengths.exists():
@@ -83,7 +83,7 @@ def main(argv=None):
                 figures = {m: figure([f["rows"][split][m] for f in found]) for m in found[0]["rows"][split]}
                 setting = dict(variant=name, split=split, size=64, steps=config.steps, minutes=options.minutes)
                 records.append(Record("F3A-GAN", dict(setting, spread="seeds"), figures, info))
-            print(f"{name}: {time.time() - start:.0f} s", flush=True)
+            print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
             save_records(records, options.out)
 
 

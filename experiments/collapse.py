@@ -99,9 +99,9 @@ if __name__ == "__main__":
         for name, warm in KINDS.items():
             kept = ROOT / "runs" / "collapse" / f"{args.steps}_{'warm' if warm else 'sub'}_{seed}.json"
             if not kept.exists():
-                start = time.time()
+                start = time.monotonic()
                 curve = run(warm, seed, args.steps, train, test, open_model())
-                save_json(dict(curve=curve, seconds=round(time.time() - start)), kept)
+                save_json(dict(curve=curve, seconds=round(time.monotonic() - start)), kept)
             stored = json.loads(kept.read_text())
             seconds += stored["seconds"]
             records += as_records(name, seed, stored, info)

@@ -37,9 +37,9 @@ class Options:
 
 def measure_clip(clip, face_model) -> tuple:  # figures, seconds of the fit
     "Figures of one prepared clip: the fit's residual, how well it follows a blink, copying and warping."
-    start = time.time()
+    start = time.monotonic()
     fit = fit_landmarks(face_model, clip.landmarks, clip.found)
-    seconds = time.time() - start
+    seconds = time.monotonic() - start
     ok = torch.as_tensor(clip.found)
     error = landmark_error(face_model, fit, clip.landmarks)[ok]
     blink = fit.exp_coeff[:, face_model.unit("eyeBlink")].mean(1)[ok].numpy()
@@ -66,7 +66,7 @@ def main(argv=None):
         if not videos:
             raise F3AError(f"The folder '{options.folder}' holds no .mp4 file: name a folder with videos of faces.")
         set_threads()
-        start, face_model = time.time(), open_model()
+        start, face_model = time.monotonic(), open_model()
         keep = options.keep or Path(tempfile.mkdtemp())
         rows, fitting = {}, 0.0
         for video in videos:

@@ -195,7 +195,7 @@ def main(argv=None):
         steps = lengths(options.only or READINGS, clips, options.minutes, options.steps)
         for name in options.only or READINGS:
             Read.reading = READINGS[name]
-            began, config = time.time(), replace(config_of(), steps=steps[name])
+            began, config = time.monotonic(), replace(config_of(), steps=steps[name])
             done = [train_one(replace(config, seed=seed), clips) for seed in options.seeds]
             command = f"python experiments/fusion_and_fade.py --minutes {options.minutes:g} --steps {steps['shipped']}"
             info = run_info(command, list(options.seeds), began)
@@ -203,7 +203,7 @@ def main(argv=None):
             for split in done[0][0]:
                 figures = {m: figure([rows[split][m] for rows, _ in done]) for m in done[0][0][split]}
                 records.append(Record("F3A-GAN", dict(common, split=split), figures, info))
-                print(name, split, round(figures["psnr"]["mean"], 2), f"{time.time() - start:.0f} s", flush=True)
+                print(name, split, round(figures["psnr"]["mean"], 2), f"{time.monotonic() - start:.0f} s", flush=True)
             for k, switch in enumerate(done[0][1]):
                 figures = {when: figure([s[k][when] for _, s in done]) for when in ("before", "after")}
                 records.append(Record("F3A-GAN", dict(common, split="switch", to=switch["size"]), figures, info))

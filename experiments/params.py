@@ -33,7 +33,7 @@ def main(argv=None):
     with friendly_errors():
         options = parse_options("params.py", Options, argv)
         set_threads()
-        start = time.time()
+        start = time.monotonic()
         records = []
         for source in PARAM_SOURCES:
             folder = ROOT / "runs" / "params" / source

@@ -24,7 +24,7 @@ def begin(program: str, options, argv) -> tuple:  # the options read, the time, 
     "What every comparison begins with."
     read = parse_options(program, options, argv)
     set_threads()
-    return read, time.time(), bundled_clip(ROOT / "runs" / "clips")
+    return read, time.monotonic(), bundled_clip(ROOT / "runs" / "clips")
 
 
 def sharpness(system, clips: list, splits: list, size: int, n: int = 96) -> dict:  # split → ratio
@@ -44,11 +44,11 @@ def sharpness(system, clips: list, splits: list, size: int, n: int = 96) -> dict
 
 def train_once(config, clips, measured=None) -> tuple:  # Records of evaluate, seconds of the training, its log
     "Train one config, and measure it on what was held out, of all clips or of those that are named."
-    start = time.time()
+    start = time.monotonic()
     trainer = Trainer(config, clips)
     while trainer.done < config.steps:
         trainer.step()
-    seconds = time.time() - start
+    seconds = time.monotonic() - start
     system, shown = trainer.averaged(), range(len(clips)) if measured is None else measured
     some, splits = [clips[k] for k in shown], [trainer.splits[k] for k in shown]
     records = evaluate(system, some, splits, size=config.size)
@@ -127,7 +127,7 @@ def save_comparison(
     records: list,  # Records of all trainings
     script: str,  # the file in this folder that made them
     options,  # its `steps` or `minutes`, `seeds` and `out`
-    start: float,  # `time.time()` when it began
+    start: float,  # `time.monotonic()` when it began
 ):
     "Write the records with the command that made them."
     seeds = " ".join(str(s) for s in options.seeds)

@@ -66,7 +66,7 @@ def still_parts(clips: list, o: Options) -> list:  # of Part
 def main(argv=None):
     "Measure and write."
     with friendly_errors():
-        o, start = parse_options("still_heads.py", Options, argv), time.time()
+        o, start = parse_options("still_heads.py", Options, argv), time.monotonic()
         set_threads()
         tables = Tables(TableOptions(data=o.data, people=o.people, runs=o.runs, device="cpu", train=False))
         group = tables.groups[0]

@@ -173,14 +173,14 @@ def summary(rows, warped):
     return {**figures, "better_than_warping": float(np.mean(better))}
 
 
-def as_records(people, size, info, parts={}):
+def as_records(people, size, info, parts=None):
     "One record a method over all people, one a part of them, and one a person."
     records = []
     warped = {who: means["warping only"] for who, means in people.items()}
     for name in next(iter(people.values())):
         rows = {who: {k: v for k, v in means[name].items() if np.isfinite(v)} for who, means in people.items()}
         records.append(Record(name, dict(size=size, people=len(rows)), summary(rows, warped), info))
-        for part, names in parts.items():
+        for part, names in (parts or {}).items():
             setting = dict(size=size, part=part)
             records.append(Record(name, setting, summary({who: rows[who] for who in names}, warped), info))
         for who, r in rows.items():

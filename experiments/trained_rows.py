@@ -250,7 +250,7 @@ def regions_of_rows(tables, group, o: Options) -> list:  # Records
 def main(argv=None):
     "Measure, print, and write the records."
     with friendly_errors():
-        o, start = parse_options("trained_rows.py", Options, argv), time.time()
+        o, start = parse_options("trained_rows.py", Options, argv), time.monotonic()
         set_threads()
         tables = Tables(TableOptions(data=(o.data,), runs=o.runs, pictures=o.pictures, device="cpu", train=False))
         group = tables.groups[0]

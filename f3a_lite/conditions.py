@@ -233,9 +233,8 @@ def posed_teeth(
     lips = lips - unit * torch.tensor([0, 0, 0.02])
     chin = (params.exp_coeff @ face_model.exp_basis[:, k[8]]) * torch.tensor([0.8, 0.9, 0.8])  # (B,3)
     X = torch.cat([jaws[0] + lips[:, None], jaws[1] + (lips + chin)[:, None]], 1)  # (B,52,3)
-    return (
-        params.scale[:, None, None] * X @ euler_to_matrix(params.rotation).transpose(1, 2) + params.translation[:, None]
-    )
+    turned = X @ euler_to_matrix(params.rotation).transpose(1, 2)  # (B,52,3)
+    return params.scale[:, None, None] * turned + params.translation[:, None]
 
 
 def teeth_maps(

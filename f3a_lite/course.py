@@ -20,7 +20,6 @@ class Check:
 
 
 CHECKS = {}  # name such as "11.2" → Check
-# numbers of lessons → a module of checks
 PARTS = {range(0, 5): 1, range(5, 14): 2, range(14, 20): 3, range(20, 30): 4, range(30, 40): 5}  # lessons → checks
 
 

@@ -158,15 +158,12 @@ class WarpNetwork(nn.Module):
         deepest = len(c) - 1
         self.T_enc = Encoder(self.in_channels, c)
         self.up = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(1, deepest)])
-        self.join = nn.ModuleList([self.joined(2 * c[k], c[k], 1) for k in range(1, deepest)])
+        self.join = nn.ModuleList(
+            [nn.Sequential(nn.Conv2d(2 * c[k], c[k], 1), act(c[k])) for k in range(1, deepest)]
+        )  # each brings channels from two places together
         self.to_layer = nn.Conv2d(c[1], 1, 3, 1, 1)
         nn.init.normal_(self.to_layer.weight, std=0.01)  # the layer starts as the fade
         nn.init.zeros_(self.to_layer.bias)
-
-    @staticmethod
-    def joined(cin, cout, width) -> nn.Sequential:  # channels in, channels out, pixels of the kernel
-        "A convolution that brings channels from two places together."
-        return nn.Sequential(nn.Conv2d(cin, cout, width, 1, width // 2), act(cout))
 
     @staticmethod
     def regions(maps):  # GeometryMaps

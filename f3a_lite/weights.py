@@ -41,16 +41,13 @@ def check_fields(
             raise F3AError(f"The setting {f.name} is {printable(value)}: it must be {expected}.")
 
 
-OLD_NAMES = dict(moved="warped")  # settings in files of earlier versions
-
-
 def config_from(
     kind,  # a dataclass that calls `check_fields` when it is made
     values: dict,  # field → value, as read from a file
     path,  # the file, for the message
 ):  # an instance of `kind`
     "The settings that a file describes. Raises `F3AError` for an unknown one, another type or a value out of range."
-    values = {OLD_NAMES.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     unknown = [k for k in values if k not in [f.name for f in dataclasses.fields(kind)]]
     try:
         if unknown:

@@ -160,6 +160,13 @@ def test_the_readme_counts_orders_as_the_results_have_them(data, group, words):
     assert f"on {words} {sum(answers)} of {len(answers)}" in sentence.replace("On the", "on the"), sentence
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "results").rglob("*.json")), ids=lambda p: p.stem)
+def test_no_run_ended_before_it_began(path):
+    "The start of a run is given by the clock that `run_info` reads."
+    lengths = [r.info.get("seconds") for r in load_records(path)]
+    assert all(x is None or x >= 0 for x in lengths)
+
+
 def test_every_link_of_the_readme_leads_somewhere_and_every_notebook_is_linked():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r'src="([^"]+)"', text)

@@ -41,7 +41,7 @@ def main(argv=None):
         clip = bundled_clip(ROOT / "runs" / "clips")
         split = split_clips([clip])[0]
         for path in options.weights:
-            start, system = time.time(), load_system(path)
+            start, system = time.monotonic(), load_system(path)
             earlier = [r.setting["attempt"] for r in records if r.name == system.title]
             setting = dict(attempt=max(earlier, default=0) + 1, size=128, protocol="second")
             measured = [r for r in evaluate(system, [clip], [split]) if r.name == system.title and "split" in r.setting]

@@ -17,17 +17,11 @@ from scipy.spatial import cKDTree
 from f3a_lite.core import atomic_path, data_path, friendly_errors
 from f3a_lite.morphable import REGIONS, open_model
 from f3a_lite.options import parse_options
+from f3a_lite.synth.looks import LONG_STYLES, SHORT_STYLES, SUITS
 from f3a_lite.synth.parts import BROWS, CLOTH, GUMS, LASHES, STRANDS, TEETH, TORSO
 from f3a_lite.synth.wardrobe import FORMAT
 
-STYLES = ("afro01", "bob01", "bob02", "braid01", "long01", "ponytail01", "short01", "short02", "short03", "short04")
-SUITS = (
-    "female_casualsuit02",
-    "female_elegantsuit01",
-    "male_casualsuit01",
-    "male_casualsuit04",
-    "male_elegantsuit01",
-)
+STYLES = sorted({"afro01", *LONG_STYLES, *SHORT_STYLES})
 BODY_PARTS = ("body", "helper-l-eye", "helper-r-eye", "helper-tongue")  # what the open model was cut out of
 LOWEST = -2.7  # dm: what hangs lower is in no picture
 WIDEST = 2.4  # dm: what lies farther to a side is in no picture

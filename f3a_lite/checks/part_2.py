@@ -354,25 +354,25 @@ def _(answer):
     return "Not yet: draw the old and the new place on squared paper, and count what only the old one covers."
 
 
-@judges("13.2", wrong=lambda moved, skin, inside, b, c: moved + b * skin + c * inside)
+@judges("13.2", wrong=lambda warped, skin, inside, b, c: warped + b * skin + c * inside)
 def _(answer):
     "The third formula."
     seed_everything(3)
-    moved, skin, inside = torch.rand(3, 1, 3, 4, 4)
+    warped, skin, inside = torch.rand(3, 1, 3, 4, 4)
     b, c = torch.rand(2, 1, 1, 4, 4)
-    given, zero = answer(moved, skin, inside, b, c), torch.zeros_like(b)
+    given, zero = answer(warped, skin, inside, b, c), torch.zeros_like(b)
     if not isinstance(given, torch.Tensor):
         return OPEN
-    right = (1 - c) * ((1 - b) * moved + b * skin) + c * inside
+    right = (1 - c) * ((1 - b) * warped + b * skin) + c * inside
     if tuple(given.shape) != tuple(right.shape):
         return f"The picture has the shape {tuple(given.shape)}: it should be {tuple(right.shape)}."
     if torch.allclose(given, right, atol=1e-5):
         return None
-    if not torch.allclose(answer(moved, skin, inside, zero, zero), moved, atol=1e-5):
+    if not torch.allclose(answer(warped, skin, inside, zero, zero), warped, atol=1e-5):
         return "Where b and c are 0, the moved photo should stay as it is."
-    if not torch.allclose(answer(moved, skin, inside, zero + 1, zero), skin, atol=1e-5):
+    if not torch.allclose(answer(warped, skin, inside, zero + 1, zero), skin, atol=1e-5):
         return "Where b is 1 and c is 0, only the colour of the skin should be left."
-    if not torch.allclose(answer(moved, skin, inside, b, zero + 1), inside, atol=1e-5):
+    if not torch.allclose(answer(warped, skin, inside, b, zero + 1), inside, atol=1e-5):
         return "Where c is 1, only the inside of the mouth should be left, whatever b is."
     return "Between 0 and 1 the shares should add up: what c takes, the lids and the moved photo lose."
 

@@ -210,14 +210,14 @@ def main(argv=None):
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "site", help="folder of the site")
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="these notebooks, without .ipynb")
     options = parser.parse_args(argv)
-    start = time.time()
+    start = time.monotonic()
     with friendly_errors():
         for line in build(options.out, options.only):
             print(line, file=sys.stderr)
         files = [p for p in options.out.rglob("*") if p.is_file()]
         size = sum(p.stat().st_size for p in files) / 1e6
         pages = sum(p.suffix == ".html" for p in files)
-        print(f"{options.out / 'index.html'}: {pages} pages, {size:.1f} MB, {time.time() - start:.0f} s")
+        print(f"{options.out / 'index.html'}: {pages} pages, {size:.1f} MB, {time.monotonic() - start:.0f} s")
 
 
 if __name__ == "__main__":
