@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from .checkpoints import BatchesEnded, DivergedError
-from .core import F3AError, check_unread, make_folder, seed_everything, sha256
+from .core import F3AError, check_unread, make_folder, seed_everything, file_hash
 from .data.clips import describe_person
 from .data.fingerprints import check_model, model_fingerprint
 from .data.video import write_image
@@ -382,4 +382,4 @@ def start_from(
     old = first_system(path, new.kind, new.cfg)
     new.generator.load_state_dict(old.generator.state_dict())
     trainer.average = copy_weights(new.generator)
-    trainer.init = sha256(path)
+    trainer.init = file_hash(path)
