@@ -310,8 +310,8 @@ def geometry_maps(
     arcs = [posed_teeth(face_model, frames.params) for frames in (source, target)]  # (B,52,3) each
     teeth, bite, found = teeth_maps(arcs[0].expand_as(arcs[1]), arcs[1], size)  # (B,1,H,W), (B,3,H,W), (B,1,H,W)
     inside = mouth * found  # (B,1,H,W): teeth, and the gap between them, have a flow of their own
-    shown = source.mouth(face_model, size).expand_as(mouth)  # (B,1,H,W) at the source's places
-    hidden = torch.lerp(hidden, 1 - warp_by_flow(shown, bite, mode="nearest"), inside)
+    visible = source.mouth(face_model, size).expand_as(mouth)  # (B,1,H,W) at the source's places
+    hidden = torch.lerp(hidden, 1 - warp_by_flow(visible, bite, mode="nearest"), inside)
     flow = torch.lerp(flow, bite, inside)
     mask, teeth = torch.maximum(mask, inside), teeth * mouth
     regions = regions.split(1, 1)  # eyeballs, eyelids, lips

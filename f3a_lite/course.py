@@ -73,6 +73,6 @@ def check(
     *answer,  # one answer, or several
 ) -> bool:  # whether it is right
     "Print one sentence about an answer."
-    said = hint(name, answer[0] if len(answer) == 1 else answer)
-    print(f"{name}: right." if said is None else f"{name}: {said}")
-    return said is None
+    message = hint(name, answer[0] if len(answer) == 1 else answer)
+    print(f"{name}: right." if message is None else f"{name}: {message}")
+    return message is None

@@ -128,8 +128,8 @@ def penalty_r1(answer):
     if not found.requires_grad:
         return "The critic cannot learn from this: ask for a gradient that can itself be differentiated."
     found.backward()
-    heard = any(p.grad is not None and p.grad.abs().sum() > 0 for p in critic.parameters())
-    return None if heard else "No weight of the critic hears of it."
+    has_gradient = any(p.grad is not None and p.grad.abs().sum() > 0 for p in critic.parameters())
+    return None if has_gradient else "No weight of the critic hears of it."
 
 # %% ../../nbs/43_checks_3.ipynb #4a30a219
 def small_batch(size=32):

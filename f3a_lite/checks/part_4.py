@@ -219,10 +219,10 @@ def most_harmful(answer):
     "Disturb one field at a time."
     model, p = open_model(), clip_for_lessons().params[list(range(10))]
     noisy = add_noise(p, 0.1, model, torch.Generator().manual_seed(0))
-    still, harms = project(posed_landmarks(model, p)), {}
+    whole, harms = project(posed_landmarks(model, p)), {}
     for name in ("id_coeff", "exp_coeff", "rotation", "translation", "scale"):
         alone = p.replace(**{name: getattr(noisy, name)})
-        harms[name] = float((project(posed_landmarks(model, alone)) - still).norm(dim=-1).mean())
+        harms[name] = float((project(posed_landmarks(model, alone)) - whole).norm(dim=-1).mean())
     if answer not in harms:
         return "Give one of the five names, as a text."
     return None if answer == max(harms, key=harms.get) else "Another field moves the landmarks further."

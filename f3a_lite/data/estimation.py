@@ -103,9 +103,9 @@ def estimate_params(
 ) -> FaceParams:
     "Parameters of the frames of a clip. Raises `F3AError` where the regressor is asked for another model."
     check_source(param_source, face_model)
-    mine = training_frames(track.found, split)
+    training = training_frames(track.found, split)
     if param_source not in ("regressor", "tuned"):
-        return fit_clip(face_model, track, None if split is None else mine, progress)
+        return fit_clip(face_model, track, None if split is None else training, progress)
     net = load_regressor()
     own = (net.cfg.K, net.cfg.L, open_model().name)
     if (face_model.K, face_model.L, face_model.name) != own:
@@ -114,5 +114,5 @@ def estimate_params(
         )
     pictures = LazyFrames(frames)
     if param_source == "tuned":
-        net = finetune(net, pictures, track.landmarks, mine, progress=progress)
-    return regress_clip(net, pictures, mine)
+        net = finetune(net, pictures, track.landmarks, training, progress=progress)
+    return regress_clip(net, pictures, training)

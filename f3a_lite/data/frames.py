@@ -138,11 +138,11 @@ def moving_frames(
 ):  # yields (seconds, (H,W,3) uint8)
     "The frames of a picture that moves, with the seconds at which they are shown."
     with reading(path, "a GIF, WebP or PNG that moves"), _open_photo(path) as im:
-        shown = 0.0
+        seconds = 0.0
         for k in range(im.n_frames):
             im.seek(k)
-            yield shown, np.asarray(_to_rgb(im))
-            shown += (im.info.get("duration") or 100) / 1000  # browsers take 0 as a tenth of a second
+            yield seconds, np.asarray(_to_rgb(im))
+            seconds += (im.info.get("duration") or 100) / 1000  # browsers take 0 as a tenth of a second
 
 # %% ../../nbs/39_frames.ipynb #f4a30006
 LONGEST_GAP = 2.0  # seconds without a picture

@@ -230,15 +230,15 @@ def _prepare_videos(root, out, dataset, workers, shard, people, seed, progress, 
     "The part of `prepare_dataset` for videos."
     i, n = read_shard(shard)
     items, split = choose_items(root, dataset, people, seed)
-    mine = items[i::n]
-    facts = prepare_items(mine, out, options, workers, progress)
+    own = items[i::n]
+    facts = prepare_items(own, out, options, workers, progress)
     named = {}
-    for x in mine:
+    for x in own:
         of_it = dict(identity=x.identity, split=split[x]) if split else dict(identity=x.identity)
         named[x.video.relative_to(root).as_posix()] = {**facts[x], **of_it}
     m = write_manifest(out, dataset, shard, named)
     if not m["counts"]["prepared"]:
-        raise F3AError(f"None of {counted(len(mine), 'video')} could be prepared; '{out / m['file']}' says why.")
+        raise F3AError(f"None of {counted(len(own), 'video')} could be prepared; '{out / m['file']}' says why.")
     return m
 
 # %% ../../nbs/66_prepare_datasets.ipynb #136598de

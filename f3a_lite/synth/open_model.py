@@ -75,8 +75,8 @@ def random_heads(
         for name, (low, high) in PHENOTYPES.items():
             kinds[:, labels.index(name)] = low + (high - low) * torch.rand(m, generator=g, dtype=torch.float64)
         local = 0.3 * torch.randn(m, len(of_head), generator=g, dtype=torch.float64) * of_head
-        still = torch.zeros(m, len(body.facial_action_labels), dtype=torch.float64)
-        c = body._get_phenotype_blendshape_coefficients(kinds, local, still)
+        at_rest = torch.zeros(m, len(body.facial_action_labels), dtype=torch.float64)
+        c = body._get_phenotype_blendshape_coefficients(kinds, local, at_rest)
         out.append(_axes(body.template_vertices[keep] + (c @ blend).view(m, -1, 3)))
     return torch.cat(out)
 
@@ -228,7 +228,7 @@ def _distances_of_a_view(model, p, size):
     return total / count if count >= len(p) // 4 else None
 
 
-def _heard_from_both_sides(rows, model):
+def _mean_of_both_sides(rows, model):
     "A face and its mirror image deserve the same landmarks: each view also hears the opposite one."
     twin, out = mirror_twins(model.mean_shape), list(rows)
     for k, opposite in enumerate(reversed(rows)):
@@ -247,7 +247,7 @@ def place_model_landmarks(
     "Let the tracker mark renderings of random heads, and take the vertices that are nearest on average."
     g = torch.Generator().manual_seed(1)
     rows = [_distances_of_a_view(model, _random_poses(model, heads, yaw, g), size) for yaw in yaws]
-    rows = _heard_from_both_sides(rows, model)
+    rows = _mean_of_both_sides(rows, model)
     found = [k for k, row in enumerate(rows) if row is not None]
     nearest = {k: rows[k].argmin(1) for k in found}  # (68,) each
     centre = found[int(np.argmin([abs(yaws[k]) for k in found]))]
