@@ -107,23 +107,6 @@ def one_picture(path, frame):  # of a photo or a video, and the number of its fr
         pass  # one frame in memory at a time
     return image
 
-# %% ../nbs/86b_animation.ipynb #3ed8e343
-def pick_face(
-    image: np.ndarray,  # (h,w,3) uint8
-    boxes: tuple,  # from `detect_faces`
-    name: str,  # of the file, for messages
-    number: int = 1,  # 1 is the largest
-) -> Track:  # of one frame
-    "The landmarks of one of the faces in a picture. Raises `F3AError` where there are fewer."
-    if not boxes:
-        raise no_face(name, image.shape)
-    if not 1 <= number <= len(boxes):
-        found = counted(len(boxes), "face")
-        raise F3AError(f"'{name}' shows {found} that can be found, counted from 1: there is no face {number}.")
-    points = place_landmarks(image, boxes[number - 1])[None]  # (1,68,2)
-    found = np.ones(1, bool)
-    return Track(points, found, found, np.zeros(1))
-
 # %% ../nbs/86b_animation.ipynb #ed255a5a
 def read_face(
     path,  # a photo, a video (its first frame, if no other is named) or a prepared clip
@@ -156,9 +139,15 @@ def face_in_photo(
     face_model: MorphableModel = None,  # None: the open model
     param_source=PARAMS,  # where the parameters come from: see `estimate_params`
 ) -> Face:
-    "Crop and fit one of the faces of a photo. Raises `F3AError` where there is none."
+    "Crop and fit one of the faces of a photo. Raises `F3AError` where there are fewer."
     face_model = face_model or open_model()
-    track = pick_face(image, boxes, name, number)
+    if not boxes:
+        raise no_face(name, image.shape)
+    if not 1 <= number <= len(boxes):
+        found = counted(len(boxes), "face")
+        raise F3AError(f"'{name}' shows {found} that can be found, counted from 1: there is no face {number}.")
+    points, found = place_landmarks(image, boxes[number - 1])[None], np.ones(1, bool)  # (1,68,2)
+    track = Track(points, found, found, np.zeros(1))
     check_face_size(track, name)
     crop = Crop.around(track.landmarks, image.shape, size)
     cut = crop.cut(image)  # (size,size,3)

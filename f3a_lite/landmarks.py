@@ -149,6 +149,21 @@ def read_pts(
             raise ValueError("a point is not finite, or no picture is as wide")
     return p - 1
 
+# %% ../nbs/59b_crops.ipynb #be6e66fa
+def _partners():
+    "Each landmark's partner on the other side (68,)."
+    partner = list(range(68))
+    pairs = [(k, 16 - k) for k in range(8)] + [(17 + k, 26 - k) for k in range(5)]  # jaw, brows
+    pairs += [(31, 35), (32, 34)]  # nose
+    pairs += [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]  # eyes
+    pairs += [(48, 54), (49, 53), (50, 52), (59, 55), (58, 56), (60, 64), (61, 63), (67, 65)]  # mouth
+    for a, b in pairs:
+        partner[a], partner[b] = b, a
+    return torch.tensor(partner)
+
+
+MIRROR = _partners()
+
 # %% ../nbs/59b_crops.ipynb #dfeb080f
 def crop_square(
     image,  # (H,W,3) uint8

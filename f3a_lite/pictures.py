@@ -99,7 +99,6 @@ def show_images(
     titles=None,  # a title for each
     ncols: int = 8,  # pictures a row
     size: float = 1.6,  # inches a picture
-    dpi: int = 110,  # dots an inch
 ):  # matplotlib figure
     "Show pictures in a grid with their titles; gives the matplotlib figure."
     import matplotlib.pyplot as plt
@@ -107,7 +106,7 @@ def show_images(
     ncols = min(ncols, len(images))
     nrows = -(-len(images) // ncols)
     fig, axs = plt.subplots(
-        nrows, ncols, figsize=(ncols * size, nrows * (size + (0.25 if titles else 0))), squeeze=False, dpi=dpi
+        nrows, ncols, figsize=(ncols * size, nrows * (size + (0.25 if titles else 0))), squeeze=False, dpi=110
     )
     for ax in axs.flat:
         ax.axis("off")

@@ -339,7 +339,6 @@ def save_regressor(
 # %% ../nbs/79b_regressor.ipynb #d1ce52eb
 def load_regressor(
     path=None,  # written by save_regressor; None: the bundled weights
-    device="cpu",  # where it shall live
 ) -> Regressor:  # in eval mode, with `.info`
     "Read a regressor. Raises `F3AError` where the file holds none, or one of another architecture."
     path = Path(path or data_path("regressor.safetensors"))
@@ -353,7 +352,7 @@ def load_regressor(
     net = Regressor(cfg)
     net.load_state_dict(tensors)
     net.info = info
-    return net.to(device).eval()
+    return net.eval()
 
 # %% ../nbs/79b_regressor.ipynb #967eddda
 def variance_share(

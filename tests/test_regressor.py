@@ -51,7 +51,7 @@ from f3a_lite.regressor_training import (
     f3a_train_regressor,
     regressor_options,
 )
-from f3a_lite.synth.open_model import MIRROR
+from f3a_lite.landmarks import MIRROR
 from f3a_lite.synth.rendered import render_set
 from f3a_lite.ui.prepare import f3a_prepare
 from f3a_lite.weights import save_weights

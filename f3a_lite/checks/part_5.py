@@ -8,9 +8,8 @@ __all__ = []
 # %% ../../nbs/44b_checks_5.ipynb #60033afe
 import numpy as np
 import torch
-from .part_4 import compare
 from ..core import data_path
-from ..course import judges
+from ..course import compare, judges
 from ..flow import reenact
 from ..lab.paper_tables import BUDGET, PAPER
 from ..lab.results import choose_records, stored_records
@@ -23,12 +22,8 @@ from safetensors.torch import load_file
 @judges("30.1", wrong=(0.8, 0.8))
 def opened_mouth(answer):
     "His value, and her rest with his change."
-    given = [float(x) for x in answer]
-    if len(given) != 2:
-        return "Give two numbers."
-    if abs(given[0] - 0.8) > 1e-6:
-        return "As they are means: hers becomes his."
-    return None if abs(given[1] - (0.1 + 0.8 - 0.3)) < 1e-6 else "The first is right; now begin with her own rest."
+    hints = ["As they are means: hers becomes his.", "The first is right; now begin with her own rest."]
+    return compare(answer, [0.8, 0.1 + 0.8 - 0.3], hints, 1e-6)
 
 
 @judges("30.2", wrong=reenact)

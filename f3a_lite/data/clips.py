@@ -127,10 +127,9 @@ class PreparedClip:
     def images(
         self,
         idx,  # numbers of frames
-        device="cpu",  # of the tensor
     ):  # (n,3,H,W)
         "Frames as a tensor (n,3,H,W) in [0,1]."
-        return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
+        return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]))
 
     def pixels(
         self,

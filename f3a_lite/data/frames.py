@@ -224,9 +224,9 @@ def to_light(
 @functools.lru_cache
 def sdr_table(
     transfer: int,  # PQ or HLG
-    n: int = 65,  # entries for each colour
 ) -> Color3DLUT:
     "The table from the numbers of HDR to those of an ordinary screen."
+    n = 65  # entries for each colour
     blue, green, red = np.meshgrid(*[np.linspace(0, 1, n)] * 3, indexing="ij")
     light = (to_light(np.stack([red, green, blue], -1), transfer) @ TO_709.T).clip(0)
     top = light.max(-1, keepdims=True)

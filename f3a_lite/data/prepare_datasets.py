@@ -311,20 +311,14 @@ def photos_fingerprint(
     exact,  # whether the annotations are of this very model
 ):  # of the piece
     "All that decides the content of a piece; `exact`: the annotations are of this very model."
-    source = "annotation" if exact else "fit"
+    files = [f for m in mats for f in (m, *(m.with_suffix(e) for e in PICTURES)) if f.exists()]
     return dict(
         format=FORMAT,
-        sha256=_photos_sha(mats),
+        sha256=sha256_of_files(files),
         size=size,
-        param_source=source,
+        param_source="annotation" if exact else "fit",
         face_model=model_fingerprint(face_model),
     )
-
-
-def _photos_sha(mats):
-    "Fingerprint of annotations and photos."
-    files = [f for m in mats for f in (m, *(m.with_suffix(e) for e in PICTURES)) if f.exists()]
-    return sha256_of_files(files)
 
 # %% ../../nbs/66_prepare_datasets.ipynb #09502832
 def _write_photos(root, mats, target, face_model, fingerprint):
