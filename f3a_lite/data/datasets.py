@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from ..core import F3AError, counted, reading
 from .licensed_models import arrays_of, read_mat
-from .frames import PICTURES, read_image
-from .video import VIDEOS, frame_files, is_hidden
+from .frames import PICTURES, VIDEOS, frame_files, is_hidden, read_image
 from ..fitting import fit_landmarks
 from ..landmarks import Crop, eye_opening, laplacian_variance, mouth_opening
 from ..morphable import FaceParams, MorphableModel, open_model
