@@ -162,21 +162,20 @@ def _video_clock(path, version):  # the time and size of the file
 
 def _times(path):
     "Seconds of the pictures of a video, the rate that it states, and whether it does not say which is shown when."
-    stamps, key = [], None
+    stamps, first = [], None
     with _open_video(path) as c:
         stream = _video_stream(c)
         stated = float(stream.average_rate or 25)
         for p in _packets(c, stream):
-            if p.size == 0 or p.is_discard:
-                continue
-            key = len(stamps) if key is None and p.is_keyframe else key
-            stamps.append([None if ticks is None else float(ticks * p.time_base) for ticks in (p.pts, p.dts)])
+            at = [None if ticks is None else float(ticks * p.time_base) for ticks in (p.pts, p.dts)]
+            first = at[0] if first is None and p.is_keyframe else first
+            if p.size and not p.is_discard:  # else it is left out by whoever edited the file
+                stamps.append(at)
         if not stamps:
             raise F3AError(f"'{path.name}' is damaged: it holds no pictures; copy or record it again.")
         shown, decoded = ([t for t in column if t is not None] for column in zip(*stamps))
         loose = c.format.name == "avi" or len(shown) < 0.9 * len(stamps)  # which picture is shown when is not said
         if not loose:
-            first = stamps[key or 0][0]
             times = [t for t in shown if first is None or t >= first]
         elif len(decoded) == len(stamps):
             times = sorted(decoded)
