@@ -88,14 +88,14 @@ def test_pictures_come_in_their_order(tmp_path, video, ending):
 
 def test_a_phone_cuts_off_a_beginning_by_a_note(tmp_path):
     "The edit list says that the film begins at 0.4 s, between two key frames: nothing behind that is lost."
-    frames = numbered(40, step=2) + [255 - f for f in numbered(9)]  # a cut, and so a key frame, at 1.6 s
-    data = bytearray(write_movie(tmp_path / "v.mp4", frames).read_bytes())
+    frames = numbered(30, step=6)
+    data = bytearray(write_movie(tmp_path / "v.mp4", frames, codec="mpeg4").read_bytes())  # a key frame every 0.48 s
     edit, scale = data.index(b"elst") + 16, int.from_bytes(data[(at := data.index(b"mdhd") + 16) : at + 4], "big")
     start = int.from_bytes(data[edit : edit + 4], "big") + round(0.4 * scale)
     data[edit : edit + 4] = start.to_bytes(4, "big")
     (tmp_path / "cut.mp4").write_bytes(data)
     shown = [f.mean() for _, f in iter_frames(tmp_path / "cut.mp4", 25)]
-    assert np.allclose(shown, [f.mean() for f in frames[10:]], atol=2) and video_info(tmp_path / "cut.mp4").frames == 39
+    assert np.allclose(shown, [f.mean() for f in frames[10:]], atol=2) and video_info(tmp_path / "cut.mp4").frames == 20
 
 
 def test_time_does_not_run_back(tmp_path):
