@@ -95,7 +95,8 @@ def test_a_phone_cuts_off_a_beginning_by_a_note(tmp_path):
     data[edit : edit + 4] = start.to_bytes(4, "big")
     (tmp_path / "cut.mp4").write_bytes(data)
     shown = [f.mean() for _, f in iter_frames(tmp_path / "cut.mp4", 25)]
-    assert np.allclose(shown, [f.mean() for f in frames[10:]], atol=2) and video_info(tmp_path / "cut.mp4").frames == 20
+    assert len(shown) == video_info(tmp_path / "cut.mp4").frames == 20
+    assert np.allclose(shown, [f.mean() for f in frames[10:]], atol=5)
 
 
 def test_time_does_not_run_back(tmp_path):
