@@ -32,7 +32,7 @@ def write_film(path, pictures=(0.0, 2.0), sound=(0.0, 2.0), codec="libx264", fps
     "A film whose pictures and whose sound begin and end at these seconds of its clock; brightness and loudness rise."
     with av.open(str(path), "w") as c:
         v, a = c.add_stream(codec, rate=fps), c.add_stream("aac", rate=16000, layout="mono")
-        v.width, v.height, v.pix_fmt, v.options = 48, 32, "yuv420p", {"bf": "0"}
+        v.width, v.height, v.pix_fmt, v.options = 48, 32, "yuv420p", {"bf": "0", "g": "20", "sc_threshold": "0"}
         packets = []
         for k in range(round((pictures[1] - pictures[0]) * fps)):
             f = av.VideoFrame.from_ndarray(np.full((32, 48, 3), 20 + k, np.uint8), format="rgb24")
@@ -87,16 +87,14 @@ def test_pictures_come_in_their_order(tmp_path, video, ending):
 
 
 def test_a_phone_cuts_off_a_beginning_by_a_note(tmp_path):
-    "The edit list says that the film begins at 0.4 s, between two key frames: nothing behind that is lost."
-    frames = numbered(30, step=6)
-    data = bytearray(write_movie(tmp_path / "v.mp4", frames, codec="mpeg4").read_bytes())  # a key frame every 0.48 s
+    "The edit list says that the film begins at 0.6 s, between two key frames: nothing behind that is lost."
+    data = bytearray(write_film(tmp_path / "v.mp4").read_bytes())
     edit, scale = data.index(b"elst") + 16, int.from_bytes(data[(at := data.index(b"mdhd") + 16) : at + 4], "big")
-    start = int.from_bytes(data[edit : edit + 4], "big") + round(0.4 * scale)
+    start = int.from_bytes(data[edit : edit + 4], "big") + round(0.6 * scale)
     data[edit : edit + 4] = start.to_bytes(4, "big")
     (tmp_path / "cut.mp4").write_bytes(data)
     shown = [f.mean() for _, f in iter_frames(tmp_path / "cut.mp4", 25)]
-    assert len(shown) == video_info(tmp_path / "cut.mp4").frames == 20
-    assert np.allclose(shown, [f.mean() for f in frames[10:]], atol=5)
+    assert len(shown) == video_info(tmp_path / "cut.mp4").frames == 35 and np.allclose(shown, np.arange(35, 70), atol=2)
 
 
 def test_time_does_not_run_back(tmp_path):
@@ -272,6 +270,17 @@ def test_what_decodes_is_kept(tmp_path, capsys):
     assert len(frames) == 20 and abs(int(frames[-1].mean()) - 204) < 4
     assert "4 frames could not be decoded, 20 are kept" in capsys.readouterr().err
     assert len(list(iter_frames(tmp_path / "hurt.mp4", 25))) == 24, "and the clock goes on"
+
+
+@pytest.mark.parametrize("ending,codec", [("mkv", "libx264"), ("webm", "libvpx"), ("avi", "mpeg4"), ("flv", "libx264")])
+def test_a_video_that_is_cut_short_is_told_to_be(tmp_path, ending, codec, capsys):
+    "By its own word on how long it is; one that is whole is not."
+    noise = np.random.default_rng(0).integers(0, 255, (40, 32, 48, 3), np.uint8)
+    data = write_movie(tmp_path / f"v.{ending}", noise, codec=codec).read_bytes()
+    assert len(list(iter_frames(tmp_path / f"v.{ending}", 25))) == 40 and not capsys.readouterr().err
+    (tmp_path / f"cut.{ending}").write_bytes(data[: len(data) // 2])
+    assert 5 < len(list(iter_frames(tmp_path / f"cut.{ending}"))) < 25
+    assert capsys.readouterr().err.count("is incomplete: of ") == 1
 
 
 def test_a_cover_is_not_the_video(tmp_path):

@@ -162,17 +162,21 @@ def _video_clock(path, version):  # the time and size of the file
 
 def _times(path):
     "Seconds of the pictures of a video, the rate that it states, and whether it does not say which is shown when."
-    stamps, first = [], None
+    stamps, first, end = [], None, 0.0
     with _open_video(path) as c:
         stream = _video_stream(c)
         stated = float(stream.average_rate or 25)
-        for p in _packets(c, stream):
+        for p in _packets(c, stream, *(s for s in c.streams if s is not stream)):
             at = [None if ticks is None else float(ticks * p.time_base) for ticks in (p.pts, p.dts)]
-            first = at[0] if first is None and p.is_keyframe else first
-            if p.size and not p.is_discard:  # else it is left out by whoever edited the file
+            end = max(end, max(t or 0 for t in at) + float((p.duration or 0) * p.time_base))
+            first = at[0] if first is None and p.stream is stream and p.is_keyframe else first
+            if p.stream is stream and p.size and not p.is_discard:  # or whoever edited the file has left it out
                 stamps.append(at)
         if not stamps:
             raise F3AError(f"'{path.name}' is damaged: it holds no pictures; copy or record it again.")
+        whole = ((c.duration or 0) + min(0, c.start_time or 0)) / 1e6  # seconds, by the word of the file
+        if whole > 1.02 * end + 0.25:
+            note(f"'{path.name}' is incomplete: of {whole:.1f} seconds it holds {end:.1f}; copy it again if you can.")
         shown, decoded = ([t for t in column if t is not None] for column in zip(*stamps))
         loose = c.format.name == "avi" or len(shown) < 0.9 * len(stamps)  # which picture is shown when is not said
         if not loose:
