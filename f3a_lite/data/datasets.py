@@ -55,7 +55,7 @@ def read_annotation(
         if v[k].size != n:
             raise F3AError(f"'{path.name}': {k} holds {v[k].size} numbers, expected {n}.")
     q = v["Pose_Para"].ravel()
-    p = v[points].reshape(rows, 68).T
+    p = v[points] if v[points].shape == (68, rows) else v[points].reshape(rows, 68).T
     if not 0 < q[6] < 1:
         raise F3AError(f"'{path.name}': the scale is {q[6]:g}, expected a positive number below 1 (pixels per µm).")
     if np.abs(q[:3]).max() > 2 * np.pi:
