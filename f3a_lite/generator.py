@@ -53,9 +53,7 @@ class GeneratorConfig(NetworkConfig):
     flow_channels: tuple[int, ...] = (12, 24, 48, 64, 64)  # of T_flow
     streams: Literal["two", "one"] = "two"  # 'one' is T_os: photo and condition go into one encoder
     fusion: Literal["all", "latent"] = "all"  # 'latent' is T_sl: the flow acts at the deepest scale only
-    flow_norm: bool = (
-        True  # instance normalisation where a flow is encoded, as in the paper; it hides distances
-    )
+    flow_norm: bool = True  # instance normalisation where a flow is encoded, as in the paper; it hides distances
     flow_scale: float = FLOW_SCALE  # T_flow sees a flow times this
     grows: int = 0  # levels that are grown, the coarsest first; 0 is T_np: trained at full size from the start
 
