@@ -14,7 +14,7 @@ from ..core import F3AError, data_path, printable, reading, file_hash
 from .blendshapes import find_bundle
 from .clips import FORMAT, is_ranges
 from .estimation import PARAMS, check_source
-from .video import frame_files
+from .frames import frame_files
 from ..fitting import FIT
 from ..landmarks import Track
 from ..morphable import MorphableModel, open_model

@@ -41,7 +41,7 @@ from .fingerprints import model_fingerprint, sha256_of_files
 from .licensed_models import load_basel_3ddfa
 from .prepare import clip_in
 from .frames import PICTURES
-from .video import VIDEOS, is_hidden
+from .frames import VIDEOS, is_hidden
 from ..jobs import run_jobs
 from ..morphable import FaceParams, open_model
 from ..synth.rendered_clips import render_clip

@@ -22,7 +22,8 @@ class Row:
     title: str  # in tables
     system: str  # a key of SYSTEMS
     changes: dict = field(default_factory=dict)  # fields of GeneratorConfig
-    tables: tuple = ("II",)  # of the paper, in which it stands
+    tables: tuple = ("II",)  # of the paper, in which it stands; a control of ours stands in none
+    width: float = 1.0  # times as many channels in T_enc and T_dec
 
 
 ROWS = dict(
@@ -33,10 +34,12 @@ ROWS = dict(
     flow=Row("Ours, flow", "f3a_gan", tables=("I", "II")),
     landmarks=Row("Ours, landmarks", "f3a_gan", dict(condition="landmarks")),
     aus=Row("Ours, action units", "f3a_gan", dict(condition="aus")),
-    t_os=Row("T_os", "f3a_gan", dict(streams="one")),
+    t_os=Row("T_os", "f3a_gan", dict(streams="one", flow_norm=True)),
     t_np=Row("T_np", "f3a_gan", dict(grows=0)),
     t_sl=Row("T_sl", "f3a_gan", dict(fusion="latent")),
     t_warp=Row("T_warp", "t_warp", tables=("I", "II")),
+    t_os_plain=Row("T_os, flow not normalised", "f3a_gan", dict(streams="one"), tables=()),
+    t_os_wide=Row("T_os, as many weights", "f3a_gan", dict(streams="one", flow_norm=True), tables=(), width=1.19),
 )
 
 
