@@ -234,8 +234,8 @@ MUTANTS = [
     (
         "paint is taken away",
         "warp_generator",
-        "* skin) + c * inside",
-        "* skin) - c * inside",
+        "* skin) + c * inside  # (B,3,H,W)",
+        "* skin) - c * inside  # (B,3,H,W)",
         ["tests/test_warp.py::test_the_picture_by_hand"],
     ),
     (
