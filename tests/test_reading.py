@@ -10,17 +10,17 @@ import torch
 from PIL import Image
 from conftest import write_movie
 from f3a_lite import metrics
-from f3a_lite.animation import retarget
+from f3a_lite.driving import retarget
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.data.datasets import list_items
 from f3a_lite.data.frames import clock_of, photo_kind, read_image, sdr_table
-from f3a_lite.data.prepare import end_of_person, prepare_clip
+from f3a_lite.data.prepare import prepare_clip
 from f3a_lite.data.video import frame_files, iter_frames, open_media, video_info, write_image, write_video
 from f3a_lite.linear_model import rest_frame
 from f3a_lite.lab import measure_files
 from f3a_lite.lab.measure_files import measure_sets
 from f3a_lite.morphable import FaceParams
-from f3a_lite.tracker import Track
+from f3a_lite.landmarks import Track, end_of_person
 
 
 def numbered(n, size=(32, 48), step=8):
@@ -380,20 +380,20 @@ def test_a_very_large_photo_is_read_smaller(tmp_path, capsys, monkeypatch):
 
 
 def faces_of(*people, n=75):
-    "The same or another picture for n frames each, as a track and the embeddings that are taken of some."
+    "The same or another picture for n frames each: the embeddings that are taken of some, and all landmarks."
     landmarks = np.concatenate([np.full((n, 68, 2), 10.0 * who) for who in people])
-    every = np.ones(len(landmarks), bool)
-    track = Track(landmarks, every, every, np.arange(len(landmarks)) / 25)
     basis = np.eye(128) * 0.6
-    return {k: basis[people[k // n]] for k in range(12, len(landmarks), 25)}, track
+    return {k: basis[people[k // n]] for k in range(12, len(landmarks), 25)}, landmarks
 
 
 def test_a_clip_ends_where_another_person_begins():
     "For good: not for one look, and not where the first comes back."
     for people, end in (((0, 1), 75), ((0, 0, 1), 150), ((0, 1, 0), 225), ((0, 0), 150)):
         assert end_of_person(*faces_of(*people)) == end, people
-    faces, track = faces_of(0, 1)
-    assert end_of_person({k: v for k, v in faces.items() if k < 90}, track) == 150, "seen once"
+    faces, landmarks = faces_of(0, 1)
+    every = np.ones(len(landmarks), bool)
+    track = Track(landmarks, every, every, np.arange(len(landmarks)) / 25)
+    assert end_of_person({k: v for k, v in faces.items() if k < 90}, landmarks) == 150, "seen once"
     assert len(track.first(75).times) == len(track.first(75).landmarks) == 75
 
 

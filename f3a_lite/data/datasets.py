@@ -16,10 +16,9 @@ from ..core import F3AError, counted, reading
 from .licensed_models import arrays_of, read_mat
 from .frames import PICTURES, VIDEOS, frame_files, is_hidden, read_image
 from ..fitting import fit_landmarks
-from ..landmarks import Crop, eye_opening, laplacian_variance, mouth_opening
+from ..landmarks import FARTHEST, Crop, check_points, eye_opening, laplacian_variance, mouth_opening, read_pts
 from ..morphable import FaceParams, MorphableModel, open_model
 from ..projection import euler_to_matrix, matrix_to_euler, nearest_rotation
-from ..tracker import FARTHEST, check_points, read_pts
 
 # %% ../../nbs/65_datasets.ipynb #7d9f012d
 @dataclass

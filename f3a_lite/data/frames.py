@@ -163,12 +163,12 @@ def moving_frames(
 ):  # yields (seconds, (H,W,3) uint8)
     "The frames of a picture that moves, with the seconds at which they are shown."
     with reading(path, "a GIF, WebP or PNG that moves"), _open_photo(path) as im:
-        shown = 0.0
+        seconds = 0.0
         for k in range(int(getattr(im, "default_image", False)), im.n_frames):  # a PNG's may stand for the film only
             im.seek(k)
-            yield shown, np.asarray(_to_rgb(im))
+            yield seconds, np.asarray(_to_rgb(im))
             duration = im.info.get("duration") or 0
-            shown += (duration if duration > 10 else 100) / 1000
+            seconds += (duration if duration > 10 else 100) / 1000
 
 # %% ../../nbs/39_frames.ipynb #f4a30006
 LONGEST_GAP = 2.0  # seconds without a picture
@@ -250,9 +250,9 @@ def to_light(
 @functools.lru_cache
 def sdr_table(
     transfer: int,  # PQ or HLG
-    n: int = 65,  # entries for each colour
 ) -> Color3DLUT:
     "The table from the numbers of HDR to those of an ordinary screen."
+    n = 65  # entries for each colour
     blue, green, red = np.meshgrid(*[np.linspace(0, 1, n)] * 3, indexing="ij")
     light = (to_light(np.stack([red, green, blue], -1), transfer) @ TO_709.T).clip(0)
     top = light.max(-1, keepdims=True)

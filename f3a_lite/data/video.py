@@ -177,12 +177,12 @@ def _times(path):
         whole = ((c.duration or 0) + min(0, c.start_time or 0)) / 1e6  # seconds, by the word of the file
         if whole > 1.02 * end + 0.25:
             note(f"'{path.name}' is incomplete: of {whole:.1f} seconds it holds {end:.1f}; copy it again if you can.")
-        shown, decoded = ([t for t in column if t is not None] for column in zip(*stamps))
-        loose = c.format.name == "avi" or len(shown) < 0.9 * len(stamps)  # which picture is shown when is not said
+        pts, dts = ([t for t in column if t is not None] for column in zip(*stamps))
+        loose = c.format.name == "avi" or len(pts) < 0.9 * len(stamps)  # which picture is shown when is not said
         if not loose:
-            times = [t for t in shown if first is None or t >= first]
-        elif len(decoded) == len(stamps):
-            times = sorted(decoded)
+            times = [t for t in pts if first is None or t >= first]
+        elif len(dts) == len(stamps):
+            times = sorted(dts)
         else:
             times = np.arange(max(len(stamps), stream.frames)) / stated
     return times, stated, loose
@@ -192,7 +192,7 @@ def _decode(c, stream, name):
     "All frames of an open video that can be decoded, numbered with those that cannot. Raises `F3AError` for none."
     import av
 
-    shown, damaged = 0, 0
+    decoded, damaged = 0, 0
     for p in _packets(c, stream):
         try:
             frames = p.decode()
@@ -200,12 +200,12 @@ def _decode(c, stream, name):
             damaged += 1
             continue
         for f in frames:
-            yield shown + damaged, f
-            shown += 1
-    if shown == 0:
+            yield decoded + damaged, f
+            decoded += 1
+    if decoded == 0:
         raise F3AError(f"'{name}' is damaged: no frame can be decoded; copy or record it again.")
     if damaged:
-        note(f"'{name}' is damaged: {counted(damaged, 'frame')} could not be decoded, {shown} are kept.")
+        note(f"'{name}' is damaged: {counted(damaged, 'frame')} could not be decoded, {decoded} are kept.")
 
 
 def _pictures(path):
@@ -231,8 +231,8 @@ def _decoded(path):
         with _open_video(path) as c:
             stream = _video_stream(c)
             for k, f in _decode(c, stream, Path(path).name):
-                said = f.time if clock.order is None else next(iter(clock.order[k : k + 1]), None)
-                t = None if said is None else clock.film_time(said)
+                stamp = f.time if clock.order is None else next(iter(clock.order[k : k + 1]), None)
+                t = None if stamp is None else clock.film_time(stamp)
                 if t is not None and t < 0:
                     continue
                 seconds = seconds + 1 / clock.rate if t is None or t <= seconds else t  # they are decoded in order
