@@ -74,6 +74,16 @@ def label_sheet(
         pen.text((left - 4, top + (k + 0.5) * sheet.shape[0] / len(rows)), name, fill="black", anchor="rm")
     return np.asarray(out)
 
+# %% ../nbs/52_pictures.ipynb #1827079f
+def title_size(
+    titles,  # of the columns
+    ncols: int,  # pictures a row
+    size: float,  # inches a picture
+) -> float:  # points
+    "A size that stays readable where a page stores the figure 620 pixels wide, and in which the longest title fits."
+    longest = max(len(line) for title in titles for line in str(title).split("\n"))
+    return min(max(8, 1.4 * ncols * size), 120 * size / max(longest, 1))
+
 # %% ../nbs/52_pictures.ipynb #570b3684
 def show_images(
     images,  # list of pictures
@@ -85,18 +95,20 @@ def show_images(
     "Show pictures in a grid with their titles; gives the matplotlib figure."
     import matplotlib.pyplot as plt
 
-    ncols = min(ncols, len(images))
+    ncols, images = min(ncols, len(images)), [to_image(image) for image in images]
     nrows = -(-len(images) // ncols)
-    fig, axs = plt.subplots(
-        nrows, ncols, figsize=(ncols * size, nrows * (size + (0.25 if titles else 0))), squeeze=False, dpi=dpi
-    )
+    points = title_size(titles, ncols, size) if titles else 0
+    lines = max(str(title).count("\n") + 1 for title in titles) if titles else 0
+    tallest = max(len(image) / image.shape[1] for image in images)
+    height = nrows * (size * tallest + points * (1.2 * lines + 0.6) / 72)
+    fig, axs = plt.subplots(nrows, ncols, figsize=(ncols * size, height), squeeze=False, dpi=dpi)
     for ax in axs.flat:
         ax.axis("off")
     for k, im in enumerate(images):
         ax = axs.flat[k]
-        ax.imshow(to_image(im), interpolation="nearest")
+        ax.imshow(im, interpolation="nearest")
         if titles and k < len(titles):
-            ax.set_title(titles[k], fontsize=8)
+            ax.set_title(titles[k], fontsize=points)
     fig.tight_layout(pad=0.3)
     return fig
 

@@ -757,10 +757,10 @@ def test_tiles_lie_side_by_side(n, ncols, pad):
 
 
 def test_contact_sheet_rows_and_columns(clip):
-    me, film = face_of_clip(clip, 0), animate(Warping(), face_of_clip(clip, 0), clip.params[[0, 10, 20, 30, 39]])
-    driving = clip.images([0, 10, 20, 30, 39])
+    me, film = face_of_clip(clip, 0), animate(Warping(), face_of_clip(clip, 0), clip.params[[0, 20, 39]])
+    driving = clip.images([0, 20, 39])
     me.valid[:] = 1
-    sheet = contact_sheet(me, film, driving, columns=3)
+    sheet = contact_sheet(me, film, driving)
     assert sheet.shape == (6 * 194 - 2 + 16, 3 * 194 - 2 + 58, 3)
     left, top, sheet = sheet[16:, :58], sheet[:16, 58:], sheet[16:, 58:]
     for k in range(6):
@@ -768,12 +768,12 @@ def test_contact_sheet_rows_and_columns(clip):
     for k in range(3):
         assert top[:, k * 194 : k * 194 + 192].min() < 100, "each column has a name"
     cell = lambda r, c: sheet[r * 194 : r * 194 + 192, c * 194 : c * 194 + 192] / 255
-    for c, k in enumerate((0, 2, 4)):
-        for r, x in enumerate((me.image[0], driving[k], film["mesh"][k], None, film["warped"][k], film["output"][k])):
+    for c in range(3):
+        for r, x in enumerate((me.image[0], driving[c], film["mesh"][c], None, film["warped"][c], film["output"][c])):
             if x is not None:
                 large = torch.nn.functional.interpolate(x[None], scale_factor=1.5, mode="bicubic")[0].clamp(0, 1)
                 assert np.abs(cell(r, c) - large.permute(1, 2, 0).numpy()).max() < 0.01, (r, c)
-    assert contact_sheet(me, film).shape == (5 * 194 - 2 + 16, 5 * 194 - 2 + 58, 3)
+    assert contact_sheet(me, film).shape == (5 * 194 - 2 + 16, 3 * 194 - 2 + 58, 3)
 
 
 @pytest.mark.parametrize(

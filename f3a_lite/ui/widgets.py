@@ -293,8 +293,8 @@ def growing_explorer(
     levels = [f"{size >> k} × {size >> k}" for k in range(system.cfg.grows)]
     presets = {level: dict(level=level) for level in levels}
     motion = dict(yaw=MOTION["yaw"], smile=MOTION["smile"])
-    hint = "move α from 0 to 1 at each size, and watch the old path turn from a burnt picture into a face."
-    return explore(compute, presets, hint=hint, level=levels, alpha=(0.0, 1.0, 0.5), **motion)
+    hint = "move α from 1 to 0 at each size, and watch the face turn into the burnt picture of the old path."
+    return explore(compute, presets, hint=hint, level=levels, alpha=(0.0, 1.0, 1.0), **motion)
 
 # %% ../../nbs/87c_widgets.ipynb #4ea3987a
 def loss_explorer(
