@@ -349,7 +349,7 @@ def reenactment_explorer(
         pictures = {
             "the photo": face.image[0],
             "mesh": film["mesh"][0],
-            "its flow": flow_to_rgb(film["flow"][0], 0.5),
+            "its flow": flow_to_rgb(film["flow"][0], 0.2),
         }
         for system in others:
             output = system.generate(Frames(face.params, face.image), Frames(target), face_model)
