@@ -8,7 +8,7 @@ __all__ = ['to_image', 'to_tensor', 'show_images', 'flow_to_rgb']
 # %% ../nbs/52_pictures.ipynb #00c9ac2d
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 # %% ../nbs/52_pictures.ipynb #2f2a555e
 def to_image(
@@ -69,7 +69,8 @@ def label_sheet(
     out.paste(Image.fromarray(sheet), (left, top))
     pen = ImageDraw.Draw(out)
     for k, name in enumerate(columns):
-        pen.text((left + (k + 0.5) * sheet.shape[1] / len(columns), top / 2), name, fill="black", anchor="mm")
+        middle = left + (k + 0.5) * sheet.shape[1] / len(columns)
+        pen.text((middle, top / 2), name, "black", ImageFont.load_default(13), "mm")
     for k, name in enumerate(rows):
         pen.text((left - 4, top + (k + 0.5) * sheet.shape[0] / len(rows)), name, fill="black", anchor="rm")
     return np.asarray(out)
