@@ -232,9 +232,10 @@ def show_rows(
 
     rows = {name: [to_image(picture) for picture in pictures] for name, pictures in rows.items()}
     tallest = max(len(picture) / picture.shape[1] for pictures in rows.values() for picture in pictures)
-    points = title_size(titles, len(titles), size)
-    across = title_size(rows, len(titles), size * tallest)  # of the names at the left, which run upwards
-    figsize = (len(titles) * size + across / 50, len(rows) * size * tallest + points / 40)
+    width = len(titles) * size
+    points = title_size(titles, width, size)
+    across = title_size(rows, width, size * tallest)  # of the names at the left, which run upwards
+    figsize = (width + across / 50, len(rows) * size * tallest + points / 40)
     fig, axs = plt.subplots(len(rows), len(titles), figsize=figsize, dpi=110, squeeze=False)
     for line, (name, pictures) in zip(axs, rows.items()):
         for ax, picture in zip(line, pictures):

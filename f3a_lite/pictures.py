@@ -77,13 +77,13 @@ def label_sheet(
 
 # %% ../nbs/52_pictures.ipynb #1827079f
 def title_size(
-    titles,  # of the columns
-    ncols: int,  # pictures a row
-    size: float,  # inches a picture
+    titles,  # of columns or rows
+    width: float,  # inches of the figure
+    room: float,  # inches for a title
 ) -> float:  # points
     "A size that stays readable where a page stores the figure 620 pixels wide, and in which the longest title fits."
     longest = max(len(line) for title in titles for line in str(title).split("\n"))
-    return min(max(8, 1.4 * ncols * size), 120 * size / max(longest, 1))
+    return min(max(8, 1.4 * width), 120 * room / max(longest, 1))
 
 # %% ../nbs/52_pictures.ipynb #570b3684
 def show_images(
@@ -98,7 +98,7 @@ def show_images(
 
     ncols, images = min(ncols, len(images)), [to_image(image) for image in images]
     nrows = -(-len(images) // ncols)
-    points = title_size(titles, ncols, size) if titles else 0
+    points = title_size(titles, ncols * size, size) if titles else 0
     lines = max(str(title).count("\n") + 1 for title in titles) if titles else 0
     tallest = max(len(image) / image.shape[1] for image in images)
     height = nrows * (size * tallest + points * (1.2 * lines + 0.6) / 72)

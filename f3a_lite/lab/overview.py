@@ -130,7 +130,8 @@ def verdicts(
 ) -> str:  # three items of Markdown
     "What works, what breaks, and what is not reproduced, from today's records."
     bundled, strangers = (load_records(results / f"{name}.json") for name in ("bundled", "strangers"))
-    say = {n: ", ".join(nearer_on(bundled, n)) or "none of the held-out frames" for n in ("F3A-GAN", "T_warp")}
+    better = {n: nearer_on(bundled, n) or ["none of the held-out frames"] for n in ("F3A-GAN", "T_warp")}
+    say = {n: " and ".join([", ".join(parts[:-1]), parts[-1]][len(parts) == 1 :]) for n, parts in better.items()}
     ours, warped = (find_record(strangers, n, part="reported").figures for n in ("T_warp", "warping only"))
     both = [f"{show_figure(f['psnr']['mean'], 'psnr')} dB" for f in (ours, warped)]
     turned = [f"{show_figure(f['yaw_10_25']['mean'], 'psnr')}" for f in (ours, warped)]
@@ -139,7 +140,7 @@ def verdicts(
         (
             "- **Works**: smiles, blinks, open mouths and turns of a portrait, at its own resolution. Of the bundled "
             f"woman, the paper's generator is clearly nearer to the truth than warping alone on {say['F3A-GAN']}; "
-            f"T_warp on {say['T_warp']}.",
+            f"T_warp, which moves the photo's pixels and paints little, on {say['T_warp']}.",
             "- **Breaks**: teeth that the photo hides are two plain arcs, and a head that turns by twenty degrees "
             "looks flat ([33](33_limits.ipynb)). "
             f"On {ours['psnr']['n']} strangers T_warp has a PSNR of {both[0]} and warping alone {both[1]}; "
