@@ -14,7 +14,8 @@ import tempfile
 import time
 import numpy as np
 import torch
-from f3a_lite.animation import BUNDLED, Face, motion_from_script
+from f3a_lite.animation import BUNDLED, Face
+from f3a_lite.driving import motion_from_script
 from f3a_lite.conditions import Frames, GeometryMaps, make_condition
 from f3a_lite.core import F3AError, data_path, friendly_errors
 from f3a_lite.options import parse_options

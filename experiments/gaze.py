@@ -13,7 +13,8 @@ import time
 import numpy as np
 import torch
 from tyro.conf import Positional
-from f3a_lite.animation import animate, paste_back, read_face, limit_size, motion_from_script
+from f3a_lite.animation import animate, paste_back, read_face, limit_size
+from f3a_lite.driving import motion_from_script
 from f3a_lite.data.blendshapes import BlendshapeReader, read_blendshapes
 from f3a_lite.core import F3AError, data_path, friendly_errors
 from f3a_lite.options import parse_options

@@ -16,15 +16,15 @@ import time
 from pathlib import Path
 import numpy as np
 import torch
-from f3a_lite.core import F3AError, data_path, sha256
+from f3a_lite.core import F3AError, data_path, file_hash
 from f3a_lite.jobs import set_threads
 from f3a_lite.data.datasets import read_annotation, read_labelled
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.data.prepare import prepare_clip
+from f3a_lite.pictures import LazyFrames
 from f3a_lite.projection import posed_landmarks
 from f3a_lite.regressor import (
-    LazyFrames,
     Regressor,
     jitter,
     load_regressor,
@@ -273,7 +273,7 @@ if __name__ == "__main__":
         raise SystemExit
     net = load_regressor()
     training = {k: net.info[k] for k in ("command", "seed", "commit", "machine", "seconds", "steps", "date")}
-    facts = dict(sha256=sha256(data_path("regressor.safetensors")), training=training)
+    facts = dict(sha256=file_hash(data_path("regressor.safetensors")), training=training)
     info = run_info(command + (f" --clips {args.clips}" if args.clips > 1 else ""), [s for s, _ in FRESH], **facts)
     records = of_the_training(net, info) + on_rendered(net, fresh_sets(), info)
     if args.faces and (args.faces / "aflw2000").is_dir():

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 from tyro.conf import Positional
-from f3a_lite.animation import GESTURES, animate, enlarge_head, gesture, read_face, source_at
+from f3a_lite.animation import animate, enlarge_head, read_face, source_at
+from f3a_lite.driving import GESTURES, gesture
 from f3a_lite.core import F3AError, data_path, friendly_errors
 from f3a_lite.data.video import write_image
 from f3a_lite.jobs import set_threads

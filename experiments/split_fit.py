@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from f3a_lite.jobs import set_threads
 from f3a_lite.fitting import landmark_error
-from f3a_lite.tracker import Track
+from f3a_lite.landmarks import Track
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
-from f3a_lite.data.estimation import fit_clip
+from f3a_lite.data.estimation import training_frames
+from f3a_lite.fitting import fit_clip
 from f3a_lite.data.prepare import bundled_clip
 from f3a_lite.lab.results import Record, figure, run_info, save_records
 
@@ -23,7 +24,7 @@ def compare_fits(clip) -> list:  # Records
     "How far the two fits lie apart, and their errors, in the training frames and in each part that is held out."
     face_model = open_model()
     track = Track(clip.landmarks, clip.found, clip.found, np.arange(len(clip)))
-    one, apart = (fit_clip(face_model, track, split) for split in (None, 0))
+    one, apart = (fit_clip(face_model, track, who) for who in (None, training_frames(clip.found)))
     errors = [landmark_error(face_model, p, clip.landmarks).numpy() for p in (one, apart)]
     turned = ((one.rotation - apart.rotation).abs().mean(1) * 180 / np.pi).numpy()  # (T,)
     changed = (one.exp_coeff - apart.exp_coeff).abs().mean(1).numpy()  # (T,)

@@ -302,15 +302,15 @@ class Animator:
     ) -> list:  # sentences
         "What is to be said of these weights and this face."
         name, own = self.file and self.file.name, open_model().name
-        said = []
+        warnings = []
         if self.system.info.get("face_model", own) != model_fingerprint(self.face_model) and name:
-            said.append(
+            warnings.append(
                 f"'{name}' was trained with another face model: large turns may break; "
                 "f3a_train --model makes weights for this one."
             )
         if name and not is_trained_on(self.system, face):
-            said.append(f"'{name}' has learnt other people: the result may look like one of them.")
-        return said
+            warnings.append(f"'{name}' has learnt other people: the result may look like one of them.")
+        return warnings
 
     def __call__(
         self,

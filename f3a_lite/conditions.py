@@ -100,86 +100,44 @@ def replicated(
     return values[:, :, None, None].expand(-1, -1, size, size)
 
 
-def flow_condition(
-    face_model,  # MorphableModel
-    source,  # Frames
-    target,  # Frames
-    size,  # pixels of the map
-    anchor,  # where a motion is stored: 'source' or 'target'
-):  # (B,3,H,W)
-    "The facial flow (B,3,H,W)."
+def _flow(face_model, source, target, size, anchor):  # (B,3,H,W)
+    "The facial flow."
     return target.flow_from(source, face_model, size, anchor)[0]
 
 
-def mesh_flow_condition(
-    face_model,  # MorphableModel
-    source,  # Frames
-    target,  # Frames
-    size,  # pixels of the map
-    anchor,  # where a motion is stored: 'source' or 'target'
-):  # (B,4,H,W)
-    "The facial flow, and where the mesh is (B,4,H,W)."
+def _mesh_flow(face_model, source, target, size, anchor):  # (B,4,H,W)
+    "The facial flow, and where the mesh is."
     flow, mask = target.flow_from(source, face_model, size, anchor)
     return torch.cat([flow, mask.float()], 1)
 
 
-def landmark_condition(
-    face_model,  # MorphableModel
-    source,  # Frames
-    target,  # Frames
-    size,  # pixels of the map
-    anchor,  # where a motion is stored: 'source' or 'target'
-):  # (B,1,H,W)
-    "The target's landmarks as a heatmap (B,1,H,W)."
+def _landmark(face_model, source, target, size, anchor):  # (B,1,H,W)
+    "The target's landmarks as a heatmap."
     return landmark_heatmap(target.points(face_model), size)
 
 
-def au_condition(
-    face_model,  # MorphableModel
-    source,  # Frames
-    target,  # Frames
-    size,  # pixels of the map
-    anchor,  # where a motion is stored: 'source' or 'target'
-):  # (B,20,H,W)
-    "The target's action units and Euler angles, the same at every pixel (B,20,H,W)."
+def _au(face_model, source, target, size, anchor):  # (B,20,H,W)
+    "The target's action units and Euler angles, the same at every pixel."
     numbers = torch.cat([action_units(target.params.exp_coeff, face_model), target.params.rotation], 1)
     return replicated(numbers, size)
 
 
-def picture_condition(
-    face_model,  # MorphableModel
-    source,  # Frames
-    target,  # Frames
-    size,  # pixels of the map
-    anchor,  # where a motion is stored: 'source' or 'target'
-):  # (B,3,H,W)
-    "The driving picture itself (B,3,H,W). Raises `F3AError` where there is none."
+def _picture(face_model, source, target, size, anchor):  # (B,3,H,W)
+    "The driving picture itself. Raises `F3AError` where there is none."
     if target.picture is None:
         raise F3AError("The condition 'picture' needs the driving frames' pictures: give a driving video.")
     return F.interpolate(target.picture, (size, size), mode="area")
 
 
-def au_pair_condition(
-    face_model,  # MorphableModel
-    source,  # Frames
-    target,  # Frames
-    size,  # pixels of the map
-    anchor,  # where a motion is stored: 'source' or 'target'
-):  # (B,34,H,W)
-    "The action units of the target and of the source, the same at every pixel (B,34,H,W)."
+def _au_pair(face_model, source, target, size, anchor):  # (B,34,H,W)
+    "The action units of the target and of the source, the same at every pixel."
     both = [action_units(frames.params.exp_coeff, face_model) for frames in (target, source)]
     n = len(target.params)
     return replicated(torch.cat([units.expand(n, -1) for units in both], 1), size)
 
 
-def landmark_film_condition(
-    face_model,  # MorphableModel
-    source,  # Frames
-    target,  # Frames
-    size,  # pixels of the map
-    anchor,  # where a motion is stored: 'source' or 'target'
-):  # (B,FILM,H,W)
-    "The landmarks of the frames before the target and of the target as heatmaps (B,FILM,H,W)."
+def _landmark_film(face_model, source, target, size, anchor):  # (B,FILM,H,W)
+    "The landmarks of the frames before the target and of the target as heatmaps."
     film = target.film(face_model)  # (B,FILM,68,2)
     return torch.cat([landmark_heatmap(film[:, k], size) for k in range(FILM)], 1)
 
@@ -310,8 +268,8 @@ def geometry_maps(
     arcs = [posed_teeth(face_model, frames.params) for frames in (source, target)]  # (B,52,3) each
     teeth, bite, found = teeth_maps(arcs[0].expand_as(arcs[1]), arcs[1], size)  # (B,1,H,W), (B,3,H,W), (B,1,H,W)
     inside = mouth * found  # (B,1,H,W): teeth, and the gap between them, have a flow of their own
-    shown = source.mouth(face_model, size).expand_as(mouth)  # (B,1,H,W) at the source's places
-    hidden = torch.lerp(hidden, 1 - warp_by_flow(shown, bite, mode="nearest"), inside)
+    visible = source.mouth(face_model, size).expand_as(mouth)  # (B,1,H,W) at the source's places
+    hidden = torch.lerp(hidden, 1 - warp_by_flow(visible, bite, mode="nearest"), inside)
     flow = torch.lerp(flow, bite, inside)
     mask, teeth = torch.maximum(mask, inside), teeth * mouth
     regions = regions.split(1, 1)  # eyeballs, eyelids, lips
@@ -321,14 +279,14 @@ def geometry_maps(
 CONDITIONS = {
     c.name: c
     for c in (
-        Condition("flow", 3, flow_condition),
+        Condition("flow", 3, _flow),
         Condition("geometry_maps", 11, geometry_maps),
-        Condition("mesh_flow", 4, mesh_flow_condition),
-        Condition("landmarks", 1, landmark_condition),
-        Condition("aus", 20, au_condition),
-        Condition("picture", 3, picture_condition),
-        Condition("au_pair", 2 * len(AU_NAMES), au_pair_condition),
-        Condition("landmark_film", FILM, landmark_film_condition),
+        Condition("mesh_flow", 4, _mesh_flow),
+        Condition("landmarks", 1, _landmark),
+        Condition("aus", 20, _au),
+        Condition("picture", 3, _picture),
+        Condition("au_pair", 2 * len(AU_NAMES), _au_pair),
+        Condition("landmark_film", FILM, _landmark_film),
     )
 }  # name → Condition
 

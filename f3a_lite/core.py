@@ -303,7 +303,7 @@ def save_array(
     return Path(path)
 
 # %% ../nbs/50_core.ipynb #430f0afd
-def sha256(
+def file_hash(
     path,  # a file
 ) -> str:  # 64 hexadecimal digits
     "The fingerprint of a file, read in pieces."

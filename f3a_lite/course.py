@@ -7,8 +7,10 @@ __all__ = ['hint', 'check']
 
 # %% ../nbs/40_course.ipynb #40000003
 import importlib
+import math
 from dataclasses import dataclass
 from typing import Any, Callable
+import numpy as np
 
 # %% ../nbs/40_course.ipynb #40000006
 @dataclass
@@ -52,6 +54,33 @@ def find_check(
     importlib.import_module(f"f3a_lite.checks.part_{part}")
     return CHECKS[name]
 
+# %% ../nbs/40_course.ipynb #8b28008f
+def numbers_of(
+    answer,  # whatever a student hands in: a number, or several
+    count: int,  # how many are asked for
+) -> list | None:  # None where it is not so many finite numbers
+    "The numbers of an answer."
+    try:
+        values = [float(x) for x in np.atleast_1d(np.asarray(answer, float))]
+    except (TypeError, ValueError):
+        return None
+    return values if len(values) == count and all(map(math.isfinite, values)) else None
+
+
+def compare(
+    answer,  # whatever a student hands in: a number, or several
+    want: list,  # the right ones
+    hints: list,  # a sentence for each that is wrong
+    tolerance: float = 0.01,  # by which each may be off
+    ask: str = None,  # what to say to another count; None: how many are asked for
+) -> str | None:  # None where all are right
+    "The sentence of the first number that is not right."
+    given = numbers_of(answer, len(want))
+    if given is None:
+        return ask or ("Give one number." if len(want) == 1 else f"Give {len(want)} numbers.")
+    wrong = [hint for x, y, hint in zip(given, want, hints) if abs(x - y) > tolerance]
+    return wrong[0] if wrong else None
+
 # %% ../nbs/40_course.ipynb #40000008
 def hint(
     name: str,  # such as "11.2"
@@ -73,6 +102,6 @@ def check(
     *answer,  # one answer, or several
 ) -> bool:  # whether it is right
     "Print one sentence about an answer."
-    said = hint(name, answer[0] if len(answer) == 1 else answer)
-    print(f"{name}: right." if said is None else f"{name}: {said}")
-    return said is None
+    message = hint(name, answer[0] if len(answer) == 1 else answer)
+    print(f"{name}: right." if message is None else f"{name}: {message}")
+    return message is None

@@ -53,7 +53,7 @@ class GeneratorConfig(NetworkConfig):
     flow_channels: tuple[int, ...] = (12, 24, 48, 64, 64)  # of T_flow
     streams: Literal["two", "one"] = "two"  # 'one' is T_os: photo and condition go into one encoder
     fusion: Literal["all", "latent"] = "all"  # 'latent' is T_sl: the flow acts at the deepest scale only
-    flow_norm: bool = True  # instance normalisation in T_flow, as in the paper; it hides how far a face moves
+    flow_norm: bool = True  # instance normalisation where a flow is encoded, as in the paper; it hides distances
     flow_scale: float = FLOW_SCALE  # T_flow sees a flow times this
     grows: int = 0  # levels that are grown, the coarsest first; 0 is T_np: trained at full size from the start
 
@@ -103,7 +103,7 @@ class Generator(nn.Module):
             self.T_flow = Encoder(n_condition, cf, cfg.flow_norm, cfg.grows)
             self.spade = nn.ModuleDict({str(k): SPADE(c[k], cf[k]) for k in fused})
         else:
-            self.T_enc = Encoder(3 + n_condition, c, grows=cfg.grows)
+            self.T_enc = Encoder(3 + n_condition, c, cfg.flow_norm, cfg.grows)
             self.spade = nn.ModuleDict({str(k): PlainNorm(c[k]) for k in fused})
         self.T_dec = nn.ModuleList([UpBlock(c[k + 1], c[k]) for k in range(self.deepest)])
         self.to_rgb = nn.ModuleList([to_picture(c[k]) for k in range(cfg.grows + 1)])

@@ -146,11 +146,10 @@ class FaceParams:
         K=80,  # coefficients of identity
         L=52,  # units of expression
         scale=0.55,  # image-plane units a dm
-        device="cpu",  # of the tensors
     ):  # FaceParams
         "n mean faces at rest, looking at the viewer."
-        zeros = [torch.zeros(n, width, device=device) for width in (K, L, 3, 3)]
-        return FaceParams(*zeros, torch.full((n,), float(scale), device=device))
+        zeros = [torch.zeros(n, width) for width in (K, L, 3, 3)]
+        return FaceParams(*zeros, torch.full((n,), float(scale)))
 
 # %% ../nbs/36_linear_model.ipynb #5b8f8dff
 def rest_frame(
@@ -325,11 +324,10 @@ def checked_model(m):  # a MorphableModel
 # %% ../nbs/36_linear_model.ipynb #4f1329dc
 def load_model(
     path=None,  # a file written by f3a_model or MorphableModel.save; None: the bundled open model
-    device="cpu",  # where it shall live
 ) -> MorphableModel:
     "Read a morphable model. Raises `F3AError` where the file is no such model."
     path = path or data_path("open_face_model.safetensors")
-    with reading(path, "a face model written by f3a_model"), safe_open(str(path), "pt", device=str(device)) as f:
+    with reading(path, "a face model written by f3a_model"), safe_open(str(path), "pt") as f:
         t, meta = {k: f.get_tensor(k) for k in f.keys()}, f.metadata()
         whole = ("triangles", "landmark_vertices", "contour_vertices", "regions")
         if any(t[n].is_floating_point() for n in whole):

@@ -83,15 +83,15 @@ def sample_pairs(
     pairs = np.empty((n, 3), np.int32)
     pairs[:, 0] = rng.choice(len(splits), n, p=size / size.sum())
     for k in np.unique(pairs[:, 0]):
-        mine = np.flatnonzero(pairs[:, 0] == k)
+        rows = np.flatnonzero(pairs[:, 0] == k)
         sources, targets = splits[k]["train"], splits[k][which]
         if len(sources) < 2 and (not len(sources) or np.isin(sources, targets).any()):
             raise F3AError(f"Clip {k} has fewer than two frames that can be used: no pair can be drawn from it.")
-        i = rng.integers(len(sources), size=len(mine))
-        j = rng.integers(len(targets), size=len(mine))
+        i = rng.integers(len(sources), size=len(rows))
+        j = rng.integers(len(targets), size=len(rows))
         same = sources[i] == targets[j]  # a frame is not its own source: take the next one
         i = np.where(same, (i + 1) % len(sources), i)
-        pairs[mine, 1], pairs[mine, 2] = sources[i], targets[j]
+        pairs[rows, 1], pairs[rows, 2] = sources[i], targets[j]
     return pairs
 
 # %% ../nbs/45_pairs.ipynb #0df51172

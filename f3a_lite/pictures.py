@@ -6,6 +6,7 @@
 __all__ = ['to_image', 'to_tensor', 'show_images', 'flow_to_rgb']
 
 # %% ../nbs/52_pictures.ipynb #00c9ac2d
+import mmap
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -39,6 +40,24 @@ def to_tensor(
 ) -> torch.Tensor:  # (...,3,H,W) float in [0,1]
     "Bytes to what a network takes."
     return torch.tensor(np.ascontiguousarray(x), device=device).movedim(-1, -3).float().div_(255)
+
+# %% ../nbs/52_pictures.ipynb #87b4e3d4
+class LazyFrames:
+    "Frames (T,H,W,3) uint8, on disk or not, that become tensors (n,3,H,W) when they are indexed."
+
+    def __init__(self, frames):  # (T,H,W,3) uint8
+        self.frames = frames
+
+    def __len__(self):
+        return len(self.frames)
+
+    def __getitem__(self, i):
+        if isinstance(i, torch.Tensor):
+            i = i.numpy()
+        pictures = to_tensor(np.asarray(self.frames[i]))
+        if getattr(self.frames, "mode", None) == "r" and hasattr(mmap.mmap, "madvise"):  # a file that is mapped
+            self.frames._mmap.madvise(mmap.MADV_DONTNEED)  # what was read need not stay in memory
+        return pictures
 
 # %% ../nbs/52_pictures.ipynb #a5d3ac28
 def tile_images(
@@ -91,7 +110,6 @@ def show_images(
     titles=None,  # a title for each
     ncols: int = 8,  # pictures a row
     size: float = 1.6,  # inches a picture
-    dpi: int = 110,  # dots an inch
 ):  # matplotlib figure
     "Show pictures in a grid with their titles; gives the matplotlib figure."
     import matplotlib.pyplot as plt
@@ -102,7 +120,7 @@ def show_images(
     lines = max(str(title).count("\n") + 1 for title in titles) if titles else 0
     tallest = max(len(image) / image.shape[1] for image in images)
     height = nrows * (size * tallest + points * (1.2 * lines + 0.6) / 72)
-    fig, axs = plt.subplots(nrows, ncols, figsize=(ncols * size, height), squeeze=False, dpi=dpi)
+    fig, axs = plt.subplots(nrows, ncols, figsize=(ncols * size, height), squeeze=False, dpi=110)
     for ax in axs.flat:
         ax.axis("off")
     for k, im in enumerate(images):

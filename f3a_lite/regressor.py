@@ -88,7 +88,6 @@ def sub_loss(
 # %% ../nbs/79b_regressor.ipynb #1f17728b
 import copy
 import functools
-import mmap
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -102,7 +101,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .augmentation import centring, move_params, move_picture, undo
 from .core import F3AError, data_path, printable
 from .morphable import FaceParams, MorphableModel, mirror_twins, open_model
-from .pictures import to_tensor
 from .projection import euler_to_matrix, matrix_to_euler, nearest_rotation, posed_landmarks
 from .weights import check_fields, check_shapes, config_from, load_weights, save_weights
 
@@ -287,24 +285,6 @@ def refine(
         scale=mean("scale", looks),
     )
 
-# %% ../nbs/79b_regressor.ipynb #87b4e3d4
-class LazyFrames:
-    "Frames (T,H,W,3) uint8, on disk or not, that become tensors (n,3,H,W) when they are indexed."
-
-    def __init__(self, frames):  # (T,H,W,3) uint8
-        self.frames = frames
-
-    def __len__(self):
-        return len(self.frames)
-
-    def __getitem__(self, i):
-        if isinstance(i, torch.Tensor):
-            i = i.numpy()
-        pictures = to_tensor(np.asarray(self.frames[i]))
-        if getattr(self.frames, "mode", None) == "r" and hasattr(mmap.mmap, "madvise"):  # a file that is mapped
-            self.frames._mmap.madvise(mmap.MADV_DONTNEED)  # what was read need not stay in memory
-        return pictures
-
 # %% ../nbs/79b_regressor.ipynb #eec6d4b8
 def folded(
     net: Regressor,  # the network
@@ -359,7 +339,6 @@ def save_regressor(
 # %% ../nbs/79b_regressor.ipynb #d1ce52eb
 def load_regressor(
     path=None,  # written by save_regressor; None: the bundled weights
-    device="cpu",  # where it shall live
 ) -> Regressor:  # in eval mode, with `.info`
     "Read a regressor. Raises `F3AError` where the file holds none, or one of another architecture."
     path = Path(path or data_path("regressor.safetensors"))
@@ -373,7 +352,7 @@ def load_regressor(
     net = Regressor(cfg)
     net.load_state_dict(tensors)
     net.info = info
-    return net.to(device).eval()
+    return net.eval()
 
 # %% ../nbs/79b_regressor.ipynb #967eddda
 def variance_share(

@@ -133,9 +133,9 @@ class RegressorTrainer(Training):
         for c in rng.integers(0, len(self.clips), cfg.batch):
             drawn.append((self.clips[c], int(rng.choice(np.flatnonzero(self.clips[c].found)))))
         n = cfg.batch // team.count
-        mine = drawn[team.rank * n : (team.rank + 1) * n]
-        images = [clip.images(k) for clip, k in mine]
-        landmarks = [clip.landmarks[k] for clip, k in mine]
+        own = drawn[team.rank * n : (team.rank + 1) * n]
+        images = [clip.images(k) for clip, k in own]
+        landmarks = [clip.landmarks[k] for clip, k in own]
         x, points = torch.cat(images).to(device), torch.stack(landmarks).to(device)  # (B,3,H,W), (B,68,2)
         return augment(x, points, g, 0.6 * cfg.augment)
 

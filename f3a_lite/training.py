@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from .checkpoints import BatchesEnded, DivergedError
-from .core import F3AError, check_unread, make_folder, seed_everything, sha256
+from .core import F3AError, check_unread, make_folder, seed_everything, file_hash
 from .data.clips import describe_person
 from .data.fingerprints import check_model, model_fingerprint
 from .data.video import write_image
@@ -112,8 +112,8 @@ class Batches(torch.utils.data.Dataset):
         "The parts of a step."
         cfg, stage = self.cfg, stage_of(self.cfg, step)
         g = cfg.generator
-        mine = np.array_split(self.pairs(step), self.count)[self.rank]
-        parts = np.array_split(mine, cfg.accumulate)
+        own = np.array_split(self.pairs(step), self.count)[self.rank]
+        parts = np.array_split(own, cfg.accumulate)
         return [make_batch(self.clips, p, stage.size, g.condition, self.face_model, g.anchor) for p in parts]
 
 # %% ../nbs/76_trainer.ipynb #dab60bf5
@@ -267,8 +267,8 @@ class SampleSheets:
         g = cfg.generator
         batch = make_batch(trainer.clips, pairs, stage.size, g.condition, trainer.face_model, g.anchor, trainer.device)
         image = (net or trainer.net).eval()(batch["source"], batch["condition"], stage)["image"].float()
-        shown = [batch["source"], batch["target"], image]
-        rows = [F.interpolate(x.cpu(), (cfg.size, cfg.size)) for x in shown]
+        pictures = [batch["source"], batch["target"], image]
+        rows = [F.interpolate(x.cpu(), (cfg.size, cfg.size)) for x in pictures]
         return [x for row in rows for x in row]
 
 # %% ../nbs/76_trainer.ipynb #abb41eb6
@@ -311,10 +311,10 @@ def write_run(
 ) -> list:  # Records of evaluate
     "Evaluate, and write weights, figures and log. Figures are of real people, where there are any."
     real = [k for k, c in enumerate(t.clips) if not is_rendered(c)] or list(range(len(t.clips)))
-    shown = list({str(t.clips[k].path): k for k in real}.values())
+    evaluated = list({str(t.clips[k].path): k for k in real}.values())
     system = t.averaged()
-    clips = [t.clips[k] for k in shown] + list(people)
-    splits = [t.splits[k] for k in shown] + split_people(people)
+    clips = [t.clips[k] for k in evaluated] + list(people)
+    splits = [t.splits[k] for k in evaluated] + split_people(people)
     how = dict(size=t.cfg.size, face_model=t.face_model, shuffle=True, progress=True)
     records = evaluate(system, clips, splits, t.cfg.test_pairs, **how)
     facts = dict(
@@ -382,4 +382,4 @@ def start_from(
     old = first_system(path, new.kind, new.cfg)
     new.generator.load_state_dict(old.generator.state_dict())
     trainer.average = copy_weights(new.generator)
-    trainer.init = sha256(path)
+    trainer.init = file_hash(path)

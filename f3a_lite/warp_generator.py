@@ -59,8 +59,8 @@ STILL = 0.01  # image-plane units: where nothing moves as far, less is painted; 
 @patch
 def paint(self: WarpGenerator, warped, flow, maps):  # (B,3,H,W), (B,2,H,W), GeometryMaps
     "The moved photo with lids (b) and the inside of a mouth (c), and these maps."
-    shown = visible_skin(maps)  # (B,1,H,W)
-    skin, inside = skin_around(warped, shown), mouth_inside(warped, maps, shown)  # (B,3,H,W) each
+    visible = visible_skin(maps)  # (B,1,H,W)
+    skin, inside = skin_around(warped, visible), mouth_inside(warped, maps, visible)  # (B,3,H,W) each
     stretched = opened((1.6 - 2 * stretch_of(flow)).clamp(0, 1))  # (B,1,H,W): 1 where by three or more
     moves = (flow.abs().amax((1, 2, 3), keepdim=True) / STILL).clamp(max=1)  # (B,1,1,1)
     b = stretched * grown(maps.eyelids, LIDS) * (1 - maps.eyeballs) * moves  # (B,1,H,W)

@@ -185,7 +185,7 @@ class WarpNetwork(nn.Module):
 
     def features(self, image, level=0, alpha=1.0):  # (B,3,H,W)
         "The encoder's features of a picture, seen as the source of itself, for the perceptual loss (Eq. 12)."
-        still = image.new_zeros(len(image), 11, *image.shape[-2:])  # (B,11,H,W)
-        ones = torch.ones_like(still[:, :1])  # (B,1,H,W)
-        maps = GeometryMaps.split(still)._replace(mask=ones, source_mask=ones)
+        zeros = image.new_zeros(len(image), 11, *image.shape[-2:])  # (B,11,H,W)
+        ones = torch.ones_like(zeros[:, :1])  # (B,1,H,W)
+        maps = GeometryMaps.split(zeros)._replace(mask=ones, source_mask=ones)
         return self.T_enc(self.inputs(image, maps)[0])  # list of (B,Cl,H/2^l,W/2^l)

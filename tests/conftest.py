@@ -9,14 +9,18 @@ if (
 ):  # several processes run tests: one thread each, before numpy and torch start theirs
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "F3A_THREADS"):
         os.environ.setdefault(name, "1")
+import ast
 from contextlib import contextmanager
+import json
 from pathlib import Path
+import re
 import signal
 import sys
 import socket
 import subprocess
 import threading
 import time
+import types
 import urllib.request
 import numpy as np
 import pytest
@@ -144,6 +148,22 @@ def load_program(name):
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
+    return module
+
+
+def load_notebook(name):
+    "What a notebook defines, as a module: imports, functions, classes and constants; nothing else of it runs."
+    module = types.ModuleType(f"notebook_{name}")
+
+    def defines(node):
+        if isinstance(node, ast.Assign):
+            return re.fullmatch("[A-Z_]{2,}", ast.unparse(node.targets[0]))
+        return isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
+
+    for cell in json.loads((ROOT / "nbs" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
+        tree = ast.parse("".join(cell["source"]) if cell["cell_type"] == "code" else "")
+        tree.body = [node for node in tree.body if defines(node)]
+        exec(compile(tree, module.__name__, "exec"), vars(module))
     return module
 
 

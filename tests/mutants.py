@@ -234,8 +234,8 @@ MUTANTS = [
     (
         "paint is taken away",
         "warp_generator",
-        "c * (inside - image) + a * p",
-        "c * (inside - image) - a * p",
+        "* skin) + c * inside  # (B,3,H,W)",
+        "* skin) - c * inside  # (B,3,H,W)",
         ["tests/test_warp.py::test_the_picture_by_hand"],
     ),
     (
@@ -496,14 +496,14 @@ MUTANTS = [
     # prepare
     (
         "held-out frames are fitted with the training frames",
-        "data.estimation",
-        "    train = np.flatnonzero(mine)\n",
-        "    train = np.flatnonzero(found)\n",
+        "fitting",
+        "train, held = np.flatnonzero(training)",
+        "train, held = np.flatnonzero(found)",
         ["tests/test_estimation.py::test_a_held_out_frame_has_no_say_in_any_other"],
     ),
     (
         "held-out frames have an identity of their own",
-        "data.estimation",
+        "fitting",
         "cfg=alone, identity=identity, unit",
         "cfg=alone, unit",
         [
@@ -545,8 +545,8 @@ MUTANTS = [
     (
         "sources from held-out frames",
         "lab.measuring",
-        'mine = dict(train=split["train"], these=',
-        "mine = dict(train=np.arange(len(clip)), these=",
+        'frames = dict(train=split["train"], these=',
+        "frames = dict(train=np.arange(len(clip)), these=",
         ["tests/test_tables.py::test_targets_come_from_the_split_and_sources_from_training"],
     ),
     (

@@ -19,19 +19,23 @@ from f3a_lite import conditions
 from f3a_lite import flow
 from f3a_lite.animation import (
     Face,
-    GESTURES,
     animate,
     contact_sheet,
     crop_to_valid,
     default_weights,
-    retarget,
     face_of_clip,
-    gesture,
     is_trained_on,
     read_face,
-    motion_from_script,
 )
-from f3a_lite.driving import motion_from_video, motion_from_photo, make_motion
+from f3a_lite.driving import (
+    GESTURES,
+    gesture,
+    make_motion,
+    motion_from_photo,
+    motion_from_script,
+    motion_from_video,
+    retarget,
+)
 from f3a_lite.ui.animate import BUNDLED_FRAME, f3a_animate
 from f3a_lite.data.clips import load_clip
 from f3a_lite.conditions import FILM, Frames, landmark_heatmap, make_condition

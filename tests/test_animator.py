@@ -18,20 +18,12 @@ from skimage.data import astronaut
 import f3a_lite
 from f3a_lite import Animator, F3AError, open_model
 from f3a_lite import animation, animator as animator_module, core
-from f3a_lite.animation import (
-    animate,
-    crop_to_valid,
-    enlarge_head,
-    face_of_clip,
-    head_film,
-    motion_from_script,
-    source_at,
-)
+from f3a_lite.animation import animate, crop_to_valid, enlarge_head, face_of_clip, head_film, source_at
 from f3a_lite.core import cache_folder, data_path
 from f3a_lite.data import blendshapes, video as video_module
 from f3a_lite.data.marks import SOURCE_TYPE, SYNTHETIC, XMP, XMP_BOX
 from f3a_lite.data.video import iter_frames, video_info, write_gif, write_image, write_video
-from f3a_lite.driving import make_motion
+from f3a_lite.driving import make_motion, motion_from_script
 from f3a_lite.systems import Warping
 from f3a_lite.ui.animate import f3a_animate
 from f3a_lite.ui.prepare import f3a_prepare

@@ -31,6 +31,8 @@ def test_300w_lp(tmp_path, video):
     rest = {"Shape_Para": np.zeros((199, 1)), "Exp_Para": np.zeros((29, 1)), "Pose_Para": pose}
     savemat(tmp_path / "a.mat", {**rest, "pt2d": points.T + 1, "roi": np.zeros((1, 4))})
     assert np.allclose(read_annotation(tmp_path / "a.mat").points, points)
+    savemat(tmp_path / "rows.mat", {**rest, "pt2d": points + 1})
+    assert np.allclose(read_annotation(tmp_path / "rows.mat").points, points), "a point a row, as other programs write"
     picture, params, landmarks, real = read_photo(tmp_path / "a.mat")
     assert picture.shape == (128, 128, 3)
     assert landmark_error(open_model(), params, landmarks[None].float()).item() < 0.04

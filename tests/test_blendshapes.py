@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from f3a_lite import fitting
 from f3a_lite.data import estimation
 from f3a_lite.data import fingerprints
 from f3a_lite.data import blendshapes
@@ -26,12 +27,13 @@ from f3a_lite.data.blendshapes import (
     to_picture,
 )
 from f3a_lite.data.clips import load_clip
-from f3a_lite.core import F3AError, sha256
+from f3a_lite.core import F3AError, file_hash
 from f3a_lite.fitting import FitConfig, fit_landmarks, gaze_units, landmark_error
-from f3a_lite.tracker import Track
+from f3a_lite.landmarks import Track
 from f3a_lite.morphable import FaceParams, open_model
 from f3a_lite.pairs import split_frames
-from f3a_lite.data.estimation import fit_clip
+from f3a_lite.data.estimation import training_frames
+from f3a_lite.fitting import fit_clip
 from f3a_lite.data.prepare import prepare_clip
 from f3a_lite.data.prepare_datasets import prepare_dataset
 from f3a_lite.projection import posed_landmarks, project
@@ -88,11 +90,11 @@ def test_each_frame_hears_of_its_own_units(monkeypatch):
         heard["train" if identity is None else "held"] = (landmarks[:, 0, 0], exp_prior[:, 0])
         return FaceParams.neutral(len(landmarks))
 
-    monkeypatch.setattr(estimation, "fit_landmarks", look)
+    monkeypatch.setattr(fitting, "fit_landmarks", look)
     T = 60
     landmarks = torch.arange(T).float().view(T, 1, 1).expand(T, 68, 2) + torch.rand(1, 68, 2)
     units, found = torch.arange(T).float()[:, None].expand(T, 52), np.ones(T, bool)
-    fit_clip(MODEL, Track(landmarks, found, found, np.arange(T), units=units), 0)
+    fit_clip(MODEL, Track(landmarks, found, found, np.arange(T), units=units), training_frames(found))
     own = split_frames(T)["train"]
     assert torch.equal(heard["train"][1], torch.from_numpy(own).float())
     for points, units in heard.values():
@@ -190,7 +192,7 @@ def test_recipes_are_those_of_earlier_clips(tmp_path, video):
     bundle = tmp_path / "own.task"
     bundle.write_bytes(b"x")
     plain, read = fingerprints.clip_fingerprint(video), fingerprints.clip_fingerprint(video, param_source=bundle)
-    assert plain["tracker"] is None and read == {**plain, "tracker": sha256(bundle)}
+    assert plain["tracker"] is None and read == {**plain, "tracker": file_hash(bundle)}
     found = np.ones(2, bool)
     track = Track(np.zeros((2, 68, 2)), found, found, np.arange(2))
     read = dataclasses.replace(track, units=torch.zeros(2, 52))

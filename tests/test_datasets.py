@@ -14,7 +14,7 @@ from f3a_lite.data.openface import read_openface
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.data.datasets import fixed_contour, list_items, read_annotated_frames, read_annotation, unpose
 from f3a_lite.landmarks import head_crop
-from f3a_lite.tracker import check_points, read_pts
+from f3a_lite.landmarks import check_points, read_pts
 from f3a_lite.morphable import open_model
 from f3a_lite.data.prepare_datasets import prepare_dataset
 from f3a_lite.ui.prepare import f3a_prepare

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from f3a_lite.core import F3AError
+from f3a_lite import fitting
 from f3a_lite.data import estimation
+from f3a_lite.data.estimation import training_frames
 from f3a_lite.fitting import FitConfig, fit_landmarks, landmark_error
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_frames
 from f3a_lite.regressor import load_regressor
-from f3a_lite.tracker import Track
+from f3a_lite.landmarks import Track
 from helpers import with_noisy_frame
 
 
@@ -83,11 +85,9 @@ def test_held_out_frames_are_fitted_as_well(clip, fitted):
 
 def test_a_clip_fits_its_training_frames_with_their_numbers(clip, monkeypatch):
     "The smoothing must know where frames are missing; held-out frames come without a number."
-    whole, numbers = estimation.fit_landmarks, []
-    monkeypatch.setattr(
-        estimation, "fit_landmarks", lambda *a, **kw: numbers.append(kw.get("frames")) or whole(*a, **kw)
-    )
-    estimation.fit_clip(open_model(), track_of(clip))
+    whole, numbers = fitting.fit_landmarks, []
+    monkeypatch.setattr(fitting, "fit_landmarks", lambda *a, **kw: numbers.append(kw.get("frames")) or whole(*a, **kw))
+    fitting.fit_clip(open_model(), track_of(clip), training_frames(clip.found))
     assert numbers[0].tolist() == split_frames(len(clip), found=clip.found)["train"].tolist() and numbers[1] is None
 
 
@@ -95,7 +95,7 @@ def test_lost_frames_take_the_nearest_training_frame(clip):
     found = clip.found.copy()
     found[[2, 22]] = False
     split = split_frames(len(clip), found=found)
-    p = estimation.fit_clip(open_model(), track_of(clip, found=found))
+    p = fitting.fit_clip(open_model(), track_of(clip, found=found), training_frames(found))
     train = fit_landmarks(open_model(), clip.landmarks[split["train"]], frames=split["train"])
     assert unlike(p[torch.from_numpy(split["train"])], train) == []
     for k in (2, 22):
@@ -103,7 +103,7 @@ def test_lost_frames_take_the_nearest_training_frame(clip):
         assert torch.equal(p.rotation[k], p.rotation[nearest]) and torch.equal(p.exp_coeff[k], p.exp_coeff[nearest])
     points = clip.landmarks.clone()
     points[[2, 22]] = 3.0
-    assert unlike(p, estimation.fit_clip(open_model(), track_of(clip, points, found))) == []
+    assert unlike(p, fitting.fit_clip(open_model(), track_of(clip, points, found), training_frames(found))) == []
 
 
 def test_a_clip_without_training_frames_is_fitted_as_a_whole():

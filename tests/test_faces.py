@@ -6,7 +6,8 @@ import torch
 from f3a_lite.ui.animate import f3a_animate
 from f3a_lite.fitting import fit_landmarks, landmark_error
 from f3a_lite.pictures import to_tensor
-from f3a_lite.tracker import detect_faces, place_landmarks, read_pts
+from f3a_lite.landmarks import read_pts
+from f3a_lite.tracker import detect_faces, place_landmarks
 from f3a_lite.metrics import track_pictures
 from f3a_lite.morphable import open_model
 from f3a_lite.data.prepare import prepare_clip

@@ -13,7 +13,8 @@ from f3a_lite.data.prepare import prepare_clip
 from f3a_lite.data.prepare_datasets import prepare_dataset
 from f3a_lite.data.video import iter_frames, write_image
 from f3a_lite.morphable import open_model
-from f3a_lite.tracker import Track, track_frames
+from f3a_lite.landmarks import Track
+from f3a_lite.tracker import track_frames
 from f3a_lite.ui.prepare import f3a_prepare
 from helpers import place
 

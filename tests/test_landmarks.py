@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from f3a_lite import landmarks
 from f3a_lite.landmarks import Crop, eye_opening, head_crop, laplacian_variance, mouth_opening, resize_square
-from f3a_lite.tracker import crop_square
+from f3a_lite.landmarks import crop_square
 from helpers import face_at, in_crop
 
 

@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 import torch
 from f3a_lite.core import F3AError
-from f3a_lite.synth.open_model import (
-    MIRROR,
-    align_heads,
-    head_vertices,
-    identity_basis,
-    load_anny,
-    mark_brows_and_eyes,
-    place_model_landmarks,
-    random_heads,
-)
+from conftest import load_notebook
+from f3a_lite.landmarks import MIRROR
 from helpers import MODEL, close
+
+BUILD = load_notebook("77_open_model")
 
 
 def test_heads_are_brought_to_one_place_and_size():
@@ -22,10 +16,10 @@ def test_heads_are_brought_to_one_place_and_size():
     g = torch.Generator().manual_seed(0)
     shape = torch.randn(1, 30, 3, generator=g, dtype=torch.float64)
     size, place = torch.tensor([0.5, 1.0, 2.0, 3.0]), torch.randn(4, 1, 3, generator=g)
-    got = align_heads(shape * size[:, None, None] + place)
+    got = BUILD.align_heads(shape * size[:, None, None] + place)
     assert got.mean(1).abs().max() < 1e-6 and (got - got[0]).abs().max() < 1e-6
     close(got[0].norm(), size.mean() * (shape[0] - shape[0].mean(0)).norm(), 1e-5)
-    other = align_heads(torch.cat([shape, shape.flip(-1)]))
+    other = BUILD.align_heads(torch.cat([shape, shape.flip(-1)]))
     assert (other[0] - other[1]).abs().max() > 0.1
 
 
@@ -35,7 +29,7 @@ def test_components_are_those_of_the_covariance():
     heads = (
         torch.randn(40, 6, generator=g, dtype=torch.float64) * torch.tensor([5.0, 3, 2, 1, 0.5, 0.1])
     ) @ torch.randn(6, 30, generator=g, dtype=torch.float64)
-    mean, basis, share = identity_basis(heads.view(40, 10, 3), 4)
+    mean, basis, share = BUILD.identity_basis(heads.view(40, 10, 3), 4)
     value, vector = np.linalg.eigh(np.cov(heads.numpy().T))
     value, vector = value[::-1], vector[:, ::-1]
     close(mean.flatten(), heads.mean(0), 1e-9)
@@ -66,9 +60,9 @@ def test_random_heads_of_a_small_body():
             return torch.cat([phenotypes, local], 1)
 
     body = ResnetGenerator()
-    keep = head_vertices(body)
+    keep = BUILD.head_vertices(body)
     assert keep.tolist() == [True] * 4 + [False] * 2
-    got = random_heads(body, keep, 90)
+    got = BUILD.random_heads(body, keep, 90)
     phenotypes, local, actions = body.seen
     assert phenotypes.min() >= 0 and phenotypes.max() <= 1 and phenotypes[:, 1].min() >= 0.4 and not actions.any()
     assert not local[:, 1].any() and 0.22 < local[:, [0, 2]].std() < 0.38
@@ -76,12 +70,12 @@ def test_random_heads_of_a_small_body():
         "nk,kvc->nvc", torch.cat([phenotypes, local], 1), body.blendshapes[:, keep]
     )
     close(got, torch.stack([at[..., 0], at[..., 2], -at[..., 1]], -1) * 10, 1e-9)
-    assert torch.equal(got, random_heads(body, keep, 90)) and len(random_heads(body, keep, 130)) == 130
+    assert torch.equal(got, BUILD.random_heads(body, keep, 90)) and len(BUILD.random_heads(body, keep, 130)) == 130
     try:
         import anny  # noqa: F401
     except ImportError:
         with pytest.raises(F3AError, match="anny is not installed"):
-            load_anny()
+            BUILD.load_anny()
 
 
 def test_regions_near_the_lines():
@@ -92,7 +86,7 @@ def test_regions_near_the_lines():
     plain = MODEL.regions.clone()
     for n in ("brows", "eyes"):
         plain[plain == REGIONS.index(n)] = REGIONS.index("skin")
-    again = mark_brows_and_eyes(dataclasses.replace(MODEL, regions=plain)).regions
+    again = BUILD.mark_brows_and_eyes(dataclasses.replace(MODEL, regions=plain)).regions
     assert (again == MODEL.regions).float().mean() > 0.995
     lm = MODEL.mean_shape[MODEL.landmark_vertices]
     for n, points, reach in (("brows", lm[17:27], 0.08), ("eyes", lm[36:48], 0.09)):
@@ -103,7 +97,7 @@ def test_regions_near_the_lines():
 def test_a_vote_finds_the_landmarks():
     "Few heads and views: the voted vertices lie near the bundled ones, and each has its partner."
     yaws = np.radians([-20, 0, 20])
-    marks, contour, kept = place_model_landmarks(MODEL, yaws, heads=6, size=256)
+    marks, contour, kept = BUILD.place_model_landmarks(MODEL, yaws, heads=6, size=256)
     close(kept, yaws, 1e-6)
     assert contour.shape == (3, 17)
     v = MODEL.mean_shape

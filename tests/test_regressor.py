@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from torch import nn
 from conftest import load_program, run_command
 from f3a_lite.augmentation import centring, move_params, move_picture, undo
-from f3a_lite.core import F3AError, data_path, sha256
+from f3a_lite.core import F3AError, data_path, file_hash
 from f3a_lite.options import parse_options
 from f3a_lite.data.clips import clip_folder, load_clip
 from f3a_lite.data.fingerprints import clip_fingerprint
@@ -21,10 +21,10 @@ from f3a_lite.data.prepare import prepare_clip
 from f3a_lite.fitting import landmark_error, landmark_model
 from f3a_lite.lab.results import find_record, load_records
 from f3a_lite.morphable import FaceParams, PARAM_NAMES, mirror_twins, open_model
+from f3a_lite.pictures import LazyFrames
 from f3a_lite.projection import euler_to_matrix, pose, posed_landmarks, project
 from f3a_lite.regressor import (
     LAMBDAS,
-    LazyFrames,
     Regressor,
     RegressorConfig,
     ResBlock,
@@ -51,7 +51,7 @@ from f3a_lite.regressor_training import (
     f3a_train_regressor,
     regressor_options,
 )
-from f3a_lite.synth.open_model import MIRROR
+from f3a_lite.landmarks import MIRROR
 from f3a_lite.synth.rendered import render_set
 from f3a_lite.ui.prepare import f3a_prepare
 from f3a_lite.weights import save_weights
@@ -372,7 +372,7 @@ def test_stored_numbers_belong_to_the_bundled_weights():
     info = load_regressor().info
     assert records and path.stat().st_size <= 8e6
     for r in records:
-        assert r.info["sha256"] == sha256(path), "run `python experiments/regressor.py FACES` again"
+        assert r.info["sha256"] == file_hash(path), "run `python experiments/regressor.py FACES` again"
         assert r.info["training"] == {k: info[k] for k in r.info["training"]}
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 import pytest
 from conftest import load_program
-from f3a_lite.core import F3AError, data_path, sha256
+from f3a_lite.core import F3AError, data_path, file_hash
 from f3a_lite.weights import load_weights, weights_digest
 from f3a_lite.lab.results import (
     Record,
@@ -312,7 +312,7 @@ def test_the_bundled_weights_are_the_ones_that_were_measured(file):
     info = load_weights(data_path(file))[3]
     for record in mine:
         assert record.info["digest"] == weights_digest(data_path(file)), f"{file} is another file: run `make figures`"
-        assert record.info["clip_sha256"] == sha256(data_path("woman_laughing.mp4"))
+        assert record.info["clip_sha256"] == file_hash(data_path("woman_laughing.mp4"))
         for name in ("command", "seed", "commit", "steps"):
             assert record.info["training"][name] == info[name]
 

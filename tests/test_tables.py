@@ -20,6 +20,7 @@ from f3a_lite.lab.measuring import BASE, Measure, cross_parts, generate_part, ov
 from f3a_lite.metrics import csim, identity_mean, track_faces, read_faces
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import split_clips
+from f3a_lite.generator import costs_of
 from f3a_lite.lab.paper_tables import (
     BUDGET,
     PAPER,
@@ -62,19 +63,28 @@ def test_every_row_sees_as_many_pictures(row):
 
 def test_a_variant_is_ours_with_one_thing_changed():
     ours = asdict(table_config("flow", 800))
-    for row, field in dict(landmarks="condition", aus="condition", t_os="streams", t_np="grows", t_sl="fusion").items():
+    fields = dict(landmarks="condition", aus="condition", t_os="streams flow_norm", t_np="grows", t_sl="fusion")
+    fields |= dict(t_os_plain="streams", t_os_wide="streams flow_norm channels")  # controls
+    for row, names in fields.items():
         other = asdict(table_config(row, 800))
         changed = {k for k in ours["generator"] if ours["generator"][k] != other["generator"][k]}
-        assert changed == {field}
+        assert changed == set(names.split())
         assert {k: v for k, v in ours.items() if k != "generator"} == {
             k: v for k, v in other.items() if k != "generator"
         }
 
 
+def test_the_wide_control_has_as_many_weights_as_the_base():
+    for preset in ("lite", "paper"):
+        base, wide = (costs_of(table_config(row, 800, preset=preset).generator) for row in ("flow", "t_os_wide"))
+        assert 0.96 < wide["parameters"] / base["parameters"] < 1.04
+
+
 def test_the_paper_preset_is_the_papers_size():
     for row in ROWS:
         cfg = table_config(row, 800, preset="paper")
-        assert cfg.size == 128 and cfg.batch == 64 and cfg.pairs == 91_000 and cfg.generator.channels[0] == 64
+        first = round(64 * ROWS[row].width)
+        assert cfg.size == 128 and cfg.batch == 64 and cfg.pairs == 91_000 and cfg.generator.channels[0] == first
         assert table_config(row, 800, preset="voxceleb2").pairs == 840_100
     with pytest.raises(F3AError, match="choose from x2face"):
         table_config("soup", 800)

@@ -10,8 +10,16 @@ from f3a_lite import landmarks, tracker
 from f3a_lite.core import F3AError
 from f3a_lite.data.frames import read_image
 from f3a_lite.data.video import iter_frames, video_info, write_video
-from f3a_lite.landmarks import face_embedding, head_crop, resize_square
-from f3a_lite.tracker import Track, Tracker, check_points, crop_square, detect_faces, place_landmarks, track_frames
+from f3a_lite.landmarks import (
+    Track,
+    check_face_size,
+    check_points,
+    crop_square,
+    face_embedding,
+    head_crop,
+    resize_square,
+)
+from f3a_lite.tracker import Tracker, detect_faces, place_landmarks, track_frames
 from helpers import face_at, in_crop
 
 BLANK = np.zeros((1000, 1000, 3), np.uint8)  # where the stage says what is seen
@@ -206,8 +214,6 @@ def test_a_face_found_again_is_followed_anew(stage):
 
 
 def test_a_face_too_small_is_refused():
-    from f3a_lite.data.prepare import check_face_size
-
     marks = np.zeros((3, 68, 2))
     ok = np.ones(3, bool)
     for eye, fits in ((11.5, False), (12.5, True)):

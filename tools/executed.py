@@ -16,7 +16,7 @@ from nbdev.clean import nbdev_clean
 import nbformat
 import numpy as np
 from PIL import Image, ImageChops
-from f3a_lite.core import F3AError, atomic_path, friendly_errors, save_json, sha256
+from f3a_lite.core import F3AError, atomic_path, friendly_errors, save_json, file_hash
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "nbs" / "executed.json"
@@ -53,7 +53,7 @@ def digest(file) -> str:
     path = ROOT / file
     if path.is_dir():
         return hashlib.sha256("\n".join(sorted(n for n in os.listdir(path) if n[0] != ".")).encode()).hexdigest()[:12]
-    return sha256(path)[:12]
+    return file_hash(path)[:12]
 
 
 def changed(stored: dict) -> list:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from f3a_lite.animation import BUNDLED
 from f3a_lite.ui.animate import BUNDLED_FRAME
-from f3a_lite.core import F3AError, data_path, friendly_errors, sha256
+from f3a_lite.core import F3AError, data_path, friendly_errors, file_hash
 from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
 from f3a_lite.pictures import label_sheet
@@ -142,7 +142,7 @@ def main(argv=None):
             files[system.title], systems[system.title] = file, system
         records = measure(systems, clip, split, options)
         video = "woman_laughing.mp4"
-        info = run_info("make figures", options.seed, start, clip=video, clip_sha256=sha256(data_path(video)))
+        info = run_info("make figures", options.seed, start, clip=video, clip_sha256=file_hash(data_path(video)))
         for record in records:
             record.setting["protocol"] = "second"
             record.info = dict(info)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import csv
 from tyro.conf import Positional
-from f3a_lite.core import F3AError, atomic_path, friendly_errors, sha256
+from f3a_lite.core import F3AError, atomic_path, friendly_errors, file_hash
 from f3a_lite.options import parse_options
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +38,7 @@ def rows_of(faces):
     for row in reader:
         path = faces / row["file"]
         if path.exists():
-            if sha256(path) != row["sha256"]:
+            if file_hash(path) != row["sha256"]:
                 raise F3AError(f"'{path}' is another file than clips.csv names: copy it again.")
             yield {name: row[name] for name in COLUMNS}
 

@@ -6,25 +6,14 @@
 __all__ = []
 
 # %% ../../nbs/41_checks_1.ipynb #15640460
-import numbers
 import numpy as np
 import torch
-from ..course import judges
+from ..course import compare, judges, numbers_of
 from ..morphable import FaceParams, PARAM_NAMES, open_model
 from ..projection import euler_to_matrix, from_pixels, pose, to_pixels
 from ..rasterizer import rasterize_map, splat_points
 
 # %% ../../nbs/41_checks_1.ipynb #bb0a1b44
-def _numbers(answer, count):  # a list, tuple, array or tensor; how many numbers are asked for
-    "The answer as a list of numbers, or nothing where it is none."
-    answer = answer.tolist() if hasattr(answer, "tolist") else answer
-    answer = [answer] if isinstance(answer, numbers.Real) else answer
-    if not isinstance(answer, (list, tuple)) or len(answer) != count:
-        return None
-    answer = [x.item() if hasattr(x, "item") else x for x in answer]
-    return answer if all(isinstance(x, numbers.Real) for x in answer) else None
-
-
 def _near(a, b, eps=1e-3):  # lists of numbers
     "Whether all numbers agree up to a small error."
     return all(abs(x - y) <= eps for x, y in zip(a, b))
@@ -33,13 +22,11 @@ def _near(a, b, eps=1e-3):  # lists of numbers
 @judges("1.1", wrong=[0.8, -0.8])
 def corner_of_the_mouth(answer):
     "Mean, minus `wider`, plus half of `smile`."
-    point = _numbers(answer, 2)
-    if point is None:
-        return "Give two numbers: x and y of the last point."
-    if not _near(point[:1], [0.5]):
-        return "x is not right: both directions move this point sideways, and one of them is taken with a minus sign."
-    if not _near(point[1:], [-0.8]):
-        return "x is right, y is not: which of the two directions moves this point up, and by how much of it?"
+    hints = [
+        "x is not right: both directions move this point sideways, and one of them is taken with a minus sign.",
+        "x is right, y is not: which of the two directions moves this point up, and by how much of it?",
+    ]
+    return compare(answer, [0.5, -0.8], hints, 1e-3, "Give two numbers: x and y of the last point.")
 
 # %% ../../nbs/41_checks_1.ipynb #f4c6b36e
 def _id_variance():
@@ -51,7 +38,7 @@ def _id_variance():
 @judges("1.2", wrong=0)
 def widest_coefficient(answer):
     "Largest change of the distance between jaw points 2 and 14."
-    index = _numbers(answer, 1)
+    index = numbers_of(answer, 1)
     if index is None:
         return "Give one whole number: the index of a coefficient."
     m = open_model()
@@ -71,20 +58,20 @@ def number_of_coefficients(answer):
         return "Give a function of one share."
     held = _id_variance().cumsum(0) / _id_variance().sum()
     for share in (0.5, 0.8, 0.9, 0.97):
-        count = _numbers(answer(share), 1)
+        count = numbers_of(answer(share), 1)
         if count is None:
             return "Your function must give one number."
         right = int((held < share).sum()) + 1
         if count[0] < right:
-            return f"For a share of {share} your function gives {count[0]}, and these do not hold as much yet."
+            return f"For a share of {share} your function gives {count[0]:g}, and these do not hold as much yet."
         if count[0] > right:
-            return f"For a share of {share} your function gives {count[0]}, but fewer are enough."
+            return f"For a share of {share} your function gives {count[0]:g}, but fewer are enough."
 
 # %% ../../nbs/41_checks_1.ipynb #94a0cfe7
 @judges("2.1", wrong=[96, 32])
 def pixel_of_a_point(answer):
     "Column and row of (0.5, 0.5) in a picture of 128 × 128."
-    place = _numbers(answer, 2)
+    place = numbers_of(answer, 2)
     right = to_pixels(torch.tensor([0.5, 0.5, 0.0]), 128, 128)[:2].tolist()
     if place is None:
         return "Give two numbers: column and row."
@@ -102,7 +89,7 @@ def pixel_of_a_point(answer):
 @judges("2.2", wrong=0.25)
 def scale_of_the_eyes(answer):
     "A quarter of the picture's width between the outer corners of the eyes."
-    scale = _numbers(answer, 1)
+    scale = numbers_of(answer, 1)
     if scale is None:
         return "Give one number."
     points = open_model().landmarks(open_model().mean_shape[None])[0]
@@ -131,7 +118,7 @@ def angles_in_a_mirror(answer):
 @judges("3.1", wrong=20)
 def depth_from_areas(answer):
     "Mixture of three depths by the areas 2, 3, 5."
-    depth = _numbers(answer, 1)
+    depth = numbers_of(answer, 1)
     if depth is None:
         return "Give one number."
     if abs(depth[0] - 17) < 1e-6:
@@ -149,7 +136,7 @@ def barycentric_weights(answer):
     for order in range(12):
         corners = rng.random((3, 2)) * 8
         want = rng.dirichlet([1, 1, 1])
-        got = _numbers(answer(want @ corners, *corners), 3)
+        got = numbers_of(answer(want @ corners, *corners), 3)
         if got is None:
             return "Your function must give three numbers."
         if abs(sum(got) - 1) > 1e-4:
@@ -168,7 +155,7 @@ def _sphere_points(n, r=26.0, c=31.5):
 @judges("3.3", wrong=80)
 def rows_without_a_hole(answer):
     "The smallest number of rows, in steps of 16, that fills the disk."
-    rows = _numbers(answer, 1)
+    rows = numbers_of(answer, 1)
     if rows is None or rows[0] not in range(16, 161, 16):
         return "Give one of 16, 32, 48, …, 160."
     disk = np.hypot(*(np.mgrid[:64, :64] - 31.5)) < 25
@@ -187,7 +174,7 @@ def rows_without_a_hole(answer):
 @judges("4.1", wrong=[0.3, -0.2, 0.0])
 def flow_of_a_shift(answer):
     "Minus the shift."
-    flow = _numbers(answer, 3)
+    flow = numbers_of(answer, 3)
     if flow is None:
         return "Give three numbers: x, y and z."
     if _near(flow, [0.3, -0.2, 0.0]):
@@ -202,7 +189,7 @@ def source_of_a_pixel(answer):
     if not callable(answer):
         return "Give a function of column, row, fx, fy and size."
     for column, row, fx, fy, size in ((64, 64, 0.5, 0.0, 128), (10, 20, 0.0, 0.25, 64), (31, 40, -0.1, 0.3, 256)):
-        got = _numbers(answer(column, row, fx, fy, size), 2)
+        got = numbers_of(answer(column, row, fx, fy, size), 2)
         if got is None:
             return "Your function must give two numbers: column and row."
         place = from_pixels(torch.tensor([float(column), float(row)]), size, size) + torch.tensor([fx, fy])
@@ -216,7 +203,7 @@ def source_of_a_pixel(answer):
 @judges("4.3", wrong=0.06)
 def flow_of_the_farthest(answer):
     "x of the flow where the smallest z wins."
-    got = _numbers(answer, 1)
+    got = numbers_of(answer, 1)
     if got is None:
         return "Give one number: x of the flow at the row 60 and the column 64."
     m = open_model()

@@ -9,7 +9,7 @@ __all__ = []
 import math
 import numpy as np
 import torch
-from ..course import judges
+from ..course import compare, judges
 from ..fitting import FitConfig, fit_landmarks, landmark_error
 from ..landmarks import Crop, eye_opening, head_crop
 from ..morphable import FaceParams, open_model
@@ -125,8 +125,8 @@ def loss_of_the_eyes(answer):
     "Eq. 5 for eyes that are off."
     points = torch.zeros(1, 68, 2)
     points[:, 36:48] += 0.1
-    if abs(float(answer) - float(landmark_loss(points, torch.zeros(1, 68, 2)))) > 5e-4:
-        return "Which share of all 68 weights do the twelve eye points have?"
+    want = float(landmark_loss(points, torch.zeros(1, 68, 2)))
+    return compare(answer, [want], ["Which share of all 68 weights do the twelve eye points have?"], 5e-4)
 
 
 @judges("7.2", wrong=lambda a, b: (a - b).abs() * 180 / math.pi)

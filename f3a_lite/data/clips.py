@@ -27,7 +27,7 @@ from f3a_lite.core import (
     reading,
     save_array,
     save_json,
-    sha256,
+    file_hash,
     printable,
 )
 from ..fitting import landmark_error
@@ -127,10 +127,9 @@ class PreparedClip:
     def images(
         self,
         idx,  # numbers of frames
-        device="cpu",  # of the tensor
     ):  # (n,3,H,W)
         "Frames as a tensor (n,3,H,W) in [0,1]."
-        return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]), device)
+        return to_tensor(np.stack([self.frames[int(i)] for i in np.atleast_1d(idx)]))
 
     def pixels(
         self,
@@ -141,6 +140,14 @@ class PreparedClip:
         points = F.pad(self.landmarks[np.atleast_1d(idx)], (0, 1))  # (n,68,3), depth 0
         return to_pixels(points, size, size)[..., :2].numpy()
 
+    def embedding(
+        self,
+        k: int,  # number of a frame
+    ) -> np.ndarray:  # (128,)
+        "Identity embedding of the face in a frame."
+        points = self.pixels(k)[0]  # (68,2)
+        return face_embedding(np.asarray(self.frames[k]), points)
+
 # %% ../../nbs/61_clips.ipynb #a29affe4
 CLIP_FILES = ("frames.npy", "landmarks.npy", "found.npy", "params.safetensors", "meta.json", "valid.npy")
 
@@ -149,7 +156,7 @@ def file_hashes(
     folder,  # of a prepared clip
 ) -> dict:  # name → 64 hexadecimal digits
     "Fingerprints of the files of a prepared clip."
-    return {f.name: sha256(f) for f in sorted(Path(folder).iterdir()) if f.name in CLIP_FILES}
+    return {f.name: file_hash(f) for f in sorted(Path(folder).iterdir()) if f.name in CLIP_FILES}
 
 # %% ../../nbs/61_clips.ipynb #daab3c25
 def load_clip(
@@ -414,5 +421,4 @@ def describe_person(
     "Mean identity embedding of a clip."
     found_frames = np.flatnonzero(clip.found)
     frames = found_frames[np.linspace(0, len(found_frames) - 1, min(9, len(found_frames))).astype(int)]
-    all_of_them = [face_embedding(np.asarray(clip.frames[i]), p) for i, p in zip(frames, clip.pixels(frames))]
-    return [round(float(v), 4) for v in np.mean(all_of_them, 0)]
+    return [round(float(v), 4) for v in np.mean([clip.embedding(k) for k in frames], 0)]

@@ -14,13 +14,11 @@ import numpy as np
 import torch
 from ..core import F3AError, counted, reading
 from .licensed_models import arrays_of, read_mat
-from .frames import PICTURES, read_image
-from .video import VIDEOS, frame_files, is_hidden
+from .frames import PICTURES, VIDEOS, frame_files, is_hidden, read_image
 from ..fitting import fit_landmarks
-from ..landmarks import Crop, eye_opening, laplacian_variance, mouth_opening
+from ..landmarks import FARTHEST, Crop, check_points, eye_opening, laplacian_variance, mouth_opening, read_pts
 from ..morphable import FaceParams, MorphableModel, open_model
 from ..projection import euler_to_matrix, matrix_to_euler, nearest_rotation
-from ..tracker import FARTHEST, check_points, read_pts
 
 # %% ../../nbs/65_datasets.ipynb #7d9f012d
 @dataclass
@@ -56,7 +54,7 @@ def read_annotation(
         if v[k].size != n:
             raise F3AError(f"'{path.name}': {k} holds {v[k].size} numbers, expected {n}.")
     q = v["Pose_Para"].ravel()
-    p = v[points].reshape(rows, 68).T
+    p = v[points] if v[points].shape == (68, rows) else v[points].reshape(rows, 68).T
     if not 0 < q[6] < 1:
         raise F3AError(f"'{path.name}': the scale is {q[6]:g}, expected a positive number below 1 (pixels per µm).")
     if np.abs(q[:3]).max() > 2 * np.pi:

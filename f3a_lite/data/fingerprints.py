@@ -10,21 +10,21 @@ import hashlib
 import json
 from pathlib import Path
 import numpy as np
-from ..core import F3AError, data_path, printable, reading, sha256
+from ..core import F3AError, data_path, printable, reading, file_hash
 from .blendshapes import find_bundle
 from .clips import FORMAT, is_ranges
 from .estimation import PARAMS, check_source
-from .video import frame_files
+from .frames import frame_files
 from ..fitting import FIT
+from ..landmarks import Track
 from ..morphable import MorphableModel, open_model
-from ..tracker import Track
 
 # %% ../../nbs/62_fingerprints.ipynb #a8f86735
 def sha256_of_files(
     files,  # paths
 ) -> str:
     "One sha256 of the names and contents of several files."
-    return hashlib.sha256("".join(f"{p.name} {sha256(p)}\n" for p in files).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{p.name} {file_hash(p)}\n" for p in files).encode()).hexdigest()
 
 
 def video_sha256(
@@ -33,7 +33,7 @@ def video_sha256(
     "sha256 of a video; of a folder, that of its frames' names and contents. Raises `F3AError` where there is none."
     if not Path(path).exists():
         raise F3AError(f"The video '{path}' does not exist: check the name.")
-    return sha256(path) if Path(path).is_file() else sha256_of_files(frame_files(path))
+    return sha256_of_files(frame_files(path)) if Path(path).is_dir() else file_hash(path)
 
 
 def frames_to_leave_out(
@@ -68,7 +68,7 @@ def landmarks_fingerprint(
     if not path.exists():
         raise F3AError(f"The landmarks '{path}' do not exist: check the name.")
     if not path.is_dir():
-        return hashlib.sha256(f" {sha256(path)}\n".encode()).hexdigest()
+        return hashlib.sha256(f" {file_hash(path)}\n".encode()).hexdigest()
     return sha256_of_files(sorted(path.glob("*.pts")))
 
 # %% ../../nbs/62_fingerprints.ipynb #50decfb6
@@ -110,8 +110,8 @@ def clip_fingerprint(
     check_source(param_source, face_model)
     tracker = None
     if isinstance(param_source, Path):
-        param_source, tracker = "fit", sha256(find_bundle(param_source))
-    regressor = None if param_source == "fit" else sha256(data_path("regressor.safetensors"))
+        param_source, tracker = "fit", file_hash(find_bundle(param_source))
+    regressor = None if param_source == "fit" else file_hash(data_path("regressor.safetensors"))
     left_out = frames_to_leave_out(video)
     return dict(
         **({"leave_out": left_out} if left_out else {}),

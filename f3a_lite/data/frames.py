@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 import numpy as np
 import math
+import re
 from pathlib import Path
 from PIL import ExifTags, Image, ImageFile, ImageOps
 from PIL.ImageFilter import Color3DLUT
@@ -119,6 +120,30 @@ def read_image(
 # %% ../../nbs/39_frames.ipynb #f4a3000e
 MOVING = ("GIF", "WEBP", "PNG")  # formats that may move, in Pillow's names
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
+VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".gif")
+VIDEOS += (".ts", ".mts", ".m2ts", ".wmv", ".3gp", ".flv", ".ogv")
+
+
+def is_hidden(
+    path,  # of a file
+) -> bool:
+    "Whether a file is hidden, or one of those that macOS puts beside the true ones."
+    return Path(path).name.startswith(".") or "__MACOSX" in Path(path).parts
+
+
+def frame_files(
+    folder,  # with one picture a frame
+) -> list:  # their paths, in the order of the numbers in their names
+    "The frames of a folder. Raises `F3AError` where it holds none."
+
+    def number(path):
+        return [int(v) for v in re.findall(r"\d+", path.stem)], path.name
+
+    files = [p for p in Path(folder).iterdir() if p.suffix.lower() in PICTURES and not is_hidden(p)]
+    files = sorted(files, key=number)
+    if not files:
+        raise F3AError(f"The folder '{folder}' holds no pictures: give a video, or a folder with one picture a frame.")
+    return files
 
 
 def photo_kind(
@@ -138,11 +163,12 @@ def moving_frames(
 ):  # yields (seconds, (H,W,3) uint8)
     "The frames of a picture that moves, with the seconds at which they are shown."
     with reading(path, "a GIF, WebP or PNG that moves"), _open_photo(path) as im:
-        shown = 0.0
-        for k in range(im.n_frames):
+        seconds = 0.0
+        for k in range(int(getattr(im, "default_image", False)), im.n_frames):  # a PNG's may stand for the film only
             im.seek(k)
-            yield shown, np.asarray(_to_rgb(im))
-            shown += (im.info.get("duration") or 100) / 1000  # browsers take 0 as a tenth of a second
+            yield seconds, np.asarray(_to_rgb(im))
+            duration = im.info.get("duration") or 0
+            seconds += (duration if duration > 10 else 100) / 1000
 
 # %% ../../nbs/39_frames.ipynb #f4a30006
 LONGEST_GAP = 2.0  # seconds without a picture
@@ -224,9 +250,9 @@ def to_light(
 @functools.lru_cache
 def sdr_table(
     transfer: int,  # PQ or HLG
-    n: int = 65,  # entries for each colour
 ) -> Color3DLUT:
     "The table from the numbers of HDR to those of an ordinary screen."
+    n = 65  # entries for each colour
     blue, green, red = np.meshgrid(*[np.linspace(0, 1, n)] * 3, indexing="ij")
     light = (to_light(np.stack([red, green, blue], -1), transfer) @ TO_709.T).clip(0)
     top = light.max(-1, keepdims=True)

@@ -12,17 +12,17 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
-from ..core import F3AError, atomic_path, counted, data_path, reading
+from ..core import atomic_path, counted, data_path, reading
 from .blendshapes import read_blendshapes
 from .clips import PreparedClip, clip_folder, load_same_clip, new_clip, signed, write_clip
 from .datasets import hold_nearest, read_annotated_frames
 from .estimation import PARAMS, estimate_params
 from .fingerprints import clip_fingerprint
 from .frames import note
-from .video import iter_frames, video_info
-from ..landmarks import SAME_PERSON, Crop, face_embedding
+from .video import VideoInfo, iter_frames, video_info
+from ..landmarks import Crop, Track, check_face_size, check_points, end_of_person, face_embedding
 from ..morphable import MorphableModel, open_model
-from ..tracker import Track, check_points, track_frames
+from ..tracker import track_frames
 
 # %% ../../nbs/64_prepare.ipynb #1c3f8db9
 def find_face(
@@ -36,10 +36,10 @@ def find_face(
     if isinstance(landmarks, Track):
         return landmarks, []
     frames = iter_frames(video, info.fps, max_frames)
-    if landmarks is None:
-        return track_frames(frames, video.name, progress, info.frames or None), []
-    stored = [t for t, _ in iter_frames(video)]
-    return given_landmarks(landmarks, [t for t, _ in frames], (info.height, info.width), stored)
+    if landmarks is not None:
+        stored = [t for t, _ in iter_frames(video)]
+        return given_landmarks(landmarks, [t for t, _ in frames], (info.height, info.width), stored)
+    return track_frames(frames, video.name, progress, info.frames or None), []
 
 # %% ../../nbs/64_prepare.ipynb #4ee2149e
 def prepare_clip(
@@ -68,43 +68,35 @@ def prepare_clip(
 def _prepare(video, out, fingerprint, options, progress=True):  # options: as `clip_fingerprint` takes them
     "The clip of a fingerprint, made unless it is there."
     video, out = Path(video), Path(out)
-    if out.exists():
-        return load_same_clip(out, fingerprint)
-    info = video_info(video)
-    track, problems = find_face(video, info, options.get("landmarks"), fingerprint["max_frames"], progress)
-    check_points(track.landmarks, info.height, info.width, video.name)
-    check_face_size(track, video.name)
-    shape = (info.height, info.width)
-    with new_clip(out) as tmp:
-        crop = Crop.around(track.landmarks, shape, fingerprint["size"])
-        faces = cut_frames(video, info.fps, crop, track, tmp / "frames.npy")
-        end = len(track.found) if options.get("landmarks") is not None else end_of_person(faces, track)
-        if end < len(track.found):
-            note(f"'{video.name}' shows another person from {end / info.fps:.1f} s on: the clip ends there.")
-            track = track.first(end)
-            crop = Crop.around(track.landmarks, shape, fingerprint["size"])
-            cut_frames(video, info.fps, crop, track, tmp / "frames.npy")
-        _write(tmp, video, info, track, crop, fingerprint, options, problems, progress)
+    if not out.exists():
+        info = video_info(video)
+        track, problems = find_face(video, info, options.get("landmarks"), fingerprint["max_frames"], progress)
+        check_points(track.landmarks, info.height, info.width, video.name)
+        check_face_size(track, video.name)
+        with new_clip(out) as folder:
+            _fill(folder, video, info, track, problems, fingerprint, options, progress)
     return load_same_clip(out, fingerprint)
 
 
-def _write(folder, video, info, track, crop, fingerprint, options, problems, progress):
-    "Parameters, landmarks and meta of a clip whose frames are there."
+def _fill(folder, video, info, track, problems, fingerprint, options, progress):
+    "Frames, parameters, landmarks and meta of a new clip."
     source, face_model = options.get("param_source", PARAMS), options.get("face_model") or open_model()
-    frames = np.load(folder / "frames.npy", mmap_mode="r")  # (T,size,size,3) uint8
-    track = read_units(track, source, frames, crop).on_plane(crop)
-    params = estimate_params(source, face_model, track, frames, fingerprint["split"], progress)
+    tracked = options.get("landmarks") is None
+    track, crop = cut_frames(video, info, track, fingerprint["size"], folder / "frames.npy", tracked)
     facts = dict(
         source=video.name,
         crop=list(crop.box),
         picture=[crop.height, crop.width],
         fps=round(info.fps, 4),
-        frames=len(frames),
+        frames=len(track.found),
         has_audio=info.has_audio,
         tracking=track.report(),
     )
     if problems:
         facts["problems"] = problems[:20]
+    frames = np.load(folder / "frames.npy", mmap_mode="r")  # (T,size,size,3) uint8
+    track = read_units(track, source, frames, crop).on_plane(crop)
+    params = estimate_params(source, face_model, track, frames, fingerprint["split"], progress)
     write_clip(folder, params, track.landmarks, track.found, signed(fingerprint, facts), face_model)
 
 # %% ../../nbs/64_prepare.ipynb #0c7a2eff
@@ -123,54 +115,30 @@ def read_units(
     return replace(track, units=read_blendshapes(frames, points, param_source))
 
 
-def check_face_size(
-    track,  # Track
-    name,  # of the video, for the message
-):
-    "Raise `F3AError` where the eyes are fewer than 12 pixels apart."
-    eye = np.median(np.linalg.norm(track.landmarks[:, 36] - track.landmarks[:, 45], axis=-1))
-    if eye < 12:
-        raise F3AError(
-            f"The face in '{name}' is too small (about {eye * 2.2:.0f} pixels wide): "
-            "give a picture or video with a face of at least 60 pixels."
-        )
-
-
 def cut_frames(
-    video,  # path
-    fps,  # frames a second that are read
-    crop,  # Crop
-    track,  # Track
-    path,  # .npy file of the crops
-) -> dict:
-    "Write the head crops of the frames of a track as (T,size,size,3) uint8; embeddings {frame: (128,)} of a few."
-    T = len(track.found)
-    looked_at = {int(k) for k in np.linspace(0, T - 1, min(16, int(T / fps))) if track.detected[int(k)]}
-    header = dict(descr="|u1", fortran_order=False, shape=(T, crop.size, crop.size, 3))
-    faces = {}
+    video: Path,  # a video, or a folder of frames
+    info: VideoInfo,  # of the video
+    track: Track,  # landmarks in pixels of the video
+    size: int,  # pixels of the crop
+    path: Path,  # .npy file of the crops
+    one_person: bool = True,  # end where another person is shown from then on
+) -> tuple:  # the track of the frames that are written, and their Crop
+    "Write the head crops of the frames of a track as (T,size,size,3) uint8."
+    T, faces = len(track.found), {}
+    frames = iter_frames(video, info.fps, T)
+    crop = Crop.around(track.landmarks, (info.height, info.width), size)
+    looked_at = np.linspace(0, T - 1, min(16, int(T / info.fps)) if one_person else 0).astype(int)
     with atomic_path(path) as tmp, open(tmp, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for k, (_, frame) in enumerate(iter_frames(video, fps, T)):
+        np.lib.format.write_array_header_1_0(file, dict(descr="|u1", fortran_order=False, shape=(T, size, size, 3)))
+        for k, (_, frame) in enumerate(frames):
             file.write(crop.cut(frame).tobytes())
-            if k in looked_at:
+            if k in looked_at and track.detected[k]:
                 faces[k] = face_embedding(frame, track.landmarks[k])
-    return faces
-
-
-def end_of_person(
-    faces: dict,  # frame → embedding (128,), of a few frames
-    track: Track,  # of all
-) -> int:
-    "The frame from which on another person is shown, for good and at least twice; the number of frames if none is."
-    frames = sorted(faces)
-    for k in range(1, len(frames) - 1):
-        before, after = (np.stack([faces[n] for n in part]) for part in (frames[:k], frames[k:]))
-        if min(np.linalg.norm(x - before, axis=1).min() for x in after) < 0.85 * SAME_PERSON:
-            continue
-        if np.linalg.norm(after - after.mean(0), axis=1).max() < SAME_PERSON:
-            jumps = np.abs(np.diff(track.landmarks[frames[k - 1] : frames[k] + 1], axis=0)).mean((1, 2))
-            return frames[k - 1] + 1 + int(jumps.argmax())
-    return len(track.found)
+    end = end_of_person(faces, track.landmarks)
+    if end == T:
+        return track, crop
+    note(f"'{video.name}' shows another person from {end / info.fps:.1f} s on: the clip ends there.")
+    return cut_frames(video, info, track.first(end), size, path, False)
 
 # %% ../../nbs/64_prepare.ipynb #3395360d
 def given_landmarks(

@@ -41,7 +41,7 @@ from .fingerprints import model_fingerprint, sha256_of_files
 from .licensed_models import load_basel_3ddfa
 from .prepare import clip_in
 from .frames import PICTURES
-from .video import VIDEOS, is_hidden
+from .frames import VIDEOS, is_hidden
 from ..jobs import run_jobs
 from ..morphable import FaceParams, open_model
 from ..synth.rendered_clips import render_clip
@@ -230,15 +230,15 @@ def _prepare_videos(root, out, dataset, workers, shard, people, seed, progress, 
     "The part of `prepare_dataset` for videos."
     i, n = read_shard(shard)
     items, split = choose_items(root, dataset, people, seed)
-    mine = items[i::n]
-    facts = prepare_items(mine, out, options, workers, progress)
+    own = items[i::n]
+    facts = prepare_items(own, out, options, workers, progress)
     named = {}
-    for x in mine:
+    for x in own:
         of_it = dict(identity=x.identity, split=split[x]) if split else dict(identity=x.identity)
         named[x.video.relative_to(root).as_posix()] = {**facts[x], **of_it}
     m = write_manifest(out, dataset, shard, named)
     if not m["counts"]["prepared"]:
-        raise F3AError(f"None of {counted(len(mine), 'video')} could be prepared; '{out / m['file']}' says why.")
+        raise F3AError(f"None of {counted(len(own), 'video')} could be prepared; '{out / m['file']}' says why.")
     return m
 
 # %% ../../nbs/66_prepare_datasets.ipynb #136598de
@@ -311,20 +311,14 @@ def photos_fingerprint(
     exact,  # whether the annotations are of this very model
 ):  # of the piece
     "All that decides the content of a piece; `exact`: the annotations are of this very model."
-    source = "annotation" if exact else "fit"
+    files = [f for m in mats for f in (m, *(m.with_suffix(e) for e in PICTURES)) if f.exists()]
     return dict(
         format=FORMAT,
-        sha256=_photos_sha(mats),
+        sha256=sha256_of_files(files),
         size=size,
-        param_source=source,
+        param_source="annotation" if exact else "fit",
         face_model=model_fingerprint(face_model),
     )
-
-
-def _photos_sha(mats):
-    "Fingerprint of annotations and photos."
-    files = [f for m in mats for f in (m, *(m.with_suffix(e) for e in PICTURES)) if f.exists()]
-    return sha256_of_files(files)
 
 # %% ../../nbs/66_prepare_datasets.ipynb #09502832
 def _write_photos(root, mats, target, face_model, fingerprint):

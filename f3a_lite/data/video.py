@@ -8,7 +8,6 @@ __all__ = ['write_image', 'iter_frames', 'write_video']
 # %% ../../nbs/60_video.ipynb #04050755
 import functools
 import math
-import re
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -20,10 +19,10 @@ from PIL import Image
 from ..core import F3AError, atomic_path, counted
 from f3a_lite.data.frames import (
     MANY_PIXELS,
-    PICTURES,
     Clock,
     to_display,
     clock_of,
+    frame_files,
     free_memory,
     moving_frames,
     note,
@@ -60,30 +59,6 @@ class VideoInfo:
 
 # %% ../../nbs/60_video.ipynb #a5e7ea4a
 FOLDER_FPS = 25.0  # frames a second of a folder of pictures, which does not say
-VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".gif")
-VIDEOS += (".ts", ".mts", ".m2ts", ".wmv", ".3gp", ".flv", ".ogv")
-
-
-def is_hidden(
-    path,  # of a file
-) -> bool:
-    "Whether a file is hidden, or one of those that macOS puts beside the true ones."
-    return Path(path).name.startswith(".") or "__MACOSX" in Path(path).parts
-
-
-def frame_files(
-    folder,  # with one picture a frame
-) -> list:  # their paths, in the order of the numbers in their names
-    "The frames of a folder. Raises `F3AError` where it holds none."
-
-    def number(path):
-        return [int(v) for v in re.findall(r"\d+", path.stem)], path.name
-
-    files = [p for p in Path(folder).iterdir() if p.suffix.lower() in PICTURES and not is_hidden(p)]
-    files = sorted(files, key=number)
-    if not files:
-        raise F3AError(f"The folder '{folder}' holds no pictures: give a video, or a folder with one picture a frame.")
-    return files
 
 # %% ../../nbs/60_video.ipynb #761f7baa
 # formats that hold their pictures themselves, in FFmpeg's names
@@ -141,13 +116,21 @@ def _open_video(path):
     return c
 
 
-def _packets(c, stream):
-    "What a file holds of a stream, and on after what cannot be read."
+def _packets(c, *streams):
+    "What a file holds of its pictures and other streams, on after what cannot be read, and where a clock begins anew."
     import av
 
+    shift, end = 0.0, -math.inf
     for _ in range(100):
         try:
-            yield from c.demux(stream)
+            for p in c.demux(*streams):
+                if p.stream is streams[0] and p.dts is not None:
+                    begin = float(p.dts * p.time_base) + shift
+                    shift, begin = (shift, begin) if begin > end - 0.1 else (shift + end - begin, end)
+                    end = begin + float((p.duration or 0) * p.time_base)
+                if shift:
+                    p.pts, p.dts = (t if t is None else t + round(shift / p.time_base) for t in (p.pts, p.dts))
+                yield p
             return
         except av.error.FFmpegError:
             continue
@@ -165,24 +148,10 @@ def video_clock(
 @functools.lru_cache(64)
 def _video_clock(path, version):  # the time and size of the file
     "The clock of a video as it is now."
-    stamps, key = [], None
-    with _open_video(path) as c:
-        stream = _video_stream(c)
-        stated = float(stream.average_rate or 25)
-        for p in _packets(c, stream):
-            if p.size == 0 or p.is_discard:
-                continue
-            key = len(stamps) if key is None and p.is_keyframe else key
-            stamps.append([None if ticks is None else float(ticks * p.time_base) for ticks in (p.pts, p.dts)])
-        shown, decoded = ([t for t in column if t is not None] for column in zip(*stamps)) if stamps else ([], [])
-        loose = c.format.name == "avi" or len(shown) < 0.9 * len(stamps)  # which picture is shown when is not said
-        if not loose:
-            first = stamps[key or 0][0]
-            times = [t for t in shown if first is None or t >= first]
-        elif len(decoded) == len(stamps) > 0:
-            times = sorted(decoded)
-        else:
-            times = np.arange(max(1, len(stamps), stream.frames)) / stated
+    if photo_kind(path) == "moving":
+        times, stated, loose = [t for t, _ in moving_frames(path)], 25.0, False
+    else:
+        times, stated, loose = _times(path)
     clock = replace(clock_of(times, stated), order=times if loose else None)
     if len(clock.starts) > 1:
         lost = float((clock.starts[1:] - clock.ends[:-1]).sum())
@@ -190,12 +159,40 @@ def _video_clock(path, version):  # the time and size of the file
         note(f"'{path.name}' has {where} without pictures ({lost:.0f} seconds): left out, with the sound of it.")
     return clock
 
+
+def _times(path):
+    "Seconds of the pictures of a video, the rate that it states, and whether it does not say which is shown when."
+    stamps, first, end = [], None, 0.0
+    with _open_video(path) as c:
+        stream = _video_stream(c)
+        stated = float(stream.average_rate or 25)
+        for p in _packets(c, stream, *(s for s in c.streams if s is not stream)):
+            at = [None if ticks is None else float(ticks * p.time_base) for ticks in (p.pts, p.dts)]
+            end = max(end, max(t or 0 for t in at) + float((p.duration or 0) * p.time_base))
+            first = at[0] if first is None and p.stream is stream and p.is_keyframe else first
+            if p.stream is stream and p.size and not p.is_discard:  # or whoever edited the file has left it out
+                stamps.append(at)
+        if not stamps:
+            raise F3AError(f"'{path.name}' is damaged: it holds no pictures; copy or record it again.")
+        whole = ((c.duration or 0) + min(0, c.start_time or 0)) / 1e6  # seconds, by the word of the file
+        if whole > 1.02 * end + 0.25:
+            note(f"'{path.name}' is incomplete: of {whole:.1f} seconds it holds {end:.1f}; copy it again if you can.")
+        pts, dts = ([t for t in column if t is not None] for column in zip(*stamps))
+        loose = c.format.name == "avi" or len(pts) < 0.9 * len(stamps)  # which picture is shown when is not said
+        if not loose:
+            times = [t for t in pts if first is None or t >= first]
+        elif len(dts) == len(stamps):
+            times = sorted(dts)
+        else:
+            times = np.arange(max(len(stamps), stream.frames)) / stated
+    return times, stated, loose
+
 # %% ../../nbs/60_video.ipynb #90b11fdf
 def _decode(c, stream, name):
     "All frames of an open video that can be decoded, numbered with those that cannot. Raises `F3AError` for none."
     import av
 
-    shown, damaged = 0, 0
+    decoded, damaged = 0, 0
     for p in _packets(c, stream):
         try:
             frames = p.decode()
@@ -203,12 +200,12 @@ def _decode(c, stream, name):
             damaged += 1
             continue
         for f in frames:
-            yield shown + damaged, f
-            shown += 1
-    if shown == 0:
+            yield decoded + damaged, f
+            decoded += 1
+    if decoded == 0:
         raise F3AError(f"'{name}' is damaged: no frame can be decoded; copy or record it again.")
     if damaged:
-        note(f"'{name}' is damaged: {counted(damaged, 'frame')} could not be decoded, {shown} are kept.")
+        note(f"'{name}' is damaged: {counted(damaged, 'frame')} could not be decoded, {decoded} are kept.")
 
 
 def _pictures(path):
@@ -226,15 +223,16 @@ def _decoded(path):
         for k, p in enumerate(files):
             yield k / FOLDER_FPS, read_image(p)
     elif photo_kind(path) == "moving":
-        yield from moving_frames(path)
+        clock = video_clock(path)
+        yield from ((clock.film_time(t), image) for t, image in moving_frames(path))
     else:
         clock = video_clock(path)
         seconds = -1 / clock.rate
         with _open_video(path) as c:
             stream = _video_stream(c)
             for k, f in _decode(c, stream, Path(path).name):
-                said = f.time if clock.order is None else next(iter(clock.order[k : k + 1]), None)
-                t = None if said is None else clock.film_time(said)
+                stamp = f.time if clock.order is None else next(iter(clock.order[k : k + 1]), None)
+                t = None if stamp is None else clock.film_time(stamp)
                 if t is not None and t < 0:
                     continue
                 seconds = seconds + 1 / clock.rate if t is None or t <= seconds else t  # they are decoded in order
@@ -274,13 +272,11 @@ def video_info(
     if files is not None:
         rate, seconds = FOLDER_FPS, len(files) / FOLDER_FPS
     else:
-        if photo_kind(path) == "moving":
-            clock = clock_of([t for t, _ in moving_frames(path)])
-        else:
-            clock = video_clock(path)
+        clock = video_clock(path)
+        rate, seconds = clock.rate, clock.seconds
+        if photo_kind(path) != "moving":
             with _open_video(path) as c:
                 audio = bool(c.streams.audio)
-        rate, seconds = clock.rate, clock.seconds
     h, w = next(iter_frames(path, max_frames=1))[1].shape[:2]
     return VideoInfo(path, rate, w, h, round(seconds * rate), audio, seconds)
 
@@ -312,6 +308,8 @@ def picture_stream(
     st = out.add_stream(name, rate=rate)
     st.height, st.width = im.shape[:2]
     st.pix_fmt = "yuv420p"
+    st.codec_context.colorspace, st.codec_context.color_range = 6, 1  # BT.601, as pictures are converted: players guess
+    st.codec_context.color_primaries, st.codec_context.color_trc = 1, 1  # those of an ordinary screen
     if name == "libx264":
         st.options = {"crf": "18", "preset": "medium", "rc-lookahead": "20"}  # frames that it holds
     else:
@@ -396,13 +394,14 @@ def copy_sound(
 ):
     "Copy packets from the first picture to the end of the film, by the clock of the pictures."
     last = -math.inf
+    pictures, sound = _video_stream(src), src.streams.audio[0]
     with src:
-        for p in src.demux(src.streams.audio[0]):
-            if p.pts is None:
+        for p in _packets(src, pictures, sound):
+            if p.stream is not sound or p.pts is None:
                 continue
             begin = clock.film_time(float(p.pts * p.time_base))
             end = begin + float((p.duration or 0) * p.time_base)
-            if end <= 0 or begin <= last or begin > seconds:
+            if begin < 0 >= end or begin <= last or begin > seconds:
                 continue
             last = begin
             p.pts = p.dts = round(begin / p.time_base)

@@ -342,9 +342,9 @@ def answer(
         for data, group in data_of(m["part"]):
             stored[data] = stored.get(data) or table_records(data, folder)
             records = choose_records(stored[data], group=group)
-            mine = found.setdefault(data, Finding(CALLED[data], scale_of(records), []))
+            finding = found.setdefault(data, Finding(CALLED[data], scale_of(records), []))
             for one, other in zip(rows, rows[1:]):
-                mine.comparisons.extend(compared(m, one, other, records, folder))
+                finding.comparisons.extend(compared(m, one, other, records, folder))
     if statement.file:
         only = compare_records(statement, folder)
         found[statement.file] = Finding(statement.data, f"results/{statement.file}.json, {only.how}", [only])
@@ -371,10 +371,11 @@ def compare_records(s: Statement, folder) -> Comparison:
     records, figures = choose_records(load_records(path), **s.where), []
     for side in (s.ahead, s.behind):
         if isinstance(side, str):
-            mine = [r.figures[s.by] for r in records if (r.name if s.key == "name" else r.setting.get(s.key)) == side]
-            if not mine or None in map(mean_of, mine):
+            values = [r.figures[s.by] for r in records if (r.name if s.key == "name" else r.setting.get(s.key)) == side]
+            if not values or None in map(mean_of, values):
                 return Comparison("missing", s.by, how=f"{path.name} has no figure '{s.by}' of '{side}'")
-            side = mine[0] if len(mine) == 1 and isinstance(mine[0], dict) else figure([mean_of(x) for x in mine])
+            alone = len(values) == 1 and isinstance(values[0], dict)
+            side = values[0] if alone else figure([mean_of(x) for x in values])
         figures.append(side)
     (one, other), sign = map(mean_of, figures), -1 if s.better == "lower" else 1
     halves = [half_range(x) for x in figures]
@@ -402,8 +403,8 @@ def scale_of(
     if not trained:
         return "nothing is trained"
     seeds, facts = len({r.setting["seed"] for r in trained}), trained[0]
-    clips, seen = facts.info.get("trained_on", 0), facts.setting.get("pictures") or 0
-    return f"{clips} clip{'s' * (clips != 1)}, {seen:,} pictures, {seeds} seed{'s' * (seeds != 1)}"
+    clips, pictures = facts.info.get("trained_on", 0), facts.setting.get("pictures") or 0
+    return f"{clips} clip{'s' * (clips != 1)}, {pictures:,} pictures, {seeds} seed{'s' * (seeds != 1)}"
 
 # %% ../../nbs/85b_claims.ipynb #adec67f7
 def ledger(
@@ -437,7 +438,7 @@ def verdict_table(
     lines = [f"| | the paper says | verdict | {' | '.join(data)} |", "|---|---|---|" + "---|" * len(data)]
     for a in answers:
         words = {f.data: f.words for f in a.found}
-        said = a.statement.says if words else f"{a.statement.says} ({a.statement.note})"
-        cells = [str(a.statement.number), said, f"**{a.verdict}**", *(words.get(d, "–") for d in data)]
+        text = a.statement.says if words else f"{a.statement.says} ({a.statement.note})"
+        cells = [str(a.statement.number), text, f"**{a.verdict}**", *(words.get(d, "–") for d in data)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", *dict.fromkeys(f"{f.data}: {f.scale}." for a in answers for f in a.found)])

@@ -132,8 +132,8 @@ def merge_samples(parts) -> list:  # (sample, metric → values) → metric → 
     "Means over all pairs of a sample, whichever split they come from."
     rows = []
     for sample in sorted({k for k, _ in parts}):
-        mine = [part for k, part in parts if k == sample]
-        rows.append({m: np.concatenate([p[m] for p in mine]).mean() for m in mine[0]})
+        own = [part for k, part in parts if k == sample]
+        rows.append({m: np.concatenate([p[m] for p in own]).mean() for m in own[0]})
     return rows
 
 

@@ -18,8 +18,8 @@ from tqdm.auto import tqdm
 from ..core import F3AError, atomic_path, check_replaced, counted, friendly_errors, get_device
 from ..options import EvaluateOptions, parse_options
 from ..data.openface import read_openface
-from ..data.video import frame_files, iter_frames, video_info
-from ..data.frames import read_image
+from ..data.video import iter_frames, video_info
+from ..data.frames import frame_files, read_image
 from ..jobs import set_threads
 from .results import Record, figure, load_records, run_info, save_records, show_figure
 from f3a_lite.metrics import (

@@ -87,10 +87,10 @@ def self_parts(
     "Pairs within each clip; a clip without frames in these splits is left out."
     parts = []
     for k, (clip, split) in enumerate(zip(clips, splits)):
-        mine = dict(train=split["train"], these=np.concatenate([split[w] for w in which]))
-        if len(mine["these"]) == 0 or len(mine["train"]) < 2:
+        frames = dict(train=split["train"], these=np.concatenate([split[w] for w in which]))
+        if len(frames["these"]) == 0 or len(frames["train"]) < 2:
             continue
-        pairs = sample_pairs([mine], "these", n, (123, k))
+        pairs = sample_pairs([frames], "these", n, (123, k))
         source, target = (pick_frames([clip], pairs[:, [0, c]], size) for c in (1, 2))
         away = np.abs(pairs[:, 2] - pairs[:, 1])
         parts.append(Part(source, target, target.picture, clip.valid(size).expand(n, -1, -1, -1), k, away))

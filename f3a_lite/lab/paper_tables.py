@@ -22,7 +22,8 @@ class Row:
     title: str  # in tables
     system: str  # a key of SYSTEMS
     changes: dict = field(default_factory=dict)  # fields of GeneratorConfig
-    tables: tuple = ("II",)  # of the paper, in which it stands
+    tables: tuple = ("II",)  # of the paper, in which it stands; a control of ours stands in none
+    width: float = 1.0  # times as many channels in T_enc and T_dec
 
 
 ROWS = dict(
@@ -33,10 +34,12 @@ ROWS = dict(
     flow=Row("Ours, flow", "f3a_gan", tables=("I", "II")),
     landmarks=Row("Ours, landmarks", "f3a_gan", dict(condition="landmarks")),
     aus=Row("Ours, action units", "f3a_gan", dict(condition="aus")),
-    t_os=Row("T_os", "f3a_gan", dict(streams="one")),
+    t_os=Row("T_os", "f3a_gan", dict(streams="one", flow_norm=True)),
     t_np=Row("T_np", "f3a_gan", dict(grows=0)),
     t_sl=Row("T_sl", "f3a_gan", dict(fusion="latent")),
     t_warp=Row("T_warp", "t_warp", tables=("I", "II")),
+    t_os_plain=Row("T_os, flow not normalised", "f3a_gan", dict(streams="one"), tables=()),
+    t_os_wide=Row("T_os, as many weights", "f3a_gan", dict(streams="one", flow_norm=True), tables=(), width=1.19),
 )
 
 
@@ -260,16 +263,16 @@ def report(
     for data, group in WHERE[part]:
         records = choose_records(table_records(data, folder), group=group)
         there = {r.setting["split"] for r in records}
-        mine = tuple(r for r in rows if r in BASE or r in ROWS_OF.get(group, ROWS))
+        named = tuple(r for r in rows if r in BASE or r in ROWS_OF.get(group, ROWS))
         for split in (s for s in splits or (SPLIT_OF[part],) if s in there):
             answers = agreement(records, part, split=split, noise=0.0)
             answers = [a for a in answers if not rows or a[0] in rows]
             trained = [r for r in records if r.name not in BASE and r.setting["split"] == split]
             agree, seeds = sum(a[2] for a in answers), len({r.setting["seed"] for r in trained})
             facts = f"{split}; {seeds} seed{'s' if seeds > 1 else ''}; order as in the paper: {agree} of {len(answers)}"
-            text += [f"**{CALLED[data]}** ({facts})", "", paper_table(records, part, mine, split=split), ""]
+            text += [f"**{CALLED[data]}** ({facts})", "", paper_table(records, part, named, split=split), ""]
         if records:
-            text += [origins([r for r in records if r.name in (mine or printed_rows(part))]), ""]
+            text += [origins([r for r in records if r.name in (named or printed_rows(part))]), ""]
         else:
             text += [
                 f"**{CALLED[data]}**: not trained yet; `f3a_tables --data {data.replace('folder', 'FOLDER')}` does it.",

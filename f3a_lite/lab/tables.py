@@ -43,6 +43,11 @@ from ..data.clips import held_out_people
 SIZE, BATCH = 64, 8  # pixels, and pairs a step, of the lite tables
 
 
+def widened(cfg, width):
+    "A generator with so many times the channels of T_enc and T_dec."
+    return cfg if width == 1 else replace(cfg, channels=tuple(round(width * c) for c in cfg.channels))
+
+
 def table_config(
     row: str,  # a key of ROWS
     pictures: int,  # that the training sees; of the preset 'lite'
@@ -55,10 +60,11 @@ def table_config(
     kind = ROWS[row].system
     if preset != "lite":
         grows = dict(grows=4) if kind == "f3a_gan" else {}
-        generator = SYSTEMS[kind].Config.paper(**{**grows, **ROWS[row].changes})
+        generator = widened(SYSTEMS[kind].Config.paper(**{**grows, **ROWS[row].changes}), ROWS[row].width)
         return getattr(TrainConfig, preset)(kind, generator=generator, seed=seed)
     usual = load_recipe(kind) if kind in RECIPES else TrainConfig.lite(kind)
-    own = dict(generator=replace(usual.generator, **ROWS[row].changes), grow_fraction=usual.grow_fraction)
+    generator = widened(replace(usual.generator, **ROWS[row].changes), ROWS[row].width)
+    own = dict(generator=generator, grow_fraction=usual.grow_fraction)
     fixed = dict(size=SIZE, steps=pictures // BATCH, batch=BATCH, low_batch=BATCH, lowres_fraction=0.0, seed=seed)
     return replace(TrainConfig.lite(kind), fade_share=usual.fade_share, **own, **fixed)
 

@@ -201,11 +201,11 @@ def render_face(
     loose = attributes[0, tri[:, 0], 8] >= STRANDS
     (a, covered), (b, strands) = (_attribute_map(pixels, tri[k], attributes, big) for k in (~loose, loose))
     image = back.copy()
-    seen = strands & ~(covered & (a[..., 9] > b[..., 9]))
-    colours = lit_colours(look, np.concatenate([a[covered], b[seen]]), light, lamp)
-    n, cover = covered.sum(), strand_cover(look, b[seen])[:, None]
+    visible = strands & ~(covered & (a[..., 9] > b[..., 9]))
+    colours = lit_colours(look, np.concatenate([a[covered], b[visible]]), light, lamp)
+    n, cover = covered.sum(), strand_cover(look, b[visible])[:, None]
     image[covered] = colours[:n]
-    image[seen] = image[seen] * (1 - cover) + cover * colours[n:]
+    image[visible] = image[visible] * (1 - cover) + cover * colours[n:]
     image = _shrink(image, size)
     return camera(rng, image) if shoot else image
 

@@ -156,8 +156,8 @@ def filmed(
     drawn = natural_background if rng.random() < 0.7 else background
     scene = (*sample_light(rng), drawn(rng, size * 3 // 2))
     look = groomed(person(number, seed).look, rng)
-    still = resting_shoulders(p)
-    return film(rng, [render_face(look, p[k], rng, size, scene, False, still) for k in range(len(p))])
+    shoulders = resting_shoulders(p)
+    return film(rng, [render_face(look, p[k], rng, size, scene, False, shoulders) for k in range(len(p))])
 
 # %% ../../nbs/75_rendered_clips.ipynb #8bc2a09b
 def render_clip(
@@ -176,7 +176,7 @@ def render_clip(
     scene = (*sample_light(rng), background(rng, size * 3 // 2))
     noise = rng.uniform(0, 0.012)
     look = person(number, seed).look
-    still = resting_shoulders(p)
-    images = [render_face(look, p[k], rng, size, scene, False, still) for k in range(frames)]
+    shoulders = resting_shoulders(p)
+    images = [render_face(look, p[k], rng, size, scene, False, shoulders) for k in range(frames)]
     noisy = [np.clip(image + rng.normal(0, noise, image.shape), 0, 1) for image in images]
     return np.stack([(image * 255 + 0.5).astype(np.uint8) for image in noisy]), p

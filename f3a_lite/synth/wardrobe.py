@@ -174,8 +174,8 @@ def assemble(
     if look.glasses:
         glasses, triangles = glasses_mesh(look.rim, look.shades)
         bridge = m.landmark_vertices[27]
-        moved = V[bridge] - canonical[bridge]
-        parts.append(_whole(glasses + moved, glasses, GLASSES, triangles))
+        offset = V[bridge] - canonical[bridge]
+        parts.append(_whole(glasses + offset, glasses, GLASSES, triangles))
     if not look.suit:
         body, triangles = body_mesh()
         parts.append(_whole(body, body, BODY, triangles, turn=0.0))

@@ -207,20 +207,20 @@ def answers_of(
     asked = check_cells(lesson)
     notebook = prepared_copy(path, asked)
     run_notebook(notebook, seconds)
-    said = dict.fromkeys(asked, "The cell that checks this exercise is missing in the copy.")
+    answers = dict.fromkeys(asked, "The cell that checks this exercise is missing in the copy.")
     for cell in notebook.cells:
         name = cell.metadata["asks"]
         if not name:
             continue
-        said[name] = "The notebook was not run as far as this exercise."
+        answers[name] = "The notebook was not run as far as this exercise."
         for output in cell.outputs:
             if output.output_type == "error":
-                said[name] = f"There is no answer: {output.ename}, {printable(output.evalue, 200)}."
+                answers[name] = f"There is no answer: {output.ename}, {printable(output.evalue, 200)}."
             for line in output.get("text", "").splitlines():
                 if line.startswith(f"{name}: "):
                     answer = printable(line.removeprefix(f"{name}: "), 300)
-                    said[name] = "right" if answer == "right." else answer
-    return said
+                    answers[name] = "right" if answer == "right." else answer
+    return answers
 
 # %% ../../nbs/40b_course_command.ipynb #40b00019
 COLUMNS = ("who", "notebook", "exercise", "answer")

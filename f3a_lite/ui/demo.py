@@ -24,12 +24,11 @@ from f3a_lite.animation import (
     crop_to_valid,
     face_of_clip,
     label_sheet,
-    motion_from_script,
-    retarget,
     stages,
 )
 from ..animator import Animator
 from .animate import BUNDLED_FRAME
+from ..driving import motion_from_script, retarget
 from ..core import data_path, friendly_errors, make_folder
 from ..options import DemoOptions, parse_options
 from ..jobs import set_threads

@@ -149,10 +149,10 @@ class Explorer:
         for c in self.controls.values():
             c.observe(self.update, "value")
         rows = w.HBox(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        shown = [self.pictures] if beside is None else [w.HBox([self.pictures, beside])]
+        pictures = [self.pictures] if beside is None else [w.HBox([self.pictures, beside])]
         self.pictures.layout.flex = None if beside is None else "0 0 auto"
         said = [w.HTML(f'<span style="color: #555">Try this: {html.escape(hint)}</span>')] if hint else []
-        self.box = w.VBox([w.HBox(buttons, layout=w.Layout(flex_flow="row wrap")), rows, *said, *shown, self.notes])
+        self.box = w.VBox([w.HBox(buttons, layout=w.Layout(flex_flow="row wrap")), rows, *said, *pictures, self.notes])
         self.update()
 
     def values(self) -> dict:

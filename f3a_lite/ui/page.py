@@ -15,10 +15,9 @@ from pathlib import Path
 import anywidget
 import ipywidgets as w
 import traitlets
-from ..animation import GESTURES
 from ..animator import shrink
 from ..core import F3AError, watch_progress
-from ..driving import Motion
+from ..driving import GESTURES, Motion
 from ..jobs import set_threads
 from .explore import control, encoded
 from .gallery import PORTRAITS, portrait, portrait_head

@@ -53,7 +53,6 @@ LARGEST = 192  # pixels: the side of a stored picture
 
 def jpeg_of(
     picture,  # anything `to_image` takes
-    quality: int = 60,  # of the JPEG
 ) -> str:  # an address that holds the picture
     "A picture as a data address; a small map is enlarged without smoothing, so that its cells are seen."
     pixels = to_image(picture)
@@ -61,15 +60,15 @@ def jpeg_of(
         pixels = np.kron(pixels, np.ones((-(-128 // len(pixels)),) * 2 + (1,), np.uint8))
     image, data = Image.fromarray(pixels), io.BytesIO()
     image.thumbnail((LARGEST, LARGEST))
-    image.save(data, "jpeg", quality=quality, optimize=True)
+    image.save(data, "jpeg", quality=60, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
 
 
 class Drawer:
     "Draws moments of an explorer, and keeps each picture once."
 
-    def __init__(self, explorer, quality):  # an Explorer; of the JPEGs, 1 to 95
-        self.explorer, self.quality, self.places = explorer, quality, {}  # picture → its place in the list
+    def __init__(self, explorer):  # an Explorer
+        self.explorer, self.places = explorer, {}  # picture → its place in the list
 
     def moment(self, **values) -> dict:  # pictures: [caption, place] each; texts
         "What the explorer shows where some controls have these values, and the others their start."
@@ -82,7 +81,7 @@ class Drawer:
             if isinstance(x, str):
                 texts.append(f"{name}: {x}")
             else:
-                address = jpeg_of(x, self.quality)
+                address = jpeg_of(x)
                 pictures.append([name, self.places.setdefault(address, len(self.places))])
         return dict(pictures=pictures, texts=texts)
 
@@ -158,12 +157,11 @@ def strips_page(
 def draw_strips(
     explorer,  # an `Explorer`
     positions: int = 9,  # about how many of a slider
-    quality: int = 60,  # of the pictures, as JPEG
 ) -> str:  # HTML that needs no kernel and no network
     "An explorer as pre-drawn strips, one a control. Raises `F3AError` for fewer than two positions."
     if positions < 2:
         raise F3AError(f"A strip of {positions} positions cannot move: give two or more.")
-    drawer, strips = Drawer(explorer, quality), []
+    drawer, strips = Drawer(explorer), []
     if len(explorer.presets) > 1:
         strips.append(drawer.strip("preset", explorer.presets, "start"))
     for name, control in explorer.controls.items():

@@ -10,7 +10,8 @@ __all__ = ['projection_explorer', 'model_explorer', 'flow_explorer', 'fusion_exp
 import matplotlib
 import numpy as np
 import torch
-from ..animation import Face, GESTURES, animate, film_size, head_film
+from ..animation import Face, animate, film_size, head_film
+from ..driving import GESTURES
 from ..conditions import Frames, make_condition
 from ..core import F3AError
 from ..flow import blur, extend_flow, facial_flow, interpolate_params, render_mesh, warp_by_flow
