@@ -344,14 +344,11 @@ def contact_sheet(
     face: Face,  # the source
     output: dict,  # from animate
     driving=None,  # (T,3,H,W) driving frames; None where there are none
-    columns: int = 8,  # moments shown
-    fps: float = None,  # frames a second; None: moments are named by their frames
+    names: list = None,  # T names of the columns; None: numbers of frames
 ) -> np.ndarray:  # (H,W,3) uint8
-    "Rows: source, driving, mesh, flow, warped photo, output; columns: moments. Both are named."
-    T = len(output["output"])
-    moments = np.linspace(0, T - 1, min(columns, T)).round().astype(int)
+    "Rows: source, driving, mesh, flow, warped photo, output; a column for each frame. Both are named."
     rows = stages(face, output, driving)
-    cells = crop_to_valid(face, torch.cat([x[moments] for x in rows.values()]))  # (rows·columns,3,h,w)
+    names = names or [f"frame {k}" for k in range(len(output["output"]))]
+    cells = crop_to_valid(face, torch.cat(list(rows.values())))  # (rows·columns,3,h,w)
     cells = F.interpolate(cells, scale_factor=CELL / face.image.shape[-1], mode="bicubic")
-    names = [f"frame {k}" if fps is None else f"{k / fps:.1f} s" for k in moments]
     return label_sheet(list(cells), names, list(rows))

@@ -66,6 +66,20 @@ def shrink(
         return image
     return np.asarray(Image.fromarray(image).resize((max(1, round(w * zoom)), max(1, round(h * zoom))), Image.LANCZOS))
 
+# %% ../nbs/88_animator.ipynb #dd2484b9
+def different_moments(
+    params: FaceParams,  # T faces
+    most: int = 8,  # moments
+) -> list:  # of frames, in their order
+    "The first frame, and those that differ most from it and from each other."
+    x = torch.cat([params.exp_coeff, 4 * params.rotation, params.translation, params.scale[:, None]], 1)  # (T,n)
+    far, chosen = (x - x[0]).norm(dim=1), [0]  # (T,) from the nearest that is chosen
+    while len(chosen) < min(most, len(x)):
+        far[chosen[-1]] = -1
+        chosen.append(int(far.argmax()))
+        far = torch.minimum(far, (x - x[chosen[-1]]).norm(dim=1))
+    return sorted(chosen)
+
 # %% ../nbs/88_animator.ipynb #88000006
 class Film:
     "An animated face."
@@ -142,15 +156,15 @@ class Film:
             yield np.concatenate(parts, 1)
 
     def sheet(self) -> np.ndarray:  # (H,W,3) uint8
-        "What happened at eight moments, on one page."
-        output, pictures, fps = self.kept, self.motion.pictures, self.fps
-        if output is None:
-            moments = np.linspace(0, len(self) - 1, 8).round().astype(int)
+        "The eight moments that differ most, on one page."
+        moments = different_moments(self.motion.targets[list(range(len(self)))])
+        if self.kept is None:
             parts = [self.make(k, k + 1) for k in moments]
             output = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-            pictures = None if pictures is None else pictures[moments]
-            fps = fps * 7 / (len(self) - 1)  # of the eight
-        return contact_sheet(self.face, output, pictures, fps=fps)
+        else:
+            output = {name: x[moments] for name, x in self.kept.items()}
+        pictures = None if self.motion.pictures is None else self.motion.pictures[moments]
+        return contact_sheet(self.face, output, pictures, [f"{k / self.fps:.1f} s" for k in moments])
 
     def save(
         self,

@@ -9,7 +9,7 @@ __all__ = ['show_rows']
 import numpy as np
 import torch
 from torch import nn
-from .pictures import to_image
+from .pictures import title_size, to_image
 
 # %% ../nbs/99_diagrams.ipynb #99000006
 def shapes_in(
@@ -230,16 +230,21 @@ def show_rows(
     "Show pictures in named rows and columns; gives the matplotlib figure."
     import matplotlib.pyplot as plt
 
-    shape = (len(rows), len(titles))
-    fig, axs = plt.subplots(*shape, figsize=(shape[1] * size + 0.2, shape[0] * size + 0.3), dpi=110, squeeze=False)
+    rows = {name: [to_image(picture) for picture in pictures] for name, pictures in rows.items()}
+    tallest = max(len(picture) / picture.shape[1] for pictures in rows.values() for picture in pictures)
+    width = len(titles) * size
+    points = title_size(titles, width, size)
+    across = title_size(rows, width, size * tallest)  # of the names at the left, which run upwards
+    figsize = (width + across / 50, len(rows) * size * tallest + points / 40)
+    fig, axs = plt.subplots(len(rows), len(titles), figsize=figsize, dpi=110, squeeze=False)
     for line, (name, pictures) in zip(axs, rows.items()):
         for ax, picture in zip(line, pictures):
-            ax.imshow(to_image(picture), interpolation="nearest")
+            ax.imshow(picture, interpolation="nearest")
         for ax in line:
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
-        line[0].set_ylabel(name, fontsize=10)
+        line[0].set_ylabel(name, fontsize=across)
     for ax, title in zip(axs[0], titles):
-        ax.set_title(title, fontsize=10)
+        ax.set_title(title, fontsize=points)
     fig.tight_layout(pad=0.4)
     return fig

@@ -9,7 +9,7 @@ __all__ = ['to_image', 'to_tensor', 'show_images', 'flow_to_rgb']
 import mmap
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 # %% ../nbs/52_pictures.ipynb #2f2a555e
 def to_image(
@@ -88,10 +88,21 @@ def label_sheet(
     out.paste(Image.fromarray(sheet), (left, top))
     pen = ImageDraw.Draw(out)
     for k, name in enumerate(columns):
-        pen.text((left + (k + 0.5) * sheet.shape[1] / len(columns), top / 2), name, fill="black", anchor="mm")
+        middle = left + (k + 0.5) * sheet.shape[1] / len(columns)
+        pen.text((middle, top / 2), name, "black", ImageFont.load_default(13), "mm")
     for k, name in enumerate(rows):
         pen.text((left - 4, top + (k + 0.5) * sheet.shape[0] / len(rows)), name, fill="black", anchor="rm")
     return np.asarray(out)
+
+# %% ../nbs/52_pictures.ipynb #1827079f
+def title_size(
+    titles,  # of columns or rows
+    width: float,  # inches of the figure
+    room: float,  # inches for a title
+) -> float:  # points
+    "A size that stays readable where a page stores the figure 620 pixels wide, and in which the longest title fits."
+    longest = max(len(line) for title in titles for line in str(title).split("\n"))
+    return min(max(8, 1.4 * width), 120 * room / max(longest, 1))
 
 # %% ../nbs/52_pictures.ipynb #570b3684
 def show_images(
@@ -103,18 +114,20 @@ def show_images(
     "Show pictures in a grid with their titles; gives the matplotlib figure."
     import matplotlib.pyplot as plt
 
-    ncols = min(ncols, len(images))
+    ncols, images = min(ncols, len(images)), [to_image(image) for image in images]
     nrows = -(-len(images) // ncols)
-    fig, axs = plt.subplots(
-        nrows, ncols, figsize=(ncols * size, nrows * (size + (0.25 if titles else 0))), squeeze=False, dpi=110
-    )
+    points = title_size(titles, ncols * size, size) if titles else 0
+    lines = max(str(title).count("\n") + 1 for title in titles) if titles else 0
+    tallest = max(len(image) / image.shape[1] for image in images)
+    height = nrows * (size * tallest + points * (1.2 * lines + 0.6) / 72)
+    fig, axs = plt.subplots(nrows, ncols, figsize=(ncols * size, height), squeeze=False, dpi=110)
     for ax in axs.flat:
         ax.axis("off")
     for k, im in enumerate(images):
         ax = axs.flat[k]
-        ax.imshow(to_image(im), interpolation="nearest")
+        ax.imshow(im, interpolation="nearest")
         if titles and k < len(titles):
-            ax.set_title(titles[k], fontsize=8)
+            ax.set_title(titles[k], fontsize=points)
     fig.tight_layout(pad=0.3)
     return fig
 

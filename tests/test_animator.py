@@ -23,7 +23,7 @@ from f3a_lite.core import cache_folder, data_path
 from f3a_lite.data import blendshapes, video as video_module
 from f3a_lite.data.marks import SOURCE_TYPE, SYNTHETIC, XMP, XMP_BOX
 from f3a_lite.data.video import iter_frames, video_info, write_gif, write_image, write_video
-from f3a_lite.driving import make_motion
+from f3a_lite.driving import make_motion, motion_from_script
 from f3a_lite.systems import Warping
 from f3a_lite.ui.animate import f3a_animate
 from f3a_lite.ui.prepare import f3a_prepare
@@ -410,6 +410,20 @@ def test_the_command_writes_the_table_beside_the_meta(tmp_path, monkeypatch, cap
     (own.path / "live_link.csv").unlink()
     assert run_command(f3a_prepare, data_path("woman_laughing.mp4"), tmp_path / "clips", "--csv") == 2
     assert "leave --csv away" in capsys.readouterr().err and not (own.path / "live_link.csv").exists()
+
+
+def test_the_sheet_shows_every_gesture(face):
+    "The eight moments of a script hold its smile, its blink, its open mouth and its turn at their heights."
+    script = motion_from_script(face.params, "smile,blink,open,turn", fps=24)
+    moments = animator_module.different_moments(script)
+    assert len(set(moments)) == 8 and moments == sorted(moments) and moments[0] == 0
+    model = open_model()
+    numbers = {name: script.exp_coeff[:, model.unit(name)[0]] for name in ("mouthSmile", "eyeBlink", "jawOpen")}
+    numbers["yaw"] = script.rotation[:, 1]
+    for name, x in numbers.items():
+        reached = (x[moments] - x[0]).abs().max() / (x - x[0]).abs().max()
+        assert reached > 0.9, f"{name} is shown at {reached:.0%} of its height"
+    assert animator_module.different_moments(script[[0, 0]]) == [0, 1], "a face at rest has as many moments as frames"
 
 
 def test_a_long_film_is_made_as_it_goes(painter, face, monkeypatch, tmp_path, capsys):

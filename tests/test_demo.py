@@ -63,6 +63,13 @@ def test_demo(tmp_path):
         assert rows["F3A-GAN"][k] > rows["warping only"][k] + 1, "the paper's generator knows this woman"
 
 
+def test_where_nobody_drives_words_say_what_moves_the_face():
+    "Dark words in the middle of a white picture, and as many lines as they need."
+    page = demo.written("script: smile, blink, turn", 128)
+    assert page.shape == (3, 128, 128) and page[:, 40:88, 20:108].min() < 0.3
+    assert page[:, :30].min() == 1 and page[:, -30:].min() == 1 and page[:, :, :10].min() == 1
+
+
 @pytest.mark.processes
 def test_the_file_runs_as_it_lies():
     r = subprocess.run([sys.executable, "-m", "f3a_lite.ui.demo", "--help"], capture_output=True, text=True)

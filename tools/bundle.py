@@ -9,7 +9,7 @@ import json
 import numpy as np
 from f3a_lite.core import F3AError, friendly_errors
 from f3a_lite.options import parse_options
-from f3a_lite.pictures import tile_images
+from f3a_lite.pictures import label_sheet
 from f3a_lite.checkpoints import read_checkpoint
 from f3a_lite.lab.results import Record, load_records, save_records
 from f3a_lite.systems import SYSTEMS, load_system, save_system
@@ -53,7 +53,7 @@ def moments(config) -> dict:  # words → step
 
 
 def growing_picture(folder: Path, config, pairs: int = 3):
-    "What was made of the same pairs at those steps; the last column is the target. Titles, and one row a pair."
+    "What was made of the same pairs at those steps; the last column is the target, and a row is a pair."
     sheets = {int(p.stem.split("_")[1]): p for p in sorted(folder.glob("step_*.png"))}
     titles, columns, seen = [], [], set()
     for words, step in moments(config).items():
@@ -68,7 +68,8 @@ def growing_picture(folder: Path, config, pairs: int = 3):
     for k in range(pairs):
         rows += [c[2 * side : 3 * side, k * side : (k + 1) * side] for c in columns]
         rows.append(columns[-1][side : 2 * side, k * side : (k + 1) * side])
-    return titles, tile_images(rows, ncols=len(columns) + 1)
+    names = [title.replace("α", "alpha") for title in titles]  # the sheet's letters are Latin
+    return label_sheet(rows, [*names, "target"], [f"pair {k + 1}" for k in range(pairs)])
 
 
 def trained_system(run: Path, config):
@@ -97,9 +98,7 @@ def main(argv=None):
         save_records(records, ROOT / "results" / f"train_{options.name}.json")
         save_records([log], ROOT / "results" / f"train_{options.name}_log.json")
         if config.generator.grows:
-            titles, picture = growing_picture(options.run / "samples", config)
-            print("columns:", ", ".join(titles), ", target")
-            write_image(picture, ROOT / "nbs" / "images" / "growing.png")
+            write_image(growing_picture(options.run / "samples", config), ROOT / "nbs" / "images" / "growing.png")
         target = ROOT / "data_samples" / f"{options.name}.safetensors"
         system.critic = trained_system(options.run, config).critic
         save_system(system, target, critic=config.gan_fraction > 0, **system.info)

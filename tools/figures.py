@@ -16,7 +16,7 @@ from f3a_lite.ui.animate import BUNDLED_FRAME
 from f3a_lite.core import F3AError, data_path, friendly_errors, file_hash
 from f3a_lite.options import parse_options
 from f3a_lite.jobs import set_threads
-from f3a_lite.pictures import tile_images
+from f3a_lite.pictures import label_sheet
 from f3a_lite.weights import weights_digest
 from f3a_lite.ui.demo import run_demo
 from f3a_lite.lab.evaluation import evaluate, print_results
@@ -120,7 +120,8 @@ def worst_frames(systems, clip, split, n=6):
         if len(take) == n:
             break
     names = ["target", "warping only", *systems]
-    return tile_images([images[name][k] for name in names for k in take], ncols=len(take))
+    cells = [images[name][k] for name in names for k in take]
+    return label_sheet(cells, [f"frame {frames[k]}" for k in take], ["target", "warping", *systems])
 
 
 def main(argv=None):

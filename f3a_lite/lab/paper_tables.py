@@ -317,16 +317,19 @@ def dot_plot(
     split, metrics, rows = SPLIT_OF[part], list(PAPER[part]["flow"]), rows or printed_rows(part)
     groups = [(d, choose_records(table_records(d, folder), group=g, split=split, noise=0.0)) for d, g in WHERE[part]]
     groups = [(d, records) for d, records in groups if records]
-    size = (1.2 + 1.6 * len(metrics), (0.2 * len(rows) + 0.6) * len(groups))
-    fig, axes = plt.subplots(len(groups), len(metrics), figsize=size, dpi=72, sharey=True, squeeze=False)
+    size = (1.2 + 1.3 * len(metrics), (0.2 * len(rows) + 0.6) * len(groups) + 0.3)
+    fig, axes = plt.subplots(len(groups), len(metrics), figsize=size, dpi=110, sharey=True, squeeze=False)
     for line, (data, records) in zip(axes, groups):
         for ax, metric in zip(line, metrics):
             own = [our_figure(records, row, OURS.get(metric, metric)) for row in reversed(rows)]
             draw_dots(ax, own, [PAPER[part].get(row, {}).get(metric) for row in reversed(rows)])
             ax.set_title(title_of(metric).replace("↓", "(lower)").replace("↑", "(higher)"), fontsize=7)
         line[0].set_yticks(range(len(rows)), [rows_called(row) for row in reversed(rows)])
-        line[0].set_ylabel(f"{CALLED[data]}\n({split})", fontsize=7)
-    fig.tight_layout(pad=0.4)
+        line[0].set_ylabel(f"{CALLED[data]}\n({split})", fontsize=8)
+    marks = [plt.Line2D([], [], marker="o", ms=4, lw=1.5, color=OURS_COLOUR, label="ours, with its range")]
+    marks += [plt.Line2D([], [], marker="D", mfc="none", ls="", color=PAPER_COLOUR, label="the paper's")]
+    fig.tight_layout(pad=0.4, rect=(0, 0, 1, 1 - 0.3 / size[1]))
+    fig.legend(handles=marks, fontsize=8, loc="upper center", ncols=2, frameon=False)
     return fig
 
 

@@ -9,11 +9,13 @@ __all__ = []
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
+import textwrap
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
 from skimage.data import astronaut
 
 from f3a_lite.animation import (
@@ -58,15 +60,27 @@ def film_parts(
     return parts
 
 # %% ../../nbs/94_demo.ipynb #16b13cac
+def written(
+    words: str,  # what the picture says
+    size: int,  # pixels of its side
+) -> torch.Tensor:  # (3,size,size)
+    "A white picture with some words in its middle."
+    page = Image.new("RGB", (size, size), "white")
+    words, middle = textwrap.fill(words, 15), (size / 2, size / 2)
+    ImageDraw.Draw(page).multiline_text(middle, words, "black", ImageFont.load_default(11), "mm", align="center")
+    return to_tensor(np.asarray(page))
+
+
 def film_frames(
     clip,  # the whole bundled clip, prepared
     face,  # the source
     systems: list,  # of System
     targets,  # T faces
     driving,  # (T,) numbers of the driving frames; None where nobody drives
+    title: str = "",  # of this part, to be read where nobody drives
 ) -> tuple:  # T frames of the film (H,W,3) uint8, and what `animate` gave for each system
     "Frames of the film: one column a stage, the captions on top."
-    pictures = torch.ones(len(targets), *face.image.shape[1:])
+    pictures = written(title, face.image.shape[-1]).repeat(len(targets), 1, 1, 1)
     landmarks = None
     if driving is not None:
         pictures, landmarks = clip.images(driving), clip.landmarks[torch.as_tensor(driving)]
@@ -83,7 +97,7 @@ def film_frames(
     return frames, outputs
 
 # %% ../../nbs/94_demo.ipynb #4d6e5c2a
-LAUGH = slice(0, 50, 2)  # frames of the bundled clip in which she laughs
+LAUGH = slice(236, 286, 2)  # frames of the bundled clip in which she begins to laugh
 
 
 def portrait_film(
@@ -133,8 +147,8 @@ def film(
     "All parts of the film, one after the other."
     face = face_of_clip(clip, BUNDLED_FRAME)
     frames, sheet = [], []
-    for targets, driving in film_parts(clip).values():
-        part, _ = film_frames(clip, face, systems, targets, driving)
+    for title, (targets, driving) in film_parts(clip).items():
+        part, _ = film_frames(clip, face, systems, targets, driving, title)
         frames += part
         sheet += [part[i] for i in np.linspace(0, len(part) - 1, 4).round().astype(int)[1:]]
     return frames, sheet

@@ -294,8 +294,8 @@ def growing_explorer(
     levels = [f"{size >> k} × {size >> k}" for k in range(system.cfg.grows)]
     presets = {level: dict(level=level) for level in levels}
     motion = dict(yaw=MOTION["yaw"], smile=MOTION["smile"])
-    hint = "move α from 0 to 1 at each size, and watch the old path turn from a burnt picture into a face."
-    return explore(compute, presets, hint=hint, level=levels, alpha=(0.0, 1.0, 0.5), **motion)
+    hint = "move α from 1 to 0 at each size, and watch the face turn into the burnt picture of the old path."
+    return explore(compute, presets, hint=hint, level=levels, alpha=(0.0, 1.0, 1.0), **motion)
 
 # %% ../../nbs/87c_widgets.ipynb #4ea3987a
 def loss_explorer(
@@ -350,7 +350,7 @@ def reenactment_explorer(
         pictures = {
             "the photo": face.image[0],
             "mesh": film["mesh"][0],
-            "its flow": flow_to_rgb(film["flow"][0], 0.5),
+            "its flow": flow_to_rgb(film["flow"][0], 0.2),
         }
         for system in others:
             output = system.generate(Frames(face.params, face.image), Frames(target), face_model)
