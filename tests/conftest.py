@@ -25,9 +25,12 @@ import urllib.request
 import numpy as np
 import pytest
 
-# A shell ignores Ctrl-C in what it starts with `&`, and tests of interrupted runs would wait for it in vain.
-if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell ignores Ctrl-C in what it starts with `&`, and `nohup` a hang-up: tests of ended runs would wait in vain.
+USUAL = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
+for name in USUAL if threading.current_thread() is threading.main_thread() else ():
+    number = getattr(signal, name, None)  # Windows has no hang-up
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, USUAL[name])
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ("benchmarks", "experiments", "tools")
