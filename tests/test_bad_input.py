@@ -88,6 +88,12 @@ def test_wrong_words(tmp_path, capsys):
     )
 
 
+def test_a_film_named_as_the_folder_is_refused(tmp_path, capsys):
+    "Before, it became a folder of that name."
+    assert run_command(f3a_animate, "--script", "smile", "--out", tmp_path / "film.mp4") == 2
+    assert "--name film" in one_sentence(capsys) and not list(tmp_path.iterdir())
+
+
 def test_refused_folder(tmp_path, monkeypatch, capsys):
     "Whoever runs the tests may be allowed everything, so the refusal is the system's word, given here in its place."
     monkeypatch.setattr(core.os, "access", lambda *a: False)

@@ -44,6 +44,8 @@ def check_outputs(o):  # AnimateOptions
     "Raise `F3AError` where a file that would be written is one that is read, or lies elsewhere."
     if Path(o.name).name != o.name or o.name in ("", ".", ".."):
         raise F3AError(f"--name is the name of the output files, without a folder: '{o.name}' is none; use --out.")
+    if o.out.suffix.lower() in (".mp4", ".gif", ".png", ".webp") and not o.out.is_dir():
+        raise F3AError(f"--out is a folder: in the place of '{o.out.name}' give one, and --name {o.out.stem}.")
     for ending in (".mp4", ".gif", ".png", "_beside.mp4"):
         files = o.source or data_path("woman_laughing.mp4"), o.driving, o.to, o.person
         check_unread(o.out / f"{o.name}{ending}", *files)
