@@ -109,12 +109,15 @@ def sources(box) -> list:
     return box.locator("img").evaluate_all("all => all.map(x => x.src)")
 
 
-def move_slider(page, box, number=0, key="ArrowRight", times=3):
-    "Move one slider of an explorer by the keyboard, and wait until its pictures have changed."
+def move_slider(page, box, number=0, key=None, times=3):
+    "Move one slider of an explorer by the keyboard, away from its end, and wait until its pictures have changed."
     before = sources(box)
     handle = box.locator(".widget-slider .noUi-handle").nth(number)
     handle.scroll_into_view_if_needed()
     handle.focus()
+    if key is None:
+        at_its_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+        key = "ArrowLeft" if at_its_end else "ArrowRight"
     for _ in range(times):
         page.keyboard.press(key)
     for _ in range(200):
