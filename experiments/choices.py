@@ -34,6 +34,7 @@ from f3a_lite.spade import DownBlock
 from f3a_lite.synth.rendered import render_set
 from f3a_lite.training import Trainer
 from ablations import config_of
+from collapse import small
 from short_trainings import ROOT, begin
 
 SEEDS = (0, 1, 2)
@@ -60,8 +61,8 @@ GENERATORS = ("the paper's generator", "without the perceptual loss", "weight 1 
 HEADS = ("a turning head", "a still head")
 FILMS = tuple(f"film of {n}" for n in (3, 1, 5, 9))
 REGRESSORS = ("the paper's regressor", "weight 1 in Eq. 5", "λ3 = 0")
-GROUPS = (GENERATORS, HEADS, FILMS, REGRESSORS)  # the first of each is the base
-LOWER = ("mae", "features", "jitter", "gap", "points", "shape", "pose")  # figures of which less is better
+GROUPS = (GENERATORS, REGRESSORS, HEADS, FILMS)  # the first of each is the base
+LOWER = ("mae", "features", "jitter", "gap", "points", "shape")  # figures of which less is better
 
 
 @dataclass
@@ -152,11 +153,6 @@ def unweighted(fake, real, weight, valid=None):
 
 
 # ---- regressors
-
-
-def small(x):
-    "Pictures at the size of this study."
-    return F.interpolate(x, (64, 64), mode="area")
 
 
 def train_regressor(name, steps, seed, sets) -> dict:  # metric → number

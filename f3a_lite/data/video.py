@@ -401,7 +401,8 @@ def copy_sound(
                 continue
             begin = clock.film_time(float(p.pts * p.time_base))
             end = begin + float((p.duration or 0) * p.time_base)
-            if begin < 0 >= end or begin <= last or begin > seconds:
+            before = begin < 0 and end <= 0  # it has been heard when the first picture comes
+            if before or begin <= last or begin > seconds:
                 continue
             last = begin
             p.pts = p.dts = round(begin / p.time_base)

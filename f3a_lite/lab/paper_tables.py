@@ -323,6 +323,7 @@ def dot_plot(
         for ax, metric in zip(line, metrics):
             own = [our_figure(records, row, OURS.get(metric, metric)) for row in reversed(rows)]
             draw_dots(ax, own, [PAPER[part].get(row, {}).get(metric) for row in reversed(rows)])
+            ax.locator_params(axis="x", nbins=2)  # more numbers would run into each other
             ax.set_title(title_of(metric).replace("↓", "(lower)").replace("↑", "(higher)"), fontsize=7)
         line[0].set_yticks(range(len(rows)), [rows_called(row) for row in reversed(rows)])
         line[0].set_ylabel(f"{CALLED[data]}\n({split})", fontsize=8)
