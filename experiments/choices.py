@@ -3,8 +3,8 @@
 python experiments/choices.py [--steps 150] [--only "ReLU" "film of 9"]
 Short trainings at 64 × 64, each beside its base with the same seed. On the bundled clip: losses and layers of the
 generator, a head that is still, and the length of MotionGAN's films. On rendered faces: weights and regularisation of
-the regressor's losses. A training that is done is kept in runs/choices and not done again. Beside each variant stands
-by how much the base is ahead of it, seed by seed.
+the regressor's losses. A training that is done is kept in runs/choices and not done again, and records of variants that
+--only leaves out stay as they are. Beside each variant stands by how much the base is ahead of it, seed by seed.
 """
 
 from contextlib import ExitStack
@@ -23,7 +23,7 @@ from f3a_lite.baselines import MotionGANConfig
 from f3a_lite.core import friendly_errors, save_json
 from f3a_lite.fitting import landmark_error
 from f3a_lite.landmarks import laplacian_variance
-from f3a_lite.lab.results import Record, figure, run_info, save_records
+from f3a_lite.lab.results import Record, figure, load_records, run_info, save_records
 from f3a_lite.losses import weighted_pixel_loss
 from f3a_lite.morphable import open_model
 from f3a_lite.pairs import make_batch, sample_pairs, split_clips
@@ -215,9 +215,12 @@ def main(argv=None):
     "Write the records of what is done."
     with friendly_errors():
         options, start, clip = begin("choices.py", Options, argv)
-        records, info = [], run_info(f"python experiments/choices.py --steps {options.steps}", list(SEEDS), start)
+        info = run_info(f"python experiments/choices.py --steps {options.steps}", list(SEEDS), start)
+        kept_records = load_records(options.out) if options.out.exists() else []
         for group in GROUPS:
-            train, data, steps, done = train_generator, clip, options.steps, {}
+            if options.only and not set(options.only) & set(group):
+                continue
+            train, data, steps, done, records = train_generator, clip, options.steps, {}, []
             if group == REGRESSORS:
                 people = dict(train=(FACES, (0, 1000), 0), test=(400, (4000, 4100), 1))
                 data = [render_set(ROOT / "runs" / "rendered_small" / part, *how) for part, how in people.items()]
@@ -234,7 +237,9 @@ def main(argv=None):
                 if name != group[0]:
                     ahead = leads(done[group[0]], done[name])
                     records.append(Record(f"before {name}", dict(common, lead=True), ahead, spent))
-            save_records(records, options.out)
+            new = {r.name for r in records}
+            kept_records = [r for r in kept_records if r.name not in new] + records
+            save_records(kept_records, options.out)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from f3a_lite.lab.claims import (
     all_orders,
     answer,
     compare,
-    data_of,
     ledger,
     ledger_table,
     load_statements,
@@ -30,7 +29,18 @@ from f3a_lite.lab.claims import (
     word_of,
 )
 from f3a_lite.lab.measuring import clip_means, load_pairs, paired_difference, save_pairs
-from f3a_lite.lab.paper_tables import BUDGET, PAPER, ROWS, bins_table, faces_table, job_file, pairs_of, table_records
+from f3a_lite.lab.paper_tables import (
+    BUDGET,
+    PAPER,
+    ROWS,
+    WHERE,
+    bins_table,
+    budgets_of,
+    faces_table,
+    job_file,
+    pairs_of,
+    table_records,
+)
 from f3a_lite.lab.results import Record, figure, load_records, run_info, save_records
 from f3a_lite.metrics import GLOSSARY
 
@@ -102,9 +112,9 @@ def job(row, seed=0, data="rendered", group="rendered people", pictures=None):
     return own if row == "copying" else dict(own, pictures=pictures or BUDGET[data])
 
 
-def write(folder, row, values, seed=0, keep=True, split="random", noise=0.0):
+def write(folder, row, values, seed=0, keep=True, split="random", noise=0.0, pictures=None):
     "A job's file of figures, with its values pair by pair: metric → (n,)."
-    setting, n = job(row, seed), len(next(iter(values.values())))
+    setting, n = job(row, seed, pictures=pictures), len(next(iter(values.values())))
     clip = np.arange(n) // 5
     figures = {m: dict(mean=float(np.nanmean(clip_means(v, clip))), low=None, high=None) for m, v in values.items()}
     counts = {m: int(np.isfinite(v).sum()) for m, v in values.items()}
@@ -139,6 +149,22 @@ def test_values_pair_by_pair_decide(tmp_path):
     records = table_records("rendered", tmp_path)
     lone = compare(records, "flow", "aus", "mae", folder=tmp_path / "elsewhere")
     assert lone.word == "no spread", "without the values nothing is known of one seed"
+
+
+def test_longer_trainings_decide_where_they_have_every_figure(tmp_path):
+    "Not where a row is missing or has no range; shorter ones than usual never do."
+    two_rows(tmp_path)
+    two_rows(tmp_path, gap=-0.01, pictures=2000)
+    assert budgets_of("rendered", tmp_path) == [2000, 6000] and answer(FIRST, tmp_path).verdict == "holds"
+    two_rows(tmp_path, gap=-0.01, pictures=20000)
+    (found,) = [f for f in answer(FIRST, tmp_path).found if f.data == "Rendered people"]
+    assert found.verdict == "does not" and "20,000 pictures" in found.scale
+    path = job_file(job("aus", pictures=20000), tmp_path)
+    path.with_suffix(".npz").unlink()
+    assert answer(FIRST, tmp_path).verdict == "holds", "one seed without values pair by pair has no range"
+    path.unlink()
+    assert answer(FIRST, tmp_path).verdict == "holds"
+    assert [line.count("20,000") for line in orders_table(tmp_path).splitlines() if "rendered" in line] == [0, 0, 1] * 4
 
 
 def test_only_pairs_that_turn_far(tmp_path):
@@ -312,8 +338,8 @@ def test_exchanged_labels_flip_the_verdicts(tmp_path, today, a, b):
                 assert after.verdict == "does not", s.says
     if (a, b) == ("flow", "aus"):
         assert flipped >= 1
-    swapped = {d: sum((c.lead or 0) > 0 for *_, c in all_orders(d, "frames", tmp_path)) for d, _ in data_of("frames")}
-    now = {d: sum((c.lead or 0) > 0 for *_, c in all_orders(d, "frames", RESULTS)) for d, _ in data_of("frames")}
+    swapped = {d: sum((c.lead or 0) > 0 for *_, c in all_orders(d, "frames", tmp_path)) for d, _ in WHERE["frames"]}
+    now = {d: sum((c.lead or 0) > 0 for *_, c in all_orders(d, "frames", RESULTS)) for d, _ in WHERE["frames"]}
     assert swapped != now
 
 
@@ -362,7 +388,7 @@ def test_a_record_against_a_number(tmp_path):
 
 
 def test_every_pair_of_rows_is_compared():
-    counts = {part: len(all_orders(dict(data_of(part)) and data_of(part)[-1][0], part, RESULTS)) for part in PAPER}
+    counts = {part: len(all_orders(WHERE[part][-1][0], part, RESULTS)) for part in PAPER}
     assert counts == dict(self=15, cross=9, frames=112, noise=10)
     for one, other, metric, _ in all_orders("rendered", "frames", RESULTS):
         better = min if GLOSSARY[metric].better == "lower" else max

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
@@ -13,6 +14,7 @@ from f3a_lite.lab import tables
 from f3a_lite.conditions import make_condition
 from f3a_lite.core import F3AError
 from f3a_lite.options import parse_options
+from f3a_lite.fitting import FitConfig
 from f3a_lite.lab.measure_files import Looks
 from f3a_lite.flow import add_noise
 from f3a_lite.checkpoints import DivergedError
@@ -49,6 +51,12 @@ from f3a_lite.lab.tables import (
     table_config,
     who_is_who,
 )
+
+
+@pytest.fixture(autouse=True)
+def short_fits(monkeypatch):
+    "How well a face is fitted is tested elsewhere: here a tenth of the steps."
+    monkeypatch.setattr("f3a_lite.metrics.FitConfig", partial(FitConfig, steps=40))
 
 
 # ---- rows and budgets

@@ -6,6 +6,7 @@
 __all__ = ['PAPER', 'table_records', 'our_figure', 'report']
 
 # %% ../../nbs/84_paper_tables.ipynb #a8761ec4
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
@@ -99,6 +100,16 @@ def job_file(
     elif setting.get("pictures", usual) != usual:
         words.append(setting["pictures"])
     return Path(folder) / "tables" / setting["data"] / f"{'_'.join(map(str, words))}.json"
+
+
+def budgets_of(
+    data: str,  # 'bundled', 'rendered' or 'folder'
+    folder=None,  # of the results; None: those that the project ships
+) -> list:  # of numbers, rising; the usual one is always there
+    "How many pictures the lite trainings on some data saw, by the names of their files."
+    where = (results_path() if folder is None else Path(folder)) / "tables" / data
+    found = (re.fullmatch(r".+_\d+_(\d+)", path.stem) for path in where.glob("[!.]*.json"))
+    return sorted({BUDGET[data], *(int(m[1]) for m in found if m)})
 
 # %% ../../nbs/84_paper_tables.ipynb #010efd4f
 def table_records(
@@ -236,10 +247,11 @@ def title_of(
     return f"{name} {'↓' if own.better == 'lower' else '↑'}"
 
 # %% ../../nbs/84_paper_tables.ipynb #8196af51
-WHERE = dict(  # part of PAPER → data and group of trainings that answer it
+WHERE = dict(  # part of PAPER, or 'noise' → data and group of trainings that answer it
     frames=(("bundled", "one person"), ("rendered", "rendered people"), ("folder", "all people")),
     self=(("rendered", "rendered people"), ("folder", "people held out")),
     cross=(("rendered", "rendered people"), ("folder", "people held out")),
+    noise=(("bundled", "one person"), ("rendered", "rendered people"), ("folder", "people held out")),
 )
 CALLED = dict(bundled="The bundled clip", rendered="Rendered people", folder="Real people")
 
