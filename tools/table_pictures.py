@@ -2,8 +2,8 @@
 
 python tools/table_pictures.py bundled
 
-A column for each pair, a row for each system, from the strips that f3a_tables left in runs/tables. Only of data that
-may be shown: the bundled clip and rendered people.
+A column for each pair, a row for each system that f3a_tables has trained (runs/tables). Only of data that may be shown:
+the bundled clip and rendered people.
 """
 
 from dataclasses import dataclass
@@ -11,35 +11,49 @@ from pathlib import Path
 from typing import Literal
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from tyro.conf import Positional
 from f3a_lite.core import F3AError, atomic_path, friendly_errors
-from f3a_lite.options import parse_options
-from f3a_lite.lab.paper_tables import ROWS
-from f3a_lite.lab.tables import SIZE, groups_of, measures_of, strip_of
-from f3a_lite.data.video import read_image
+from f3a_lite.options import TableOptions, parse_options
+from f3a_lite.lab.measuring import BASE, generate_part
+from f3a_lite.lab.paper_tables import ROWS, rows_called
+from f3a_lite.lab.tables import Tables, WEIGHTS, measures_of
+from f3a_lite.pictures import tile_images
 
 ROOT = Path(__file__).resolve().parent.parent
+COLUMNS = 6
 
 
 @dataclass
 class Options:
-    "Put the strips of a table's trainings together."
+    "Draw what a table's trainings make of six pairs."
 
     data: Positional[Literal["bundled", "rendered"]] = "bundled"  # whose
+    pictures: int | None = None  # that the trainings saw; default: the budget of f3a_tables
     runs: Path = ROOT / "runs"  # folder of f3a_tables
     out: Path = ROOT / "nbs" / "images"  # folder of the picture
 
 
+def strip_of(
+    make,  # function of a Part that gives pictures
+    parts: list,  # of Part
+) -> np.ndarray:  # (H,6·W,3) uint8
+    "What a system makes of the first frame of six parts, or of six frames of the only one."
+    images = make(parts[0])[:COLUMNS] if len(parts) == 1 else torch.cat([make(p)[:1] for p in parts[:COLUMNS]])
+    return tile_images(list(images), ncols=COLUMNS, pad=0)
+
+
 def rows_of(o):
     "Name and strip of each row: source, target, and all systems that are trained."
-    group = groups_of((o.data,), runs=o.runs)[0]
-    parts = next(iter(measures_of(group, SIZE).values())).parts
+    tables = Tables(TableOptions(data=(o.data,), runs=o.runs, pictures=o.pictures, train=False, device="cpu"))
+    group = tables.groups[0]
+    parts = next(iter(measures_of(group, tables.size).values())).parts
     yield "source", strip_of(lambda part: part.source.picture, parts)
     yield "target", strip_of(lambda part: part.truth, parts)
-    for row in ("warping", *ROWS):
-        path = o.runs / "tables" / f"strip_{o.data}_{row}_0.png"
-        if path.exists():
-            yield ROWS[row].title if row in ROWS else row, read_image(path)
+    yield "warping", strip_of(BASE["warping"], parts)
+    for row in ROWS:
+        if (tables.folder(group, row, 0) / WEIGHTS).exists():
+            yield rows_called(row), strip_of(generate_part(tables.trained(group, row, 0)), parts)
 
 
 def main(argv=None):

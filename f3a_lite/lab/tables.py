@@ -13,7 +13,6 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 import numpy as np
-import torch
 from ..checkpoints import DivergedError, run_identity
 from ..core import F3AError, RESUMES, friendly_errors, get_device, make_folder, reading
 from ..options import TableOptions, parse_options
@@ -21,7 +20,6 @@ from ..data.clips import expand_clips, load_clip
 from ..data.fingerprints import check_model
 from ..data.prepare import bundled_clip
 from ..data.prepare_datasets import prepare_people
-from ..data.video import write_image
 from ..jobs import physical_cores, set_threads
 from .measure_files import find_features
 from .measuring import BASE, Measure, cross_parts, generate_part, person_of, save_pairs, self_parts
@@ -30,7 +28,6 @@ from .paper_tables import BUDGET, NOISE, NOISY, ROWS, ROWS_OF, job_file
 from .results import Record, current_commit, load_records, machine_name, run_info, save_records
 from ..loop import run_training
 from ..pairs import split_clips, split_people
-from ..pictures import tile_images
 from ..schedule import TrainConfig, is_rendered
 from ..registry import SYSTEMS, load_system, save_system
 from ..systems import System
@@ -240,15 +237,6 @@ def measure_row(
     return records
 
 # %% ../../nbs/85_table_jobs.ipynb #7ab1e027
-def strip_of(
-    make,  # function of a Part that gives pictures
-    parts: list,  # of Part
-) -> np.ndarray:  # (H,6·W,3) uint8
-    "What a system makes of the first frame of six parts, or of six frames of the only one."
-    images = make(parts[0])[:6] if len(parts) == 1 else torch.cat([make(p)[:1] for p in parts[:6]])
-    return tile_images(list(images), ncols=6, pad=0)
-
-
 class Tables:
     "The jobs of some data: rows of its groups with seeds, and what the groups are measured on."
 
@@ -347,8 +335,6 @@ class Tables:
             setting, info, kept = self.setting(group, row, seed), run_info(seed=seed, **facts), {}
             if makers:
                 records = measure_row(makers, self.measures_of(group), setting, info, kept)
-                strip = strip_of(makers[0.0], next(iter(self.measures_of(group).values())).parts)
-                write_image(strip, make_folder(self.o.runs / "tables") / f"strip_{self.data}_{row}_{seed}.png")
             else:
                 records = [Record(row, dict(setting, split="none", noise=0.0), {}, info)]
             path = job_file(setting, self.o.out)
