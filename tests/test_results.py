@@ -20,7 +20,6 @@ from f3a_lite.lab.results import (
     find_record,
     load_records,
     provenance,
-    markdown_table,
     run_info,
     save_records,
     show_figure,
@@ -340,8 +339,6 @@ def test_a_figure_in_words():
     assert show_figure(dict(mean=0.0298, sd=0.0002, n=5), "points", digits=2) == "2.98 ± 0.02 %"
     assert show_figure(dict(mean=None, sd=None, n=0, undefined=3), "mouth") == "undefined"
     assert show_figure(dict(mean=0.8, sd=None, n=1, undefined=2), "mouth") == "0.80 (2 of 3 undefined)"
-    table = markdown_table([("a", Record("x", {}, dict(psnr=1.0)))], [("PSNR", "psnr"), ("MAE", "mae")])
-    assert table.splitlines() == ["| | PSNR | MAE |", "|---|---|---|", "| a | 1.00 | – |"]
 
 
 def test_records_are_found_by_any_part_of_their_setting():

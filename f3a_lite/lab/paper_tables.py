@@ -341,7 +341,7 @@ def dot_plot(
         line[0].set_ylabel(f"{CALLED[data]}\n({split})", fontsize=8)
     marks = [plt.Line2D([], [], marker="o", ms=4, lw=1.5, color=OURS_COLOUR, label="ours, with its range")]
     marks += [plt.Line2D([], [], marker="D", mfc="none", ls="", color=PAPER_COLOUR, label="the paper's")]
-    fig.tight_layout(pad=0.4, rect=(0, 0, 1, 1 - 0.3 / size[1]))
+    fig.tight_layout(pad=0.4, w_pad=1, rect=(0, 0, 1, 1 - 0.3 / size[1]))
     fig.legend(handles=marks, fontsize=8, loc="upper center", ncols=2, frameon=False)
     return fig
 

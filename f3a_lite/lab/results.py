@@ -222,20 +222,6 @@ def show_figure(
         text += f" ({value['undefined']} of {value['n'] + value['undefined']} undefined)"
     return text
 
-# %% ../../nbs/82_results.ipynb #2c247f59
-def markdown_table(
-    rows,  # list of (caption, Record)
-    columns,  # list of (caption, name of the figure)
-) -> str:  # Markdown
-    "Records as a table; a figure that a record does not have is a dash."
-
-    lines = ["| | " + " | ".join(caption for caption, _ in columns) + " |"]
-    lines.append("|---|" + "---|" * len(columns))
-    for caption, record in rows:
-        cells = [show_figure(record.figures[n], n) if n in record.figures else "–" for _, n in columns]
-        lines.append(f"| {caption} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
 # %% ../../nbs/82_results.ipynb #a8915440
 def provenance(
     info: dict,  # from run_info
