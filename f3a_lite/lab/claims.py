@@ -193,7 +193,7 @@ def orders_table(
         for data, pictures in ((d, n) for d, _ in WHERE[part] for n in budgets_of(d, folder)):
             found = [c for *_, c in all_orders(data, part, folder, pictures)]
             agree, counts = sum((c.lead or 0) > 0 for c in found), Counter(c.word for c in found)
-            cells = [f"{agree} of {len(found)}", *(str(counts[w]) for w in WORDS)]
+            cells = [f"{agree} of {len(found) - counts['missing']}", *(str(counts[w]) for w in WORDS)]
             lines.append(f"| {title}: {CALLED[data].lower()}, {pictures:,} pictures | {' | '.join(cells)} |")
     return "\n".join(lines)
 

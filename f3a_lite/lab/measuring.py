@@ -36,6 +36,7 @@ def over_clips(
 
 # %% ../../nbs/85c_measuring.ipynb #91b14ef1
 DRAWS = 2000  # of a bootstrap
+FEWEST = 6  # clips that a difference needs for a range
 
 
 def paired_difference(
@@ -45,7 +46,8 @@ def paired_difference(
 ) -> dict:  # mean, low, high, clips, found: the share of the pairs that count
     """One minus the other where both have a value: mean over clips, and the middle 95 % of bootstrap draws.
 
-    Clips and, where there are several, seeds are drawn with replacement.
+    Clips and, where there are several, seeds are drawn with replacement. Fewer than six clips have no range: that all
+    of five lie on one side happens by chance more often than one time in twenty.
     """
     gap = np.atleast_2d(one) - np.atleast_2d(other)  # (seeds,n)
     means = np.stack([clip_means(g, clips) for g in gap])  # (seeds,clips)
@@ -56,7 +58,7 @@ def paired_difference(
     if means.size == 0:
         return out
     out["mean"] = float(np.nanmean(means))
-    if means.shape[1] > 1:  # of one clip no range can be given
+    if means.shape[1] >= FEWEST:
         rng = np.random.default_rng(0)
         seeds, drawn = (rng.integers(n, size=(DRAWS, n)) for n in means.shape)
         every = means[seeds[:, :, None], drawn[:, None, :]].reshape(DRAWS, -1)  # (draws, seeds·clips)
