@@ -216,7 +216,6 @@ def main(argv=None):
     with friendly_errors():
         options, start, clip = begin("choices.py", Options, argv)
         info = run_info(f"python experiments/choices.py --steps {options.steps}", list(SEEDS), start)
-        kept_records = load_records(options.out) if options.out.exists() else []
         for group in GROUPS:
             if options.only and not set(options.only) & set(group):
                 continue
@@ -237,9 +236,8 @@ def main(argv=None):
                 if name != group[0]:
                     ahead = leads(done[group[0]], done[name])
                     records.append(Record(f"before {name}", dict(common, lead=True), ahead, spent))
-            new = {r.name for r in records}
-            kept_records = [r for r in kept_records if r.name not in new] + records
-            save_records(kept_records, options.out)
+            new, before = {r.name for r in records}, load_records(options.out) if options.out.exists() else []
+            save_records([r for r in before if r.name not in new] + records, options.out)
 
 
 if __name__ == "__main__":

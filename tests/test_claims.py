@@ -154,7 +154,7 @@ def test_values_pair_by_pair_decide(tmp_path):
 
 
 def test_longer_trainings_decide_where_they_have_every_figure(tmp_path):
-    "Not where a row is missing or has no range; shorter ones than usual never do."
+    "Not where others have fewer gaps: a row is missing, or has no range. Shorter ones than usual never do."
     two_rows(tmp_path)
     two_rows(tmp_path, gap=-0.01, pictures=2000)
     assert budgets_of("rendered", tmp_path) == [2000, 6000] and answer(FIRST, tmp_path).verdict == "holds"
@@ -164,8 +164,14 @@ def test_longer_trainings_decide_where_they_have_every_figure(tmp_path):
     path = job_file(job("aus", pictures=20000), tmp_path)
     path.with_suffix(".npz").unlink()
     assert answer(FIRST, tmp_path).verdict == "holds", "one seed without values pair by pair has no range"
+    usual = job_file(job("aus"), tmp_path).with_suffix(".npz")
+    kept = usual.read_bytes()
+    usual.unlink()
+    (found,) = [f for f in answer(FIRST, tmp_path).found if f.data == "Rendered people"]
+    assert "20,000 pictures" in found.scale, "where both have no range, the longer ones say how it looks"
     path.unlink()
-    assert answer(FIRST, tmp_path).verdict == "holds"
+    usual.write_bytes(kept)
+    assert answer(FIRST, tmp_path).verdict == "holds", "a row is missing"
     assert [line.count("20,000") for line in orders_table(tmp_path).splitlines() if "rendered" in line] == [0, 0, 1] * 4
 
 

@@ -151,7 +151,7 @@ def test_a_killed_run_goes_on(tmp_path, frames):
     "Killed in the middle, started again: byte for byte what an undisturbed run writes."
     root = tmp_path / "root"
     root.mkdir()
-    for n in range(3):
+    for n in range(4):
         write_movie(root / f"clip{n}.mp4", frames[n : n + 3])
     code = (
         "import sys; from f3a_lite.data.prepare_datasets import prepare_dataset; "

@@ -53,7 +53,7 @@ from f3a_lite.lab.tables import (
 )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def short_fits(monkeypatch):
     "How well a face is fitted is tested elsewhere: here a tenth of the steps."
     monkeypatch.setattr("f3a_lite.metrics.FitConfig", partial(FitConfig, steps=40))
@@ -225,7 +225,7 @@ def test_one_driver_a_part(clip):
     assert len(seen) > 2
 
 
-def test_copying_on_itself_is_perfect(clip):
+def test_copying_on_itself_is_perfect(clip, short_fits):
     "All pixel metrics at their best; identity against the function itself; no face on noise is counted."
     part = self_parts([clip], split_clips([clip]), ("random",), 4, 128)[0]
     same = replace(part, source=part.target)
@@ -241,7 +241,7 @@ def test_copying_on_itself_is_perfect(clip):
     assert got == pytest.approx(float(csim(a, b, identity_mean()).mean()), abs=1e-6)
 
 
-def test_values_pair_by_pair_belong_to_their_pairs(clip):
+def test_values_pair_by_pair_belong_to_their_pairs(clip, short_fits):
     "Means over clips of the values are the figures; each pair knows its clip, turn and distance."
     clips = [clip, other_person(clip)]
     parts = self_parts(clips, split_clips(clips), ("random",), 3, 64)
@@ -323,7 +323,7 @@ class Net:
 
 
 @pytest.fixture
-def few(clip, monkeypatch):
+def few(clip, monkeypatch, short_fits):
     "One clip, two rows, few pictures."
     group = Group("bundled", "one person", [clip], [], ("flow", "x2face"), 2)
     monkeypatch.setattr(tables, "groups_of", lambda *a: [group])
@@ -520,7 +520,7 @@ def test_groups_of_a_folder(monkeypatch):
     assert [c.path.name for c in one.people] == ["c"] and len(two.clips) == len(one.clips) == 2
 
 
-def test_measures_of_held_out_people(clip):
+def test_measures_of_held_out_people(clip, short_fits):
     group = Group("folder", "people held out", [clip], [clip, other_person(clip)], (), 2, 3)
     measures = measures_of(group, 64)
     assert list(measures) == ["random", "blocks", "people", "cross"]

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 import numpy as np
 from scipy.stats import kendalltau, spearmanr
@@ -176,7 +176,7 @@ def all_orders(
     split, rows, answers = split_of(part, records), list(PAPER[part]), []
     for metric in PAPER[part][rows[0]]:
         falls = GLOSSARY[OURS.get(metric, metric)].better == "lower"
-        for couple in zip(rows, rows[1:]) if part == "noise" else combinations(rows, 2):
+        for couple in pairwise(rows) if part == "noise" else combinations(rows, 2):
             one, other = sorted(couple, key=lambda row: PAPER[part][row][metric], reverse=not falls)
             names, noises = (("flow", "flow"), (one, other)) if part == "noise" else ((one, other), (0.0, 0.0))
             answers.append((one, other, metric, compare(records, *names, metric, split, noises, folder=folder)))
@@ -330,14 +330,13 @@ def answer(
     folder=None,  # of the results; None: those that the project ships
     stored: dict = None,  # (data, pictures) → records that were read already; changed in place
 ) -> Answer:
-    "What the longest trainings that have every figure say of a statement; a file that is missing decides nothing."
+    "What the longest of the trainings with the fewest gaps say of a statement; a missing file decides nothing."
     tests, found, stored = [TEST.fullmatch(t) for t in statement.tests], [], {} if stored is None else stored
     for data in dict.fromkeys(d for m in tests for d, _ in WHERE[m["part"]]):
-        for pictures in reversed([n for n in budgets_of(data, folder) if n >= BUDGET[data]]):
-            finding = finding_of(tests, data, pictures, folder, stored)
-            if not {c.word for c in finding.comparisons} & {"missing", "no spread"}:
-                break
-        found.append(finding)
+        longest = [n for n in reversed(budgets_of(data, folder)) if n >= BUDGET[data]]
+        findings = [finding_of(tests, data, n, folder, stored) for n in longest]
+        gaps = [[sum(c.word == w for c in f.comparisons) for w in ("missing", "no spread")] for f in findings]
+        found.append(findings[gaps.index(min(gaps))])
     if statement.file:
         only = compare_records(statement, folder)
         found.append(Finding(statement.data, f"results/{statement.file}.json, {only.how}", [only]))
@@ -351,8 +350,7 @@ def finding_of(tests, data, pictures, folder, stored) -> Finding:  # matches of 
         stored[key] = table_records(data, folder, pictures=pictures)
     for m in (m for m in tests if data in dict(WHERE[m["part"]])):
         records = choose_records(stored[key], group=dict(WHERE[m["part"]])[data])
-        rows = re.split(" [>=] ", m["rows"])
-        for one, other in zip(rows, rows[1:]):
+        for one, other in pairwise(re.split(" [>=] ", m["rows"])):
             comparisons.extend(compared(m, one, other, records, folder))
     return Finding(CALLED[data], scale_of(records), comparisons)
 
@@ -426,8 +424,7 @@ def ledger_table(
 ) -> str:  # Markdown
     "A line for each statement: verdict, the figure that decides, and what each kind of data says."
     lines = ["| | the paper says | verdict | the figure that decides | data by data |", "|---|---|---|---|---|"]
-    for a in answers:
-        s = a.statement
+    for a, s in ((a, a.statement) for a in answers):
         verdict = a.verdict if a.verdict == "not decided" else f"**{a.verdict}**"
         found = "<br>".join(map(str, a.found)) or "–"
         lines.append(f"| {s.number} | {s.says} ({s.section}) | {verdict} | {a.figure} | {found} |")
@@ -444,7 +441,10 @@ def verdict_table(
     lines = [f"| | the paper says | verdict | {' | '.join(data)} |", "|---|---|---|" + "---|" * len(data)]
     for a in answers:
         words = {f.data: f.words for f in a.found}
-        text = a.statement.says if words else f"{a.statement.says} ({a.statement.note})"
+        text = a.statement.says + ("" if words else f" ({a.statement.note})")
         cells = [str(a.statement.number), text, f"**{a.verdict}**", *(words.get(d, "–") for d in data)]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *dict.fromkeys(f"{f.data}: {f.scale}." for a in answers for f in a.found)])
+    numbers = {}  # data and scale → numbers of statements
+    for a, f in ((a, f) for a in answers for f in a.found):
+        numbers.setdefault(f"{f.data}: {f.scale}", []).append(str(a.statement.number))
+    return "\n".join([*lines, "", *(f"{words} (statement {', '.join(which)})." for words, which in numbers.items())])

@@ -46,8 +46,8 @@ def paired_difference(
 ) -> dict:  # mean, low, high, clips, found: the share of the pairs that count
     """One minus the other where both have a value: mean over clips, and the middle 95 % of bootstrap draws.
 
-    Clips and, where there are several, seeds are drawn with replacement. Fewer than six clips have no range: that all
-    of five lie on one side happens by chance more often than one time in twenty.
+    Clips and, where there are several, seeds are drawn with replacement. Too few clips have no range: that all of five
+    lie on one side happens by chance more often than one time in twenty.
     """
     gap = np.atleast_2d(one) - np.atleast_2d(other)  # (seeds,n)
     means = np.stack([clip_means(g, clips) for g in gap])  # (seeds,clips)
